@@ -1,0 +1,1 @@
+//! Durable state and durable workflows in one embeddable library.

@@ -1,0 +1,1 @@
+//! Workflow nets: specs, compilation, durable execution.

@@ -1,0 +1,1 @@
+//! The tree, transactions and state primitives.

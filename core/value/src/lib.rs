@@ -1,0 +1,1 @@
+//! Immutable JSON-native values: paths, codecs, serde.
