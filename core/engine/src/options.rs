@@ -1,0 +1,88 @@
+//! How to open an engine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use statewright_log::{Durability, Env};
+use statewright_store::{Place, StoreLimits};
+
+/// Options of [`Engine::open`](crate::Engine::open); the defaults are the safe ones.
+///
+/// ```
+/// use statewright::{Durability, Options};
+/// let options = Options::default().durability(Durability::Buffered).workers(8);
+/// # let _ = options;
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) durability: Durability,
+    pub(crate) drive: bool,
+    pub(crate) workers: usize,
+    pub(crate) sync_interval: Duration,
+    pub(crate) limits: StoreLimits,
+    pub(crate) env: Env,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            durability: Durability::Strict,
+            drive: true,
+            workers: 4,
+            sync_interval: Duration::from_millis(50),
+            limits: StoreLimits::default(),
+            env: Env::real(),
+        }
+    }
+}
+
+impl Options {
+    /// What a commit survives when it is acknowledged: a power cut (`Strict`, the default), a killed process
+    /// (`Buffered`), nothing (`Memory`; only for a store without a folder, which always has it).
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Whether cases run in the background (the default). Without it, cases and work items can be looked at and the
+    /// store used, but nothing moves.
+    #[must_use]
+    pub fn drive(mut self, drive: bool) -> Self {
+        self.drive = drive;
+        self
+    }
+
+    /// How many programs of `process` tasks run at the same time: 1 to 256, 4 by default.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// In buffered mode, how long a commit waits at most before it is synced in the background: 50 ms by default.
+    #[must_use]
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.sync_interval = interval;
+        self
+    }
+
+    /// Bounds on transactions.
+    #[must_use]
+    pub fn limits(mut self, limits: StoreLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The seams to the world: real ones by default, simulated ones in tests.
+    #[must_use]
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = env;
+        self
+    }
+}
+
+/// A store's folder, or memory.
+pub(crate) fn place(dir: Option<PathBuf>) -> Place {
+    dir.map_or(Place::Memory, Place::Dir)
+}

@@ -1,0 +1,305 @@
+//! Runs a program for a `process` task: input on its stdin, result from its stdout, bounded in time and output.
+//!
+//! The program leads a process group of its own. When it ends, is timed out or is cancelled, the whole group ends; when
+//! the engine's process is killed, the kernel ends the program too, so that a resumed case does not run beside it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use statewright_log::{Clock, Gate, Timestamp};
+
+use crate::thread;
+
+/// A program may write this many bytes to its stdout at most.
+pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
+/// This much of the end of its stderr is kept for the error.
+const STDERR_TAIL_BYTES: usize = 4096;
+
+/// What to run.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub argv: Vec<String>,
+    pub cwd: Option<PathBuf>,
+    pub env: Vec<(String, String)>,
+    pub stdin: Vec<u8>,
+    pub deadline: Option<Timestamp>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Exited { status: ExitStatus, stdout: Vec<u8>, stderr: String },
+    TooMuchOutput,
+    TimedOut,
+    Cancelled,
+}
+
+/// Ends running programs when the engine closes.
+#[derive(Default)]
+pub(crate) struct Running {
+    closed: Mutex<bool>,
+    gates: Mutex<BTreeMap<u32, Gate>>,
+}
+
+impl Running {
+    /// Ends every program that runs and every one that is started later.
+    pub fn cancel_all(&self) {
+        *self.closed.lock() = true;
+        self.gates.lock().values().for_each(Gate::notify);
+    }
+
+    fn is_closed(&self) -> bool {
+        *self.closed.lock()
+    }
+}
+
+/// Runs a program to its end. Fails if it cannot be started.
+pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io::Result<Ended> {
+    let (name, args) = program.argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let mut command = Command::new(name);
+    command.args(args).envs(program.env).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0);
+    if let Some(cwd) = &program.cwd {
+        command.current_dir(cwd);
+    }
+    die_with_us(&mut command);
+    let mut child = command.spawn()?;
+    let group = child.id();
+    let gate = Gate::new();
+    running.gates.lock().insert(group, gate.clone());
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let shared = Arc::new(Mutex::new(Progress::default()));
+    let threads = pump(pipes, program.stdin, &gate, &shared, child);
+    let why = wait(&gate, &shared, clock, program.deadline, running);
+    if why.is_some() || shared.lock().overflow {
+        shared.lock().end(group);
+    }
+    for thread in threads? {
+        let _ = thread.join();
+    }
+    running.gates.lock().remove(&group);
+    let mut progress = shared.lock();
+    if let Some(why) = why {
+        return Ok(why);
+    }
+    if progress.overflow {
+        return Ok(Ended::TooMuchOutput);
+    }
+    let status = progress.status.take().ok_or_else(|| io::Error::other("the program's end was not seen"))??;
+    let stdout = std::mem::take(&mut progress.stdout);
+    let stderr = String::from_utf8_lossy(&progress.stderr).trim().to_owned();
+    Ok(Ended::Exited { status, stdout, stderr })
+}
+
+#[derive(Default)]
+struct Progress {
+    status: Option<io::Result<ExitStatus>>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    overflow: bool,
+}
+
+impl Progress {
+    /// Ends the program's group, unless the program has been waited for: from then on its number may be another's.
+    fn end(&self, group: u32) {
+        if self.status.is_none() {
+            end_group(group);
+        }
+    }
+}
+
+type Pipes = (Option<std::process::ChildStdin>, Option<std::process::ChildStdout>, Option<std::process::ChildStderr>);
+
+/// One thread a pipe and one for the end: nothing polls, and no full pipe can block another.
+fn pump(
+    (stdin, stdout, stderr): Pipes,
+    input: Vec<u8>,
+    gate: &Gate,
+    shared: &Arc<Mutex<Progress>>,
+    mut child: std::process::Child,
+) -> io::Result<Vec<std::thread::JoinHandle<()>>> {
+    let (out, err, end) = (shared.clone(), shared.clone(), shared.clone());
+    let (full, ended) = (gate.clone(), gate.clone());
+    Ok(vec![
+        thread::spawn("sw-proc-end", move || {
+            wait_unreaped(child.id());
+            let mut progress = end.lock();
+            // What the program left running would hold its pipes open.
+            progress.end(child.id());
+            progress.status = Some(child.wait());
+            drop(progress);
+            ended.notify();
+        })?,
+        // A program that does not read its input is not an error.
+        thread::spawn("sw-proc-in", move || {
+            let _ = stdin.map(|mut pipe| pipe.write_all(&input));
+        })?,
+        thread::spawn("sw-proc-out", move || {
+            let Some(pipe) = stdout else { return };
+            let mut bytes = Vec::new();
+            let _ = pipe.take(MAX_OUTPUT_BYTES as u64 + 1).read_to_end(&mut bytes);
+            let mut progress = out.lock();
+            progress.overflow = bytes.len() > MAX_OUTPUT_BYTES;
+            progress.stdout = bytes;
+            if progress.overflow {
+                full.notify();
+            }
+        })?,
+        thread::spawn("sw-proc-err", move || {
+            let Some(mut pipe) = stderr else { return };
+            let (mut tail, mut chunk) = (Vec::new(), [0; 4096]);
+            while let Ok(n @ 1..) = pipe.read(&mut chunk) {
+                tail.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                let excess = tail.len().saturating_sub(STDERR_TAIL_BYTES);
+                tail.drain(..excess);
+            }
+            err.lock().stderr = tail;
+        })?,
+    ])
+}
+
+/// Waits for the end; gives why it was not the program's own.
+fn wait(
+    gate: &Gate,
+    shared: &Mutex<Progress>,
+    clock: &dyn Clock,
+    deadline: Option<Timestamp>,
+    running: &Running,
+) -> Option<Ended> {
+    loop {
+        let seen = gate.epoch();
+        if shared.lock().status.is_some() || shared.lock().overflow {
+            return None;
+        }
+        if running.is_closed() {
+            return Some(Ended::Cancelled);
+        }
+        if deadline.is_some_and(|d| clock.now() >= d) {
+            return Some(Ended::TimedOut);
+        }
+        clock.wait(gate, seen, deadline);
+    }
+}
+
+#[expect(unsafe_code, reason = "process groups and parent-death signals have no safe interface in std")]
+fn end_group(group: u32) {
+    if let Ok(group) = libc::pid_t::try_from(group) {
+        // SAFETY: plain system call. The group's leader is our child and not yet waited for, so the number is still its own.
+        unsafe {
+            libc::kill(group.saturating_neg(), libc::SIGKILL);
+        }
+    }
+}
+
+/// Returns when the program has ended, leaving it to be waited for.
+#[expect(unsafe_code, reason = "waiting without reaping has no safe interface in std")]
+fn wait_unreaped(pid: u32) {
+    loop {
+        // SAFETY: `info` is plain data that the call fills in; the call only looks at our own child.
+        let failed = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(libc::P_PID, pid, &mut info, libc::WEXITED | libc::WNOWAIT) != 0
+        };
+        if !failed || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "process groups and parent-death signals have no safe interface in std")]
+fn die_with_us(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes one async-signal-safe system call and touches no memory.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_us(_: &mut Command) {}
+
+#[cfg(test)]
+mod tests {
+    use statewright_log::Env;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn sh(script: &str, stdin: &str, timeout: Option<Duration>) -> Ended {
+        let clock = Env::real().clock;
+        let program = Program {
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            cwd: None,
+            env: vec![("GREETING".into(), "hi".into())],
+            stdin: stdin.into(),
+            deadline: timeout.map(|t| clock.now().saturating_add(t)),
+        };
+        run(program, &*clock, &Running::default()).unwrap()
+    }
+
+    #[test]
+    fn input_goes_in_and_output_comes_out() {
+        let Ended::Exited { status, stdout, .. } = sh("echo $GREETING; cat", "there", None) else { panic!() };
+        assert!(status.success());
+        assert_eq!(stdout, b"hi\nthere");
+    }
+
+    #[test]
+    fn large_input_that_is_not_read_and_large_output_do_not_hang() {
+        let big = "x".repeat(1 << 20);
+        let Ended::Exited { stdout, .. } = sh("head -c 3000000 /dev/zero", &big, None) else { panic!() };
+        assert_eq!(stdout.len(), 3_000_000);
+    }
+
+    #[test]
+    fn the_end_of_stderr_is_kept() {
+        let Ended::Exited { status, stderr, .. } = sh("seq 1 100000 >&2; echo why >&2; exit 7", "", None) else {
+            panic!()
+        };
+        assert_eq!(status.code(), Some(7));
+        assert!(stderr.ends_with("99999\n100000\nwhy") && stderr.len() <= STDERR_TAIL_BYTES);
+    }
+
+    #[test]
+    fn a_program_out_of_time_ends_with_what_it_started() {
+        let ended = sh("sleep 100 & sleep 100", "", Some(Duration::from_millis(50)));
+        assert!(matches!(ended, Ended::TimedOut));
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_does_not_hold_it_open() {
+        assert!(matches!(sh("sleep 100 & echo done", "", None), Ended::Exited { .. }));
+    }
+
+    #[test]
+    fn closing_ends_what_runs() {
+        let clock = Env::real().clock;
+        let running = Arc::new(Running::default());
+        let other = running.clone();
+        let killer = std::thread::spawn(move || {
+            while other.gates.lock().is_empty() {
+                std::thread::yield_now();
+            }
+            other.cancel_all();
+        });
+        let argv = ["sleep", "100"].map(str::to_owned).to_vec();
+        let program = Program { argv, cwd: None, env: vec![], stdin: vec![], deadline: None };
+        assert!(matches!(run(program, &*clock, &running).unwrap(), Ended::Cancelled));
+        killer.join().unwrap();
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error() {
+        let clock = Env::real().clock;
+        let argv = vec!["/no/such/program".to_owned()];
+        let program = Program { argv, cwd: None, env: vec![], stdin: vec![], deadline: None };
+        assert_eq!(run(program, &*clock, &Running::default()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,501 @@
+//! The store: one writer at a time applies validated commits to the tree and the log; readers pin a root.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use statewright_log::{Durability, Env, Gate, Log, LogOptions, LogStats, Recovery, SyncHooks, Timestamp};
+use statewright_value::{Path, Value};
+
+use crate::error::{Error, Result, Retryable};
+use crate::op::{Op, decode_commit, encode_commit};
+use crate::reader::{Reader, sealed::View};
+use crate::recent::{Overlap, Recent, Region};
+use crate::space::{self, Primitive, Space};
+use crate::tree::{Key, Tree};
+use crate::txn::{Isolation, Pending, Txn};
+
+/// Where a store lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// In memory alone; gone when closed.
+    Memory,
+    /// In a folder, made if it is not there. One process at a time.
+    Dir(PathBuf),
+}
+
+/// Bounds on what a transaction may do. Counted, never timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreLimits {
+    /// Ops in one transaction at most; 100,000 by default.
+    pub max_ops: usize,
+    /// Recent writes remembered for conflict detection at most; 1,000,000 by default. A snapshot older than the window
+    /// can no longer commit.
+    pub max_recent: usize,
+    /// How often [`Store::transact`] runs its closure at most; 100 by default.
+    pub max_attempts: u32,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        StoreLimits { max_ops: 100_000, max_recent: 1_000_000, max_attempts: 100 }
+    }
+}
+
+/// How to open a store.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// The log's options, durability among them.
+    pub log: LogOptions,
+    /// Bounds.
+    pub limits: StoreLimits,
+}
+
+impl StoreOptions {
+    /// Default options with this durability.
+    pub fn with_durability(durability: Durability) -> Self {
+        let mut options = StoreOptions::default();
+        options.log.durability = durability;
+        options
+    }
+}
+
+/// Figures of a store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// The version of the newest commit.
+    pub version: u64,
+    /// The newest version that is known to survive a power cut.
+    pub durable_version: u64,
+    /// The durability in force.
+    pub durability: Durability,
+    /// Entries in the tree.
+    pub entries: usize,
+    /// Open transactions.
+    pub transactions: usize,
+    /// The log's own figures.
+    pub log: LogStats,
+    /// What opening found.
+    pub recovery: Recovery,
+}
+
+/// One commit as the log holds it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LoggedCommit {
+    /// Its version; 1 is the first.
+    pub version: u64,
+    /// When it was made; never before an earlier commit's.
+    pub time: Timestamp,
+    /// What it did.
+    pub ops: Vec<Op>,
+}
+
+/// A store: transactional state over one log and one tree. Cheap to clone; every clone is the same store. Thread-safe.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+/// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it shares.
+#[derive(Clone)]
+pub struct Snapshot {
+    version: u64,
+    tree: Tree,
+}
+
+pub(crate) struct Shared {
+    env: Env,
+    log: Log,
+    pub limits: StoreLimits,
+    recovery: Recovery,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    tree: Tree,
+    version: u64,
+    time: Timestamp,
+    recent: Recent,
+    /// Snapshot versions of open transactions, with how many there are of each.
+    active: BTreeMap<u64, usize>,
+    /// In strict mode, what readers see: never what a power cut could remove.
+    durable: Option<(u64, Tree)>,
+    /// What will be durable when the running sync succeeds.
+    syncing: Option<(u64, Tree)>,
+    closed: bool,
+    broken: bool,
+}
+
+impl Writer {
+    fn readable(&self) -> (u64, &Tree) {
+        match &self.durable {
+            Some((version, tree)) => (*version, tree),
+            None => (self.version, &self.tree),
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::Closed);
+        }
+        if self.broken {
+            let why = "an earlier commit could not be applied".to_owned();
+            return Err(Error::Corrupt { version: self.version, why });
+        }
+        Ok(())
+    }
+
+    fn retire(&mut self, base: u64) {
+        if let Some(count) = self.active.get_mut(&base) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.active.remove(&base);
+            }
+        }
+    }
+
+    /// The oldest snapshot that an open or coming transaction can have.
+    fn oldest_snapshot(&self) -> u64 {
+        let readable = self.readable().0;
+        self.active.keys().next().map_or(readable, |oldest| readable.min(*oldest))
+    }
+
+    fn validate(&self, pending: &Pending) -> Result<()> {
+        let since = pending.base;
+        if since == self.version {
+            return Ok(());
+        }
+        if since < self.recent.floor() {
+            return Err(Error::SnapshotTooOld { snapshot: since, oldest: self.recent.floor() });
+        }
+        let conflict = |path: String, overlap: Overlap| {
+            Err(Error::Conflict { path, committed: overlap.committed, snapshot: since })
+        };
+        for region in pending.writes.iter().chain(&pending.reads) {
+            if let Some(overlap) = self.recent.overlap(region, since) {
+                return conflict(format!("{} {}", space::display(&region.key), region.path), overlap);
+            }
+        }
+        for (from, to) in &pending.ranges {
+            if let Some(overlap) = self.recent.overlap_range(from, to.as_ref(), since) {
+                return conflict(space::display(&overlap.key), overlap);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what was written, if anybody could have missed it, and forgets what nobody can.
+    fn remember(&mut self, version: u64, writes: &[Region]) {
+        let oldest = self.oldest_snapshot();
+        if oldest < version {
+            for region in writes {
+                self.recent.record(version, region);
+            }
+        }
+        self.recent.prune(oldest);
+    }
+}
+
+impl Store {
+    /// Opens a store, recovering it from its log. Takes the folder for this process alone.
+    ///
+    /// In memory, `options.log.durability` is ignored. Fails with the log's errors (locked, corrupt, not writable, …)
+    /// or with [`Error::Corrupt`]; a failure changes nothing. O(log).
+    pub fn open(env: Env, place: Place, options: StoreOptions) -> Result<Store> {
+        let mut tree = Tree::default();
+        let mut version = 0;
+        let mut time = Timestamp::default();
+        let (log, recovery) = match &place {
+            Place::Memory => (Log::in_memory(env.clone()), Recovery::default()),
+            Place::Dir(dir) => {
+                // The log's replay speaks its own errors; ours waits outside.
+                let mut failed = None;
+                let opened = Log::open(env.clone(), dir, options.log.clone(), &mut |frame| {
+                    let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
+                        ops.iter().try_for_each(|op| {
+                            op.apply(&mut tree, frame.version)
+                                .map_err(|e| Error::Corrupt { version: frame.version, why: e.to_string() })
+                        })
+                    });
+                    version = frame.version;
+                    time = frame.time;
+                    applied.map_err(|e| {
+                        let why = e.to_string();
+                        failed = Some(e);
+                        statewright_log::Error::replay(frame.version, why)
+                    })
+                });
+                match (opened, failed) {
+                    (_, Some(error)) => return Err(error),
+                    (opened, None) => opened?,
+                }
+            }
+        };
+        let durable = (log.durability() == Durability::Strict).then(|| (version, tree.clone()));
+        let writer = Writer {
+            tree,
+            version,
+            time,
+            recent: Recent::new(options.limits.max_recent),
+            active: BTreeMap::new(),
+            durable,
+            syncing: None,
+            closed: false,
+            broken: false,
+        };
+        let shared = Shared { env, log, limits: options.limits, recovery, writer: Mutex::new(writer) };
+        Ok(Store { shared: Arc::new(shared) })
+    }
+
+    /// Begins a serializable transaction on the newest state. O(1).
+    pub fn begin(&self) -> Txn {
+        self.begin_with(Isolation::default())
+    }
+
+    /// Begins a transaction with this isolation. O(1).
+    pub fn begin_with(&self, isolation: Isolation) -> Txn {
+        let mut writer = self.shared.writer.lock();
+        let (base, tree) = writer.readable();
+        let tree = tree.clone();
+        let count = writer.active.entry(base).or_default();
+        *count = count.saturating_add(1);
+        Txn::new(self.shared.clone(), base, tree, isolation)
+    }
+
+    /// Pins the newest state for reading. O(1).
+    pub fn snapshot(&self) -> Snapshot {
+        let writer = self.shared.writer.lock();
+        let (version, tree) = writer.readable();
+        Snapshot { version, tree: tree.clone() }
+    }
+
+    /// Runs a closure in a transaction and commits it; runs it again, after a short random pause, while what fails is
+    /// retryable, at most [`StoreLimits::max_attempts`] times. The closure must have no effect beside the transaction.
+    ///
+    /// ```
+    /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// let store = Store::open(Env::real(), Place::Memory, StoreOptions::default())?;
+    /// let space = Space::default();
+    /// let n = store.transact(|txn| {
+    ///     let n = txn.kv_get(&space, b"n")?.and_then(|v| v.as_i64()).unwrap_or(0) + 1;
+    ///     txn.kv_put(&space, b"n", value!(n))?;
+    ///     Ok::<_, statewright_store::Error>(n)
+    /// })?;
+    /// assert_eq!(n, 1);
+    /// # Ok::<(), statewright_store::Error>(())
+    /// ```
+    pub fn transact<T, E>(&self, f: impl FnMut(&Txn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Error> + Retryable,
+    {
+        self.transact_versioned(f).map(|(value, _)| value)
+    }
+
+    /// [`transact`](Store::transact) that also gives the commit's version.
+    pub fn transact_versioned<T, E>(&self, mut f: impl FnMut(&Txn) -> Result<T, E>) -> Result<(T, u64), E>
+    where
+        E: From<Error> + Retryable,
+    {
+        let mut attempt = 0_u32;
+        loop {
+            let txn = self.begin();
+            let tried = f(&txn).and_then(|value| Ok((value, txn.commit()?.version)));
+            attempt = attempt.saturating_add(1);
+            match tried {
+                Err(e) if e.is_retryable() && attempt < self.shared.limits.max_attempts => self.pause(attempt),
+                done => return done,
+            }
+        }
+    }
+
+    /// Full jitter over an exponential ceiling: the first retries are immediate for all practical purposes.
+    fn pause(&self, attempt: u32) {
+        // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
+        // If this fails, so will the next attempt, with the reason.
+        let _ = self.shared.settle(self.shared.log.last_version(), Durability::Memory);
+        let ceiling_us = 1_u64 << attempt.min(14);
+        let pause = Duration::from_micros(self.shared.env.random.u64() % ceiling_us);
+        let until = self.shared.env.clock.now().saturating_add(pause);
+        let gate = Gate::new();
+        self.shared.env.clock.wait(&gate, gate.epoch(), Some(until));
+    }
+
+    /// Sets one key in a commit of its own, without reading anything. O(log n).
+    pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
+        let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
+        let op = Op::KvPut { space: space.clone(), key: key.to_vec(), value };
+        let payload = encode_commit(0, std::slice::from_ref(&op));
+        let version = {
+            let mut writer = self.shared.writer.lock();
+            let version = self.shared.append(&mut writer, &payload)?;
+            self.shared.apply(&mut writer, std::slice::from_ref(&op), version)?;
+            writer.remember(version, std::slice::from_ref(&region));
+            version
+        };
+        self.shared.settle(version, Durability::Memory)?;
+        Ok(version)
+    }
+
+    /// Makes everything committed so far survive a power cut. Does nothing in memory.
+    pub fn sync(&self) -> Result<()> {
+        let version = self.shared.log.last_version();
+        self.shared.settle(version, Durability::Strict)
+    }
+
+    /// Figures, for people and metrics. O(1).
+    pub fn stats(&self) -> StoreStats {
+        let writer = self.shared.writer.lock();
+        StoreStats {
+            version: writer.version,
+            durable_version: self.shared.log.durable_version(),
+            durability: self.shared.log.durability(),
+            entries: writer.tree.len(),
+            transactions: writer.active.values().fold(0, |sum, n| sum.saturating_add(*n)),
+            log: self.shared.log.stats(),
+            recovery: self.shared.recovery.clone(),
+        }
+    }
+
+    /// Reads the log's commits from a version on, oldest first, until `f` says false. O(log from there on).
+    ///
+    /// A store in memory keeps no log and gives none.
+    pub fn log(&self, from: u64, f: &mut dyn FnMut(LoggedCommit) -> bool) -> Result<()> {
+        let mut failed = None;
+        let read = self.shared.log.read(from, &mut |frame| match decode_commit(frame.version, frame.ops) {
+            Ok(ops) => Ok(f(LoggedCommit { version: frame.version, time: frame.time, ops })),
+            Err(e) => {
+                failed = Some(e);
+                Ok(false)
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(read?),
+        }
+    }
+
+    /// The seams that this store was opened with.
+    pub fn env(&self) -> &Env {
+        &self.shared.env
+    }
+
+    /// Syncs, releases the folder and refuses every later commit. Doing it twice is fine.
+    ///
+    /// If the last sync fails, the error says so and the folder is released all the same.
+    pub fn close(&self) -> Result<()> {
+        if std::mem::replace(&mut self.shared.writer.lock().closed, true) {
+            return Ok(());
+        }
+        let synced = self.sync();
+        let closed = self.shared.log.close();
+        synced?;
+        Ok(closed?)
+    }
+}
+
+impl Shared {
+    /// Validates, logs and applies; gives the version. Nothing is changed if it fails before the log has it.
+    pub fn commit(&self, mut pending: Pending, active: &Cell<bool>, at_least: Durability) -> Result<u64> {
+        let version = {
+            let mut writer = self.writer.lock();
+            writer.check_open()?;
+            writer.validate(&pending)?;
+            let untouched = writer.version == pending.base;
+            let version = self.append(&mut writer, &pending.payload)?;
+            let own = std::mem::take(&mut pending.tree);
+            if untouched && version == pending.base.saturating_add(1) {
+                // Nobody committed in between: the transaction's own tree is the new state.
+                writer.tree = own;
+                writer.version = version;
+            } else {
+                drop(own);
+                self.apply(&mut writer, &pending.ops, version)?;
+            }
+            active.set(false);
+            writer.retire(pending.base);
+            writer.remember(version, &pending.writes);
+            version
+        };
+        self.settle(version, at_least)?;
+        Ok(version)
+    }
+
+    fn append(&self, writer: &mut Writer, payload: &[u8]) -> Result<u64> {
+        writer.check_open()?;
+        let time = self.env.clock.now().max(writer.time);
+        let version = self.log.append(time, payload)?;
+        writer.time = time;
+        Ok(version)
+    }
+
+    fn apply(&self, writer: &mut Writer, ops: &[Op], version: u64) -> Result<()> {
+        writer.version = version;
+        for op in ops {
+            if let Err(e) = op.apply(&mut writer.tree, version) {
+                // Validation makes this impossible; if it happens all the same, memory and log differ: stop here.
+                writer.broken = true;
+                return Err(Error::Corrupt { version, why: format!("{}: {e}", op.target()) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a commit is as durable as the store's mode and the caller ask.
+    fn settle(&self, version: u64, at_least: Durability) -> Result<()> {
+        let mode = self.log.durability();
+        if mode != Durability::Memory && mode.max(at_least) == Durability::Strict {
+            self.log.sync_to(version, self)?;
+        }
+        Ok(())
+    }
+
+    pub fn retire(&self, base: u64) {
+        self.writer.lock().retire(base);
+    }
+}
+
+impl SyncHooks for Shared {
+    fn freeze(&self, take: &mut dyn FnMut()) {
+        let mut writer = self.writer.lock();
+        if writer.durable.is_some() {
+            writer.syncing = Some((writer.version, writer.tree.clone()));
+        }
+        take();
+    }
+
+    fn durable(&self, _version: u64) {
+        let mut writer = self.writer.lock();
+        if let Some(frozen) = writer.syncing.take() {
+            writer.durable = Some(frozen);
+        }
+    }
+}
+
+impl Snapshot {
+    /// The version that this snapshot shows.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl View for Snapshot {
+    fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T {
+        f(&self.tree)
+    }
+
+    // Nothing commits from a snapshot, so nothing needs validation.
+    fn saw(&self, _: Region) {}
+
+    fn saw_range(&self, _: Key, _: Option<Key>) {}
+}
+
+impl Reader for Snapshot {}

@@ -1,0 +1,254 @@
+//! Transactions: a private view of a snapshot, validated and merged at commit.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use statewright_log::Durability;
+use statewright_value::{Path, Segment, Value};
+
+use crate::error::{Error, Result};
+use crate::op::{Doc, Op, encode_commit};
+use crate::reader::{Reader, sealed::View};
+use crate::recent::Region;
+use crate::space::{self, Primitive, Space};
+use crate::store::Shared;
+use crate::tree::{Key, Tree};
+
+/// What a commit is validated on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// What was read and what is written must be unchanged since the snapshot: the result is that of some serial
+    /// order. Rules out write skew.
+    #[default]
+    Serializable,
+    /// Only what is written must be unchanged (snapshot isolation). Allows write skew.
+    Snapshot,
+}
+
+/// What a commit gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commit {
+    /// The version that the store has with this commit; a transaction without writes gives its snapshot's.
+    pub version: u64,
+}
+
+/// A transaction. Reads see its snapshot and its own writes; nothing is visible to others before [`commit`](Txn::commit).
+/// Dropping it rolls back. It can move between threads but is used by one at a time.
+pub struct Txn {
+    shared: Arc<Shared>,
+    base: u64,
+    isolation: Isolation,
+    tree: RefCell<Tree>,
+    ops: RefCell<Vec<Op>>,
+    writes: RefCell<Vec<Region>>,
+    reads: RefCell<Vec<Region>>,
+    ranges: RefCell<Vec<(Key, Option<Key>)>>,
+    /// Whether the store still counts this transaction as one that may need validation.
+    active: Cell<bool>,
+}
+
+/// What a transaction hands over to be committed.
+pub(crate) struct Pending {
+    pub base: u64,
+    pub ops: Vec<Op>,
+    pub payload: Vec<u8>,
+    pub writes: Vec<Region>,
+    pub reads: Vec<Region>,
+    pub ranges: Vec<(Key, Option<Key>)>,
+    /// The base with the ops applied at version `base + 1`.
+    pub tree: Tree,
+}
+
+impl Txn {
+    pub(crate) fn new(shared: Arc<Shared>, base: u64, tree: Tree, isolation: Isolation) -> Txn {
+        Txn {
+            shared,
+            base,
+            isolation,
+            tree: RefCell::new(tree),
+            ops: RefCell::default(),
+            writes: RefCell::default(),
+            reads: RefCell::default(),
+            ranges: RefCell::default(),
+            active: Cell::new(true),
+        }
+    }
+
+    /// The version that this transaction reads at.
+    pub fn snapshot_version(&self) -> u64 {
+        self.base
+    }
+
+    /// Sets a key. O(log n).
+    pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
+        let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
+        self.write(region, Op::KvPut { space: space.clone(), key: key.to_vec(), value })
+    }
+
+    /// Removes a key; tells whether it was there. O(log n).
+    pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        let there = self.kv_get(space, key)?.is_some();
+        if there {
+            let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
+            self.write(region, Op::KvDelete { space: space.clone(), key: key.to_vec() })?;
+        }
+        Ok(there)
+    }
+
+    /// Makes a document. Fails with [`Error::AlreadyExists`].
+    pub fn doc_create(&self, primitive: Primitive, space: &Space, key: &str, value: Value) -> Result<()> {
+        let (doc, region) = address(primitive, space, key, &Path::root())?;
+        self.write(region, Op::DocCreate { doc, value })
+    }
+
+    /// Sets one path of a document, making missing parents; the root path replaces or makes the whole.
+    /// Fails with [`Error::NotFound`] if the document is not there, or if the path does not fit what is. O(log n + path).
+    pub fn doc_set(&self, primitive: Primitive, space: &Space, key: &str, path: &Path, value: Value) -> Result<()> {
+        let (doc, mut region) = address(primitive, space, key, path)?;
+        if let Some(Segment::Index(at)) = path.segments().last() {
+            // Setting the index after the last one makes the array longer, which every path through it can notice.
+            let array = self.peek(&region.key, &parent(path));
+            if array.is_some_and(|a| a.len() == *at) {
+                region.path = parent(path);
+            }
+        }
+        self.write(region, Op::DocSet { doc, path: path.clone(), value })
+    }
+
+    /// Removes one path of a document and gives what was there; later elements of an array move up.
+    /// Fails with [`Error::NotFound`] if the document is not there. O(log n + path).
+    pub fn doc_remove(&self, primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<Option<Value>> {
+        let (doc, mut region) = address(primitive, space, key, path)?;
+        if let Some(Segment::Index(_)) = path.segments().last() {
+            // Every path through the array shifts.
+            region.path = parent(path);
+        }
+        let old = self.peek(&region.key, path);
+        if old.is_none() {
+            let missing = self.peek(&region.key, &Path::root()).is_none();
+            let what = space::display(&region.key);
+            self.saw(region);
+            return if missing { Err(Error::NotFound { what }) } else { Ok(None) };
+        }
+        self.write(region, Op::DocRemove { doc, path: path.clone() })?;
+        Ok(old)
+    }
+
+    /// Removes a document; tells whether it was there. O(log n).
+    pub fn doc_drop(&self, primitive: Primitive, space: &Space, key: &str) -> Result<bool> {
+        let (doc, region) = address(primitive, space, key, &Path::root())?;
+        let there = self.peek(&region.key, &Path::root()).is_some();
+        if there {
+            self.write(region, Op::DocDrop { doc })?;
+        } else {
+            self.saw(region);
+        }
+        Ok(there)
+    }
+
+    /// [`doc_create`](Txn::doc_create) of a JSON document.
+    pub fn json_create(&self, space: &Space, key: &str, value: Value) -> Result<()> {
+        self.doc_create(Primitive::Json, space, key, value)
+    }
+
+    /// [`doc_set`](Txn::doc_set) of a JSON document.
+    pub fn json_set(&self, space: &Space, key: &str, path: &Path, value: Value) -> Result<()> {
+        self.doc_set(Primitive::Json, space, key, path, value)
+    }
+
+    /// [`doc_remove`](Txn::doc_remove) of a JSON document.
+    pub fn json_remove(&self, space: &Space, key: &str, path: &Path) -> Result<Option<Value>> {
+        self.doc_remove(Primitive::Json, space, key, path)
+    }
+
+    /// [`doc_drop`](Txn::doc_drop) of a JSON document.
+    pub fn json_drop(&self, space: &Space, key: &str) -> Result<bool> {
+        self.doc_drop(Primitive::Json, space, key)
+    }
+
+    /// Commits with the store's durability. When this returns, the commit is as safe as that mode promises.
+    ///
+    /// Fails with [`Error::Conflict`] or [`Error::SnapshotTooOld`], and then nothing was changed and running the
+    /// transaction again may succeed; or with a log error, after which the store must be reopened.
+    pub fn commit(self) -> Result<Commit> {
+        self.commit_with(Durability::Memory)
+    }
+
+    /// Commits with at least this durability; a weaker one than the store's changes nothing.
+    pub fn commit_with(mut self, at_least: Durability) -> Result<Commit> {
+        let ops = std::mem::take(self.ops.get_mut());
+        if ops.is_empty() {
+            return Ok(Commit { version: self.base });
+        }
+        let serializable = self.isolation == Isolation::Serializable;
+        let pending = Pending {
+            base: self.base,
+            payload: encode_commit(self.base, &ops),
+            ops,
+            writes: std::mem::take(self.writes.get_mut()),
+            reads: if serializable { std::mem::take(self.reads.get_mut()) } else { Vec::new() },
+            ranges: if serializable { std::mem::take(self.ranges.get_mut()) } else { Vec::new() },
+            tree: std::mem::take(self.tree.get_mut()),
+        };
+        let version = self.shared.commit(pending, &self.active, at_least)?;
+        Ok(Commit { version })
+    }
+
+    /// Gives the transaction up; the same as dropping it.
+    pub fn rollback(self) {}
+
+    fn peek(&self, key: &[u8], path: &Path) -> Option<Value> {
+        self.tree.borrow().get(key).and_then(|e| e.value.at(path))
+    }
+
+    fn write(&self, region: Region, op: Op) -> Result<()> {
+        let max = self.shared.limits.max_ops;
+        if self.ops.borrow().len() >= max {
+            return Err(Error::TxnLimit { what: "ops", max });
+        }
+        op.apply(&mut self.tree.borrow_mut(), self.base.saturating_add(1))?;
+        self.ops.borrow_mut().push(op);
+        self.writes.borrow_mut().push(region);
+        Ok(())
+    }
+}
+
+impl View for Txn {
+    fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T {
+        f(&self.tree.borrow())
+    }
+
+    fn saw(&self, region: Region) {
+        if self.isolation == Isolation::Serializable {
+            self.reads.borrow_mut().push(region);
+        }
+    }
+
+    fn saw_range(&self, from: Key, to: Option<Key>) {
+        if self.isolation == Isolation::Serializable {
+            self.ranges.borrow_mut().push((from, to));
+        }
+    }
+}
+
+impl Reader for Txn {}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        if self.active.get() {
+            self.shared.retire(self.base);
+        }
+    }
+}
+
+fn address(primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<(Doc, Region)> {
+    let encoded = space::encode_checked(space, primitive, key.as_bytes())?;
+    let doc = Doc { primitive, space: space.clone(), key: key.to_owned() };
+    Ok((doc, Region { key: encoded, path: path.clone() }))
+}
+
+fn parent(path: &Path) -> Path {
+    path.parent().unwrap_or_default()
+}
