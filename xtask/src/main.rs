@@ -1,1 +1,92 @@
-fn main() {}
+//! `cargo xtask`: the one developer command.
+//!
+//! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
+//! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
+//! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
+//! * `crash`, `kill-test` and `bench` build and run a program that lives elsewhere and pass its report on.
+//!
+//! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`], which
+//! starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a developer tool starts programs, reads files and measures time; the seams of core/log are for the library"
+)]
+
+mod bench;
+mod counts;
+mod crash;
+mod examples;
+mod kill_test;
+mod prefix;
+mod program;
+mod report;
+mod runner;
+mod session;
+mod steps;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The developer command of Statewright."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build and test every language and run every example (the README's second command)
+    Test(runner::Options),
+    /// Everything a change must pass: format, lints, own checks, generated files, then `test`
+    Ci(runner::Options),
+    /// This house's own checks: file sizes, layers, links, dependencies, left-over marks
+    Tidy(tidy::Options),
+    /// Crash the log at every write and sync of an in-memory faulty disk, then prove that a planted bug is found
+    Crash(crash::Options),
+    /// Kill real processes with SIGKILL at random moments and resume them
+    KillTest(kill_test::Options),
+    /// Measure side by side with the peers (SQLite, redb), in one process, interleaved
+    Bench(bench::Options),
+    /// Build the release library and lay it out like an installation (include/, lib/, lib/pkgconfig/)
+    Lib(prefix::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Test(options) => runner::run(&workspace, &options, steps::TESTS),
+        Command::Ci(options) => runner::run(
+            &workspace,
+            &options,
+            &[steps::CHECKS, steps::TESTS].concat(),
+        ),
+        Command::Tidy(options) => tidy::run(&workspace, &options),
+        Command::Crash(options) => crash::run(&workspace, &options),
+        Command::KillTest(options) => kill_test::run(&workspace, &options),
+        Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Lib(options) => prefix::run(&workspace, &options),
+    }
+}
