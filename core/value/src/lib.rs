@@ -1,1 +1,53 @@
-//! Immutable JSON-native values: paths, codecs, serde.
+//! Immutable JSON-native values: the data model of Statewright, knowing nothing of storage.
+//!
+//! A [`Value`] is a small, cheaply cloned handle on null, a boolean, a number, text, bytes, an array or an
+//! object; a [`Path`] says where in a value; [`Limits`] say what is accepted from outside; [`Error`] says
+//! what was refused, where and why.
+//!
+//! How data flows: bytes come in through a decoder (`json`, `msgpack`) or a Rust type through serde (`ser`);
+//! decoders feed one `Builder`, which counts against the limits and assembles the nodes. A value is read by
+//! key, index or path, edited in place along a path (`edit`), and leaves through an encoder or serde (`de`).
+//! Everything that visits a whole value goes through one `Walk`; neither building nor walking recurses, so
+//! no input can exhaust the stack.
+//!
+//! ```
+//! use statewright_value::{Path, Value};
+//! # fn main() -> statewright_value::Result<()> {
+//! let mut doc = Value::from_json(r#"{"user": {"name": "Ada"}}"#)?;
+//! let name = Path::parse(".user.name")?;
+//! assert_eq!(doc.at(&name), Some(Value::from("Ada")));
+//! doc.set(&name, Value::from("Grace"))?;
+//! assert_eq!(Value::from_msgpack(&doc.to_msgpack())?, doc);
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod convert;
+mod de;
+mod edit;
+mod error;
+mod json;
+mod limits;
+mod macros;
+mod msgpack;
+mod node;
+mod object;
+mod path;
+mod ser;
+mod text;
+mod value;
+mod walk;
+
+pub use error::{Error, Result};
+pub use limits::{Limits, MAX_DEPTH};
+pub use path::{Path, Segment};
+pub use value::{Kind, Value};
+
+/// For the `value!` macro only.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::macros::Expression;
+}

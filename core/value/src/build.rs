@@ -1,0 +1,172 @@
+//! Assembling a value from a stream of events, within limits: what every decoder ends in.
+
+use std::sync::Arc;
+
+use crate::object::Entry;
+use crate::{Error, Limits, Result, Value};
+
+/// Containers under construction, innermost last. Nesting is on this stack, not on the thread's.
+pub(crate) struct Builder<'l> {
+    limits: &'l Limits,
+    open: Vec<Frame>,
+    items: usize,
+    keys: KeyCache,
+}
+
+pub(crate) enum Frame {
+    Array(Vec<Value>),
+    Object { entries: Vec<Entry>, key: Arc<str> },
+}
+
+/// A limit that was exceeded; the decoder adds where.
+pub(crate) struct Exceeded {
+    what: &'static str,
+    limit: usize,
+}
+
+impl Exceeded {
+    pub(crate) fn at(self, at: impl ToString) -> Error {
+        Error::Limit {
+            what: self.what,
+            limit: self.limit,
+            at: at.to_string(),
+        }
+    }
+}
+
+/// Fails if `found` is more than `limit`.
+pub(crate) fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Exceeded> {
+    if found > limit {
+        Err(Exceeded { what, limit })
+    } else {
+        Ok(())
+    }
+}
+
+/// Room made for a declared length before anything of it has been seen.
+const TRUSTED_LEN: usize = 64;
+
+impl<'l> Builder<'l> {
+    pub(crate) fn new(limits: &'l Limits) -> Self {
+        Builder {
+            limits,
+            open: Vec::new(),
+            items: 0,
+            keys: KeyCache::default(),
+        }
+    }
+
+    pub(crate) fn begin_array(&mut self, declared: usize) -> Result<(), Exceeded> {
+        self.begin(Frame::Array(Vec::with_capacity(declared.min(TRUSTED_LEN))))
+    }
+
+    pub(crate) fn begin_object(&mut self, declared: usize) -> Result<(), Exceeded> {
+        let entries = Vec::with_capacity(declared.min(TRUSTED_LEN));
+        self.begin(Frame::Object {
+            entries,
+            key: Arc::default(),
+        })
+    }
+
+    fn begin(&mut self, frame: Frame) -> Result<(), Exceeded> {
+        self.count()?;
+        within("nesting depth", self.open.len() + 1, self.limits.depth())?;
+        self.open.push(frame);
+        Ok(())
+    }
+
+    /// The key of the next value; the innermost container must be an object.
+    pub(crate) fn key(&mut self, text: &str) -> Result<(), Exceeded> {
+        within("length of a key", text.len(), self.limits.max_key)?;
+        if let Some(Frame::Object { key, .. }) = self.open.last_mut() {
+            *key = self.keys.share(text);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Result<Value, Exceeded> {
+        within("length of a text", text.len(), self.limits.max_string)?;
+        self.scalar(Value::text(text))
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<Value, Exceeded> {
+        within(
+            "length of a byte string",
+            bytes.len(),
+            self.limits.max_string,
+        )?;
+        self.scalar(Value::bytes(bytes))
+    }
+
+    pub(crate) fn scalar(&mut self, value: Value) -> Result<Value, Exceeded> {
+        self.count()?;
+        Ok(value)
+    }
+
+    /// Closes the innermost container. None if nothing is open.
+    pub(crate) fn end(&mut self) -> Option<Value> {
+        Some(match self.open.pop()? {
+            Frame::Array(mut items) => {
+                items.shrink_to_fit();
+                Value::from(items)
+            }
+            Frame::Object { mut entries, .. } => {
+                entries.shrink_to_fit();
+                Value::from_entries(entries)
+            }
+        })
+    }
+
+    /// Adds a finished value to the innermost open container, or gives it back if it is the whole.
+    pub(crate) fn add(&mut self, value: Value) -> Option<Value> {
+        match self.open.last_mut() {
+            Some(Frame::Array(items)) => items.push(value),
+            Some(Frame::Object { entries, key }) => entries.push((std::mem::take(key), value)),
+            None => return Some(value),
+        }
+        None
+    }
+
+    pub(crate) fn innermost(&self) -> Option<&Frame> {
+        self.open.last()
+    }
+
+    fn count(&mut self) -> Result<(), Exceeded> {
+        self.items += 1;
+        within("number of values", self.items, self.limits.max_items)
+    }
+}
+
+/// Recently seen short keys, so that a list of records shares its keys: a direct-mapped cache, where a
+/// collision costs an allocation and nothing else.
+struct KeyCache {
+    slots: Vec<Option<Arc<str>>>,
+}
+
+const CACHED_KEYS: usize = 64;
+const CACHED_KEY_LEN: usize = 40;
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        KeyCache { slots: Vec::new() }
+    }
+}
+
+impl KeyCache {
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if text.len() > CACHED_KEY_LEN {
+            return text.into();
+        }
+        if self.slots.is_empty() {
+            self.slots.resize(CACHED_KEYS, None);
+        }
+        let hash = text.bytes().fold(0usize, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        match self.slots.get_mut(hash % CACHED_KEYS) {
+            Some(Some(key)) if **key == *text => Arc::clone(key),
+            Some(slot) => Arc::clone(slot.insert(text.into())),
+            None => text.into(),
+        }
+    }
+}

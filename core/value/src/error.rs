@@ -1,0 +1,143 @@
+//! What can go wrong with a value, and the stable number of each.
+
+use std::borrow::Cow;
+
+use crate::{Path, Segment};
+
+/// The result of an operation on values.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a value was refused. Whatever was being edited is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not JSON (RFC 8259).
+    #[error("invalid JSON at line {line}, column {column}: {reason}")]
+    InvalidJson {
+        /// Line of the offending character, counted from 1.
+        line: usize,
+        /// Column in characters, counted from 1.
+        column: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
+    /// The bytes are not one MessagePack value, or end too early.
+    #[error("invalid MessagePack at byte {offset}: {reason}")]
+    InvalidMsgpack {
+        /// Offset of the offending byte, counted from 0.
+        offset: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
+    /// The text is not a path, or the operation has no meaning at that path.
+    #[error("invalid path `{path}` at character {position}: {reason}")]
+    InvalidPath {
+        /// The path as given (cut when very long).
+        path: String,
+        /// Position of the offending character, counted from 1.
+        position: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
+    /// The operation needs another kind of value at this path.
+    #[error("expected {expected} at `{path}`, found {found}")]
+    WrongType {
+        /// Where.
+        path: Path,
+        /// The kind that was needed.
+        expected: &'static str,
+        /// The kind that is there, or "nothing".
+        found: &'static str,
+    },
+    /// The value does not have the shape of the Rust type it was read into.
+    #[error("cannot read the value at `{path}`: {reason}")]
+    Mismatch {
+        /// Where in the value.
+        path: Path,
+        /// What serde reported.
+        reason: String,
+    },
+    /// A limit of [`crate::Limits`] or the hard nesting limit [`crate::MAX_DEPTH`] was exceeded.
+    #[error(
+        "{what} exceeds the limit of {limit} ({at}); make the input smaller or raise the limit"
+    )]
+    Limit {
+        /// What is limited, e.g. "nesting depth".
+        what: &'static str,
+        /// The limit in force.
+        limit: usize,
+        /// Where: a line and column, a byte offset or a path.
+        at: String,
+    },
+    /// A value has no form that can hold this, e.g. NaN, a MessagePack timestamp, an integer key.
+    #[error("not representable at {at}: {reason}")]
+    NotRepresentable {
+        /// Where: a byte offset or a path.
+        at: String,
+        /// What it is and what to use instead.
+        reason: Cow<'static, str>,
+    },
+    /// An array index past the end.
+    #[error(
+        "index {index} is out of range at `{path}`: the array has {len} items, so at most index {len} (append) can be set"
+    )]
+    IndexOutOfRange {
+        /// Path of the array.
+        path: Path,
+        /// The index asked for.
+        index: usize,
+        /// The number of items.
+        len: usize,
+    },
+}
+
+impl Error {
+    /// The stable number of this error, unchanged across versions and across the C ABI.
+    pub fn code(&self) -> i32 {
+        match self {
+            Error::InvalidJson { .. } => 200,
+            Error::InvalidMsgpack { .. } => 201,
+            Error::InvalidPath { .. } => 202,
+            Error::WrongType { .. } | Error::Mismatch { .. } => 203,
+            Error::Limit { .. } => 204,
+            Error::NotRepresentable { .. } => 205,
+            Error::IndexOutOfRange { .. } => 206,
+        }
+    }
+
+    /// The same error seen from one container further out.
+    pub(crate) fn within(self, outer: impl FnOnce() -> Segment) -> Error {
+        match self {
+            Error::Mismatch { path, reason } => Error::Mismatch {
+                path: path.within(outer()),
+                reason,
+            },
+            other => other,
+        }
+    }
+
+    pub(crate) fn mismatch(reason: impl ToString) -> Error {
+        Error::Mismatch {
+            path: Path::root(),
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn too_deep(at: impl ToString) -> Error {
+        Error::Limit {
+            what: "nesting depth",
+            limit: crate::MAX_DEPTH,
+            at: at.to_string(),
+        }
+    }
+
+    pub(crate) fn not_representable(
+        at: impl ToString,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::NotRepresentable {
+            at: at.to_string(),
+            reason: reason.into(),
+        }
+    }
+}

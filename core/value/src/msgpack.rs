@@ -1,0 +1,320 @@
+//! MessagePack: the decoder, which never trusts a declared length, and the encoders.
+//!
+//! Source: the MessagePack specification (github.com/msgpack/msgpack, spec.md).
+
+use rmp::{Marker, encode};
+
+use crate::build::{Builder, Exceeded, Frame};
+use crate::value::Repr;
+use crate::walk::{Event, Walk};
+use crate::{Error, Limits, Result, Value};
+
+/// MessagePack.
+impl Value {
+    /// Decodes exactly one value, within [`Limits::default`]; O(length).
+    ///
+    /// Of equal keys the last value wins, at the position of the first. 32-bit floats widen.
+    ///
+    /// # Errors
+    /// [`Error::InvalidMsgpack`] with the byte offset, also when bytes are left over;
+    /// [`Error::NotRepresentable`] for what a value cannot hold: extension types and timestamps, map keys
+    /// that are not text, NaN and infinities; [`Error::Limit`].
+    pub fn from_msgpack(bytes: &[u8]) -> Result<Value> {
+        let mut rest = bytes;
+        let value = Value::read_msgpack(&mut rest, &Limits::default())?;
+        if !rest.is_empty() {
+            let reason = format!("{} bytes are left after the value", rest.len()).into();
+            return Err(Error::InvalidMsgpack {
+                offset: bytes.len() - rest.len(),
+                reason,
+            });
+        }
+        Ok(value)
+    }
+
+    /// Decodes one value from the front of `bytes` and moves `bytes` past it; on an error `bytes` stays.
+    /// Memory grows with the bytes read, whatever lengths they declare.
+    ///
+    /// # Errors
+    /// As [`Value::from_msgpack`], but bytes after the value are left for the next call.
+    pub fn read_msgpack(bytes: &mut &[u8], limits: &Limits) -> Result<Value> {
+        let allowed = bytes.get(..limits.max_bytes).unwrap_or(bytes);
+        let cut_at = (allowed.len() < bytes.len()).then_some(limits.max_bytes);
+        let mut reader = Reader {
+            bytes: allowed,
+            cut_at,
+            pos: 0,
+            remaining: Vec::new(),
+            builder: Builder::new(limits),
+        };
+        let value = reader.value()?;
+        *bytes = bytes.get(reader.pos..).unwrap_or_default();
+        Ok(value)
+    }
+
+    /// Encodes as MessagePack, which decodes to an equal value: objects in insertion order, integers and
+    /// lengths in their shortest form, floats always in 64 bits.
+    ///
+    /// MessagePack's lengths have 32 bits; a string beyond 4 GiB, which every decoder and
+    /// [`Value::check`] refuse, is cut there.
+    pub fn to_msgpack(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write_msgpack(&mut out);
+        out
+    }
+
+    /// Appends MessagePack to `out`, as [`Value::to_msgpack`].
+    pub fn write_msgpack(&self, out: &mut Vec<u8>) {
+        write(out, Walk::new(self));
+    }
+
+    /// The canonical encoding: MessagePack with the keys of every object sorted (by UTF-8 bytes) and
+    /// everything in one fixed form, so that equal values have equal bytes and unequal ones do not.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out, Walk::sorted(self));
+        out
+    }
+}
+
+fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
+    let length = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+    for event in walk {
+        // Writing to a Vec cannot fail.
+        let _ = match event {
+            Event::Scalar(scalar) => write_scalar(out, scalar),
+            Event::Array(array) => {
+                encode::write_array_len(out, length(array.items().len())).map(drop)
+            }
+            Event::Object(object) => {
+                encode::write_map_len(out, length(object.entries().len())).map(drop)
+            }
+            Event::Key(key) => encode::write_str(out, key),
+            Event::End => Ok(()),
+        };
+    }
+}
+
+fn write_scalar(out: &mut Vec<u8>, scalar: &Value) -> Result<(), encode::ValueWriteError> {
+    match &scalar.0 {
+        Repr::Bool(bool) => {
+            encode::write_bool(out, *bool).map_err(encode::ValueWriteError::InvalidMarkerWrite)
+        }
+        Repr::Int(int) => encode::write_sint(out, *int).map(drop),
+        Repr::Uint(uint) => encode::write_uint(out, *uint).map(drop),
+        Repr::Float(float) => encode::write_f64(out, *float),
+        Repr::Text(text) => encode::write_str(out, text.as_str()),
+        Repr::Bytes(bytes) => encode::write_bin(out, bytes),
+        Repr::Null | Repr::Array(_) | Repr::Object(_) => {
+            encode::write_nil(out).map_err(encode::ValueWriteError::InvalidMarkerWrite)
+        }
+    }
+}
+
+struct Reader<'a, 'l> {
+    bytes: &'a [u8],
+    /// The limit, if it hides bytes after `bytes`.
+    cut_at: Option<usize>,
+    pos: usize,
+    /// How many values each open container still lacks, innermost last.
+    remaining: Vec<usize>,
+    builder: Builder<'l>,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// Reads one value: opens containers on the way down, closes finished ones on the way up.
+    fn value(&mut self) -> Result<Value> {
+        loop {
+            if matches!(self.builder.innermost(), Some(Frame::Object { .. })) {
+                self.key()?;
+            }
+            let Some(mut value) = self.begin()? else {
+                continue;
+            };
+            loop {
+                if let Some(whole) = self.builder.add(value) {
+                    return Ok(whole);
+                }
+                if let Some(remaining) = self.remaining.last_mut() {
+                    *remaining -= 1;
+                    if *remaining > 0 {
+                        break;
+                    }
+                }
+                value = self.end()?;
+            }
+        }
+    }
+
+    /// Reads a scalar or an empty container, or opens a container (none).
+    fn begin(&mut self) -> Result<Option<Value>> {
+        let start = self.pos;
+        let [marker] = self.take()?;
+        let scalar = match Marker::from_u8(marker) {
+            Marker::Null => Value::NULL,
+            Marker::True => Value::from(true),
+            Marker::False => Value::from(false),
+            Marker::FixPos(int) => Value::from(int),
+            Marker::FixNeg(int) => Value::from(int),
+            Marker::U8 => Value::from(u8::from_be_bytes(self.take()?)),
+            Marker::U16 => Value::from(u16::from_be_bytes(self.take()?)),
+            Marker::U32 => Value::from(u32::from_be_bytes(self.take()?)),
+            Marker::U64 => Value::from(u64::from_be_bytes(self.take()?)),
+            Marker::I8 => Value::from(i8::from_be_bytes(self.take()?)),
+            Marker::I16 => Value::from(i16::from_be_bytes(self.take()?)),
+            Marker::I32 => Value::from(i32::from_be_bytes(self.take()?)),
+            Marker::I64 => Value::from(i64::from_be_bytes(self.take()?)),
+            Marker::F32 => float(f32::from_be_bytes(self.take()?).into(), start)?,
+            Marker::F64 => float(f64::from_be_bytes(self.take()?), start)?,
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                let text = self.text(marker, start)?;
+                let value = self.builder.text(text);
+                return limited(value, start).map(Some);
+            }
+            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+                let len = self.length(marker)?;
+                let bytes = self.slice(len)?;
+                let value = self.builder.bytes(bytes);
+                return limited(value, start).map(Some);
+            }
+            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
+                let len = self.length(marker)?;
+                self.declared(len, 1)?;
+                limited(self.builder.begin_array(len), start)?;
+                return self.opened(len);
+            }
+            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
+                let len = self.length(marker)?;
+                self.declared(len, 2)?;
+                limited(self.builder.begin_object(len), start)?;
+                return self.opened(len);
+            }
+            Marker::Reserved => return self.fail(start, "0xc1 is not a MessagePack type"),
+            _ => {
+                let reason = "extension types, timestamps included, have no form in a value; send a text or a number";
+                return Err(Error::not_representable(
+                    format_args!("byte {start}"),
+                    reason,
+                ));
+            }
+        };
+        limited(self.builder.scalar(scalar), start).map(Some)
+    }
+
+    fn opened(&mut self, len: usize) -> Result<Option<Value>> {
+        self.remaining.push(len);
+        if len == 0 {
+            self.end().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn end(&mut self) -> Result<Value> {
+        self.remaining.pop();
+        match self.builder.end() {
+            Some(value) => Ok(value),
+            None => self.fail(self.pos, "nothing to close"), // not reached: called only in a container
+        }
+    }
+
+    fn key(&mut self) -> Result<()> {
+        let start = self.pos;
+        let [marker] = self.take()?;
+        match Marker::from_u8(marker) {
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                let key = self.text(marker, start)?;
+                limited(self.builder.key(key), start)
+            }
+            other => {
+                let reason = format!("a key must be text, found {other:?}").into();
+                Err(Error::NotRepresentable {
+                    at: format!("byte {start}"),
+                    reason,
+                })
+            }
+        }
+    }
+
+    fn text(&mut self, marker: u8, start: usize) -> Result<&'a str> {
+        let len = self.length(marker)?;
+        let bytes = self.slice(len)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text),
+            Err(_) => self.fail(start, "the text is not UTF-8; use a byte string for bytes"),
+        }
+    }
+
+    /// The length that belongs to the marker of a string or container.
+    fn length(&mut self, marker: u8) -> Result<usize> {
+        Ok(match Marker::from_u8(marker) {
+            Marker::FixStr(len) | Marker::FixArray(len) | Marker::FixMap(len) => len.into(),
+            Marker::Str8 | Marker::Bin8 => u8::from_be_bytes(self.take()?).into(),
+            Marker::Str16 | Marker::Bin16 | Marker::Array16 | Marker::Map16 => {
+                u16::from_be_bytes(self.take()?).into()
+            }
+            _ => usize::try_from(u32::from_be_bytes(self.take()?)).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Every value takes at least one byte, so a length that the bytes left cannot hold is refused at once.
+    fn declared(&self, len: usize, least_bytes: usize) -> Result<()> {
+        if len.saturating_mul(least_bytes) > self.bytes.len() - self.pos {
+            self.truncated()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn slice(&mut self, len: usize) -> Result<&'a [u8]> {
+        let rest = self.bytes.get(self.pos..).unwrap_or_default();
+        match rest.get(..len) {
+            Some(slice) => {
+                self.pos += len;
+                Ok(slice)
+            }
+            None => self.truncated(),
+        }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let rest = self.bytes.get(self.pos..).unwrap_or_default();
+        match rest.first_chunk() {
+            Some(chunk) => {
+                self.pos += N;
+                Ok(*chunk)
+            }
+            None => self.truncated(),
+        }
+    }
+
+    fn truncated<T>(&self) -> Result<T> {
+        if let Some(limit) = self.cut_at {
+            let at = format!("byte {}", self.pos);
+            return Err(Error::Limit {
+                what: "length of the MessagePack value",
+                limit,
+                at,
+            });
+        }
+        self.fail(self.bytes.len(), "the bytes end before the value does")
+    }
+
+    fn fail<T>(&self, offset: usize, reason: &'static str) -> Result<T> {
+        Err(Error::InvalidMsgpack {
+            offset,
+            reason: reason.into(),
+        })
+    }
+}
+
+fn float(float: f64, offset: usize) -> Result<Value> {
+    Value::from_f64(float).ok_or_else(|| {
+        let reason = format!("{float} is not a finite number; send null or a text");
+        Error::not_representable(format_args!("byte {offset}"), reason)
+    })
+}
+
+fn limited<T>(result: Result<T, Exceeded>, offset: usize) -> Result<T> {
+    result.map_err(|exceeded| exceeded.at(format_args!("byte {offset}")))
+}

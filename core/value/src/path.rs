@@ -1,0 +1,276 @@
+//! Positional paths: where in a value.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::json::string_to_json;
+use crate::{Error, MAX_DEPTH, Result};
+
+/// One step of a [`Path`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Segment {
+    /// The value of this key of an object.
+    Key(Arc<str>),
+    /// The item at this index of an array, counted from 0.
+    Index(usize),
+}
+
+/// The place of a value inside a value: keys and indexes, outermost first.
+///
+/// # Text form
+///
+/// `.user.tags[0]."odd key"`; the root is `.` (or the empty text). After a dot comes a bare key of letters,
+/// digits, `_`, `-` and `$`, or a JSON string; brackets hold a decimal index or a JSON string
+/// (`.user["odd key"]`). The canonical form, which `Display` prints, quotes every key that is not an
+/// identifier and is therefore also a jq path with the same meaning.
+///
+/// ```
+/// use statewright_value::Path;
+/// # fn main() -> statewright_value::Result<()> {
+/// let path = Path::parse(".user.tags[0]")?;
+/// assert_eq!(path, Path::root().key("user").key("tags").index(0));
+/// assert_eq!(Path::root().key("odd key").to_string(), r#"."odd key""#);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    segments: Vec<Segment>,
+}
+
+impl Path {
+    /// The whole value.
+    pub fn root() -> Path {
+        Path::default()
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPath`] with the position of the character that cannot be read; [`Error::Limit`] for
+    /// more than [`MAX_DEPTH`] segments, which no value can have.
+    pub fn parse(text: &str) -> Result<Path> {
+        let mut parser = Parser { text, pos: 0 };
+        let mut path = Path::root();
+        if matches!(text, "" | ".") {
+            return Ok(path);
+        }
+        while parser.pos < text.len() {
+            let segment = parser.segment()?;
+            if path.segments.len() >= MAX_DEPTH {
+                return Err(Error::too_deep(format_args!("path `{}`", shorten(text))));
+            }
+            path.segments.push(segment);
+        }
+        Ok(path)
+    }
+
+    /// This path with one more key.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Path {
+        self.segments.push(Segment::Key(key.into()));
+        self
+    }
+
+    /// This path with one more index.
+    #[must_use]
+    pub fn index(mut self, index: usize) -> Path {
+        self.segments.push(Segment::Index(index));
+        self
+    }
+
+    /// The steps, outermost first.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Whether this is the root.
+    pub fn is_root(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The path of the container this place is in; none for the root.
+    pub fn parent(&self) -> Option<Path> {
+        let (_, parent) = self.segments.split_last()?;
+        Some(parent.iter().cloned().collect())
+    }
+
+    /// Whether this place is `ancestor` or inside it.
+    pub fn starts_with(&self, ancestor: &Path) -> bool {
+        self.segments.starts_with(&ancestor.segments)
+    }
+
+    pub(crate) fn prefix(&self, len: usize) -> Path {
+        self.segments.iter().take(len).cloned().collect()
+    }
+
+    pub(crate) fn within(mut self, outer: Segment) -> Path {
+        self.segments.insert(0, outer);
+        self
+    }
+
+    pub(crate) fn error(&self, reason: &'static str) -> Error {
+        Error::InvalidPath {
+            path: shorten(&self.to_string()),
+            position: 1,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl FromIterator<Segment> for Path {
+    fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Self {
+        Path {
+            segments: segments.into_iter().collect(),
+        }
+    }
+}
+
+impl FromStr for Path {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Path> {
+        Path::parse(text)
+    }
+}
+
+/// The canonical text, which parses back to the same path.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !matches!(self.segments.first(), Some(Segment::Key(_))) {
+            f.write_str(".")?;
+        }
+        for segment in &self.segments {
+            match segment {
+                Segment::Key(key) if is_identifier(key) => write!(f, ".{key}")?,
+                Segment::Key(key) => write!(f, ".{}", string_to_json(key))?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Path({self})")
+    }
+}
+
+fn is_identifier(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_bare(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '$')
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(120).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    pos: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.pos..).unwrap_or_default()
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let found = self.rest().starts_with(c);
+        self.pos += if found { c.len_utf8() } else { 0 };
+        found
+    }
+
+    fn fail<T>(&self, reason: &'static str) -> Result<T> {
+        let position = self
+            .text
+            .get(..self.pos)
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Err(Error::InvalidPath {
+            path: shorten(self.text),
+            position,
+            reason: reason.into(),
+        })
+    }
+
+    fn segment(&mut self) -> Result<Segment> {
+        let dot = self.eat('.');
+        if self.eat('[') {
+            let segment = self.bracketed()?;
+            return if self.eat(']') {
+                Ok(segment)
+            } else {
+                self.fail("expected `]`")
+            };
+        }
+        if !dot {
+            return self.fail("a segment starts with `.` or `[`, as in `.user.tags[0]`");
+        }
+        if self.rest().starts_with('"') {
+            return self.quoted();
+        }
+        let key = self.take_while(is_bare);
+        if key.is_empty() {
+            return self.fail("expected a key; one with other characters than letters, digits, `_`, `-`, `$` is quoted: `.\"odd key\"`");
+        }
+        Ok(Segment::Key(key.into()))
+    }
+
+    fn bracketed(&mut self) -> Result<Segment> {
+        if self.rest().starts_with('"') {
+            return self.quoted();
+        }
+        let start = self.pos;
+        let digits = self.take_while(|c| c.is_ascii_digit());
+        if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) {
+            self.pos = start;
+            return self.fail("expected an index without sign or leading zeros, or a quoted key");
+        }
+        match digits.parse() {
+            Ok(index) => Ok(Segment::Index(index)),
+            Err(_) => {
+                self.pos = start;
+                self.fail("the index is too large")
+            }
+        }
+    }
+
+    /// A key as a JSON string; ends at the first quote that is not escaped.
+    fn quoted(&mut self) -> Result<Segment> {
+        let rest = self.rest();
+        let mut escaped = true; // skips the opening quote
+        let end = rest.bytes().position(|byte| {
+            let closes = byte == b'"' && !escaped;
+            escaped = !escaped && byte == b'\\';
+            closes
+        });
+        let Some(end) = end else {
+            return self.fail("the quoted key does not end");
+        };
+        let Ok(key) = serde_json::from_str::<String>(rest.get(..=end).unwrap_or_default()) else {
+            return self.fail("the quoted key is not a JSON string");
+        };
+        self.pos += end + 1;
+        Ok(Segment::Key(key.into()))
+    }
+
+    fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c| !accept(c)).unwrap_or(rest.len());
+        self.pos += end;
+        rest.get(..end).unwrap_or_default()
+    }
+}

@@ -1,0 +1,579 @@
+//! The value itself: its kinds, how to look into it, and how values compare.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::node::Array;
+use crate::object::{Entry, Object};
+use crate::text::Text;
+use crate::walk::{Event, Walk};
+use crate::{Error, Limits, MAX_DEPTH, Path, Result, Segment};
+
+/// An immutable JSON-native value: null, boolean, integer, float, text, bytes, array or object.
+///
+/// At most 24 bytes; a clone is at most one reference-count increment, whatever the size. Editing
+/// ([`Value::set`], [`Value::insert`], …) works in place where nobody else holds the value and copies the
+/// containers along the path where somebody does, so a clone never sees a change.
+///
+/// Integers cover `i64` and `u64` exactly. Floats are always finite: NaN and infinities are refused at
+/// every entrance. Objects keep insertion order; equality, order and hash ignore it.
+///
+/// # Order
+///
+/// `Eq`, `Ord` and `Hash` agree. Kinds order as null < booleans < numbers < text < bytes < arrays <
+/// objects. Numbers order by exact numeric value; where an integer and a float have the same value the
+/// integer comes first (so `1 != 1.0`), and `-0.0` comes before `0.0`. Text orders by its UTF-8 bytes,
+/// which is by code point; arrays item by item; objects as the sequence of their entries sorted by key.
+///
+/// No method recurses into the value, so none can exhaust the stack.
+///
+/// ```
+/// use statewright_value::{Path, Value, value};
+/// # fn main() -> statewright_value::Result<()> {
+/// let mut order = value!({ "id": 17, "lines": [{ "price": 5 }] });
+/// let before = order.clone();
+/// order.set(&Path::parse(".lines[0].price")?, Value::from(6))?;
+/// assert_eq!(order.to_json(), r#"{"id":17,"lines":[{"price":6}]}"#);
+/// assert_eq!(before, value!({ "lines": [{ "price": 5 }], "id": 17 }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Value(pub(crate) Repr);
+
+#[derive(Clone, Default)]
+pub(crate) enum Repr {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Only what `i64` cannot hold, so every integer has one form.
+    Uint(u64),
+    /// Always finite.
+    Float(f64),
+    Text(Text),
+    Bytes(Arc<[u8]>),
+    Array(Arc<Array>),
+    Object(Arc<Object>),
+}
+
+const _: () = assert!(size_of::<Value>() <= 24);
+
+/// What a [`Value`] is. More kinds (decimal, dates, files) will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// JSON's `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number from −2⁶³ to 2⁶⁴−1.
+    Integer,
+    /// A finite IEEE 754 double.
+    Float,
+    /// Unicode text.
+    Text,
+    /// A byte string; JSON has none, see [`Value::to_json`].
+    Bytes,
+    /// A sequence of values.
+    Array,
+    /// Values by key, in insertion order.
+    Object,
+}
+
+impl Kind {
+    /// The name used in messages, e.g. "integer".
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "boolean",
+            Kind::Integer => "integer",
+            Kind::Float => "float",
+            Kind::Text => "text",
+            Kind::Bytes => "bytes",
+            Kind::Array => "array",
+            Kind::Object => "object",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Making values; see also the `From` conversions and [`crate::value!`].
+impl Value {
+    /// Null, also the default.
+    pub const NULL: Value = Value(Repr::Null);
+
+    /// An empty array.
+    pub fn array() -> Value {
+        Value::from(Vec::new())
+    }
+
+    /// An empty object.
+    pub fn object() -> Value {
+        Value(Repr::Object(Arc::default()))
+    }
+
+    /// Text; up to 22 bytes need no allocation. `From<Arc<str>>` shares a longer one.
+    pub fn text(text: &str) -> Value {
+        Value(Repr::Text(Text::from(text)))
+    }
+
+    /// A byte string. An `Arc<[u8]>` is shared, not copied.
+    pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Value {
+        Value(Repr::Bytes(bytes.into()))
+    }
+
+    /// A float; none for NaN and the infinities, which no value can hold.
+    pub fn from_f64(float: f64) -> Option<Value> {
+        float.is_finite().then_some(Value(Repr::Float(float)))
+    }
+
+    pub(crate) fn from_entries(entries: Vec<Entry>) -> Value {
+        Value(Repr::Object(Arc::new(Object::new(entries))))
+    }
+}
+
+/// Looking into values. Children come by value: a clone is cheap, and forms of a value to come have no
+/// `&Value` to lend.
+impl Value {
+    /// What kind of value this is.
+    pub fn kind(&self) -> Kind {
+        match &self.0 {
+            Repr::Null => Kind::Null,
+            Repr::Bool(_) => Kind::Bool,
+            Repr::Int(_) | Repr::Uint(_) => Kind::Integer,
+            Repr::Float(_) => Kind::Float,
+            Repr::Text(_) => Kind::Text,
+            Repr::Bytes(_) => Kind::Bytes,
+            Repr::Array(_) => Kind::Array,
+            Repr::Object(_) => Kind::Object,
+        }
+    }
+
+    /// Whether this is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self.0, Repr::Null)
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.0 {
+            Repr::Bool(bool) => Some(bool),
+            _ => None,
+        }
+    }
+
+    /// The integer, if it is one and fits. Floats are never converted, not even `1.0`.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Int(int) => Some(int),
+            _ => None,
+        }
+    }
+
+    /// The integer, if it is one and fits. Floats are never converted, not even `1.0`.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self.0 {
+            Repr::Int(int) => u64::try_from(int).ok(),
+            Repr::Uint(uint) => Some(uint),
+            _ => None,
+        }
+    }
+
+    /// The float, or an integer that a float holds exactly (all up to ±2⁵³, some beyond).
+    pub fn as_f64(&self) -> Option<f64> {
+        let exact = |int: i128| Some(int as f64).filter(|float| *float as i128 == int);
+        match self.0 {
+            Repr::Float(float) => Some(float),
+            Repr::Int(int) => exact(int.into()),
+            Repr::Uint(uint) => exact(uint.into()),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Text(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is a byte string. Text is not converted; use [`Value::as_str`].
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Repr::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Items of an array, entries of an object, bytes of a text or byte string; 0 for the other kinds.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Text(text) => text.as_bytes().len(),
+            Repr::Bytes(bytes) => bytes.len(),
+            Repr::Array(array) => array.items().len(),
+            Repr::Object(object) => object.entries().len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether [`Value::len`] is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of an object's key: a scan of up to 16 entries, O(log n + √n) in a large object.
+    /// None when there is no such key or this is no object.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.member(key).cloned()
+    }
+
+    /// Item `i` of an array, counted from 0; O(1). None past the end or when this is no array.
+    pub fn index(&self, i: usize) -> Option<Value> {
+        self.item(i).cloned()
+    }
+
+    /// The value at `path`, if there is one; costs one lookup per segment.
+    pub fn at(&self, path: &Path) -> Option<Value> {
+        self.find(path.segments()).cloned()
+    }
+
+    /// Whether there is a value (null counts) at `path`.
+    pub fn has(&self, path: &Path) -> bool {
+        self.find(path.segments()).is_some()
+    }
+
+    /// The entries of an object in insertion order; nothing for other kinds.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.entry_slice()
+            .iter()
+            .map(|(key, value)| (&**key, value.clone()))
+    }
+
+    /// The items of an array; nothing for other kinds.
+    pub fn items(&self) -> impl Iterator<Item = Value> {
+        self.item_slice().iter().cloned()
+    }
+
+    pub(crate) fn member(&self, key: &str) -> Option<&Value> {
+        match &self.0 {
+            Repr::Object(object) => object.get(key),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn item(&self, i: usize) -> Option<&Value> {
+        self.item_slice().get(i)
+    }
+
+    pub(crate) fn find(&self, segments: &[Segment]) -> Option<&Value> {
+        segments
+            .iter()
+            .try_fold(self, |value, segment| match segment {
+                Segment::Key(key) => value.member(key),
+                Segment::Index(at) => value.item(*at),
+            })
+    }
+
+    pub(crate) fn entry_slice(&self) -> &[Entry] {
+        match &self.0 {
+            Repr::Object(object) => object.entries(),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn item_slice(&self) -> &[Value] {
+        match &self.0 {
+            Repr::Array(array) => array.items(),
+            _ => &[],
+        }
+    }
+}
+
+/// Limits.
+impl Value {
+    /// Checks a value against `limits`, as if it had been parsed: for values assembled by the infallible
+    /// conversions (`From<Vec<Value>>`, `collect`, [`crate::value!`]), which do not check. O(size).
+    ///
+    /// # Errors
+    /// [`Error::Limit`] names the limit. `max_bytes` does not apply, since nothing is encoded here.
+    pub fn check(&self, limits: &Limits) -> Result<()> {
+        let mut depth = 0;
+        let mut items = 0usize;
+        for event in Walk::new(self) {
+            let (what, found, limit) = match event {
+                Event::Scalar(scalar) => {
+                    items += 1;
+                    ("length of a string", scalar.len(), limits.max_string)
+                }
+                Event::Array(_) | Event::Object(_) => {
+                    items += 1;
+                    depth += 1;
+                    ("nesting depth", depth, limits.depth())
+                }
+                Event::Key(key) => ("length of a key", key.len(), limits.max_key),
+                Event::End => {
+                    depth -= 1;
+                    continue;
+                }
+            };
+            if found > limit {
+                return Err(Error::Limit {
+                    what,
+                    limit,
+                    at: format!("found {found}"),
+                });
+            }
+        }
+        if items > limits.max_items {
+            return Err(Error::Limit {
+                what: "number of values",
+                limit: limits.max_items,
+                at: format!("found {items}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Nested containers, at least: 0 for a scalar. Exact unless something deep has been removed.
+    pub(crate) fn depth_bound(&self) -> u32 {
+        match &self.0 {
+            Repr::Array(array) => array.depth(),
+            Repr::Object(object) => object.depth(),
+            _ => 0,
+        }
+    }
+
+    /// Nested containers, exactly. O(size).
+    fn exact_depth(&self) -> u32 {
+        let (mut depth, mut deepest) = (0u32, 0);
+        for event in Walk::new(self) {
+            match event {
+                Event::Array(_) | Event::Object(_) => depth += 1,
+                Event::End => depth -= 1,
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
+    /// The depth of a value that goes `above` containers deep, or an error if that is too deep. O(1), but
+    /// O(size) when the limit is near.
+    pub(crate) fn checked_depth(&self, above: usize, path: &Path) -> Result<u32> {
+        let fits = |depth: u32| above.saturating_add(depth as usize) <= MAX_DEPTH;
+        let mut depth = self.depth_bound();
+        if !fits(depth) {
+            depth = self.exact_depth();
+        }
+        if fits(depth) {
+            Ok(depth)
+        } else {
+            Err(Error::too_deep(path))
+        }
+    }
+}
+
+impl PartialEq for Value {
+    /// Skips what both values share.
+    fn eq(&self, other: &Self) -> bool {
+        let mut pending = vec![];
+        if !equal_or_pending(self, other, &mut pending) {
+            return false;
+        }
+        while let Some(pair) = pending.pop() {
+            let same = match pair {
+                (Repr::Array(a), Repr::Array(b)) => {
+                    let mut pairs = a.items().iter().zip(b.items());
+                    a.items().len() == b.items().len()
+                        && pairs.all(|(a, b)| equal_or_pending(a, b, &mut pending))
+                }
+                (Repr::Object(a), Repr::Object(b)) => {
+                    let mut entries = a.entries().iter().enumerate();
+                    a.entries().len() == b.entries().len()
+                        && entries.all(|(at, (key, value))| match b.get_near(key, at) {
+                            Some(other) => equal_or_pending(value, other, &mut pending),
+                            None => false,
+                        })
+                }
+                _ => false,
+            };
+            if !same {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// False if the values differ at once; containers that may be equal are left in `pending`.
+fn equal_or_pending<'a>(
+    a: &'a Value,
+    b: &'a Value,
+    pending: &mut Vec<(&'a Repr, &'a Repr)>,
+) -> bool {
+    let shared = match (&a.0, &b.0) {
+        (Repr::Array(a), Repr::Array(b)) => Arc::ptr_eq(a, b),
+        (Repr::Object(a), Repr::Object(b)) => Arc::ptr_eq(a, b),
+        _ => return compare_scalars(a, b) == Ordering::Equal,
+    };
+    if !shared {
+        pending.push((&a.0, &b.0));
+    }
+    true
+}
+
+impl Eq for Value {}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    /// Walks both values in canonical order, step by step: sorts the keys of the objects it meets.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (mut a, mut b) = (Walk::sorted(self), Walk::sorted(other));
+        loop {
+            let ordering = match (a.next(), b.next()) {
+                (None, None) => return Ordering::Equal,
+                (Some(Event::Scalar(x)), Some(Event::Scalar(y))) => compare_scalars(x, y),
+                (Some(Event::Key(x)), Some(Event::Key(y))) => x.cmp(y),
+                (Some(Event::Array(x)), Some(Event::Array(y))) => {
+                    if std::ptr::eq(x, y) {
+                        a.leave();
+                        b.leave();
+                    }
+                    Ordering::Equal
+                }
+                (Some(Event::Object(x)), Some(Event::Object(y))) => {
+                    if std::ptr::eq(x, y) {
+                        a.leave();
+                        b.leave();
+                    }
+                    Ordering::Equal
+                }
+                (x, y) => rank_event(x).cmp(&rank_event(y)),
+            };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for event in Walk::sorted(self) {
+            rank_event(Some(event)).hash(state);
+            match event {
+                Event::Key(key) => key.hash(state),
+                Event::Scalar(Value(scalar)) => match scalar {
+                    Repr::Bool(bool) => bool.hash(state),
+                    Repr::Int(int) => int.hash(state),
+                    Repr::Uint(uint) => uint.hash(state),
+                    Repr::Float(float) => float.to_bits().hash(state),
+                    Repr::Text(text) => text.as_bytes().hash(state),
+                    Repr::Bytes(bytes) => bytes.hash(state),
+                    Repr::Null | Repr::Array(_) | Repr::Object(_) => {}
+                },
+                Event::Array(_) | Event::Object(_) | Event::End => {}
+            }
+        }
+    }
+}
+
+/// How a step of one walk orders against a different step of another: the end of a container first, so that
+/// a prefix is smaller, then by kind.
+fn rank_event(event: Option<Event<'_>>) -> u8 {
+    match event {
+        None | Some(Event::End) => 0,
+        Some(Event::Key(_)) => 1,
+        Some(Event::Scalar(scalar)) => rank(scalar),
+        Some(Event::Array(_)) => 10,
+        Some(Event::Object(_)) => 11,
+    }
+}
+
+fn rank(scalar: &Value) -> u8 {
+    match scalar.0 {
+        Repr::Null => 2,
+        Repr::Bool(_) => 3,
+        Repr::Int(_) | Repr::Uint(_) | Repr::Float(_) => 4,
+        Repr::Text(_) => 5,
+        Repr::Bytes(_) => 6,
+        Repr::Array(_) => 10,
+        Repr::Object(_) => 11,
+    }
+}
+
+fn compare_scalars(a: &Value, b: &Value) -> Ordering {
+    match (&a.0, &b.0) {
+        (Repr::Bool(a), Repr::Bool(b)) => a.cmp(b),
+        (Repr::Text(a), Repr::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Repr::Bytes(a), Repr::Bytes(b)) => a.cmp(b),
+        (Repr::Float(a), Repr::Float(b)) => a
+            .partial_cmp(b)
+            .unwrap_or(Ordering::Equal)
+            .then(a.total_cmp(b)),
+        (Repr::Float(float), _) => match integer(b) {
+            Some(int) => compare_integer(int, *float).reverse(),
+            None => rank(a).cmp(&rank(b)),
+        },
+        (_, Repr::Float(float)) => match integer(a) {
+            Some(int) => compare_integer(int, *float),
+            None => rank(a).cmp(&rank(b)),
+        },
+        _ => rank(a)
+            .cmp(&rank(b))
+            .then_with(|| integer(a).cmp(&integer(b))),
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value.0 {
+        Repr::Int(int) => Some(int.into()),
+        Repr::Uint(uint) => Some(uint.into()),
+        _ => None,
+    }
+}
+
+/// Exact, and the integer first where they are equal. A cast of a float beyond `i128` saturates, which
+/// orders it beyond every 64-bit integer, as it should.
+fn compare_integer(int: i128, float: f64) -> Ordering {
+    let whole = float.trunc();
+    int.cmp(&(whole as i128)).then_with(|| {
+        if float < whole {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        }
+    })
+}
+
+/// Compact JSON, as [`Value::to_json`]; pretty-printed with `{:#}`.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&if f.alternate() {
+            self.to_json_pretty()
+        } else {
+            self.to_json()
+        })
+    }
+}
+
+/// As `Display`.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
