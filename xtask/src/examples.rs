@@ -1,7 +1,8 @@
 //! The examples: each program of each language is run, and must print exactly `examples/expected/<name>.txt`.
 //!
 //! One expected file serves all languages: an example of one name does the same thing in each, byte for byte.
-//! A program runs in the root of the clone, gets an empty folder for its store as its only argument, and has two minutes.
+//! A program runs in the root of the clone, gets the folder for its store (which does not exist yet) as its only
+//! argument, and has two minutes.
 
 use std::fs;
 use std::path::{Path, PathBuf};

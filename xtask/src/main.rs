@@ -5,8 +5,8 @@
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
 //! * `crash`, `kill-test` and `bench` build and run a program that lives elsewhere and pass its report on.
 //!
-//! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`], which
-//! starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
+//! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
+//! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
