@@ -1,1 +1,43 @@
-//! The commit log and the seams: Io, Clock, Random.
+//! The commit log, and the seams through which the whole library reaches the outside world.
+//!
+//! # The seams
+//!
+//! [`Env`] is the world a library instance lives in: [`Io`] (files), [`Clock`] (time and waiting) and [`Random`].
+//! [`Env::real`] is the operating system; [`sim`] is a world in memory that can fail, tear writes, lose power and be
+//! replayed from a seed. No other code in the workspace may touch files, clocks or random sources (`clippy.toml`).
+//!
+//! # The log
+//!
+//! A [`Log`] is a folder of segment files. A commit is one [`Frame`]: it is there whole, or it is not there. The log
+//! has no threads; everything happens on the callers' threads:
+//!
+//! ```text
+//! append ──► pending frames ──(strict: the leader of a sync; buffered: at once)──► write ──► fdatasync ──► durable
+//!                                                                              segment 1, 2, 3 … ──► replay at open
+//! ```
+//!
+//! - [`Log::open`] replays what is there. `classify` is the table that tells a torn tail (cut) from damage (refused).
+//! - [`Log::append`] numbers and frames a commit; [`Log::sync_to`] makes it durable, together with everybody else's.
+//! - A failed write or sync poisons the log: nothing more is accepted or acknowledged until it is opened again.
+//!
+//! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
+#![forbid(unsafe_code)]
+
+mod classify;
+mod env;
+mod error;
+mod format;
+mod log;
+mod options;
+mod real;
+mod recover;
+mod segment;
+pub mod sim;
+mod time;
+
+pub use env::{Env, File, Io, OpenMode, PathKind, Random};
+pub use error::{Error, Result};
+pub use log::{Frame, Log, SyncHooks};
+pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};
+pub use real::{RealClock, RealIo, RealRandom};
+pub use time::{Clock, Gate, Timestamp};

@@ -1,0 +1,147 @@
+//! The operating system's file system.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::env::{File, Io, OpenMode, PathKind};
+
+/// The operating system's file system.
+#[derive(Debug)]
+pub struct RealIo;
+
+/// The lock files this process holds, by device and inode. On file systems that emulate `flock` per process (NFS) the
+/// kernel would grant a second lock to the same process (rule W14).
+static HELD: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+
+impl Io for RealIo {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options
+            .read(true)
+            .write(mode != OpenMode::Read)
+            .create_new(mode == OpenMode::CreateNew);
+        let file = options.open(path)?;
+        // In a process that closed its standard streams a file could become one of them, and a stray print would
+        // then write into it. A duplicate never gets the numbers 0 to 2.
+        let file = if std::os::fd::AsRawFd::as_raw_fd(&file) <= 2 {
+            file.try_clone()?
+        } else {
+            file
+        };
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let meta = file.metadata()?;
+        let id = (meta.dev(), meta.ino());
+        if !HELD.lock().insert(id) {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "by this process"));
+        }
+        let held = Held(id);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // Only for the message, so an unreadable name is no reason to fail differently.
+                let _ = file.take(16).read_to_string(&mut text);
+                return Err(io::Error::new(
+                    io::ErrorKind::WouldBlock,
+                    format!("by process {}", text.trim()),
+                ));
+            }
+            Err(fs::TryLockError::Error(e)) => return Err(e),
+        }
+        // Only for the message somebody else gets: a full disk must not prevent opening.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Box::new((file, held)))
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<PathKind> {
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => Ok(PathKind::Dir),
+            Ok(_) => Ok(PathKind::File),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(PathKind::Missing),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// An entry in [`HELD`], removed when dropped (after the file that carries the kernel's lock).
+struct Held((u64, u64));
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.lock().remove(&self.0);
+    }
+}
+
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn links(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.nlink())
+    }
+}

@@ -1,0 +1,12 @@
+//! The operating system's files, clock and random source: the only place in the workspace that may use them directly.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this module is the seam that everything else is told to use instead"
+)]
+
+mod clock;
+mod io;
+
+pub use clock::{RealClock, RealRandom};
+pub use io::RealIo;

@@ -1,0 +1,293 @@
+//! One segment file: making it, and reading its frames.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::env::{File, Io, OpenMode, read_full};
+use crate::error::{Error, Result};
+use crate::format::{
+    FRAME_HEADER, FrameHeader, Hash, Kind, SEGMENT_HEADER, SegmentHeader, frame_len,
+};
+use crate::options::LogOptions;
+
+/// Where the first frame of a segment starts.
+pub(crate) const FIRST_FRAME: u64 = SEGMENT_HEADER as u64;
+/// Room kept at the end of a segment for the mark that closes or seals it.
+pub(crate) const MARK_LEN: u64 = frame_len(0);
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+const PAGE: usize = 4096;
+const ZEROS: [u8; PAGE] = [0; PAGE];
+
+/// The file name of a segment.
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("{number:010}.swlog")
+}
+
+/// The number in a segment's file name, if it is one.
+pub(crate) fn segment_number(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".swlog")?.parse().ok()?;
+    (number > 0 && segment_name(number) == name).then_some(number)
+}
+
+/// Whether the name is that of a segment that was being made.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".tmp")
+        .is_some_and(|name| segment_number(name).is_some())
+}
+
+fn unfinished_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+/// The size of the next segment: as large as the log so far, within the limits, and large enough for `need` bytes of
+/// frames.
+pub(crate) fn segment_length(options: &LogOptions, log_bytes: u64, need: u64) -> u64 {
+    let room = FIRST_FRAME + need + MARK_LEN;
+    let usual = log_bytes.min(options.segment_bytes).next_power_of_two();
+    let usual = usual
+        .max(options.first_segment_bytes)
+        .min(options.segment_bytes);
+    usual.max(room).next_multiple_of(PAGE as u64)
+}
+
+/// A segment file that is complete and durable but not yet under its own name.
+pub(crate) struct Unfinished {
+    file: Arc<dyn File>,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Writes header, frames and zeros to a temporary file, and syncs it. If that fails the file is removed: nothing
+    /// that exists was touched.
+    pub(crate) fn create(
+        io: &dyn Io,
+        path: PathBuf,
+        header: &SegmentHeader,
+        frames: &[u8],
+    ) -> Result<Unfinished> {
+        let temporary = unfinished_path(&path);
+        let file = match io.open(&temporary, OpenMode::CreateNew) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                io.remove(&temporary)
+                    .map_err(|e| Error::io("remove", &temporary, e))?;
+                io.open(&temporary, OpenMode::CreateNew)
+            }
+            other => other,
+        }
+        .map_err(|e| Error::io("create", &temporary, e))?;
+        if let Err(e) = fill(&*file, header, frames) {
+            // The reason it failed is what the caller must hear; opening removes leftovers too.
+            let _ = io.remove(&temporary);
+            return Err(Error::io("write", &temporary, e));
+        }
+        Ok(Unfinished {
+            file,
+            temporary,
+            path,
+        })
+    }
+
+    /// Gives the file its name, durably (rule W4).
+    pub(crate) fn publish(self, io: &dyn Io) -> Result<Arc<dyn File>> {
+        io.rename(&self.temporary, &self.path)
+            .map_err(|e| Error::io("rename", &self.temporary, e))?;
+        let dir = crate::env::parent_of(&self.path);
+        io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+        Ok(self.file)
+    }
+
+    /// Removes the file again.
+    pub(crate) fn discard(self, io: &dyn Io) {
+        // Opening removes leftovers too.
+        let _ = io.remove(&self.temporary);
+    }
+}
+
+fn fill(file: &dyn File, header: &SegmentHeader, frames: &[u8]) -> std::io::Result<()> {
+    const BLOCK: usize = 1 << 20;
+    let mut start = header.encode();
+    start.extend_from_slice(frames);
+    let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+    // The zeros are really written: later syncs then change no metadata and cost half.
+    start.resize(start.len().next_multiple_of(BLOCK).min(length), 0);
+    file.write_all_at(&start, 0)?;
+    let mut at = start.len();
+    if at < length {
+        let zeros = vec![0; BLOCK.min(length - at)];
+        while at < length {
+            let block = zeros.get(..BLOCK.min(length - at)).unwrap_or(&zeros);
+            file.write_all_at(block, at as u64)?;
+            at += block.len();
+        }
+    }
+    file.sync_all()
+}
+
+/// Where the chain of commits stands: the last version and its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) version: u64,
+    pub(crate) hash: Hash,
+}
+
+impl Chain {
+    /// What the first commit of a segment continues.
+    pub(crate) fn before(header: &SegmentHeader) -> Chain {
+        Chain {
+            version: header.first_version.saturating_sub(1),
+            hash: header.prev,
+        }
+    }
+}
+
+/// What is at a place in a segment.
+pub(crate) enum Item<'a> {
+    /// The commit that continues the chain.
+    Commit(FrameHeader, &'a [u8]),
+    /// A mark at the end of the chain.
+    Mark(FrameHeader),
+    /// Neither; why.
+    Nothing(&'static str),
+}
+
+/// What is behind the end of a segment's valid frames.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// Where the last byte that is not zero ends, if there is one.
+    pub(crate) last_byte: Option<u64>,
+    /// The highest offset that an intact frame header claims to have been durable.
+    pub(crate) proven: u64,
+}
+
+/// Reads a segment in bounded pieces (rule W13: never through a mapping, never more than a checked length).
+pub(crate) struct Reader<'a> {
+    file: &'a dyn File,
+    path: &'a Path,
+    /// Nothing at or behind this offset is read.
+    limit: u64,
+    buffer: Vec<u8>,
+    buffer_at: u64,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(file: &'a dyn File, path: &'a Path, limit: u64) -> Reader<'a> {
+        Reader {
+            file,
+            path,
+            limit,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
+    /// The bytes at `at`: `len` of them, or fewer at the limit or the end of the file.
+    fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8]> {
+        let len = usize::try_from(self.limit.saturating_sub(at)).map_or(len, |left| len.min(left));
+        let buffered = at
+            .checked_sub(self.buffer_at)
+            .and_then(|skip| usize::try_from(skip).ok());
+        let skip = match buffered.filter(|skip| skip.saturating_add(len) <= self.buffer.len()) {
+            Some(skip) => skip,
+            None => {
+                let left = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX);
+                self.buffer.clear();
+                self.buffer.resize(len.max(CHUNK).min(left), 0);
+                let n = read_full(self.file, &mut self.buffer, at)
+                    .map_err(|e| Error::io("read", self.path, e))?;
+                self.buffer.truncate(n);
+                self.buffer_at = at;
+                0
+            }
+        };
+        let rest = self.buffer.get(skip..).unwrap_or_default();
+        Ok(rest.get(..len).unwrap_or(rest))
+    }
+
+    /// What is at `at`, given the segment's tag and the chain so far. Every condition of a valid frame is here.
+    pub(crate) fn item(&mut self, at: u64, tag: u32, chain: &Chain) -> Result<Item<'_>> {
+        let Some(header) = FrameHeader::decode(self.bytes(at, FRAME_HEADER)?) else {
+            return Ok(Item::Nothing("no intact record header"));
+        };
+        if header.tag != tag || u64::from(header.offset) != at {
+            return Ok(Item::Nothing("a record that belongs elsewhere"));
+        }
+        if !(FIRST_FRAME..=at).contains(&u64::from(header.proven)) {
+            return Ok(Item::Nothing("a record with an impossible durable point"));
+        }
+        let version = if header.kind == Kind::Commit {
+            chain.version.checked_add(1)
+        } else {
+            Some(chain.version)
+        };
+        if Some(header.version) != version || header.prev != chain.hash {
+            return Ok(Item::Nothing(
+                "a record that does not continue the one before",
+            ));
+        }
+        let length = header.length as usize;
+        let stored = frame_len(length) - FRAME_HEADER as u64;
+        let payload_at = at + FRAME_HEADER as u64;
+        if payload_at + stored > self.limit || (header.kind != Kind::Commit && length != 0) {
+            return Ok(Item::Nothing("a record of impossible length"));
+        }
+        let bytes = self.bytes(payload_at, stored as usize)?;
+        let Some((payload, padding)) = bytes.split_at_checked(length) else {
+            return Ok(Item::Nothing("a record beyond the end of the file"));
+        };
+        if crc32fast::hash(payload) != header.payload_crc || padding.iter().any(|b| *b != 0) {
+            return Ok(Item::Nothing(
+                "a record whose content does not match its checksum",
+            ));
+        }
+        Ok(match header.kind {
+            Kind::Commit => Item::Commit(header, payload),
+            Kind::Close | Kind::Seal => Item::Mark(header),
+        })
+    }
+
+    /// Looks at everything from `end`, the end of the valid frames. The first `skip` bytes (a mark) do not count as
+    /// non-zero. O(rest of the file), a few GB/s when it is zeros.
+    pub(crate) fn tail(&mut self, end: u64, skip: u64, tag: u32) -> Result<Tail> {
+        let mut tail = Tail {
+            last_byte: None,
+            proven: 0,
+        };
+        let mut at = end;
+        while at < self.limit {
+            let bytes = self.bytes(at, PAGE + FRAME_HEADER)?;
+            if bytes.is_empty() {
+                break;
+            }
+            let page = bytes.get(..PAGE).unwrap_or(bytes);
+            if ZEROS.get(..page.len()) != Some(page) {
+                if let Some(last) = page
+                    .iter()
+                    .rposition(|b| *b != 0)
+                    .map(|last| at + last as u64 + 1)
+                {
+                    tail.last_byte = Some(last)
+                        .filter(|last| *last > end + skip)
+                        .or(tail.last_byte);
+                }
+                for (i, quad) in page.chunks(4).enumerate() {
+                    if quad.first() != Some(&0xF7) {
+                        continue;
+                    }
+                    let place = at + 4 * i as u64;
+                    let header = bytes.get(4 * i..).and_then(FrameHeader::decode);
+                    if let Some(h) = header.filter(|h| h.tag == tag && u64::from(h.offset) == place)
+                    {
+                        tail.proven = tail.proven.max(h.proven.into());
+                    }
+                }
+            }
+            at += page.len() as u64;
+        }
+        Ok(tail)
+    }
+}
