@@ -7,7 +7,9 @@ use thiserror::Error as ThisError;
 #[non_exhaustive]
 pub enum Error {
     /// Another commit changed what this transaction read or writes. Nothing was changed; run the transaction again.
-    #[error("conflict on {path}: commit {committed} changed it after this transaction's snapshot {snapshot}; run the transaction again")]
+    #[error(
+        "conflict on {path}: commit {committed} changed it after this transaction's snapshot {snapshot}; run the transaction again"
+    )]
     Conflict {
         /// The region this transaction touched.
         path: String,
@@ -29,7 +31,9 @@ pub enum Error {
         what: String,
     },
     /// The snapshot is older than the window in which conflicts can be decided. Nothing was changed; run it again.
-    #[error("snapshot {snapshot} is older than {oldest}, the oldest that can still be validated; run the transaction again and keep it shorter")]
+    #[error(
+        "snapshot {snapshot} is older than {oldest}, the oldest that can still be validated; run the transaction again and keep it shorter"
+    )]
     SnapshotTooOld {
         /// The version this transaction reads at.
         snapshot: u64,
@@ -45,13 +49,17 @@ pub enum Error {
         max: usize,
     },
     /// A space's name is not of its form.
-    #[error("'{space}' is not a space: write 1 to 4 parts of A-Z a-z 0-9 . _ - joined by '/', as in tenant/app")]
+    #[error(
+        "'{space}' is not a space: write 1 to 4 parts of A-Z a-z 0-9 . _ - joined by '/', as in tenant/app"
+    )]
     InvalidSpace {
         /// The name, cut to 64 characters.
         space: String,
     },
     /// The transaction is larger than the limits allow.
-    #[error("the transaction has more than {max} {what}; split it, or raise the limit in StoreOptions")]
+    #[error(
+        "the transaction has more than {max} {what}; split it, or raise the limit in StoreOptions"
+    )]
     TxnLimit {
         /// What there is too much of.
         what: &'static str,
@@ -62,7 +70,9 @@ pub enum Error {
     #[error("the store is closed; open it again")]
     Closed,
     /// A commit's content cannot be read or applied: the log is damaged, or was written by a newer version.
-    #[error("commit {version} cannot be applied: {why}; run `statewright verify` on a copy of the folder")]
+    #[error(
+        "commit {version} cannot be applied: {why}; run `statewright verify` on a copy of the folder"
+    )]
     Corrupt {
         /// The commit.
         version: u64,

@@ -108,33 +108,44 @@ impl Op {
     /// The value that the op writes, if it writes one.
     pub fn value(&self) -> Option<&Value> {
         match self {
-            Op::KvPut { value, .. } | Op::DocCreate { value, .. } | Op::DocSet { value, .. } => Some(value),
+            Op::KvPut { value, .. } | Op::DocCreate { value, .. } | Op::DocSet { value, .. } => {
+                Some(value)
+            }
             _ => None,
         }
     }
 
     pub(crate) fn key(&self) -> Key {
         match self {
-            Op::KvPut { space, key, .. } | Op::KvDelete { space, key } => space::encode(space, Primitive::Kv, key),
-            Op::DocCreate { doc, .. } | Op::DocSet { doc, .. } | Op::DocRemove { doc, .. } | Op::DocDrop { doc } => {
-                doc.encoded()
+            Op::KvPut { space, key, .. } | Op::KvDelete { space, key } => {
+                space::encode(space, Primitive::Kv, key)
             }
+            Op::DocCreate { doc, .. }
+            | Op::DocSet { doc, .. }
+            | Op::DocRemove { doc, .. }
+            | Op::DocDrop { doc } => doc.encoded(),
         }
     }
 
     /// Changes the tree. A failure changes nothing and means that the op does not fit this tree. O(log n + path).
     pub(crate) fn apply(&self, tree: &mut Tree, version: u64) -> Result<()> {
         let key = self.key();
-        let missing = || Error::NotFound { what: space::display(&key) };
+        let missing = || Error::NotFound {
+            what: space::display(&key),
+        };
         match self {
             Op::KvPut { value, .. } => put(tree, key, value, version),
             Op::DocCreate { value, .. } => {
                 if tree.get(&key).is_some() {
-                    return Err(Error::AlreadyExists { what: space::display(&key) });
+                    return Err(Error::AlreadyExists {
+                        what: space::display(&key),
+                    });
                 }
                 put(tree, key, value, version);
             }
-            Op::DocSet { path, value, .. } if path.segments().is_empty() => put(tree, key, value, version),
+            Op::DocSet { path, value, .. } if path.segments().is_empty() => {
+                put(tree, key, value, version)
+            }
             Op::DocSet { path, value, .. } => {
                 let entry = tree.get_mut(&key).ok_or_else(missing)?;
                 entry.value.set(path, value.clone())?;
@@ -185,19 +196,55 @@ impl Op {
         let tag: u8 = read_int(input).map_err(|_| "an op has no tag")?;
         let space = read_space(input)?;
         let (op, used) = match tag {
-            KV_PUT => (Op::KvPut { space, key: read_bytes(input)?, value: read_value(input)? }, 4),
-            KV_DELETE => (Op::KvDelete { space, key: read_bytes(input)? }, 3),
+            KV_PUT => (
+                Op::KvPut {
+                    space,
+                    key: read_bytes(input)?,
+                    value: read_value(input)?,
+                },
+                4,
+            ),
+            KV_DELETE => (
+                Op::KvDelete {
+                    space,
+                    key: read_bytes(input)?,
+                },
+                3,
+            ),
             _ => {
                 let primitive = match tag & !3 {
                     JSON_OPS => Primitive::Json,
                     FLOW_OPS => Primitive::Flow,
                     _ => return Err("an op has a tag that this version does not know"),
                 };
-                let doc = Doc { primitive, space, key: read_text(input)? };
+                let doc = Doc {
+                    primitive,
+                    space,
+                    key: read_text(input)?,
+                };
                 match tag & 3 {
-                    CREATE => (Op::DocCreate { doc, value: read_value(input)? }, 4),
-                    SET => (Op::DocSet { doc, path: read_path(input)?, value: read_value(input)? }, 5),
-                    REMOVE => (Op::DocRemove { doc, path: read_path(input)? }, 4),
+                    CREATE => (
+                        Op::DocCreate {
+                            doc,
+                            value: read_value(input)?,
+                        },
+                        4,
+                    ),
+                    SET => (
+                        Op::DocSet {
+                            doc,
+                            path: read_path(input)?,
+                            value: read_value(input)?,
+                        },
+                        5,
+                    ),
+                    REMOVE => (
+                        Op::DocRemove {
+                            doc,
+                            path: read_path(input)?,
+                        },
+                        4,
+                    ),
                     _ => (Op::DocDrop { doc }, 3),
                 }
             }
@@ -213,14 +260,24 @@ impl Doc {
     }
 
     fn head(&self, out: &mut Vec<u8>, len: u32, verb: u8) {
-        let base = if self.primitive == Primitive::Flow { FLOW_OPS } else { JSON_OPS };
+        let base = if self.primitive == Primitive::Flow {
+            FLOW_OPS
+        } else {
+            JSON_OPS
+        };
         head(out, len, base | verb, &self.space);
         text(out, &self.key);
     }
 }
 
 fn put(tree: &mut Tree, key: Key, value: &Value, version: u64) {
-    tree.insert(key, Entry { value: value.clone(), version });
+    tree.insert(
+        key,
+        Entry {
+            value: value.clone(),
+            version,
+        },
+    );
 }
 
 /// A commit's payload.
@@ -240,7 +297,10 @@ type Decoded<T> = std::result::Result<T, &'static str>;
 
 /// Reads a commit's payload back; `version` is for the error. O(bytes).
 pub(crate) fn decode_commit(version: u64, mut input: &[u8]) -> Result<Vec<Op>> {
-    let corrupt = |why: &str| Error::Corrupt { version, why: why.to_owned() };
+    let corrupt = |why: &str| Error::Corrupt {
+        version,
+        why: why.to_owned(),
+    };
     let input = &mut input;
     let len = read_array_len(input).map_err(|_| corrupt("it is not an array"))?;
     let _base: u64 = read_int(input).map_err(|_| corrupt("it has no base version"))?;
@@ -251,7 +311,11 @@ pub(crate) fn decode_commit(version: u64, mut input: &[u8]) -> Result<Vec<Op>> {
         ops.push(Op::decode(input).map_err(corrupt)?);
     }
     skip(input, len, 2).map_err(corrupt)?;
-    if input.is_empty() { Ok(ops) } else { Err(corrupt("bytes follow its last op")) }
+    if input.is_empty() {
+        Ok(ops)
+    } else {
+        Err(corrupt("bytes follow its last op"))
+    }
 }
 
 fn head(out: &mut Vec<u8>, len: u32, tag: u8, space: &Space) {
@@ -291,7 +355,9 @@ fn read_path(input: &mut &[u8]) -> Decoded<Path> {
     for _ in 0..read_array_len(input).map_err(|_| bad)? {
         let mut ahead = *input;
         path = match read_marker(&mut ahead).map_err(|_| bad)? {
-            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => path.key(&read_text(input)?),
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                path.key(&read_text(input)?)
+            }
             _ => path.index(read_int(input).map_err(|_| bad)?),
         };
     }
@@ -308,7 +374,9 @@ fn read_space(input: &mut &[u8]) -> Decoded<Space> {
 }
 
 fn take<'a>(input: &mut &'a [u8], len: u32) -> Decoded<&'a [u8]> {
-    let (taken, rest) = input.split_at_checked(len as usize).ok_or("an op is cut short")?;
+    let (taken, rest) = input
+        .split_at_checked(len as usize)
+        .ok_or("an op is cut short")?;
     *input = rest;
     Ok(taken)
 }
@@ -316,7 +384,9 @@ fn take<'a>(input: &mut &'a [u8], len: u32) -> Decoded<&'a [u8]> {
 fn read_text(input: &mut &[u8]) -> Decoded<String> {
     let len = read_str_len(input).map_err(|_| "an op's text is not readable")?;
     let bytes = take(input, len)?;
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| "an op's text is not UTF-8")
+    std::str::from_utf8(bytes)
+        .map(str::to_owned)
+        .map_err(|_| "an op's text is not UTF-8")
 }
 
 fn read_bytes(input: &mut &[u8]) -> Decoded<Vec<u8>> {
@@ -344,15 +414,38 @@ mod tests {
     use super::*;
 
     fn samples() -> Vec<Op> {
-        let doc = |primitive| Doc { primitive, space: Space::parse("acme/app").unwrap(), key: "order-17".into() };
+        let doc = |primitive| Doc {
+            primitive,
+            space: Space::parse("acme/app").unwrap(),
+            key: "order-17".into(),
+        };
         let path = Path::parse(".lines[2].price").unwrap();
         vec![
-            Op::KvPut { space: Space::default(), key: vec![0, 255], value: value!({"a": [1, 2.5, null]}) },
-            Op::KvDelete { space: Space::parse("a/b/c/d").unwrap(), key: b"k".to_vec() },
-            Op::DocCreate { doc: doc(Primitive::Json), value: value!({}) },
-            Op::DocSet { doc: doc(Primitive::Flow), path: path.clone(), value: value!("x") },
-            Op::DocRemove { doc: doc(Primitive::Json), path },
-            Op::DocDrop { doc: doc(Primitive::Flow) },
+            Op::KvPut {
+                space: Space::default(),
+                key: vec![0, 255],
+                value: value!({"a": [1, 2.5, null]}),
+            },
+            Op::KvDelete {
+                space: Space::parse("a/b/c/d").unwrap(),
+                key: b"k".to_vec(),
+            },
+            Op::DocCreate {
+                doc: doc(Primitive::Json),
+                value: value!({}),
+            },
+            Op::DocSet {
+                doc: doc(Primitive::Flow),
+                path: path.clone(),
+                value: value!("x"),
+            },
+            Op::DocRemove {
+                doc: doc(Primitive::Json),
+                path,
+            },
+            Op::DocDrop {
+                doc: doc(Primitive::Flow),
+            },
         ]
     }
 
@@ -366,7 +459,10 @@ mod tests {
     fn every_cut_and_every_wrong_byte_is_an_error_or_another_commit() {
         let bytes = encode_commit(41, &samples());
         for cut in 0..bytes.len() {
-            assert!(matches!(decode_commit(1, &bytes[..cut]), Err(Error::Corrupt { version: 1, .. })));
+            assert!(matches!(
+                decode_commit(1, &bytes[..cut]),
+                Err(Error::Corrupt { version: 1, .. })
+            ));
         }
         for at in 0..bytes.len() {
             for bit in 0..8 {

@@ -39,7 +39,10 @@ pub trait Reader: sealed::View {
     fn kv_get(&self, space: &Space, key: &[u8]) -> Result<Option<Value>> {
         let key = space::encode_checked(space, Primitive::Kv, key)?;
         let value = self.with_tree(|t| t.get(&key).map(|e| e.value.clone()));
-        self.saw(Region { key, path: Path::root() });
+        self.saw(Region {
+            key,
+            path: Path::root(),
+        });
         Ok(value)
     }
 
@@ -56,10 +59,19 @@ pub trait Reader: sealed::View {
     }
 
     /// The value at a path of a document; none if the document or the path is not there. O(log n + path).
-    fn doc_get(&self, primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<Option<Value>> {
+    fn doc_get(
+        &self,
+        primitive: Primitive,
+        space: &Space,
+        key: &str,
+        path: &Path,
+    ) -> Result<Option<Value>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
         let value = self.with_tree(|t| t.get(&key).and_then(|e| e.value.at(path)));
-        self.saw(Region { key, path: path.clone() });
+        self.saw(Region {
+            key,
+            path: path.clone(),
+        });
         Ok(value)
     }
 
@@ -69,7 +81,10 @@ pub trait Reader: sealed::View {
     fn doc_version(&self, primitive: Primitive, space: &Space, key: &str) -> Result<Option<u64>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
         let version = self.with_tree(|t| t.get(&key).map(|e| e.version));
-        self.saw(Region { key, path: Path::root() });
+        self.saw(Region {
+            key,
+            path: Path::root(),
+        });
         Ok(version)
     }
 
@@ -83,8 +98,18 @@ pub trait Reader: sealed::View {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Value)>> {
-        let found = scan(self, space, primitive, prefix.as_bytes(), after.map(str::as_bytes), limit);
-        Ok(found.into_iter().map(|(k, v)| (String::from_utf8_lossy(&k).into_owned(), v)).collect())
+        let found = scan(
+            self,
+            space,
+            primitive,
+            prefix.as_bytes(),
+            after.map(str::as_bytes),
+            limit,
+        );
+        Ok(found
+            .into_iter()
+            .map(|(k, v)| (String::from_utf8_lossy(&k).into_owned(), v))
+            .collect())
     }
 
     /// [`doc_get`](Reader::doc_get) of a JSON document.
@@ -116,13 +141,14 @@ fn scan<V: sealed::View + ?Sized>(
     prefix: &[u8],
     after: Option<&[u8]>,
     limit: usize,
-) -> Vec<(Vec<u8>, Value)>
-{
+) -> Vec<(Vec<u8>, Value)> {
     let head = space::encode(space, primitive, &[]).len();
     let first = space::encode(space, primitive, prefix);
     // The key right after `after` in byte order is `after` and a NUL.
     let resume = after.map(|a| space::encode(space, primitive, &[a, &[0]].concat()));
-    let from = resume.filter(|r| *r > first).unwrap_or_else(|| first.clone());
+    let from = resume
+        .filter(|r| *r > first)
+        .unwrap_or_else(|| first.clone());
     let found: Vec<(Key, Value)> = view.with_tree(|t| {
         t.iter_from(&from)
             .take_while(|(k, _)| k.starts_with(&first))
@@ -136,7 +162,10 @@ fn scan<V: sealed::View + ?Sized>(
         _ => after_prefix(&first),
     };
     view.saw_range(from, to);
-    found.into_iter().map(|(k, v)| (k.get(head..).unwrap_or_default().to_vec(), v)).collect()
+    found
+        .into_iter()
+        .map(|(k, v)| (k.get(head..).unwrap_or_default().to_vec(), v))
+        .collect()
 }
 
 /// The smallest key that comes after every key with this prefix; none if there is no such key.

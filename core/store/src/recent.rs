@@ -15,14 +15,14 @@ use crate::tree::Key;
 
 /// A place that was read or written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Region {
+pub struct Region {
     pub key: Key,
     pub path: Path,
 }
 
 /// An overlap with a later commit.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Overlap {
+pub struct Overlap {
     pub key: Key,
     pub committed: u64,
 }
@@ -54,7 +54,12 @@ pub(crate) struct Recent {
 
 impl Recent {
     pub fn new(capacity: usize) -> Self {
-        Recent { entries: BTreeMap::new(), order: VecDeque::new(), floor: 0, capacity }
+        Recent {
+            entries: BTreeMap::new(),
+            order: VecDeque::new(),
+            floor: 0,
+            capacity,
+        }
     }
 
     /// The oldest snapshot that can still be validated.
@@ -81,7 +86,11 @@ impl Recent {
 
     /// Forgets what every snapshot from `version` on has seen anyway.
     pub fn prune(&mut self, version: u64) {
-        while self.order.front().is_some_and(|(written, _)| *written <= version) {
+        while self
+            .order
+            .front()
+            .is_some_and(|(written, _)| *written <= version)
+        {
             if let Some((written, key)) = self.order.pop_front() {
                 self.forget(&key, written);
             }
@@ -89,14 +98,23 @@ impl Recent {
     }
 
     fn forget(&mut self, key: &Key, version: u64) {
-        if self.entries.get(key).is_some_and(|node| node.newest() <= version) {
+        if self
+            .entries
+            .get(key)
+            .is_some_and(|node| node.newest() <= version)
+        {
             self.entries.remove(key);
         }
     }
 
     /// A commit after `since` that wrote something overlapping `region`. O(path + log n).
     pub fn overlap(&self, region: &Region, since: u64) -> Option<Overlap> {
-        let found = |committed| Some(Overlap { key: region.key.clone(), committed });
+        let found = |committed| {
+            Some(Overlap {
+                key: region.key.clone(),
+                committed,
+            })
+        };
         let mut node = self.entries.get(&region.key)?;
         for segment in region.path.segments() {
             if node.own > since {
@@ -104,7 +122,11 @@ impl Recent {
             }
             node = node.children.get(segment)?;
         }
-        if node.newest() > since { found(node.newest()) } else { None }
+        if node.newest() > since {
+            found(node.newest())
+        } else {
+            None
+        }
     }
 
     /// A commit after `since` that wrote to any key from `from` up to `to` (not included; none = the end).
@@ -114,7 +136,10 @@ impl Recent {
             .range(from.clone()..)
             .take_while(|(key, _)| to.is_none_or(|to| *key < to))
             .find(|(_, node)| node.newest() > since)
-            .map(|(key, node)| Overlap { key: key.clone(), committed: node.newest() })
+            .map(|(key, node)| Overlap {
+                key: key.clone(),
+                committed: node.newest(),
+            })
     }
 
     #[cfg(test)]
@@ -128,7 +153,10 @@ mod tests {
     use super::*;
 
     fn region(key: &str, path: &str) -> Region {
-        Region { key: key.as_bytes().into(), path: Path::parse(path).unwrap() }
+        Region {
+            key: key.as_bytes().into(),
+            path: Path::parse(path).unwrap(),
+        }
     }
 
     #[test]
@@ -151,8 +179,16 @@ mod tests {
             let hit = recent.overlap(&region("doc", touched), 6);
             assert_eq!(hit.is_some(), overlaps, "{written} then {touched}");
             assert_eq!(hit.map(|h| h.committed), overlaps.then_some(7));
-            assert_eq!(recent.overlap(&region("doc", touched), 7), None, "seen in the snapshot");
-            assert_eq!(recent.overlap(&region("other", touched), 6), None, "another document");
+            assert_eq!(
+                recent.overlap(&region("doc", touched), 7),
+                None,
+                "seen in the snapshot"
+            );
+            assert_eq!(
+                recent.overlap(&region("other", touched), 6),
+                None,
+                "another document"
+            );
         }
     }
 
@@ -161,9 +197,17 @@ mod tests {
         let mut recent = Recent::new(100);
         recent.record(3, &region("b", ".x"));
         let key = |s: &str| Key::from(s.as_bytes());
-        assert!(recent.overlap_range(&key("a"), Some(&key("c")), 2).is_some());
+        assert!(
+            recent
+                .overlap_range(&key("a"), Some(&key("c")), 2)
+                .is_some()
+        );
         assert!(recent.overlap_range(&key("a"), None, 2).is_some());
-        assert!(recent.overlap_range(&key("a"), Some(&key("b")), 2).is_none());
+        assert!(
+            recent
+                .overlap_range(&key("a"), Some(&key("b")), 2)
+                .is_none()
+        );
         assert!(recent.overlap_range(&key("c"), None, 2).is_none());
         assert!(recent.overlap_range(&key("a"), None, 3).is_none());
     }

@@ -24,14 +24,8 @@ const DEFAULT: &str = "default";
 /// assert_eq!(Space::default().to_string(), "default");
 /// # Ok::<(), statewright_store::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Space(Option<Arc<str>>);
-
-impl Default for Space {
-    fn default() -> Self {
-        Space(None)
-    }
-}
 
 impl Space {
     /// Reads a space's name. Fails with [`Error::InvalidSpace`].
@@ -42,8 +36,14 @@ impl Space {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let sound = name.len() <= MAX_SPACE_BYTES
             && name.split('/').count() <= MAX_SPACE_PARTS
-            && name.split('/').all(|part| !part.is_empty() && part.bytes().all(allowed));
-        if sound { Ok(Space(Some(name.into()))) } else { Err(Error::InvalidSpace { space: clip(name) }) }
+            && name
+                .split('/')
+                .all(|part| !part.is_empty() && part.bytes().all(allowed));
+        if sound {
+            Ok(Space(Some(name.into())))
+        } else {
+            Err(Error::InvalidSpace { space: clip(name) })
+        }
     }
 
     /// The name, `default` for the default space.
@@ -86,20 +86,29 @@ impl Primitive {
     }
 
     fn from_tag(tag: u8) -> Option<Primitive> {
-        [Primitive::Kv, Primitive::Json, Primitive::Flow].into_iter().find(|p| *p as u8 == tag)
+        [Primitive::Kv, Primitive::Json, Primitive::Flow]
+            .into_iter()
+            .find(|p| *p as u8 == tag)
     }
 }
 
 /// The encoded key: space, NUL (which no space contains), tag, key. Sorts by space, then primitive, then key bytes.
 pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> Key {
     let name = space.as_str().as_bytes();
-    name.iter().copied().chain([0, primitive as u8]).chain(key.iter().copied()).collect()
+    name.iter()
+        .copied()
+        .chain([0, primitive as u8])
+        .chain(key.iter().copied())
+        .collect()
 }
 
 /// Checks the length, then encodes.
 pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<Key> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Error::InvalidKey { bytes: key.len(), max: MAX_KEY_BYTES });
+        return Err(Error::InvalidKey {
+            bytes: key.len(),
+            max: MAX_KEY_BYTES,
+        });
     }
     Ok(encode(space, primitive, key))
 }

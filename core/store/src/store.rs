@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use statewright_log::{Durability, Env, Gate, Log, LogOptions, LogStats, Recovery, SyncHooks, Timestamp};
+use statewright_log::{
+    Durability, Env, Gate, Log, LogOptions, LogStats, Recovery, SyncHooks, Timestamp,
+};
 use statewright_value::{Path, Value};
 
 use crate::error::{Error, Result, Retryable};
@@ -43,7 +45,11 @@ pub struct StoreLimits {
 
 impl Default for StoreLimits {
     fn default() -> Self {
-        StoreLimits { max_ops: 100_000, max_recent: 1_000_000, max_attempts: 100 }
+        StoreLimits {
+            max_ops: 100_000,
+            max_recent: 1_000_000,
+            max_attempts: 100,
+        }
     }
 }
 
@@ -148,7 +154,10 @@ impl Writer {
         }
         if self.broken {
             let why = "an earlier commit could not be applied".to_owned();
-            return Err(Error::Corrupt { version: self.version, why });
+            return Err(Error::Corrupt {
+                version: self.version,
+                why,
+            });
         }
         Ok(())
     }
@@ -165,7 +174,10 @@ impl Writer {
     /// The oldest snapshot that an open or coming transaction can have.
     fn oldest_snapshot(&self) -> u64 {
         let readable = self.readable().0;
-        self.active.keys().next().map_or(readable, |oldest| readable.min(*oldest))
+        self.active
+            .keys()
+            .next()
+            .map_or(readable, |oldest| readable.min(*oldest))
     }
 
     fn validate(&self, pending: &Pending) -> Result<()> {
@@ -174,14 +186,24 @@ impl Writer {
             return Ok(());
         }
         if since < self.recent.floor() {
-            return Err(Error::SnapshotTooOld { snapshot: since, oldest: self.recent.floor() });
+            return Err(Error::SnapshotTooOld {
+                snapshot: since,
+                oldest: self.recent.floor(),
+            });
         }
         let conflict = |path: String, overlap: Overlap| {
-            Err(Error::Conflict { path, committed: overlap.committed, snapshot: since })
+            Err(Error::Conflict {
+                path,
+                committed: overlap.committed,
+                snapshot: since,
+            })
         };
         for region in pending.writes.iter().chain(&pending.reads) {
             if let Some(overlap) = self.recent.overlap(region, since) {
-                return conflict(format!("{} {}", space::display(&region.key), region.path), overlap);
+                return conflict(
+                    format!("{} {}", space::display(&region.key), region.path),
+                    overlap,
+                );
             }
         }
         for (from, to) in &pending.ranges {
@@ -222,7 +244,10 @@ impl Store {
                     let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
                         ops.iter().try_for_each(|op| {
                             op.apply(&mut tree, frame.version)
-                                .map_err(|e| Error::Corrupt { version: frame.version, why: e.to_string() })
+                                .map_err(|e| Error::Corrupt {
+                                    version: frame.version,
+                                    why: e.to_string(),
+                                })
                         })
                     });
                     version = frame.version;
@@ -230,7 +255,7 @@ impl Store {
                     applied.map_err(|e| {
                         let why = e.to_string();
                         failed = Some(e);
-                        statewright_log::Error::replay(frame.version, why)
+                        statewright_log::Error::rejected(frame.version, why)
                     })
                 });
                 match (opened, failed) {
@@ -251,8 +276,16 @@ impl Store {
             closed: false,
             broken: false,
         };
-        let shared = Shared { env, log, limits: options.limits, recovery, writer: Mutex::new(writer) };
-        Ok(Store { shared: Arc::new(shared) })
+        let shared = Shared {
+            env,
+            log,
+            limits: options.limits,
+            recovery,
+            writer: Mutex::new(writer),
+        };
+        Ok(Store {
+            shared: Arc::new(shared),
+        })
     }
 
     /// Begins a serializable transaction on the newest state. O(1).
@@ -274,7 +307,10 @@ impl Store {
     pub fn snapshot(&self) -> Snapshot {
         let writer = self.shared.writer.lock();
         let (version, tree) = writer.readable();
-        Snapshot { version, tree: tree.clone() }
+        Snapshot {
+            version,
+            tree: tree.clone(),
+        }
     }
 
     /// Runs a closure in a transaction and commits it; runs it again, after a short random pause, while what fails is
@@ -301,7 +337,10 @@ impl Store {
     }
 
     /// [`transact`](Store::transact) that also gives the commit's version.
-    pub fn transact_versioned<T, E>(&self, mut f: impl FnMut(&Txn) -> Result<T, E>) -> Result<(T, u64), E>
+    pub fn transact_versioned<T, E>(
+        &self,
+        mut f: impl FnMut(&Txn) -> Result<T, E>,
+    ) -> Result<(T, u64), E>
     where
         E: From<Error> + Retryable,
     {
@@ -311,7 +350,9 @@ impl Store {
             let tried = f(&txn).and_then(|value| Ok((value, txn.commit()?.version)));
             attempt = attempt.saturating_add(1);
             match tried {
-                Err(e) if e.is_retryable() && attempt < self.shared.limits.max_attempts => self.pause(attempt),
+                Err(e) if e.is_retryable() && attempt < self.shared.limits.max_attempts => {
+                    self.pause(attempt)
+                }
                 done => return done,
             }
         }
@@ -321,9 +362,13 @@ impl Store {
     fn pause(&self, attempt: u32) {
         // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
         // If this fails, so will the next attempt, with the reason.
-        let _ = self.shared.settle(self.shared.log.last_version(), Durability::Memory);
+        let _ = self
+            .shared
+            .settle(self.shared.log.last_version(), Durability::Memory);
         let ceiling_us = 1_u64 << attempt.min(14);
-        let pause = Duration::from_micros(self.shared.env.random.u64() % ceiling_us);
+        // Without randomness, all of the ceiling.
+        let pause =
+            Duration::from_micros(self.shared.env.random.u64().unwrap_or(u64::MAX) % ceiling_us);
         let until = self.shared.env.clock.now().saturating_add(pause);
         let gate = Gate::new();
         self.shared.env.clock.wait(&gate, gate.epoch(), Some(until));
@@ -331,13 +376,21 @@ impl Store {
 
     /// Sets one key in a commit of its own, without reading anything. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
-        let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
-        let op = Op::KvPut { space: space.clone(), key: key.to_vec(), value };
+        let region = Region {
+            key: space::encode_checked(space, Primitive::Kv, key)?,
+            path: Path::root(),
+        };
+        let op = Op::KvPut {
+            space: space.clone(),
+            key: key.to_vec(),
+            value,
+        };
         let payload = encode_commit(0, std::slice::from_ref(&op));
         let version = {
             let mut writer = self.shared.writer.lock();
             let version = self.shared.append(&mut writer, &payload)?;
-            self.shared.apply(&mut writer, std::slice::from_ref(&op), version)?;
+            self.shared
+                .apply(&mut writer, std::slice::from_ref(&op), version)?;
             writer.remember(version, std::slice::from_ref(&region));
             version
         };
@@ -359,7 +412,10 @@ impl Store {
             durable_version: self.shared.log.durable_version(),
             durability: self.shared.log.durability(),
             entries: writer.tree.len(),
-            transactions: writer.active.values().fold(0, |sum, n| sum.saturating_add(*n)),
+            transactions: writer
+                .active
+                .values()
+                .fold(0, |sum, n| sum.saturating_add(*n)),
             log: self.shared.log.stats(),
             recovery: self.shared.recovery.clone(),
         }
@@ -370,8 +426,15 @@ impl Store {
     /// A store in memory keeps no log and gives none.
     pub fn log(&self, from: u64, f: &mut dyn FnMut(LoggedCommit) -> bool) -> Result<()> {
         let mut failed = None;
-        let read = self.shared.log.read(from, &mut |frame| match decode_commit(frame.version, frame.ops) {
-            Ok(ops) => Ok(f(LoggedCommit { version: frame.version, time: frame.time, ops })),
+        let read = self.shared.log.read(from, &mut |frame| match decode_commit(
+            frame.version,
+            frame.ops,
+        ) {
+            Ok(ops) => Ok(f(LoggedCommit {
+                version: frame.version,
+                time: frame.time,
+                ops,
+            })),
             Err(e) => {
                 failed = Some(e);
                 Ok(false)
@@ -404,7 +467,12 @@ impl Store {
 
 impl Shared {
     /// Validates, logs and applies; gives the version. Nothing is changed if it fails before the log has it.
-    pub fn commit(&self, mut pending: Pending, active: &Cell<bool>, at_least: Durability) -> Result<u64> {
+    pub fn commit(
+        &self,
+        mut pending: Pending,
+        active: &Cell<bool>,
+        at_least: Durability,
+    ) -> Result<u64> {
         let version = {
             let mut writer = self.writer.lock();
             writer.check_open()?;
@@ -443,7 +511,10 @@ impl Shared {
             if let Err(e) = op.apply(&mut writer.tree, version) {
                 // Validation makes this impossible; if it happens all the same, memory and log differ: stop here.
                 writer.broken = true;
-                return Err(Error::Corrupt { version, why: format!("{}: {e}", op.target()) });
+                return Err(Error::Corrupt {
+                    version,
+                    why: format!("{}: {e}", op.target()),
+                });
             }
         }
         Ok(())

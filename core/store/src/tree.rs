@@ -13,11 +13,11 @@ const FANOUT: usize = 32;
 const SPARSE: usize = FANOUT / 4;
 
 /// An encoded key: `space NUL tag key`, see [`crate::keys`].
-pub(crate) type Key = Arc<[u8]>;
+pub type Key = Arc<[u8]>;
 
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
+pub struct Entry {
     pub value: Value,
     /// The commit that last changed this entry.
     pub version: u64,
@@ -28,19 +28,25 @@ enum Node {
     Leaf(Vec<(Key, Entry)>),
     /// `keys[i]` is the smallest key below `children[i]`; the first may be larger than keys inserted later,
     /// which then still go to the first child.
-    Branch { keys: Vec<Key>, children: Vec<Arc<Node>> },
+    Branch {
+        keys: Vec<Key>,
+        children: Vec<Arc<Node>>,
+    },
 }
 
 /// A version of the world, or of a transaction's view of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
+pub struct Tree {
     root: Arc<Node>,
     len: usize,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        Tree { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        Tree {
+            root: Arc::new(Node::Leaf(Vec::new())),
+            len: 0,
+        }
     }
 }
 
@@ -93,7 +99,10 @@ impl Tree {
         if let Some((first, right)) = split {
             let left = std::mem::replace(&mut self.root, Arc::new(Node::Leaf(Vec::new())));
             let keys = vec![smallest(&left).unwrap_or_else(|| first.clone()), first];
-            self.root = Arc::new(Node::Branch { keys, children: vec![left, right] });
+            self.root = Arc::new(Node::Branch {
+                keys,
+                children: vec![left, right],
+            });
         }
         if old.is_none() {
             self.len = self.len.saturating_add(1);
@@ -119,12 +128,15 @@ impl Tree {
 
     /// Entries from `from` (included) in key order. O(log n) to start, O(1) amortised a step.
     pub fn iter_from(&self, from: &[u8]) -> Iter<'_> {
-        let mut iter = Iter { stack: Vec::with_capacity(4) };
+        let mut iter = Iter {
+            stack: Vec::with_capacity(4),
+        };
         let mut node = &*self.root;
         loop {
             match node {
                 Node::Leaf(entries) => {
-                    iter.stack.push((node, entries.partition_point(|(k, _)| &**k < from)));
+                    iter.stack
+                        .push((node, entries.partition_point(|(k, _)| &**k < from)));
                     return iter;
                 }
                 Node::Branch { keys, children } => {
@@ -173,7 +185,9 @@ fn insert_into(node: &mut Node, key: Key, entry: Entry) -> (Option<Entry>, Split
         }
         Node::Branch { keys, children } => {
             let at = child_of(keys, &key);
-            let Some(child) = children.get_mut(at) else { return (None, None) };
+            let Some(child) = children.get_mut(at) else {
+                return (None, None);
+            };
             let (old, split) = insert_into(Arc::make_mut(child), key, entry);
             if let Some((first, right)) = split {
                 let after = at.saturating_add(1);
@@ -190,7 +204,11 @@ fn split_leaf(entries: &mut Vec<(Key, Entry)>, appended: bool) -> Split {
         return None;
     }
     // Keys that come in order leave full leaves behind.
-    let at = if appended { entries.len().saturating_sub(1) } else { entries.len() / 2 };
+    let at = if appended {
+        entries.len().saturating_sub(1)
+    } else {
+        entries.len() / 2
+    };
     let right = entries.split_off(at);
     let first = right.first().map(|(k, _)| k.clone())?;
     Some((first, Arc::new(Node::Leaf(right))))
@@ -201,7 +219,10 @@ fn split_branch(keys: &mut Vec<Key>, children: &mut Vec<Arc<Node>>) -> Split {
         return None;
     }
     let at = children.len() / 2;
-    let right = Node::Branch { keys: keys.split_off(at), children: children.split_off(at) };
+    let right = Node::Branch {
+        keys: keys.split_off(at),
+        children: children.split_off(at),
+    };
     Some((smallest(&right)?, Arc::new(right)))
 }
 
@@ -232,7 +253,9 @@ fn merge_around(keys: &mut Vec<Key>, children: &mut Vec<Arc<Node>>, at: usize) {
     }
     for left in [at.checked_sub(1), Some(at)].into_iter().flatten() {
         let right = left.saturating_add(1);
-        let (Some(l), Some(r)) = (children.get(left), children.get(right)) else { continue };
+        let (Some(l), Some(r)) = (children.get(left), children.get(right)) else {
+            continue;
+        };
         if size(l).saturating_add(size(r)) > FANOUT {
             continue;
         }
@@ -249,7 +272,13 @@ fn merge_around(keys: &mut Vec<Key>, children: &mut Vec<Arc<Node>>, at: usize) {
 fn join(left: &mut Node, right: Node) {
     match (left, right) {
         (Node::Leaf(a), Node::Leaf(b)) => a.extend(b),
-        (Node::Branch { keys, children }, Node::Branch { keys: k, children: c }) => {
+        (
+            Node::Branch { keys, children },
+            Node::Branch {
+                keys: k,
+                children: c,
+            },
+        ) => {
             keys.extend(k);
             children.extend(c);
         }
@@ -259,7 +288,7 @@ fn join(left: &mut Node, right: Node) {
 }
 
 /// Entries in key order.
-pub(crate) struct Iter<'a> {
+pub struct Iter<'a> {
     /// Nodes from the root with the next member to visit.
     stack: Vec<(&'a Node, usize)>,
 }
@@ -303,11 +332,16 @@ mod tests {
     }
 
     fn entry(version: u64) -> Entry {
-        Entry { value: Value::from(version as i64), version }
+        Entry {
+            value: Value::from(version as i64),
+            version,
+        }
     }
 
     fn content(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
-        tree.iter_from(&[]).map(|(k, e)| (k.to_vec(), e.version)).collect()
+        tree.iter_from(&[])
+            .map(|(k, e)| (k.to_vec(), e.version))
+            .collect()
     }
 
     proptest! {

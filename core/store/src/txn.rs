@@ -83,29 +83,61 @@ impl Txn {
 
     /// Sets a key. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
-        let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
-        self.write(region, Op::KvPut { space: space.clone(), key: key.to_vec(), value })
+        let region = Region {
+            key: space::encode_checked(space, Primitive::Kv, key)?,
+            path: Path::root(),
+        };
+        self.write(
+            region,
+            Op::KvPut {
+                space: space.clone(),
+                key: key.to_vec(),
+                value,
+            },
+        )
     }
 
     /// Removes a key; tells whether it was there. O(log n).
     pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let there = self.kv_get(space, key)?.is_some();
         if there {
-            let region = Region { key: space::encode_checked(space, Primitive::Kv, key)?, path: Path::root() };
-            self.write(region, Op::KvDelete { space: space.clone(), key: key.to_vec() })?;
+            let region = Region {
+                key: space::encode_checked(space, Primitive::Kv, key)?,
+                path: Path::root(),
+            };
+            self.write(
+                region,
+                Op::KvDelete {
+                    space: space.clone(),
+                    key: key.to_vec(),
+                },
+            )?;
         }
         Ok(there)
     }
 
     /// Makes a document. Fails with [`Error::AlreadyExists`].
-    pub fn doc_create(&self, primitive: Primitive, space: &Space, key: &str, value: Value) -> Result<()> {
+    pub fn doc_create(
+        &self,
+        primitive: Primitive,
+        space: &Space,
+        key: &str,
+        value: Value,
+    ) -> Result<()> {
         let (doc, region) = address(primitive, space, key, &Path::root())?;
         self.write(region, Op::DocCreate { doc, value })
     }
 
     /// Sets one path of a document, making missing parents; the root path replaces or makes the whole.
     /// Fails with [`Error::NotFound`] if the document is not there, or if the path does not fit what is. O(log n + path).
-    pub fn doc_set(&self, primitive: Primitive, space: &Space, key: &str, path: &Path, value: Value) -> Result<()> {
+    pub fn doc_set(
+        &self,
+        primitive: Primitive,
+        space: &Space,
+        key: &str,
+        path: &Path,
+        value: Value,
+    ) -> Result<()> {
         let (doc, mut region) = address(primitive, space, key, path)?;
         if let Some(Segment::Index(at)) = path.segments().last() {
             // Setting the index after the last one makes the array longer, which every path through it can notice.
@@ -114,12 +146,25 @@ impl Txn {
                 region.path = parent(path);
             }
         }
-        self.write(region, Op::DocSet { doc, path: path.clone(), value })
+        self.write(
+            region,
+            Op::DocSet {
+                doc,
+                path: path.clone(),
+                value,
+            },
+        )
     }
 
     /// Removes one path of a document and gives what was there; later elements of an array move up.
     /// Fails with [`Error::NotFound`] if the document is not there. O(log n + path).
-    pub fn doc_remove(&self, primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<Option<Value>> {
+    pub fn doc_remove(
+        &self,
+        primitive: Primitive,
+        space: &Space,
+        key: &str,
+        path: &Path,
+    ) -> Result<Option<Value>> {
         let (doc, mut region) = address(primitive, space, key, path)?;
         if let Some(Segment::Index(_)) = path.segments().last() {
             // Every path through the array shifts.
@@ -130,9 +175,19 @@ impl Txn {
             let missing = self.peek(&region.key, &Path::root()).is_none();
             let what = space::display(&region.key);
             self.saw(region);
-            return if missing { Err(Error::NotFound { what }) } else { Ok(None) };
+            return if missing {
+                Err(Error::NotFound { what })
+            } else {
+                Ok(None)
+            };
         }
-        self.write(region, Op::DocRemove { doc, path: path.clone() })?;
+        self.write(
+            region,
+            Op::DocRemove {
+                doc,
+                path: path.clone(),
+            },
+        )?;
         Ok(old)
     }
 
@@ -188,8 +243,16 @@ impl Txn {
             payload: encode_commit(self.base, &ops),
             ops,
             writes: std::mem::take(self.writes.get_mut()),
-            reads: if serializable { std::mem::take(self.reads.get_mut()) } else { Vec::new() },
-            ranges: if serializable { std::mem::take(self.ranges.get_mut()) } else { Vec::new() },
+            reads: if serializable {
+                std::mem::take(self.reads.get_mut())
+            } else {
+                Vec::new()
+            },
+            ranges: if serializable {
+                std::mem::take(self.ranges.get_mut())
+            } else {
+                Vec::new()
+            },
             tree: std::mem::take(self.tree.get_mut()),
         };
         let version = self.shared.commit(pending, &self.active, at_least)?;
@@ -245,8 +308,18 @@ impl Drop for Txn {
 
 fn address(primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<(Doc, Region)> {
     let encoded = space::encode_checked(space, primitive, key.as_bytes())?;
-    let doc = Doc { primitive, space: space.clone(), key: key.to_owned() };
-    Ok((doc, Region { key: encoded, path: path.clone() }))
+    let doc = Doc {
+        primitive,
+        space: space.clone(),
+        key: key.to_owned(),
+    };
+    Ok((
+        doc,
+        Region {
+            key: encoded,
+            path: path.clone(),
+        },
+    ))
 }
 
 fn parent(path: &Path) -> Path {

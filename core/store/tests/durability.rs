@@ -13,7 +13,10 @@ fn open(dir: &std::path::Path, durability: Durability) -> Store {
 
 fn everything(store: &Store) -> (Vec<(Vec<u8>, Value)>, Vec<(String, Value)>) {
     let (now, space) = (store.snapshot(), Space::default());
-    (now.kv_scan(&space, b"", None, 10_000).unwrap(), now.json_list(&space, "", None, 10_000).unwrap())
+    (
+        now.kv_scan(&space, b"", None, 10_000).unwrap(),
+        now.json_list(&space, "", None, 10_000).unwrap(),
+    )
 }
 
 #[test]
@@ -27,17 +30,28 @@ fn what_was_committed_is_there_after_reopening() {
         store
             .transact(|txn| {
                 txn.json_create(&space, "doc", value!({"n": 1}))?;
-                txn.json_set(&space, "doc", &Path::parse(".deep.er").unwrap(), value!("x"))
+                txn.json_set(
+                    &space,
+                    "doc",
+                    &Path::parse(".deep.er").unwrap(),
+                    value!("x"),
+                )
             })
             .unwrap();
         let (content, version) = (everything(&store), store.stats().version);
         store.close().unwrap();
-        assert!(matches!(store.kv_put(&space, b"k", value!(1)), Err(Error::Closed)));
+        assert!(matches!(
+            store.kv_put(&space, b"k", value!(1)),
+            Err(Error::Closed)
+        ));
         drop(store);
         let again = open(dir.path(), durability);
         assert_eq!(everything(&again), content);
         assert_eq!(again.stats().version, version);
-        assert_eq!(again.snapshot().json_version(&space, "doc").unwrap(), Some(2));
+        assert_eq!(
+            again.snapshot().json_version(&space, "doc").unwrap(),
+            Some(2)
+        );
         assert_eq!(again.kv_put(&space, b"k", value!(3)).unwrap(), 3);
     }
 }
@@ -48,8 +62,19 @@ fn the_log_tells_every_commit_and_its_ops() {
     let store = open(dir.path(), Durability::Buffered);
     let space = Space::default();
     store.kv_put(&space, b"k", value!(1)).unwrap();
-    store.transact(|t| t.json_create(&space, "d", value!({}))).unwrap();
-    store.transact(|t| t.json_set(&space, "d", &Path::parse(".a[0]").unwrap_or_default(), value!(1))).unwrap_err();
+    store
+        .transact(|t| t.json_create(&space, "d", value!({})))
+        .unwrap();
+    store
+        .transact(|t| {
+            t.json_set(
+                &space,
+                "d",
+                &Path::parse(".a[0]").unwrap_or_default(),
+                value!(1),
+            )
+        })
+        .unwrap_err();
     let mut seen = Vec::new();
     store
         .log(1, &mut |commit| {
@@ -57,8 +82,14 @@ fn the_log_tells_every_commit_and_its_ops() {
             true
         })
         .unwrap();
-    let expected = [(1, "kv.put", "default/kv/k"), (2, "json.create", "default/json/d")];
-    assert_eq!(seen, expected.map(|(v, n, t)| (v, n.to_owned(), t.to_owned())));
+    let expected = [
+        (1, "kv.put", "default/kv/k"),
+        (2, "json.create", "default/json/d"),
+    ];
+    assert_eq!(
+        seen,
+        expected.map(|(v, n, t)| (v, n.to_owned(), t.to_owned()))
+    );
 }
 
 #[test]
@@ -70,10 +101,18 @@ fn concurrent_strict_commits_share_syncs_and_read_their_own_commits() {
             let store = &store;
             scope.spawn(move || {
                 for n in 0..25_u8 {
-                    let version = store.kv_put(&Space::default(), &[b'k', t, n], value!(n as i64)).unwrap();
+                    let version = store
+                        .kv_put(&Space::default(), &[b'k', t, n], value!(n as i64))
+                        .unwrap();
                     let now = store.snapshot();
-                    assert!(now.version() >= version, "an acknowledged commit is readable");
-                    assert_eq!(now.kv_get(&Space::default(), &[b'k', t, n]).unwrap(), Some(value!(n as i64)));
+                    assert!(
+                        now.version() >= version,
+                        "an acknowledged commit is readable"
+                    );
+                    assert_eq!(
+                        now.kv_get(&Space::default(), &[b'k', t, n]).unwrap(),
+                        Some(value!(n as i64))
+                    );
                 }
             });
         }

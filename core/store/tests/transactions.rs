@@ -1,6 +1,8 @@
 //! What transactions promise: isolation levels with the anomalies they allow and forbid, and the conflict rule.
 
-use statewright_store::{Env, Error, Isolation, Place, Primitive, Reader, Retryable, Space, Store, StoreOptions, Txn};
+use statewright_store::{
+    Env, Error, Isolation, Place, Primitive, Reader, Retryable, Space, Store, StoreOptions, Txn,
+};
 use statewright_value::{Path, Value, value};
 
 fn memory() -> Store {
@@ -17,12 +19,18 @@ fn path(text: &str) -> Path {
 
 fn with_doc(content: Value) -> Store {
     let store = memory();
-    store.transact(|txn| txn.json_create(&space(), "doc", content.clone())).unwrap();
+    store
+        .transact(|txn| txn.json_create(&space(), "doc", content.clone()))
+        .unwrap();
     store
 }
 
 fn doc(store: &Store) -> Value {
-    store.snapshot().json_get(&space(), "doc", &Path::root()).unwrap().unwrap()
+    store
+        .snapshot()
+        .json_get(&space(), "doc", &Path::root())
+        .unwrap()
+        .unwrap()
 }
 
 /// Runs two transactions side by side on one snapshot; the first commits first.
@@ -47,17 +55,33 @@ fn set(at: &'static str, v: i64) -> impl FnOnce(&Txn) -> Result<(), Error> {
 
 #[test]
 fn siblings_never_conflict_and_both_stay() {
-    let (store, result) = race(value!({}), Isolation::Serializable, set(".a.x", 1), set(".a.y", 2));
+    let (store, result) = race(
+        value!({}),
+        Isolation::Serializable,
+        set(".a.x", 1),
+        set(".a.y", 2),
+    );
     assert_eq!(result.unwrap(), 3);
     assert_eq!(doc(&store), value!({"a": {"x": 1, "y": 2}}));
 }
 
 #[test]
 fn the_same_path_its_ancestor_and_its_descendant_conflict() {
-    for (first, second) in [(".a.x", ".a.x"), (".a", ".a.x"), (".a.x", ".a"), (".", ".a.x"), (".a.x", ".")] {
+    for (first, second) in [
+        (".a.x", ".a.x"),
+        (".a", ".a.x"),
+        (".a.x", ".a"),
+        (".", ".a.x"),
+        (".a.x", "."),
+    ] {
         let start = value!({"a": {"x": 0}});
         let (store, result) = race(start, Isolation::Snapshot, set(first, 1), set(second, 2));
-        let Err(Error::Conflict { path, committed, snapshot }) = result else {
+        let Err(Error::Conflict {
+            path,
+            committed,
+            snapshot,
+        }) = result
+        else {
             panic!("{first} then {second}: {result:?}")
         };
         assert_eq!(path, format!("default/json/doc {second}"));
@@ -69,15 +93,36 @@ fn the_same_path_its_ancestor_and_its_descendant_conflict() {
 #[test]
 fn an_array_that_changes_length_conflicts_with_every_path_through_it() {
     let start = || value!({"list": [1, 2, 3], "other": 0});
-    let remove = |at: &'static str| move |txn: &Txn| txn.json_remove(&space(), "doc", &path(at)).map(drop);
-    let (_, shifted) = race(start(), Isolation::Snapshot, remove(".list[0]"), set(".list[2]", 9));
+    let remove =
+        |at: &'static str| move |txn: &Txn| txn.json_remove(&space(), "doc", &path(at)).map(drop);
+    let (_, shifted) = race(
+        start(),
+        Isolation::Snapshot,
+        remove(".list[0]"),
+        set(".list[2]", 9),
+    );
     assert!(matches!(shifted, Err(Error::Conflict { .. })));
-    let (_, appended) = race(start(), Isolation::Snapshot, set(".list[3]", 4), set(".list[3]", 5));
+    let (_, appended) = race(
+        start(),
+        Isolation::Snapshot,
+        set(".list[3]", 4),
+        set(".list[3]", 5),
+    );
     assert!(matches!(appended, Err(Error::Conflict { .. })));
-    let (store, elements) = race(start(), Isolation::Snapshot, set(".list[0]", 7), set(".list[2]", 9));
+    let (store, elements) = race(
+        start(),
+        Isolation::Snapshot,
+        set(".list[0]", 7),
+        set(".list[2]", 9),
+    );
     assert_eq!(elements.unwrap(), 3);
     assert_eq!(doc(&store), value!({"list": [7, 2, 9], "other": 0}));
-    let (_, beside) = race(start(), Isolation::Snapshot, remove(".list[0]"), set(".other", 1));
+    let (_, beside) = race(
+        start(),
+        Isolation::Snapshot,
+        remove(".list[0]"),
+        set(".other", 1),
+    );
     assert!(beside.is_ok());
 }
 
@@ -85,7 +130,10 @@ fn an_array_that_changes_length_conflicts_with_every_path_through_it() {
 fn write_skew_is_ruled_out_by_serializable_and_allowed_by_snapshot() {
     let on_call = |me: &'static str, other: &'static str| {
         move |txn: &Txn| {
-            assert_eq!(txn.json_get(&space(), "doc", &path(other))?, Some(value!(true)));
+            assert_eq!(
+                txn.json_get(&space(), "doc", &path(other))?,
+                Some(value!(true))
+            );
             txn.json_set(&space(), "doc", &path(me), value!(false))
         }
     };
@@ -108,7 +156,9 @@ fn phantoms_in_a_scan_and_keys_that_were_missing_are_validated() {
         txn.kv_put(&space(), b"count", value!(n as i64))
     };
     let (_, phantom) = race(Value::NULL, Isolation::Serializable, put(b"user/9"), count);
-    assert!(matches!(phantom, Err(Error::Conflict { ref path, .. }) if path == "default/kv/user/9"));
+    assert!(
+        matches!(phantom, Err(Error::Conflict { ref path, .. }) if path == "default/kv/user/9")
+    );
     let (_, beside) = race(Value::NULL, Isolation::Serializable, put(b"uzer/9"), count);
     assert!(beside.is_ok());
     let absent = |txn: &Txn| {
@@ -123,11 +173,16 @@ fn phantoms_in_a_scan_and_keys_that_were_missing_are_validated() {
 fn a_full_page_did_not_see_what_comes_after_it() {
     let store = memory();
     for n in 0..10 {
-        store.kv_put(&space(), format!("k{n}").as_bytes(), value!(n)).unwrap();
+        store
+            .kv_put(&space(), format!("k{n}").as_bytes(), value!(n))
+            .unwrap();
     }
     let txn = store.begin();
     let page = txn.kv_scan(&space(), b"k", Some(b"k1"), 3).unwrap();
-    assert_eq!(page.iter().map(|(k, _)| k.as_slice()).collect::<Vec<_>>(), [b"k2", b"k3", b"k4"]);
+    assert_eq!(
+        page.iter().map(|(k, _)| k.as_slice()).collect::<Vec<_>>(),
+        [b"k2", b"k3", b"k4"]
+    );
     txn.kv_put(&space(), b"result", value!(1)).unwrap();
     store.kv_put(&space(), b"k7", value!(0)).unwrap();
     assert!(txn.commit().is_ok(), "k7 was not on the page");
@@ -137,15 +192,23 @@ fn a_full_page_did_not_see_what_comes_after_it() {
 fn a_transaction_reads_its_own_writes_and_nobody_else_does_before_commit() {
     let store = with_doc(value!({"n": 1}));
     let txn = store.begin();
-    txn.json_set(&space(), "doc", &path(".n"), value!(2)).unwrap();
+    txn.json_set(&space(), "doc", &path(".n"), value!(2))
+        .unwrap();
     txn.kv_put(&space(), b"k", value!("v")).unwrap();
-    assert_eq!(txn.json_get(&space(), "doc", &path(".n")).unwrap(), Some(value!(2)));
+    assert_eq!(
+        txn.json_get(&space(), "doc", &path(".n")).unwrap(),
+        Some(value!(2))
+    );
     assert_eq!(txn.kv_scan(&space(), b"", None, 10).unwrap().len(), 1);
     assert_eq!(doc(&store), value!({"n": 1}));
     let before = store.snapshot();
     txn.commit().unwrap();
     assert_eq!(doc(&store), value!({"n": 2}));
-    assert_eq!(before.kv_get(&space(), b"k").unwrap(), None, "a snapshot never changes");
+    assert_eq!(
+        before.kv_get(&space(), b"k").unwrap(),
+        None,
+        "a snapshot never changes"
+    );
 }
 
 #[test]
@@ -164,13 +227,38 @@ fn an_op_that_does_not_fit_fails_at_once_and_the_transaction_goes_on() {
     let store = with_doc(value!({"n": 1, "list": []}));
     let txn = store.begin();
     let s = space();
-    assert_eq!(txn.json_set(&s, "doc", &path(".n.x"), value!(1)).unwrap_err().code(), 203);
-    assert_eq!(txn.json_set(&s, "doc", &path(".list[5]"), value!(1)).unwrap_err().code(), 206);
-    assert!(matches!(txn.json_set(&s, "none", &path(".x"), value!(1)), Err(Error::NotFound { .. })));
-    assert!(matches!(txn.json_remove(&s, "none", &path(".x")), Err(Error::NotFound { .. })));
-    assert!(matches!(txn.json_create(&s, "doc", value!(1)), Err(Error::AlreadyExists { .. })));
-    assert!(matches!(txn.kv_put(&s, b"", value!(1)), Err(Error::InvalidKey { .. })));
-    assert!(matches!(txn.kv_put(&s, &[0; 5000], value!(1)), Err(Error::InvalidKey { bytes: 5000, .. })));
+    assert_eq!(
+        txn.json_set(&s, "doc", &path(".n.x"), value!(1))
+            .unwrap_err()
+            .code(),
+        203
+    );
+    assert_eq!(
+        txn.json_set(&s, "doc", &path(".list[5]"), value!(1))
+            .unwrap_err()
+            .code(),
+        206
+    );
+    assert!(matches!(
+        txn.json_set(&s, "none", &path(".x"), value!(1)),
+        Err(Error::NotFound { .. })
+    ));
+    assert!(matches!(
+        txn.json_remove(&s, "none", &path(".x")),
+        Err(Error::NotFound { .. })
+    ));
+    assert!(matches!(
+        txn.json_create(&s, "doc", value!(1)),
+        Err(Error::AlreadyExists { .. })
+    ));
+    assert!(matches!(
+        txn.kv_put(&s, b"", value!(1)),
+        Err(Error::InvalidKey { .. })
+    ));
+    assert!(matches!(
+        txn.kv_put(&s, &[0; 5000], value!(1)),
+        Err(Error::InvalidKey { bytes: 5000, .. })
+    ));
     assert_eq!(txn.json_remove(&s, "doc", &path(".nothing")).unwrap(), None);
     assert!(!txn.json_drop(&s, "none").unwrap());
     assert!(!txn.kv_delete(&s, b"none").unwrap());
@@ -187,7 +275,10 @@ fn too_many_ops_are_refused() {
     for n in 0..3 {
         txn.kv_put(&space(), &[n], value!(1)).unwrap();
     }
-    assert!(matches!(txn.kv_put(&space(), b"d", value!(1)), Err(Error::TxnLimit { max: 3, .. })));
+    assert!(matches!(
+        txn.kv_put(&space(), b"d", value!(1)),
+        Err(Error::TxnLimit { max: 3, .. })
+    ));
     txn.commit().unwrap();
 }
 
@@ -212,15 +303,32 @@ fn spaces_and_primitives_do_not_mix() {
     let (a, b) = (Space::parse("a").unwrap(), Space::parse("a/b").unwrap());
     store.kv_put(&a, b"k", value!(1)).unwrap();
     store.kv_put(&b, b"k", value!(2)).unwrap();
-    store.transact(|t| t.json_create(&a, "k", value!(3))).unwrap();
-    store.transact(|t| t.doc_create(Primitive::Flow, &a, "k", value!(4))).unwrap();
+    store
+        .transact(|t| t.json_create(&a, "k", value!(3)))
+        .unwrap();
+    store
+        .transact(|t| t.doc_create(Primitive::Flow, &a, "k", value!(4)))
+        .unwrap();
     let now = store.snapshot();
-    assert_eq!(now.kv_scan(&a, b"", None, 10).unwrap(), vec![(b"k".to_vec(), value!(1))]);
+    assert_eq!(
+        now.kv_scan(&a, b"", None, 10).unwrap(),
+        vec![(b"k".to_vec(), value!(1))]
+    );
     assert_eq!(now.kv_get(&b, b"k").unwrap(), Some(value!(2)));
-    assert_eq!(now.json_get(&a, "k", &Path::root()).unwrap(), Some(value!(3)));
-    assert_eq!(now.doc_get(Primitive::Flow, &a, "k", &Path::root()).unwrap(), Some(value!(4)));
+    assert_eq!(
+        now.json_get(&a, "k", &Path::root()).unwrap(),
+        Some(value!(3))
+    );
+    assert_eq!(
+        now.doc_get(Primitive::Flow, &a, "k", &Path::root())
+            .unwrap(),
+        Some(value!(4))
+    );
     for bad in ["", "/", "a//b", "a/b/c/d/e", "ä", "a b", &"x".repeat(300)] {
-        assert!(matches!(Space::parse(bad), Err(Error::InvalidSpace { .. })), "{bad}");
+        assert!(
+            matches!(Space::parse(bad), Err(Error::InvalidSpace { .. })),
+            "{bad}"
+        );
     }
 }
 
@@ -233,7 +341,10 @@ fn threads_that_increment_one_counter_lose_nothing() {
                 for _ in 0..200 {
                     store
                         .transact(|txn| {
-                            let n = txn.kv_get(&space(), b"n")?.and_then(|v| v.as_i64()).unwrap_or(0);
+                            let n = txn
+                                .kv_get(&space(), b"n")?
+                                .and_then(|v| v.as_i64())
+                                .unwrap_or(0);
                             txn.kv_put(&space(), b"n", value!(n + 1))
                         })
                         .unwrap();
@@ -241,6 +352,9 @@ fn threads_that_increment_one_counter_lose_nothing() {
             });
         }
     });
-    assert_eq!(store.snapshot().kv_get(&space(), b"n").unwrap(), Some(value!(800)));
+    assert_eq!(
+        store.snapshot().kv_get(&space(), b"n").unwrap(),
+        Some(value!(800))
+    );
     assert_eq!(store.stats().version, 800);
 }
