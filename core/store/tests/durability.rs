@@ -1,5 +1,12 @@
 //! What the store promises about restarts: the same state, at the same version, in every durability mode.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -11,7 +18,9 @@ fn open(dir: &std::path::Path, durability: Durability) -> Store {
     Store::open(Env::real(), Place::Dir(dir.to_owned()), options).unwrap()
 }
 
-fn everything(store: &Store) -> (Vec<(Vec<u8>, Value)>, Vec<(String, Value)>) {
+type Content = (Vec<(Vec<u8>, Value)>, Vec<(String, Value)>);
+
+fn everything(store: &Store) -> Content {
     let (now, space) = (store.snapshot(), Space::default());
     (
         now.kv_scan(&space, b"", None, 10_000).unwrap(),

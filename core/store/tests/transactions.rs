@@ -1,5 +1,12 @@
 //! What transactions promise: isolation levels with the anomalies they allow and forbid, and the conflict rule.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
 use statewright_store::{
     Env, Error, Isolation, Place, Primitive, Reader, Retryable, Space, Store, StoreOptions, Txn,
 };
