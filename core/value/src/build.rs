@@ -139,18 +139,13 @@ impl<'l> Builder<'l> {
 
 /// Recently seen short keys, so that a list of records shares its keys: a direct-mapped cache, where a
 /// collision costs an allocation and nothing else.
+#[derive(Default)]
 struct KeyCache {
     slots: Vec<Option<Arc<str>>>,
 }
 
 const CACHED_KEYS: usize = 64;
 const CACHED_KEY_LEN: usize = 40;
-
-impl Default for KeyCache {
-    fn default() -> Self {
-        KeyCache { slots: Vec::new() }
-    }
-}
 
 impl KeyCache {
     fn share(&mut self, text: &str) -> Arc<str> {

@@ -139,7 +139,8 @@ impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
     }
 }
 
-/// The same JSON value; floats and integers stay what they are.
+/// The same JSON value; floats and integers stay what they are. Recurses as deep as the value is, like all of
+/// `serde_json`.
 impl From<&serde_json::Value> for Value {
     fn from(json: &serde_json::Value) -> Self {
         use serde_json::Value as Json;

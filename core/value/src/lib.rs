@@ -35,6 +35,7 @@ mod macros;
 mod msgpack;
 mod node;
 mod object;
+mod order;
 mod path;
 mod ser;
 mod text;

@@ -38,12 +38,7 @@ impl Serialize for Nested<'_> {
             Repr::Uint(uint) => serializer.serialize_u64(*uint),
             Repr::Float(float) => serializer.serialize_f64(*float),
             Repr::Text(text) => serializer.serialize_str(text.as_str()),
-            Repr::Bytes(bytes) if serializer.is_human_readable() => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry(BYTES_KEY, &bytes_to_base64(bytes))?;
-                map.end()
-            }
-            Repr::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Repr::Bytes(bytes) => serializer.serialize_newtype_struct(BYTES_NAME, &Bytes(bytes)),
             Repr::Array(_) | Repr::Object(_) if level > SERDE_DEPTH => {
                 Err(ser::Error::custom(too_deep()))
             }
@@ -55,6 +50,23 @@ impl Serialize for Nested<'_> {
                     .map(|(key, value)| (&**key, nested(value))),
             ),
         }
+    }
+}
+
+/// Bytes in the form that suits the format. Formats ignore the name of a newtype; [`Serializer`] knows it and
+/// takes the bytes as they are.
+struct Bytes<'a>(&'a [u8]);
+
+const BYTES_NAME: &str = "statewright::Bytes";
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_bytes(self.0);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(BYTES_KEY, &bytes_to_base64(self.0))?;
+        map.end()
     }
 }
 
@@ -76,7 +88,10 @@ impl Value {
     /// beyond 64 bits, other map keys) and for errors of the type's own; [`Error::Limit`] beyond 128 levels.
     pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
         value
-            .serialize(Serializer { level: 0 })
+            .serialize(Serializer {
+                level: 0,
+                readable: true,
+            })
             .map_err(|error| match error {
                 Error::Mismatch { path, reason } => Error::not_representable(path, reason),
                 other => other,
@@ -90,10 +105,13 @@ impl ser::Error for Error {
     }
 }
 
-/// Makes a value of what is serialized into it; `level` containers are open around it.
+/// Makes a value of what is serialized into it.
 #[derive(Clone, Copy)]
 struct Serializer {
+    /// How many containers are open around it.
     level: usize,
+    /// True, so that types take the shape they have in JSON, but for the bytes of a value.
+    readable: bool,
 }
 
 impl Serializer {
@@ -102,7 +120,7 @@ impl Serializer {
         if level > SERDE_DEPTH {
             Err(too_deep())
         } else {
-            Ok(Serializer { level })
+            Ok(Serializer { level, ..self })
         }
     }
 
@@ -223,10 +241,17 @@ impl ser::Serializer for Serializer {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<Value> {
-        value.serialize(self)
+        value.serialize(Serializer {
+            readable: self.readable && name != BYTES_NAME,
+            ..self
+        })
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.readable
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -1,0 +1,187 @@
+//! Equality, order and hash, which agree; the rules are stated at [`Value`].
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::Value;
+use crate::value::Repr;
+use crate::walk::{Event, Walk};
+
+impl PartialEq for Value {
+    /// Skips what both values share.
+    fn eq(&self, other: &Self) -> bool {
+        let mut pending = vec![];
+        if !equal_or_pending(self, other, &mut pending) {
+            return false;
+        }
+        while let Some(pair) = pending.pop() {
+            let same = match pair {
+                (Repr::Array(a), Repr::Array(b)) => {
+                    let mut pairs = a.items().iter().zip(b.items());
+                    a.items().len() == b.items().len()
+                        && pairs.all(|(a, b)| equal_or_pending(a, b, &mut pending))
+                }
+                (Repr::Object(a), Repr::Object(b)) => {
+                    let mut entries = a.entries().iter().enumerate();
+                    a.entries().len() == b.entries().len()
+                        && entries.all(|(at, (key, value))| match b.get_near(key, at) {
+                            Some(other) => equal_or_pending(value, other, &mut pending),
+                            None => false,
+                        })
+                }
+                _ => false,
+            };
+            if !same {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// False if the values differ at once; containers that may be equal are left in `pending`.
+fn equal_or_pending<'a>(
+    a: &'a Value,
+    b: &'a Value,
+    pending: &mut Vec<(&'a Repr, &'a Repr)>,
+) -> bool {
+    let shared = match (&a.0, &b.0) {
+        (Repr::Array(a), Repr::Array(b)) => Arc::ptr_eq(a, b),
+        (Repr::Object(a), Repr::Object(b)) => Arc::ptr_eq(a, b),
+        _ => return compare_scalars(a, b) == Ordering::Equal,
+    };
+    if !shared {
+        pending.push((&a.0, &b.0));
+    }
+    true
+}
+
+impl Eq for Value {}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    /// Walks both values in canonical order, step by step: sorts the keys of the objects it meets.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (mut a, mut b) = (Walk::sorted(self), Walk::sorted(other));
+        loop {
+            let ordering = match (a.next(), b.next()) {
+                (None, None) => return Ordering::Equal,
+                (Some(Event::Scalar(x)), Some(Event::Scalar(y))) => compare_scalars(x, y),
+                (Some(Event::Key(x)), Some(Event::Key(y))) => x.cmp(y),
+                (Some(Event::Array(x)), Some(Event::Array(y))) => {
+                    if std::ptr::eq(x, y) {
+                        a.leave();
+                        b.leave();
+                    }
+                    Ordering::Equal
+                }
+                (Some(Event::Object(x)), Some(Event::Object(y))) => {
+                    if std::ptr::eq(x, y) {
+                        a.leave();
+                        b.leave();
+                    }
+                    Ordering::Equal
+                }
+                (x, y) => rank_event(x).cmp(&rank_event(y)),
+            };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for event in Walk::sorted(self) {
+            rank_event(Some(event)).hash(state);
+            match event {
+                Event::Key(key) => key.hash(state),
+                Event::Scalar(Value(scalar)) => match scalar {
+                    Repr::Bool(bool) => bool.hash(state),
+                    Repr::Int(int) => int.hash(state),
+                    Repr::Uint(uint) => uint.hash(state),
+                    Repr::Float(float) => float.to_bits().hash(state),
+                    Repr::Text(text) => text.as_bytes().hash(state),
+                    Repr::Bytes(bytes) => bytes.hash(state),
+                    Repr::Null | Repr::Array(_) | Repr::Object(_) => {}
+                },
+                Event::Array(_) | Event::Object(_) | Event::End => {}
+            }
+        }
+    }
+}
+
+/// How a step of one walk orders against a different step of another: the end of a container first, so that
+/// a prefix is smaller, then by kind.
+fn rank_event(event: Option<Event<'_>>) -> u8 {
+    match event {
+        None | Some(Event::End) => 0,
+        Some(Event::Key(_)) => 1,
+        Some(Event::Scalar(scalar)) => rank(scalar),
+        Some(Event::Array(_)) => 10,
+        Some(Event::Object(_)) => 11,
+    }
+}
+
+fn rank(scalar: &Value) -> u8 {
+    match scalar.0 {
+        Repr::Null => 2,
+        Repr::Bool(_) => 3,
+        Repr::Int(_) | Repr::Uint(_) | Repr::Float(_) => 4,
+        Repr::Text(_) => 5,
+        Repr::Bytes(_) => 6,
+        Repr::Array(_) => 10,
+        Repr::Object(_) => 11,
+    }
+}
+
+fn compare_scalars(a: &Value, b: &Value) -> Ordering {
+    match (&a.0, &b.0) {
+        (Repr::Bool(a), Repr::Bool(b)) => a.cmp(b),
+        (Repr::Text(a), Repr::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Repr::Bytes(a), Repr::Bytes(b)) => a.cmp(b),
+        (Repr::Float(a), Repr::Float(b)) => a
+            .partial_cmp(b)
+            .unwrap_or(Ordering::Equal)
+            .then(a.total_cmp(b)),
+        (Repr::Float(float), _) => match integer(b) {
+            Some(int) => compare_integer(int, *float).reverse(),
+            None => rank(a).cmp(&rank(b)),
+        },
+        (_, Repr::Float(float)) => match integer(a) {
+            Some(int) => compare_integer(int, *float),
+            None => rank(a).cmp(&rank(b)),
+        },
+        _ => rank(a)
+            .cmp(&rank(b))
+            .then_with(|| integer(a).cmp(&integer(b))),
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value.0 {
+        Repr::Int(int) => Some(int.into()),
+        Repr::Uint(uint) => Some(uint.into()),
+        _ => None,
+    }
+}
+
+/// Exact, and the integer first where they are equal. A cast of a float beyond `i128` saturates, which
+/// orders it beyond every 64-bit integer, as it should.
+fn compare_integer(int: i128, float: f64) -> Ordering {
+    let whole = float.trunc();
+    int.cmp(&(whole as i128)).then_with(|| {
+        if float < whole {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        }
+    })
+}
