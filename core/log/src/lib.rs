@@ -26,11 +26,13 @@
 mod classify;
 mod env;
 mod error;
+mod files;
 mod format;
 mod log;
 mod options;
 mod real;
 mod recover;
+mod replay;
 mod segment;
 pub mod sim;
 mod time;

@@ -1,19 +1,17 @@
-//! Opening a log: find its segments, replay them, and make the end safe to append to.
+//! Opening a log: take the folder, find the segments, have them replayed; or start a new one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Frame;
-use crate::classify::{End, Evidence, Next, Verdict, classify};
 use crate::env::{Env, File, OpenMode, PathKind, parent_of, read_full};
 use crate::error::{Error, Result};
-use crate::format::{
-    FrameHeader, HeaderError, Kind, SEGMENT_HEADER, SegmentHeader, frame_len, write_frame,
-};
+use crate::format::{FrameHeader, HeaderError, Kind, SEGMENT_HEADER, SegmentHeader};
 use crate::options::{LogOptions, Recovery};
+use crate::replay::Replay;
 use crate::segment::{
-    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, is_unfinished, segment_length,
-    segment_name, segment_number,
+    Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_unfinished, segment_length, segment_name,
+    segment_number,
 };
 
 const LOCK_NAME: &str = "statewright.lock";
@@ -29,6 +27,8 @@ pub(crate) struct SegmentInfo {
 pub(crate) struct Opened {
     pub(crate) lock: Box<dyn Send + Sync>,
     pub(crate) segments: Vec<SegmentInfo>,
+    /// The last of them.
+    pub(crate) current: SegmentInfo,
     /// The last segment's file, open for writing.
     pub(crate) file: Arc<dyn File>,
     /// Where in it the next frame goes; everything before is durable.
@@ -60,17 +60,18 @@ pub(crate) fn open(
     })?;
     // Listed again: only now is it certain that nobody else is changing the folder.
     let numbers = list_segments(env, dir, true)?;
-    if numbers.is_empty() {
+    let segments = read_headers(env, dir, &numbers)?;
+    let Some(current) = segments.last().cloned() else {
         return create(env, dir, options, lock, fresh_dir);
-    }
+    };
     // Names that are visible need not be durable yet.
     io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
-    let segments = read_headers(env, dir, &numbers)?;
-    Recoverer {
+    Replay {
         env,
         dir,
         options,
         segments,
+        current,
         recovery: Recovery::default(),
         log_bytes: 0,
     }
@@ -165,16 +166,35 @@ fn create(
         clean: true,
         ..Recovery::default()
     };
-    let segments = vec![SegmentInfo { path, header }];
+    let current = SegmentInfo { path, header };
+    let segments = vec![current.clone()];
     Ok(Opened {
         lock,
         segments,
+        current,
         file,
         end: FIRST_FRAME,
         chain,
         log_bytes: 0,
         recovery,
     })
+}
+
+/// A mark at `offset` saying that everything before it is durable.
+pub(crate) fn mark(kind: Kind, tag: u32, offset: u64, chain: &Chain) -> FrameHeader {
+    let at = offset as u32;
+    let (version, prev, time) = (chain.version, chain.hash, crate::Timestamp::EPOCH);
+    FrameHeader {
+        kind,
+        length: 0,
+        tag,
+        offset: at,
+        proven: at,
+        payload_crc: 0,
+        version,
+        time,
+        prev,
+    }
 }
 
 /// A random identity for a segment file; never 0, which is what unwritten bytes look like.
@@ -233,281 +253,4 @@ fn read_headers(env: &Env, dir: &Path, numbers: &[u64]) -> Result<Vec<SegmentInf
         segments.push(SegmentInfo { path, header });
     }
     Ok(segments)
-}
-
-/// How far the valid commits of a segment go.
-struct Run {
-    end: u64,
-    /// The highest offset that they prove durable.
-    proven: u64,
-    at_end: End,
-    /// Why there is no next commit, for the message.
-    problem: &'static str,
-    chain: Chain,
-    next: Next,
-}
-
-/// Follows a segment's commits up to the next segment's first, or as far as they are valid. `visit` also gets each
-/// commit's offset.
-fn follow(
-    reader: &mut Reader<'_>,
-    header: &SegmentHeader,
-    next: Option<&SegmentHeader>,
-    visit: &mut dyn FnMut(u64, &FrameHeader, Frame<'_>) -> Result<()>,
-) -> Result<Run> {
-    let mut chain = Chain::before(header);
-    let (mut end, mut proven) = (FIRST_FRAME, FIRST_FRAME);
-    let run = |end, proven, at_end, problem, chain, next| Run {
-        end,
-        proven,
-        at_end,
-        problem,
-        chain,
-        next,
-    };
-    let gap = if next.is_some() {
-        Next::Gap
-    } else {
-        Next::None
-    };
-    loop {
-        if let Some(next) =
-            next.filter(|next| next.first_version == chain.version.saturating_add(1))
-        {
-            let joins = if next.prev == chain.hash {
-                Next::Joins
-            } else {
-                Next::Gap
-            };
-            return Ok(run(
-                end,
-                proven,
-                End::Nothing,
-                "the next segment continues other commits",
-                chain,
-                joins,
-            ));
-        }
-        match reader.item(end, header.tag, &chain)? {
-            Item::Commit(frame, ops) => {
-                let hash = frame.hash(ops);
-                let commit = Frame {
-                    version: frame.version,
-                    time: frame.time,
-                    prev: frame.prev,
-                    hash,
-                    ops,
-                };
-                let length = frame_len(ops.len());
-                visit(end, &frame, commit)?;
-                chain = Chain {
-                    version: frame.version,
-                    hash,
-                };
-                proven = proven.max(frame.proven.into());
-                end += length;
-            }
-            Item::Mark(frame) => {
-                let at_end = if frame.kind == Kind::Seal {
-                    End::Seal
-                } else {
-                    End::Close
-                };
-                return Ok(run(
-                    end,
-                    proven.max(frame.proven.into()),
-                    at_end,
-                    "a mark",
-                    chain,
-                    gap,
-                ));
-            }
-            Item::Nothing(problem) => {
-                return Ok(run(end, proven, End::Nothing, problem, chain, gap));
-            }
-        }
-    }
-}
-
-struct Recoverer<'a> {
-    env: &'a Env,
-    dir: &'a Path,
-    options: &'a LogOptions,
-    segments: Vec<SegmentInfo>,
-    recovery: Recovery,
-    log_bytes: u64,
-}
-
-impl Recoverer<'_> {
-    fn run(mut self, lock: Box<dyn Send + Sync>, visit: Visit<'_>) -> Result<Opened> {
-        let segments = self.segments.clone();
-        let headers = segments
-            .iter()
-            .skip(1)
-            .map(|segment| Some(&segment.header))
-            .chain([None]);
-        let mut last = None;
-        for (segment, next) in segments.iter().zip(headers) {
-            last = Some(self.segment(segment, next, visit)?);
-        }
-        // There is at least one segment, so this is never the default.
-        let Some((file, run, verdict)) = last else {
-            return Err(Error::corrupt(self.dir, 0, "no segment"));
-        };
-        let (file, end) = match verdict {
-            Verdict::Torn => self.rewrite(&file, &run)?,
-            _ => (file, run.end),
-        };
-        self.recovery.clean = verdict != Verdict::Torn;
-        self.recovery.segments = self.segments.len() as u64;
-        let Recoverer {
-            segments,
-            log_bytes,
-            recovery,
-            ..
-        } = self;
-        Ok(Opened {
-            lock,
-            segments,
-            file,
-            end,
-            chain: run.chain,
-            log_bytes,
-            recovery,
-        })
-    }
-
-    /// Replays one segment and decides what its end means.
-    fn segment(
-        &mut self,
-        segment: &SegmentInfo,
-        next: Option<&SegmentHeader>,
-        visit: Visit<'_>,
-    ) -> Result<(Arc<dyn File>, Run, Verdict)> {
-        let SegmentInfo { path, header } = segment;
-        let mode = if next.is_some() {
-            OpenMode::Read
-        } else {
-            OpenMode::ReadWrite
-        };
-        let file = self
-            .env
-            .io
-            .open(path, mode)
-            .map_err(|e| Error::io("open", path, e))?;
-        let size = file.len().map_err(|e| Error::io("look at", path, e))?;
-        let mut reader = Reader::new(&*file, path, header.length.min(size));
-        let recovery = &mut self.recovery;
-        let run = follow(&mut reader, header, next, &mut |_, _, commit| {
-            recovery.frames += 1;
-            recovery.bytes += commit.ops.len() as u64;
-            visit(commit)
-        })?;
-        self.log_bytes += run.end - FIRST_FRAME;
-        let mut evidence = Evidence {
-            next: run.next,
-            whole: size == header.length,
-            end: run.at_end,
-            proven_to_end: run.proven >= run.end,
-            proven_behind_end: false,
-            zeros_behind: true,
-        };
-        if run.next == Next::None {
-            let mark = if run.at_end == End::Nothing {
-                0
-            } else {
-                MARK_LEN
-            };
-            let tail = reader.tail(run.end, mark, header.tag)?;
-            evidence.proven_behind_end = tail.proven > run.end;
-            evidence.zeros_behind = tail.last_byte.is_none();
-            self.recovery.cut_bytes = tail.last_byte.map_or(0, |last| last - run.end - mark);
-        }
-        match classify(&evidence) {
-            Verdict::Damaged(verdict) => {
-                let problem = format!(
-                    "{verdict} (found there: {}; last good commit: {})",
-                    run.problem, run.chain.version
-                );
-                Err(Error::corrupt(path, run.end, problem))
-            }
-            verdict => Ok((file, run, verdict)),
-        }
-    }
-
-    /// Moves the commits of the last segment that are not proven durable into a new one, and goes on there.
-    ///
-    /// Nothing is changed in place: the new segment says which commit it begins with, and from then on nobody looks
-    /// at what the old one has behind the commit before. Writing the commits again also means that none is believed
-    /// because the page cache had it: a failed sync may have left it clean there and absent on the disk (rule W3).
-    fn rewrite(&mut self, old: &Arc<dyn File>, run: &Run) -> Result<(Arc<dyn File>, u64)> {
-        let Some(last) = self.segments.last().cloned() else {
-            return Err(Error::corrupt(self.dir, 0, "no segment"));
-        };
-        let number = last.header.number + 1;
-        let path = self.dir.join(segment_name(number));
-        let tag = random_tag(self.env, &path)?;
-        let (mut first, mut cut_at) = (run.chain, run.end);
-        let (mut frames, mut end) = (Vec::new(), FIRST_FRAME);
-        let mut reader = Reader::new(&**old, &last.path, last.header.length);
-        follow(&mut reader, &last.header, None, &mut |at, frame, commit| {
-            if at >= run.proven {
-                if frames.is_empty() {
-                    (first, cut_at) = (
-                        Chain {
-                            version: commit.version - 1,
-                            hash: commit.prev,
-                        },
-                        at,
-                    );
-                }
-                write_frame(&mut frames, at_place(*frame, tag, end), commit.ops);
-                end += frame_len(commit.ops.len());
-            }
-            Ok(())
-        })?;
-        self.recovery.rewritten = run.chain.version - first.version;
-        // The file is durable before it has its name, so all of it is proven: the mark says so to the next opening.
-        write_frame(&mut frames, mark(Kind::Close, tag, end, &run.chain), &[]);
-        let header = SegmentHeader {
-            number,
-            first_version: first.version + 1,
-            prev: first.hash,
-            tag,
-            length: segment_length(self.options, self.log_bytes, end - FIRST_FRAME),
-            created: self.env.clock.now(),
-            ..last.header
-        };
-        let io = &*self.env.io;
-        let file = Unfinished::create(io, path.clone(), &header, &frames)?.publish(io)?;
-        self.segments.push(SegmentInfo { path, header });
-        // Only to give the space back: whether or not this is lost in a crash, nobody reads behind it any more.
-        old.set_len(cut_at)
-            .map_err(|e| Error::io("cut", &last.path, e))?;
-        Ok((file, end))
-    }
-}
-
-fn at_place(frame: FrameHeader, tag: u32, offset: u64) -> FrameHeader {
-    FrameHeader {
-        tag,
-        offset: offset as u32,
-        proven: FIRST_FRAME as u32,
-        ..frame
-    }
-}
-
-/// A mark at `offset` saying that everything before it is durable.
-pub(crate) fn mark(kind: Kind, tag: u32, offset: u64, chain: &Chain) -> FrameHeader {
-    FrameHeader {
-        kind,
-        length: 0,
-        tag,
-        offset: offset as u32,
-        proven: offset as u32,
-        payload_crc: 0,
-        version: chain.version,
-        time: crate::Timestamp::EPOCH,
-        prev: chain.hash,
-    }
 }

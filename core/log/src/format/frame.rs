@@ -1,6 +1,7 @@
 //! Frames: one per commit, plus two kinds of marks that carry no commit.
 
 use super::{Fields, Hash};
+use crate::Frame;
 use crate::time::Timestamp;
 
 /// Bytes of a frame before its payload.
@@ -10,10 +11,6 @@ const ALIGN: usize = 4;
 /// The header checksum is at 4..8 and covers the rest of the header.
 const CRC_AT: usize = 4;
 const CRC_END: usize = 8;
-/// Where the bytes covered by the commit's hash begin: version, time, previous hash, payload. They do not depend on
-/// where the frame is stored, so a commit keeps its hash when it is copied.
-const HASHED_FROM: usize = 28;
-
 /// What a frame is. The kind is part of the magic number, so zeros are no frame (rule W7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -106,12 +103,31 @@ impl FrameHeader {
         bytes
     }
 
-    /// The hash of the commit this header and `payload` make.
-    pub(crate) fn hash(&self, payload: &[u8]) -> Hash {
+    /// The commit this header and its payload make.
+    pub(crate) fn commit<'a>(&self, ops: &'a [u8]) -> Frame<'a> {
+        let FrameHeader {
+            version,
+            time,
+            prev,
+            ..
+        } = *self;
+        Frame {
+            version,
+            time,
+            prev,
+            hash: self.hash(ops),
+            ops,
+        }
+    }
+
+    /// The commit's hash: of the bytes from the version to the end of the payload. Where the frame is stored does not
+    /// matter, so a commit keeps its hash when it is copied.
+    fn hash(&self, payload: &[u8]) -> Hash {
         let mut hasher = blake3::Hasher::new();
         hasher
-            .update(self.encode().split_at(HASHED_FROM).1)
-            .update(payload);
+            .update(&self.version.to_le_bytes())
+            .update(&self.time.as_micros().to_le_bytes());
+        hasher.update(&self.prev).update(payload);
         let mut hash = Hash::default();
         hasher.finalize_xof().fill(&mut hash);
         hash

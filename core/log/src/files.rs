@@ -1,0 +1,490 @@
+//! The files of an open log: appending to the last segment, syncing it, starting the next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::Frame;
+use crate::env::{Env, File, OpenMode};
+use crate::error::{Error, Result};
+use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
+use crate::log::Counters;
+use crate::options::{Durability, LogOptions};
+use crate::recover::{Opened, SegmentInfo, mark, random_tag};
+use crate::segment::{
+    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
+};
+use crate::time::Timestamp;
+
+/// In strict mode, frames are collected up to this many bytes before they are written without waiting for a sync.
+const MAX_PENDING: usize = 4 << 20;
+/// A buffer that grew larger than this is given back.
+const MAX_SPARE: usize = 1 << 20;
+
+/// Everything a log with files has.
+///
+/// Locks are taken in the order `writer`, `syncer`. `syncer` is held from the moment a batch is taken until it is
+/// synced, and while a segment is finished: syncs of one file must not overlap, or the kernel would report a failure
+/// to only one of them. Its holder waits for nobody but the disk.
+pub(crate) struct Files {
+    env: Env,
+    pub(crate) dir: PathBuf,
+    pub(crate) options: LogOptions,
+    writer: Mutex<Writer>,
+    syncer: Mutex<Syncer>,
+    /// Whether somebody leads a sync; the others wait for `led`.
+    leading: Mutex<bool>,
+    led: Condvar,
+    /// The first failure (rules W1, W2).
+    poison: OnceLock<Arc<Error>>,
+    closed: AtomicBool,
+    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+}
+
+/// The end of the log.
+struct Writer {
+    segments: Vec<SegmentInfo>,
+    segment: Arc<Segment>,
+    /// Where the next frame goes, behind `pending`.
+    end: u64,
+    /// Frames not yet written to the file, which belong at `pending_at`.
+    pending: Vec<u8>,
+    pending_at: u64,
+    chain: Chain,
+    log_bytes: u64,
+}
+
+/// The segment that is being appended to.
+struct Segment {
+    path: PathBuf,
+    /// The same handle for writing and syncing: the kernel reports a failed write to the handle that made it (W1).
+    file: Arc<dyn File>,
+    header: SegmentHeader,
+    /// Everything before this offset was durable after a successful sync.
+    proven: AtomicU64,
+}
+
+impl Segment {
+    fn write(&self, bytes: &[u8], at: u64) -> Result<()> {
+        self.file
+            .write_all_at(bytes, at)
+            .map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// Makes everything that was written durable, and makes sure it is still under its name (rule W15).
+    fn sync(&self) -> Result<()> {
+        let failed = |e| Error::io("sync", &self.path, e);
+        self.file.sync_data().map_err(failed)?;
+        match self.file.links().map_err(failed)? {
+            0 => Err(failed(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file was removed while in use",
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the holder of the right to sync needs.
+#[derive(Default)]
+struct Syncer {
+    /// An empty buffer to leave in place of the one that is taken.
+    spare: Vec<u8>,
+}
+
+/// Commits on their way to the disk.
+pub(crate) struct Batch<'a> {
+    syncer: MutexGuard<'a, Syncer>,
+    segment: Arc<Segment>,
+    bytes: Vec<u8>,
+    at: u64,
+    end: u64,
+    /// The last commit in it.
+    pub(crate) version: u64,
+}
+
+/// A commit that was appended.
+pub(crate) struct Appended {
+    pub(crate) version: u64,
+    /// Bytes it takes in the log.
+    pub(crate) bytes: u64,
+}
+
+impl Files {
+    pub(crate) fn new(env: Env, dir: &Path, options: LogOptions, opened: Opened) -> Files {
+        let Opened {
+            lock,
+            segments,
+            current: SegmentInfo { path, header },
+            file,
+            end,
+            chain,
+            log_bytes,
+            ..
+        } = opened;
+        let segment = Arc::new(Segment {
+            path,
+            file,
+            header,
+            proven: AtomicU64::new(end),
+        });
+        let pending = Vec::new();
+        let writer = Writer {
+            segments,
+            segment,
+            end,
+            pending,
+            pending_at: end,
+            chain,
+            log_bytes,
+        };
+        Files {
+            env,
+            dir: dir.to_path_buf(),
+            options,
+            writer: Mutex::new(writer),
+            syncer: Mutex::default(),
+            leading: Mutex::new(false),
+            led: Condvar::new(),
+            poison: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+
+    pub(crate) fn last_hash(&self) -> Hash {
+        self.writer.lock().chain.hash
+    }
+
+    fn not_poisoned(&self) -> Result<()> {
+        self.poison.get().map_or(Ok(()), |cause| {
+            Err(Error::Poisoned {
+                cause: cause.clone(),
+            })
+        })
+    }
+
+    pub(crate) fn usable(&self) -> Result<()> {
+        self.not_poisoned()?;
+        if self.closed.load(Ordering::Acquire) {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Remembers the first failure for ever, and returns the error everybody gets from now on.
+    fn poison(&self, cause: Error) -> Error {
+        Error::Poisoned {
+            cause: self.poison.get_or_init(|| Arc::new(cause)).clone(),
+        }
+    }
+
+    /// Adds a commit at the end, in a new segment if needed.
+    pub(crate) fn append(
+        &self,
+        time: Timestamp,
+        ops: &[u8],
+        counters: &Counters,
+    ) -> Result<Appended> {
+        let mut writer = self.writer.lock();
+        self.usable()?;
+        let bytes = frame_len(ops.len());
+        if writer.end + bytes + MARK_LEN > writer.segment.header.length {
+            self.start_segment(&mut writer, bytes, counters)?;
+        }
+        let version = writer.chain.version + 1;
+        let header = FrameHeader {
+            kind: Kind::Commit,
+            length: 0,
+            tag: writer.segment.header.tag,
+            offset: writer.end as u32,
+            proven: writer.segment.proven.load(Ordering::Acquire) as u32,
+            payload_crc: 0,
+            version,
+            time,
+            prev: writer.chain.hash,
+        };
+        let hash = write_frame(&mut writer.pending, header, ops);
+        if self.options.durability == Durability::Buffered || writer.pending.len() > MAX_PENDING {
+            self.write_pending(&mut writer)?;
+        }
+        writer.chain = Chain { version, hash };
+        writer.end += bytes;
+        writer.log_bytes += bytes;
+        Ok(Appended { version, bytes })
+    }
+
+    /// Gives the collected frames to the kernel.
+    fn write_pending(&self, writer: &mut Writer) -> Result<()> {
+        writer
+            .segment
+            .write(&writer.pending, writer.pending_at)
+            .map_err(|e| self.poison(e))?;
+        writer.pending_at += writer.pending.len() as u64;
+        writer.pending.clear();
+        writer.pending.shrink_to(MAX_SPARE);
+        Ok(())
+    }
+
+    /// The right to lead a sync, if nobody else leads. Otherwise waits until somebody finished leading, unless
+    /// `done` says that there is nothing left to wait for, and returns None.
+    pub(crate) fn lead_or_wait(&self, done: impl Fn() -> bool) -> Option<Lead<'_>> {
+        let mut leading = self.leading.lock();
+        if !*leading {
+            *leading = true;
+            return Some(Lead {
+                files: self,
+                finished: false,
+            });
+        }
+        // A leader is done before it takes this lock to say so, so no wake-up is lost.
+        if !done() {
+            self.led.wait(&mut leading);
+        }
+        None
+    }
+
+    pub(crate) fn wake_followers(&self) {
+        // Whoever looked before it was time to wake up is asleep once the lock is free.
+        drop(self.leading.lock());
+        self.led.notify_all();
+    }
+
+    /// Takes what was appended so far, and the right to write and sync it.
+    pub(crate) fn take(&self) -> Batch<'_> {
+        let mut writer = self.writer.lock();
+        let mut syncer = self.syncer.lock();
+        let bytes = std::mem::replace(&mut writer.pending, std::mem::take(&mut syncer.spare));
+        let at = writer.pending_at;
+        writer.pending_at += bytes.len() as u64;
+        let (end, version) = (writer.end, writer.chain.version);
+        Batch {
+            syncer,
+            segment: writer.segment.clone(),
+            bytes,
+            at,
+            end,
+            version,
+        }
+    }
+
+    /// Makes a batch durable.
+    pub(crate) fn write_batch(&self, batch: Batch<'_>, counters: &Counters) -> Result<()> {
+        let Batch {
+            mut syncer,
+            segment,
+            mut bytes,
+            at,
+            end,
+            ..
+        } = batch;
+        self.usable()?;
+        if !bytes.is_empty() {
+            segment.write(&bytes, at).map_err(|e| self.poison(e))?;
+        }
+        self.sync(&segment, end, counters)?;
+        bytes.clear();
+        bytes.shrink_to(MAX_SPARE);
+        syncer.spare = bytes;
+        drop(syncer);
+        // Nothing is acknowledged after a failure elsewhere, even if this batch is safe (rule W2).
+        self.not_poisoned()
+    }
+
+    /// Makes the segment durable up to `end`, which has been written. The caller holds `syncer`.
+    fn sync(&self, segment: &Segment, end: u64, counters: &Counters) -> Result<()> {
+        if segment.proven.load(Ordering::Acquire) >= end {
+            return Ok(());
+        }
+        if cfg!(feature = "early-ack") {
+            return Ok(()); // the planted bug, see Cargo.toml
+        }
+        segment.sync().map_err(|e| self.poison(e))?;
+        counters.syncs.fetch_add(1, Ordering::Relaxed);
+        segment.proven.fetch_max(end, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Goes on in a new segment with room for a frame of `need` bytes. The old one is durable before the new one has
+    /// its name, so that only the last segment of a log can be torn.
+    fn start_segment(&self, writer: &mut Writer, need: u64, counters: &Counters) -> Result<()> {
+        let old = writer.segment.clone();
+        let number = old.header.number + 1;
+        let path = self.dir.join(segment_name(number));
+        let header = SegmentHeader {
+            number,
+            first_version: writer.chain.version + 1,
+            prev: writer.chain.hash,
+            tag: random_tag(&self.env, &path)?,
+            length: segment_length(&self.options, writer.log_bytes, need),
+            created: self.env.clock.now(),
+            ..old.header
+        };
+        // A full disk is found out here, before anything of the log is touched, so the log stays usable.
+        let io = &*self.env.io;
+        let new = Unfinished::create(io, path.clone(), &header, &[]).map_err(|e| match e {
+            Error::NoSpace { .. } => e,
+            other => self.poison(other),
+        })?;
+        let syncer = self.syncer.lock();
+        if let Err(e) = self.usable().and_then(|()| self.finish(writer, counters)) {
+            new.discard(io);
+            return Err(e);
+        }
+        let file = new.publish(io).map_err(|e| self.poison(e))?;
+        // A seal only helps to notice that the next file is lost, so it need not be durable.
+        self.write_mark(Kind::Seal, writer)?;
+        drop(syncer);
+        writer.segments.push(SegmentInfo {
+            path: path.clone(),
+            header,
+        });
+        writer.segment = Arc::new(Segment {
+            path,
+            file,
+            header,
+            proven: AtomicU64::new(FIRST_FRAME),
+        });
+        (writer.end, writer.pending_at) = (FIRST_FRAME, FIRST_FRAME);
+        counters.segments_started.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes and syncs what the current segment still lacks. The caller holds `syncer`.
+    fn finish(&self, writer: &mut Writer, counters: &Counters) -> Result<()> {
+        if !writer.pending.is_empty() {
+            self.write_pending(writer)?;
+        }
+        self.sync(&writer.segment, writer.end, counters)
+    }
+
+    /// Writes a mark behind the last frame; everything before it must be durable.
+    fn write_mark(&self, kind: Kind, writer: &Writer) -> Result<()> {
+        let Writer {
+            segment,
+            end,
+            chain,
+            ..
+        } = writer;
+        if end + MARK_LEN > segment.header.length {
+            return Ok(()); // never so in a segment that was filled by this code
+        }
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, mark(kind, segment.header.tag, *end, chain), &[]);
+        segment.write(&bytes, *end).map_err(|e| self.poison(e))
+    }
+
+    /// Makes everything durable and lets go of the folder. Does nothing the second time.
+    pub(crate) fn close(&self, counters: &Counters) -> Result<()> {
+        let mut writer = self.writer.lock();
+        let syncer = self.syncer.lock();
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let result = self.not_poisoned().and_then(|()| {
+            self.finish(&mut writer, counters)?;
+            // True when written, so it need not be durable; without it the next opening just does more.
+            self.write_mark(Kind::Close, &writer)
+        });
+        self.closed.store(true, Ordering::Release);
+        drop(syncer);
+        *self.lock.lock() = None;
+        result
+    }
+
+    /// Passes the commits `from..=until` to `visit`, until it wants no more.
+    pub(crate) fn read(
+        &self,
+        from: u64,
+        until: u64,
+        visit: &mut dyn FnMut(Frame<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let segments = self.writer.lock().segments.clone();
+        let start = segments
+            .partition_point(|segment| segment.header.first_version <= from)
+            .saturating_sub(1);
+        let segments = segments.get(start..).unwrap_or_default();
+        // A segment ends where the next begins, whatever else it holds.
+        let ends = segments
+            .iter()
+            .skip(1)
+            .map(|next| next.header.first_version.saturating_sub(1).min(until));
+        for (segment, end) in segments.iter().zip(ends.chain([until])) {
+            if !self.read_segment(segment, from, end, visit)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes the commits `from..=until` of one segment to `visit`; returns whether it wants more.
+    fn read_segment(
+        &self,
+        segment: &SegmentInfo,
+        from: u64,
+        until: u64,
+        visit: &mut dyn FnMut(Frame<'_>) -> Result<bool>,
+    ) -> Result<bool> {
+        let SegmentInfo { path, header } = segment;
+        let mut chain = Chain::before(header);
+        if chain.version >= until {
+            return Ok(true);
+        }
+        let file = self
+            .env
+            .io
+            .open(path, OpenMode::Read)
+            .map_err(|e| Error::io("open", path, e))?;
+        let mut reader = Reader::new(&*file, path, header.length);
+        let mut at = FIRST_FRAME;
+        while chain.version < until {
+            let (frame, ops) = match reader.item(at, header.tag, &chain)? {
+                Item::Commit(frame, ops) => (frame, ops),
+                Item::Mark(_) => return Err(Error::corrupt(path, at, "a mark where a commit was")),
+                Item::Nothing(problem) => return Err(Error::corrupt(path, at, problem)),
+            };
+            let commit = frame.commit(ops);
+            chain = Chain {
+                version: commit.version,
+                hash: commit.hash,
+            };
+            at += frame_len(ops.len());
+            if commit.version >= from && !visit(commit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The turn of a leader. If it ends without a result (a hook panicked), nobody may believe in the batch.
+pub(crate) struct Lead<'a> {
+    files: &'a Files,
+    finished: bool,
+}
+
+impl Lead<'_> {
+    pub(crate) fn finish(mut self, result: Result<()>) -> Result<()> {
+        self.finished = true;
+        result
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let source = io::Error::other("the thread that led the sync panicked");
+            self.files.poison(Error::Io {
+                action: "sync",
+                path: self.files.dir.clone(),
+                source,
+            });
+        }
+        *self.files.leading.lock() = false;
+        self.files.led.notify_all();
+    }
+}

@@ -1,0 +1,261 @@
+//! Replaying the segments of a log, and making its end safe to append to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::Frame;
+use crate::classify::{End, Evidence, Next, Verdict, classify};
+use crate::env::{Env, File, OpenMode};
+use crate::error::{Error, Result};
+use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
+use crate::options::{LogOptions, Recovery};
+use crate::recover::{Opened, SegmentInfo, Visit, mark, random_tag};
+use crate::segment::{
+    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
+};
+
+/// How far the valid commits of a segment go.
+struct Run {
+    end: u64,
+    /// The highest offset that they prove durable.
+    proven: u64,
+    at_end: End,
+    /// Why there is no next commit, for the message.
+    problem: &'static str,
+    chain: Chain,
+    next: Next,
+}
+
+impl Run {
+    /// The run that begins and, so far, ends at the first frame of a segment.
+    fn start(header: &SegmentHeader, next: Next) -> Run {
+        let (end, proven) = (FIRST_FRAME, FIRST_FRAME);
+        Run {
+            end,
+            proven,
+            at_end: End::Nothing,
+            problem: "",
+            chain: Chain::before(header),
+            next,
+        }
+    }
+
+    fn ends(self, problem: &'static str) -> Run {
+        Run { problem, ..self }
+    }
+}
+
+/// Follows a segment's commits up to the next segment's first, or as far as they are valid. `visit` gets each
+/// commit and where it is.
+fn follow(
+    reader: &mut Reader<'_>,
+    header: &SegmentHeader,
+    next: Option<&SegmentHeader>,
+    visit: &mut dyn FnMut(&FrameHeader, Frame<'_>) -> Result<()>,
+) -> Result<Run> {
+    let mut run = Run::start(
+        header,
+        if next.is_some() {
+            Next::Gap
+        } else {
+            Next::None
+        },
+    );
+    loop {
+        if let Some(next) =
+            next.filter(|next| next.first_version == run.chain.version.saturating_add(1))
+        {
+            if next.prev == run.chain.hash {
+                run.next = Next::Joins;
+            }
+            return Ok(run.ends("the next segment continues from another commit"));
+        }
+        match reader.item(run.end, header.tag, &run.chain)? {
+            Item::Commit(frame, ops) => {
+                let commit = frame.commit(ops);
+                run.chain = Chain {
+                    version: commit.version,
+                    hash: commit.hash,
+                };
+                run.proven = run.proven.max(frame.proven.into());
+                run.end += frame_len(ops.len());
+                visit(&frame, commit)?;
+            }
+            Item::Mark(frame) => {
+                run.at_end = if frame.kind == Kind::Seal {
+                    End::Seal
+                } else {
+                    End::Close
+                };
+                run.proven = run.proven.max(frame.proven.into());
+                return Ok(run.ends("a mark"));
+            }
+            Item::Nothing(problem) => return Ok(run.ends(problem)),
+        }
+    }
+}
+
+/// A log that is being opened.
+pub(crate) struct Replay<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) dir: &'a Path,
+    pub(crate) options: &'a LogOptions,
+    /// All segments, in order.
+    pub(crate) segments: Vec<SegmentInfo>,
+    /// The last of them.
+    pub(crate) current: SegmentInfo,
+    pub(crate) recovery: Recovery,
+    pub(crate) log_bytes: u64,
+}
+
+impl Replay<'_> {
+    pub(crate) fn run(mut self, lock: Box<dyn Send + Sync>, visit: Visit<'_>) -> Result<Opened> {
+        let segments = self.segments.clone();
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            self.segment(segment, Some(&next.header), visit)?;
+        }
+        let current = self.current.clone();
+        let (file, run, verdict) = self.segment(&current, None, visit)?;
+        self.recovery.clean = verdict != Verdict::Torn;
+        let (file, end) = if verdict == Verdict::Torn {
+            self.rewrite(&file, &run)?
+        } else {
+            (file, run.end)
+        };
+        self.recovery.segments = self.segments.len() as u64;
+        let Replay {
+            segments,
+            current,
+            log_bytes,
+            recovery,
+            ..
+        } = self;
+        Ok(Opened {
+            lock,
+            segments,
+            current,
+            file,
+            end,
+            chain: run.chain,
+            log_bytes,
+            recovery,
+        })
+    }
+
+    /// Replays one segment and decides what its end means.
+    fn segment(
+        &mut self,
+        segment: &SegmentInfo,
+        next: Option<&SegmentHeader>,
+        visit: Visit<'_>,
+    ) -> Result<(Arc<dyn File>, Run, Verdict)> {
+        let SegmentInfo { path, header } = segment;
+        let mode = if next.is_some() {
+            OpenMode::Read
+        } else {
+            OpenMode::ReadWrite
+        };
+        let file = self
+            .env
+            .io
+            .open(path, mode)
+            .map_err(|e| Error::io("open", path, e))?;
+        let size = file.len().map_err(|e| Error::io("look at", path, e))?;
+        let mut reader = Reader::new(&*file, path, header.length.min(size));
+        let recovery = &mut self.recovery;
+        let run = follow(&mut reader, header, next, &mut |_, commit| {
+            recovery.frames += 1;
+            recovery.bytes += commit.ops.len() as u64;
+            visit(commit)
+        })?;
+        self.log_bytes += run.end - FIRST_FRAME;
+        let mut evidence = Evidence {
+            next: run.next,
+            whole: size == header.length,
+            end: run.at_end,
+            proven_to_end: run.proven >= run.end,
+            proven_behind_end: false,
+            zeros_behind: true,
+        };
+        if run.next == Next::None {
+            let mark = if run.at_end == End::Nothing {
+                0
+            } else {
+                MARK_LEN
+            };
+            let tail = reader.tail(run.end, mark, header.tag)?;
+            evidence.proven_behind_end = tail.proven > run.end;
+            evidence.zeros_behind = tail.last_byte.is_none();
+            self.recovery.cut_bytes = tail.last_byte.map_or(0, |last| last - run.end - mark);
+        }
+        match classify(&evidence) {
+            Verdict::Damaged(verdict) => {
+                let (problem, version) = (run.problem, run.chain.version);
+                let problem =
+                    format!("{verdict} (found there: {problem}; last good commit: {version})");
+                Err(Error::corrupt(path, run.end, problem))
+            }
+            verdict => Ok((file, run, verdict)),
+        }
+    }
+
+    /// Moves the commits of the last segment that are not proven durable into a new one, and goes on there.
+    ///
+    /// Nothing is changed in place: the new segment says which commit it begins with, and from then on nobody looks
+    /// at what the old one has behind the commit before. Writing the commits again also means that none is believed
+    /// because the page cache had it: a failed sync may have left it clean there and absent on the disk (rule W3).
+    fn rewrite(&mut self, old: &Arc<dyn File>, run: &Run) -> Result<(Arc<dyn File>, u64)> {
+        let SegmentInfo {
+            path: old_path,
+            header: old_header,
+        } = self.current.clone();
+        let number = old_header.number + 1;
+        let path = self.dir.join(segment_name(number));
+        let tag = random_tag(self.env, &path)?;
+        // Where the log is cut: the commit before, and the offset in the old segment.
+        let (mut before, mut cut_at) = (run.chain, run.end);
+        let (mut frames, mut end) = (Vec::new(), FIRST_FRAME);
+        let mut reader = Reader::new(&**old, &old_path, old_header.length);
+        follow(&mut reader, &old_header, None, &mut |frame, commit| {
+            let at = u64::from(frame.offset);
+            if at >= run.proven {
+                if frames.is_empty() {
+                    before = Chain {
+                        version: commit.version.saturating_sub(1),
+                        hash: commit.prev,
+                    };
+                    cut_at = at;
+                }
+                let moved = FrameHeader {
+                    tag,
+                    offset: end as u32,
+                    proven: FIRST_FRAME as u32,
+                    ..*frame
+                };
+                write_frame(&mut frames, moved, commit.ops);
+                end += frame_len(commit.ops.len());
+            }
+            Ok(())
+        })?;
+        self.recovery.rewritten = run.chain.version.saturating_sub(before.version);
+        // The file is durable before it has its name, so all of it is proven: the mark says so to the next opening.
+        write_frame(&mut frames, mark(Kind::Close, tag, end, &run.chain), &[]);
+        let header = SegmentHeader {
+            number,
+            first_version: before.version + 1,
+            prev: before.hash,
+            tag,
+            length: segment_length(self.options, self.log_bytes, end - FIRST_FRAME),
+            created: self.env.clock.now(),
+            ..old_header
+        };
+        let io = &*self.env.io;
+        let file = Unfinished::create(io, path.clone(), &header, &frames)?.publish(io)?;
+        self.current = SegmentInfo { path, header };
+        self.segments.push(self.current.clone());
+        // Only to give the space back: whether or not this is lost in a crash, nobody reads behind it any more.
+        old.set_len(cut_at)
+            .map_err(|e| Error::io("cut", &old_path, e))?;
+        Ok((file, end))
+    }
+}
