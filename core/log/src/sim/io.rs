@@ -162,6 +162,11 @@ impl SimIo {
         self.state.lock().halt_at = Some(boundary);
     }
 
+    /// Takes [`SimIo::halt_at`] back, as when a killed process is started again: the page cache is still there.
+    pub fn resume(&self) {
+        self.state.lock().halt_at = None;
+    }
+
     /// `observer` sees every change before it happens, and the disk before it. It must not use this file system.
     pub fn on_change(&self, observer: impl FnMut(&Change, &Disk) + Send + 'static) {
         self.state.lock().observer = Some(Box::new(observer));
