@@ -1,5 +1,9 @@
 //! Put and get of our own store, by criterion: how the code moves from one change to the next.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench stops at the first error, and documents itself by names")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench stops at the first error, and documents itself by names"
+)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use statewright_store::{Durability, Env, Place, Reader, Space, Store, StoreOptions};
@@ -23,12 +27,19 @@ fn open(durability: Durability, dir: &tempfile::TempDir) -> (Store, Space) {
         Durability::Memory => Place::Memory,
         _ => Place::Dir(dir.path().join(durability.to_string())),
     };
-    let store = Store::open(Env::real(), place, StoreOptions::with_durability(durability)).unwrap();
+    let store = Store::open(
+        Env::real(),
+        place,
+        StoreOptions::with_durability(durability),
+    )
+    .unwrap();
     let space = Space::default();
     for from in (0..KEYS).step_by(1000) {
         let transaction = store.begin();
         for number in from..from + 1000 {
-            transaction.kv_put(&space, &key(number), Value::bytes(&[7; 128][..])).unwrap();
+            transaction
+                .kv_put(&space, &key(number), Value::bytes(&[7; 128][..]))
+                .unwrap();
         }
         transaction.commit().unwrap();
     }
@@ -54,7 +65,11 @@ fn store(criterion: &mut Criterion) {
             );
         });
         group.bench_function("get", |bencher| {
-            bencher.iter_batched(&mut next, |key| store.snapshot().kv_get(&space, &key).unwrap(), BatchSize::SmallInput);
+            bencher.iter_batched(
+                &mut next,
+                |key| store.snapshot().kv_get(&space, &key).unwrap(),
+                BatchSize::SmallInput,
+            );
         });
         group.finish();
     }

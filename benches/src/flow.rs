@@ -19,19 +19,36 @@ pub const TEN_STEPS: &str = include_str!("ten_steps.yaml");
 
 /// Every promise, ours beside the journal.
 pub fn run(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
-    for (name, durability) in
-        [("memory", Durability::Memory), ("buffered", Durability::Buffered), ("strict", Durability::Strict)]
-    {
+    for (name, durability) in [
+        ("memory", Durability::Memory),
+        ("buffered", Durability::Buffered),
+        ("strict", Durability::Strict),
+    ] {
         let dir = dir.join(format!("flow-{name}"));
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        std::fs::create_dir_all(&dir)
+            .with_context(|| format!("cannot create {}", dir.display()))?;
         let journal = Journal::open(&dir.join("sqlite"), durability)?;
         let peer_name = journal.name.clone();
-        let mut contenders: [Box<dyn TenSteps>; 2] = [Box::new(Ours::open(&dir.join("store"), durability)?), Box::new(journal)];
-        let cases = if durability == Durability::Strict { 3 } else { 50 };
-        let times = in_turn(&mut contenders, samples, cases, |contender, _| (0..cases).try_for_each(|_| contender.run()))?;
+        let mut contenders: [Box<dyn TenSteps>; 2] = [
+            Box::new(Ours::open(&dir.join("store"), durability)?),
+            Box::new(journal),
+        ];
+        let cases = if durability == Durability::Strict {
+            3
+        } else {
+            50
+        };
+        let times = in_turn(&mut contenders, samples, cases, |contender, _| {
+            (0..cases).try_for_each(|_| contender.run())
+        })?;
         if let [ours, peer] = times.as_slice() {
             // The engine has a thread of its own, so CPU time of this one would flatter us.
-            emit(Row::time(format!("flow/{name}/10 steps (wall)"), ours.wall, peer.wall, peer_name));
+            emit(Row::time(
+                format!("flow/{name}/10 steps (wall)"),
+                ours.wall,
+                peer.wall,
+                peer_name,
+            ));
         }
     }
     Ok(())

@@ -27,7 +27,10 @@ use tempfile::TempDir;
 
 /// An empty folder for databases, removed when dropped; in `parent` (made when missing) or where temporary files go.
 pub fn work_folder(parent: Option<&Path>) -> Result<TempDir> {
-    let Some(parent) = parent else { return Ok(tempfile::tempdir()?) };
-    std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    let Some(parent) = parent else {
+        return Ok(tempfile::tempdir()?);
+    };
+    std::fs::create_dir_all(parent)
+        .with_context(|| format!("cannot create {}", parent.display()))?;
     Ok(tempfile::tempdir_in(parent)?)
 }

@@ -40,10 +40,22 @@ enum Suite {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let size = Size { keys: options.keys as usize, samples: options.samples as usize };
+    let size = Size {
+        keys: options.keys as usize,
+        samples: options.samples as usize,
+    };
     let dir = work_folder(options.dir.as_deref())?;
     let json = options.json;
-    let mut emit = |row: Row| println!("{}", if json { row.json().to_string() } else { row.line() });
+    let mut emit = |row: Row| {
+        println!(
+            "{}",
+            if json {
+                row.json().to_string()
+            } else {
+                row.line()
+            }
+        )
+    };
     if !json {
         println!("{}", heading());
     }

@@ -15,13 +15,19 @@ pub struct Time {
 
 /// CPU time of the calling thread.
 pub fn thread_cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the pointer is to a live, writable timespec, which is all the call touches.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     if result != 0 {
         return Duration::ZERO;
     }
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 /// Times `operations` operations done by `work`, per operation.
@@ -30,25 +36,34 @@ fn sample(operations: usize, work: impl FnOnce() -> Result<()>) -> Result<Time> 
     work()?;
     let (wall, cpu) = (wall.elapsed(), thread_cpu_time().saturating_sub(cpu));
     let each = |time: Duration| time.as_nanos() as f64 / operations.max(1) as f64;
-    Ok(Time { wall: each(wall), cpu: each(cpu) })
+    Ok(Time {
+        wall: each(wall),
+        cpu: each(cpu),
+    })
 }
 
-/// Runs `work(contender, round)` for every contender in every round and returns the median time of each.
+/// Runs `work(contender, input)` for every contender in every round and returns the median time of each.
 ///
-/// Rounds begin with another contender each time; one round before the first is not counted.
-pub fn in_turn<C>(
+/// All contenders of a round get the same input, which `prepare(round)` makes beforehand, untimed. Rounds begin with
+/// another contender each time; one round before the first is not counted.
+pub fn in_turn<C, I>(
     contenders: &mut [C],
     samples: usize,
     operations: usize,
-    mut work: impl FnMut(&mut C, usize) -> Result<()>,
+    mut prepare: impl FnMut(usize) -> I,
+    mut work: impl FnMut(&mut C, &I) -> Result<()>,
 ) -> Result<Vec<Time>> {
     let count = contenders.len();
     let mut taken: Vec<Vec<Time>> = vec![Vec::with_capacity(samples); count];
     for round in 0..=samples {
+        let input = prepare(round);
         for turn in 0..count {
             let index = (turn + round) % count;
-            let (Some(contender), Some(times)) = (contenders.get_mut(index), taken.get_mut(index)) else { continue };
-            let time = sample(operations, || work(contender, round))?;
+            let (Some(contender), Some(times)) = (contenders.get_mut(index), taken.get_mut(index))
+            else {
+                continue;
+            };
+            let time = sample(operations, || work(contender, &input))?;
             if round > 0 {
                 times.push(time);
             }
@@ -59,7 +74,10 @@ pub fn in_turn<C>(
 
 fn median_time(times: &[Time]) -> Time {
     let of = |part: fn(&Time) -> f64| median(times.iter().map(part).collect());
-    Time { wall: of(|time| time.wall), cpu: of(|time| time.cpu) }
+    Time {
+        wall: of(|time| time.wall),
+        cpu: of(|time| time.cpu),
+    }
 }
 
 /// The middle value, or the mean of the two in the middle. 0 of nothing.
@@ -68,7 +86,9 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     match (values.get(middle), values.len() % 2) {
         (Some(value), 1) => *value,
-        (Some(value), _) => values.get(middle.wrapping_sub(1)).map_or(*value, |below| (below + value) / 2.0),
+        (Some(value), _) => values
+            .get(middle.wrapping_sub(1))
+            .map_or(*value, |below| (below + value) / 2.0),
         (None, _) => 0.0,
     }
 }
@@ -110,19 +130,36 @@ mod tests {
     #[test]
     fn everyone_takes_every_turn() {
         let mut contenders = [vec![], vec![], vec![]];
-        let times = in_turn(&mut contenders, 4, 1, |rounds, round| {
-            rounds.push(round);
-            Ok(())
-        });
+        let times = in_turn(
+            &mut contenders,
+            4,
+            1,
+            |round| round,
+            |rounds, round| {
+                rounds.push(*round);
+                Ok(())
+            },
+        );
         assert_eq!(times.unwrap().len(), 3);
-        assert_eq!(contenders, [vec![0, 1, 2, 3, 4], vec![0, 1, 2, 3, 4], vec![0, 1, 2, 3, 4]]);
+        assert_eq!(
+            contenders,
+            [
+                vec![0, 1, 2, 3, 4],
+                vec![0, 1, 2, 3, 4],
+                vec![0, 1, 2, 3, 4]
+            ]
+        );
     }
 
     #[test]
     fn sequences_repeat() {
         let take = |seed| {
             let mut sequence = Sequence::new(seed);
-            [sequence.below(1000), sequence.below(1000), sequence.below(1000)]
+            [
+                sequence.below(1000),
+                sequence.below(1000),
+                sequence.below(1000),
+            ]
         };
         assert_eq!(take(7), take(7));
         assert_ne!(take(7), take(8));

@@ -19,18 +19,34 @@ pub struct Row {
 
 impl Row {
     /// A row of times, in nanoseconds for one operation.
-    pub fn time(name: impl Into<String>, ours: f64, peer: f64, peer_name: impl Into<String>) -> Row {
-        Row { name: name.into(), ours, peer, peer_name: peer_name.into(), unit: "ns" }
+    pub fn time(
+        name: impl Into<String>,
+        ours: f64,
+        peer: f64,
+        peer_name: impl Into<String>,
+    ) -> Row {
+        Row {
+            name: name.into(),
+            ours,
+            peer,
+            peer_name: peer_name.into(),
+            unit: "ns",
+        }
     }
 
     /// How many times faster we are: peer / ours. Above 1 we are faster, below 1 the peer is.
     pub fn ratio(&self) -> f64 {
-        if self.ours > 0.0 { self.peer / self.ours } else { 0.0 }
+        if self.ours > 0.0 {
+            self.peer / self.ours
+        } else {
+            0.0
+        }
     }
 
     /// The row as one JSON object.
     pub fn json(&self) -> Value {
-        let round = |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
+        let round =
+            |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
         json!({
             "name": self.name, "ours": round(self.ours, 1), "peer": round(self.peer, 1), "peer_name": self.peer_name,
             "unit": self.unit, "ratio": round(self.ratio(), 3),
@@ -40,13 +56,21 @@ impl Row {
     /// The row as one line of a table; see [`heading`].
     pub fn line(&self) -> String {
         let (ours, peer) = (human(self.ours), human(self.peer));
-        format!("{:40} {ours:>10} {peer:>10} {:>8.2}x  {}", self.name, self.ratio(), self.peer_name)
+        format!(
+            "{:40} {ours:>10} {peer:>10} {:>8.2}x  {}",
+            self.name,
+            self.ratio(),
+            self.peer_name
+        )
     }
 }
 
 /// The heading of the table.
 pub fn heading() -> String {
-    format!("{:40} {:>10} {:>10} {:>9}  peer (above 1x we are faster)", "", "ours", "peer", "ratio")
+    format!(
+        "{:40} {:>10} {:>10} {:>9}  peer (above 1x we are faster)",
+        "", "ours", "peer", "ratio"
+    )
 }
 
 /// Nanoseconds as people read them.
@@ -68,7 +92,12 @@ mod tests {
         let row = Row::time("store/memory/put (cpu)", 400.0, 10_000.0, "SQLite");
         let text = r#"{"name":"store/memory/put (cpu)","ours":400.0,"peer":10000.0,"peer_name":"SQLite","unit":"ns","ratio":25.0}"#;
         assert_eq!(row.json().to_string(), text);
-        assert!(row.line().ends_with("    400 ns   10.00 µs    25.00x  SQLite"), "{}", row.line());
+        assert!(
+            row.line()
+                .ends_with("    400 ns   10.00 µs    25.00x  SQLite"),
+            "{}",
+            row.line()
+        );
         assert_eq!(Row::time("", 0.0, 1.0, "").ratio(), 0.0);
     }
 }

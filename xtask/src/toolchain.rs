@@ -87,10 +87,10 @@ impl fmt::Display for Missing<'_> {
             package,
             ..
         } = self.tool;
-        let wanted = if self.tool.minimum == (0, 0) {
-            String::new()
-        } else {
-            format!(" {major}.{minor} or newer")
+        let wanted = match (major, minor) {
+            (0, 0) => String::new(),
+            (major, 0) => format!(" {major} or newer"),
+            (major, minor) => format!(" {major}.{minor} or newer"),
         };
         match self.found {
             None => write!(f, "missing: {name}{wanted}; install {package}"),

@@ -19,7 +19,12 @@ pub struct Bare {
 
 impl Bare {
     pub fn open(path: &Path) -> Result<Bare> {
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
         let zeros = vec![0; 1 << 20];
         for offset in (0..FILE_BYTES).step_by(zeros.len()) {
             file.write_all_at(&zeros, offset)?;

@@ -67,7 +67,8 @@ pub struct Size {
 pub fn run(dir: &Path, size: Size, emit: &mut dyn FnMut(Row)) -> Result<()> {
     for promise in [Promise::Memory, Promise::Buffered, Promise::Strict] {
         let dir = dir.join(promise.name());
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        std::fs::create_dir_all(&dir)
+            .with_context(|| format!("cannot create {}", dir.display()))?;
         let mut contenders = contenders(promise, &dir)?;
         load(&mut contenders, size.keys)?;
         puts(promise, &mut contenders, size, emit)?;
@@ -91,7 +92,10 @@ fn contenders(promise: Promise, dir: &Path) -> Result<Vec<Box<dyn Contender>>> {
         }
         Promise::Buffered => {
             all.push(Box::new(Sqlite::open(&dir.join("sqlite-off"), "OFF")?));
-            all.push(Box::new(Sqlite::open(&dir.join("sqlite-normal"), "NORMAL")?));
+            all.push(Box::new(Sqlite::open(
+                &dir.join("sqlite-normal"),
+                "NORMAL",
+            )?));
             all.push(Box::new(Redb::without_sync(&dir.join("redb"))?));
         }
         Promise::Strict => {
@@ -104,58 +108,126 @@ fn contenders(promise: Promise, dir: &Path) -> Result<Vec<Box<dyn Contender>>> {
 }
 
 fn load(contenders: &mut [Box<dyn Contender>], keys: usize) -> Result<()> {
-    for contender in contenders.iter_mut().filter(|contender| contender.is_store()) {
+    for contender in contenders
+        .iter_mut()
+        .filter(|contender| contender.is_store())
+    {
         for from in (0..keys).step_by(1000) {
-            let pairs: Vec<_> = (from..keys.min(from + 1000)).map(|number| (key(number), value(number))).collect();
+            let pairs: Vec<_> = (from..keys.min(from + 1000))
+                .map(|number| (key(number), value(number)))
+                .collect();
             contender.put(&pairs)?;
         }
     }
     Ok(())
 }
 
-fn puts(promise: Promise, contenders: &mut [Box<dyn Contender>], size: Size, emit: &mut dyn FnMut(Row)) -> Result<()> {
-    let commits = if promise == Promise::Strict { 20 } else { 2000 };
-    let times = in_turn(contenders, size.samples, commits, |contender, round| {
-        pairs(round, size.keys, commits).iter().try_for_each(|pair| contender.put(std::slice::from_ref(pair)))
-    })?;
+fn puts(
+    promise: Promise,
+    contenders: &mut [Box<dyn Contender>],
+    size: Size,
+    emit: &mut dyn FnMut(Row),
+) -> Result<()> {
+    let (commits, batches) = if promise == Promise::Strict {
+        (40, 10)
+    } else {
+        (2000, 50)
+    };
+    let input = |round| pairs(round, size.keys, commits);
+    let times = in_turn(
+        contenders,
+        size.samples,
+        commits,
+        input,
+        |contender, pairs| pairs.chunks(1).try_for_each(|pair| contender.put(pair)),
+    )?;
     rows(promise, "put", contenders, &times, emit);
 
-    let (batch, batches) = (100, commits / 20);
-    let times = in_turn(contenders, size.samples, batch * batches, |contender, round| {
-        pairs(round + 1_000, size.keys, batch * batches).chunks(batch).try_for_each(|pairs| contender.put(pairs))
-    })?;
+    let operations = batches * 100;
+    let input = |round| pairs(round, size.keys, operations);
+    let times = in_turn(
+        contenders,
+        size.samples,
+        operations,
+        input,
+        |contender, pairs| pairs.chunks(100).try_for_each(|pairs| contender.put(pairs)),
+    )?;
     rows(promise, "put, 100 a commit", contenders, &times, emit);
     Ok(())
 }
 
-fn gets(promise: Promise, contenders: &mut [Box<dyn Contender>], size: Size, emit: &mut dyn FnMut(Row)) -> Result<()> {
+fn gets(
+    promise: Promise,
+    contenders: &mut [Box<dyn Contender>],
+    size: Size,
+    emit: &mut dyn FnMut(Row),
+) -> Result<()> {
     let operations = 4000;
-    let times = in_turn(contenders, size.samples, operations, |contender, round| {
-        keys(round, size.keys, operations).iter().try_for_each(|key| {
-            ensure!(contender.get(key)? == Some(size_of::<Value>()), "{} lost a key", contender.name());
-            Ok(())
-        })
-    })?;
+    let input = |round| keys(round, size.keys, operations);
+    let times = in_turn(
+        contenders,
+        size.samples,
+        operations,
+        input,
+        |contender, keys| {
+            keys.iter().try_for_each(|key| {
+                ensure!(
+                    contender.get(key)? == Some(size_of::<Value>()),
+                    "{} lost a key",
+                    contender.name()
+                );
+                Ok(())
+            })
+        },
+    )?;
     rows(promise, "get", contenders, &times, emit);
 
-    let times = in_turn(contenders, size.samples, operations, |contender, round| {
-        let found = contender.get_all(&keys(round, size.keys, operations))?;
-        ensure!(found == operations * size_of::<Value>(), "{} lost a key", contender.name());
-        Ok(())
-    })?;
+    let times = in_turn(
+        contenders,
+        size.samples,
+        operations,
+        input,
+        |contender, keys| {
+            let found = contender.get_all(keys)?;
+            ensure!(
+                found == operations * size_of::<Value>(),
+                "{} lost a key",
+                contender.name()
+            );
+            Ok(())
+        },
+    )?;
     rows(promise, "get, one snapshot", contenders, &times, emit);
     Ok(())
 }
 
 /// One row for each peer; CPU time too where nothing waits for a disk.
-fn rows(promise: Promise, what: &str, all: &[Box<dyn Contender>], times: &[Time], emit: &mut dyn FnMut(Row)) {
-    let Some((ours, peers)) = times.split_first() else { return };
+fn rows(
+    promise: Promise,
+    what: &str,
+    all: &[Box<dyn Contender>],
+    times: &[Time],
+    emit: &mut dyn FnMut(Row),
+) {
+    let Some((ours, peers)) = times.split_first() else {
+        return;
+    };
     for (contender, time) in all.iter().skip(1).zip(peers) {
         let name = format!("store/{}/{what}", promise.name());
         if promise != Promise::Strict {
-            emit(Row::time(format!("{name} (cpu)"), ours.cpu, time.cpu, contender.name()));
+            emit(Row::time(
+                format!("{name} (cpu)"),
+                ours.cpu,
+                time.cpu,
+                contender.name(),
+            ));
         }
-        emit(Row::time(format!("{name} (wall)"), ours.wall, time.wall, contender.name()));
+        emit(Row::time(
+            format!("{name} (wall)"),
+            ours.wall,
+            time.wall,
+            contender.name(),
+        ));
     }
 }
 
@@ -185,7 +257,11 @@ fn keys(round: usize, known: usize, count: usize) -> Vec<Key> {
 }
 
 fn pairs(round: usize, known: usize, count: usize) -> Vec<(Key, Value)> {
-    keys(round, known, count).into_iter().enumerate().map(|(number, key)| (key, value(number))).collect()
+    keys(round, known, count)
+        .into_iter()
+        .enumerate()
+        .map(|(number, key)| (key, value(number)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -197,9 +273,20 @@ mod tests {
     fn every_contender_keeps_its_keys() {
         let dir = tempfile::tempdir().unwrap();
         let mut rows = Vec::new();
-        run(dir.path(), Size { keys: 50, samples: 1 }, &mut |row| rows.push(row)).unwrap();
+        run(
+            dir.path(),
+            Size {
+                keys: 50,
+                samples: 1,
+            },
+            &mut |row| rows.push(row),
+        )
+        .unwrap();
         assert_eq!(rows.len(), 2 * 2 * 4 + 3 * 2 * 4 + 3 * 2);
-        assert!(rows.iter().all(|row| row.ours > 0.0 && row.peer > 0.0), "{rows:#?}");
+        assert!(
+            rows.iter().all(|row| row.ours > 0.0 && row.peer > 0.0),
+            "{rows:#?}"
+        );
     }
 
     #[test]

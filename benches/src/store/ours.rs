@@ -21,8 +21,15 @@ impl Ours {
             Promise::Buffered => (Place::Dir(dir.into()), Durability::Buffered),
             Promise::Strict => (Place::Dir(dir.into()), Durability::Strict),
         };
-        let store = Store::open(Env::real(), place, StoreOptions::with_durability(durability))?;
-        Ok(Ours { store, space: Space::default() })
+        let store = Store::open(
+            Env::real(),
+            place,
+            StoreOptions::with_durability(durability),
+        )?;
+        Ok(Ours {
+            store,
+            space: Space::default(),
+        })
     }
 }
 
@@ -34,7 +41,8 @@ impl Contender for Ours {
     fn put(&mut self, pairs: &[(Key, Value)]) -> Result<()> {
         // As with the peers, one put alone takes the shorter way that a user would take.
         if let [(key, value)] = pairs {
-            self.store.kv_put(&self.space, key, Json::bytes(&value[..]))?;
+            self.store
+                .kv_put(&self.space, key, Json::bytes(&value[..]))?;
             return Ok(());
         }
         let transaction = self.store.begin();
@@ -46,14 +54,20 @@ impl Contender for Ours {
     }
 
     fn get(&mut self, key: &Key) -> Result<Option<usize>> {
-        Ok(self.store.snapshot().kv_get(&self.space, key)?.map(|value| value.len()))
+        Ok(self
+            .store
+            .snapshot()
+            .kv_get(&self.space, key)?
+            .map(|value| value.len()))
     }
 
     fn get_all(&mut self, keys: &[Key]) -> Result<usize> {
         let snapshot = self.store.snapshot();
         let mut sum = 0;
         for key in keys {
-            sum += snapshot.kv_get(&self.space, key)?.map_or(0, |value| value.len());
+            sum += snapshot
+                .kv_get(&self.space, key)?
+                .map_or(0, |value| value.len());
         }
         Ok(sum)
     }

@@ -20,18 +20,30 @@ pub struct Redb {
 impl Redb {
     pub fn in_memory() -> Result<Redb> {
         let database = Database::builder().create_with_backend(InMemoryBackend::new())?;
-        Ok(Redb { database, durability: Durability::None, name: "redb in memory, Durability::None" })
+        Ok(Redb {
+            database,
+            durability: Durability::None,
+            name: "redb in memory, Durability::None",
+        })
     }
 
     /// redb has no mode that survives a killed process and does not sync; this one is the next weaker.
     pub fn without_sync(file: &Path) -> Result<Redb> {
         let name = "redb Durability::None (lost when killed)";
-        Ok(Redb { database: Database::create(file)?, durability: Durability::None, name })
+        Ok(Redb {
+            database: Database::create(file)?,
+            durability: Durability::None,
+            name,
+        })
     }
 
     pub fn synced(file: &Path) -> Result<Redb> {
         let name = "redb Durability::Immediate";
-        Ok(Redb { database: Database::create(file)?, durability: Durability::Immediate, name })
+        Ok(Redb {
+            database: Database::create(file)?,
+            durability: Durability::Immediate,
+            name,
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Contender, Key, Value};
 
 const GET: &str = "SELECT v FROM t WHERE k = ?1";
-const PUT: &str = "INSERT INTO t (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+const PUT: &str =
+    "INSERT INTO t (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
 
 /// A connection, and what it is called in the report.
 pub struct Sqlite {
@@ -31,7 +32,8 @@ impl Sqlite {
     }
 
     fn with_table(connection: Connection, name: String) -> Result<Sqlite> {
-        connection.execute_batch("CREATE TABLE t (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")?;
+        connection
+            .execute_batch("CREATE TABLE t (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")?;
         Ok(Sqlite { connection, name })
     }
 }
@@ -44,7 +46,9 @@ impl Contender for Sqlite {
     fn put(&mut self, pairs: &[(Key, Value)]) -> Result<()> {
         // A single statement is a transaction by itself, and cheaper than one in BEGIN and COMMIT.
         if let [(key, value)] = pairs {
-            self.connection.prepare_cached(PUT)?.execute((&key[..], &value[..]))?;
+            self.connection
+                .prepare_cached(PUT)?
+                .execute((&key[..], &value[..]))?;
             return Ok(());
         }
         let transaction = self.connection.transaction()?;
@@ -59,7 +63,9 @@ impl Contender for Sqlite {
 
     fn get(&mut self, key: &Key) -> Result<Option<usize>> {
         let mut get = self.connection.prepare_cached(GET)?;
-        let length = get.query_row((&key[..],), |row| Ok(row.get_ref(0)?.as_blob().map_or(0, <[u8]>::len)));
+        let length = get.query_row((&key[..],), |row| {
+            Ok(row.get_ref(0)?.as_blob().map_or(0, <[u8]>::len))
+        });
         Ok(length.optional()?)
     }
 
@@ -69,7 +75,9 @@ impl Contender for Sqlite {
         {
             let mut get = transaction.prepare_cached(GET)?;
             for key in keys {
-                sum += get.query_row((&key[..],), |row| Ok(row.get_ref(0)?.as_blob().map_or(0, <[u8]>::len)))?;
+                sum += get.query_row((&key[..],), |row| {
+                    Ok(row.get_ref(0)?.as_blob().map_or(0, <[u8]>::len))
+                })?;
             }
         }
         transaction.commit()?;
