@@ -5,17 +5,25 @@ use std::sync::Arc;
 use crate::object::Entry;
 use crate::{Error, Limits, Result, Value};
 
-/// Containers under construction, innermost last. Nesting is on this stack, not on the thread's.
+/// Containers under construction. Nesting is on a stack of its own, not on the thread's.
+///
+/// The children of all open containers lie on two shared stacks; closing a container moves its own off the top
+/// into room of exactly their number. So no declared length is ever trusted and nothing is over-allocated.
 pub(crate) struct Builder<'l> {
     limits: &'l Limits,
+    /// Innermost last.
     open: Vec<Frame>,
-    items: usize,
+    items: Vec<Value>,
+    entries: Vec<Entry>,
+    /// Values so far.
+    count: usize,
     keys: KeyCache,
 }
 
+/// An open container, and where its children begin on their stack.
 pub(crate) enum Frame {
-    Array(Vec<Value>),
-    Object { entries: Vec<Entry>, key: Arc<str> },
+    Array { start: usize },
+    Object { start: usize, key: Arc<str> },
 }
 
 /// A limit that was exceeded; the decoder adds where.
@@ -43,27 +51,27 @@ pub(crate) fn within(what: &'static str, found: usize, limit: usize) -> Result<(
     }
 }
 
-/// Room made for a declared length before anything of it has been seen.
-const TRUSTED_LEN: usize = 64;
-
 impl<'l> Builder<'l> {
     pub(crate) fn new(limits: &'l Limits) -> Self {
         Builder {
             limits,
             open: Vec::new(),
-            items: 0,
+            items: Vec::new(),
+            entries: Vec::new(),
+            count: 0,
             keys: KeyCache::default(),
         }
     }
 
-    pub(crate) fn begin_array(&mut self, declared: usize) -> Result<(), Exceeded> {
-        self.begin(Frame::Array(Vec::with_capacity(declared.min(TRUSTED_LEN))))
+    pub(crate) fn begin_array(&mut self) -> Result<(), Exceeded> {
+        self.begin(Frame::Array {
+            start: self.items.len(),
+        })
     }
 
-    pub(crate) fn begin_object(&mut self, declared: usize) -> Result<(), Exceeded> {
-        let entries = Vec::with_capacity(declared.min(TRUSTED_LEN));
+    pub(crate) fn begin_object(&mut self) -> Result<(), Exceeded> {
         self.begin(Frame::Object {
-            entries,
+            start: self.entries.len(),
             key: Arc::default(),
         })
     }
@@ -106,13 +114,9 @@ impl<'l> Builder<'l> {
     /// Closes the innermost container. None if nothing is open.
     pub(crate) fn end(&mut self) -> Option<Value> {
         Some(match self.open.pop()? {
-            Frame::Array(mut items) => {
-                items.shrink_to_fit();
-                Value::from(items)
-            }
-            Frame::Object { mut entries, .. } => {
-                entries.shrink_to_fit();
-                Value::from_entries(entries)
+            Frame::Array { start } => self.items.drain(start..).collect(),
+            Frame::Object { start, .. } => {
+                Value::from_entries(self.entries.drain(start..).collect())
             }
         })
     }
@@ -120,8 +124,8 @@ impl<'l> Builder<'l> {
     /// Adds a finished value to the innermost open container, or gives it back if it is the whole.
     pub(crate) fn add(&mut self, value: Value) -> Option<Value> {
         match self.open.last_mut() {
-            Some(Frame::Array(items)) => items.push(value),
-            Some(Frame::Object { entries, key }) => entries.push((std::mem::take(key), value)),
+            Some(Frame::Array { .. }) => self.items.push(value),
+            Some(Frame::Object { key, .. }) => self.entries.push((std::mem::take(key), value)),
             None => return Some(value),
         }
         None
@@ -132,24 +136,27 @@ impl<'l> Builder<'l> {
     }
 
     fn count(&mut self) -> Result<(), Exceeded> {
-        self.items += 1;
-        within("number of values", self.items, self.limits.max_items)
+        self.count += 1;
+        within("number of values", self.count, self.limits.max_items)
     }
 }
 
 /// Recently seen short keys, so that a list of records shares its keys: a direct-mapped cache, where a
-/// collision costs an allocation and nothing else.
+/// collision costs an allocation and nothing else. It starts after a few keys: small input needs none.
 #[derive(Default)]
 struct KeyCache {
     slots: Vec<Option<Arc<str>>>,
+    uncached: usize,
 }
 
 const CACHED_KEYS: usize = 64;
+const UNCACHED_KEYS: usize = 16;
 const CACHED_KEY_LEN: usize = 40;
 
 impl KeyCache {
     fn share(&mut self, text: &str) -> Arc<str> {
-        if text.len() > CACHED_KEY_LEN {
+        if self.uncached < UNCACHED_KEYS || text.len() > CACHED_KEY_LEN {
+            self.uncached += 1;
             return text.into();
         }
         if self.slots.is_empty() {

@@ -256,9 +256,9 @@ impl<'a> Parser<'a, '_> {
         let scalar = match self.peek() {
             Some(open @ (b'{' | b'[')) => {
                 let begun = if open == b'{' {
-                    self.builder.begin_object(0)
+                    self.builder.begin_object()
                 } else {
-                    self.builder.begin_array(0)
+                    self.builder.begin_array()
                 };
                 self.limited(begun)?;
                 self.pos += 1;

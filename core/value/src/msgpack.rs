@@ -180,13 +180,13 @@ impl<'a> Reader<'a, '_> {
             Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
                 let len = self.length(marker)?;
                 self.declared(len, 1)?;
-                limited(self.builder.begin_array(len), start)?;
+                limited(self.builder.begin_array(), start)?;
                 return self.opened(len);
             }
             Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
                 let len = self.length(marker)?;
                 self.declared(len, 2)?;
-                limited(self.builder.begin_object(len), start)?;
+                limited(self.builder.begin_object(), start)?;
                 return self.opened(len);
             }
             Marker::Reserved => return self.fail(start, "0xc1 is not a MessagePack type"),

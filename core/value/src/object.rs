@@ -185,14 +185,25 @@ impl Object {
             .map(|at| at + self.index.len())
     }
 
-    /// Indexes the tail too. The sort finds the part that is sorted already, so this is close to a merge.
+    /// Merges the tail into the index: by binary search, since comparing keys costs more than copying positions.
     fn reindex(&mut self) {
-        // Positions are 32-bit: 2^32 entries would need 160 GiB of memory for the entries alone.
-        self.index
-            .extend(self.index.len() as u32..self.entries.len() as u32);
         let entries = &self.entries;
         let key_at = |at: u32| entries.get(at as usize).map(|(key, _)| key);
-        self.index.sort_by(|&a, &b| key_at(a).cmp(&key_at(b)));
+        // Positions are 32-bit: 2^32 entries would need 160 GiB of memory for the entries alone.
+        let mut tail: Vec<u32> = (self.index.len() as u32..entries.len() as u32).collect();
+        tail.sort_unstable_by(|&a, &b| key_at(a).cmp(&key_at(b)));
+        let mut merged = Vec::with_capacity(entries.len());
+        let mut rest = self.index.as_slice();
+        for at in tail {
+            let smaller = rest.partition_point(|&other| key_at(other) < key_at(at));
+            if let Some((before, after)) = rest.split_at_checked(smaller) {
+                merged.extend_from_slice(before);
+                rest = after;
+            }
+            merged.push(at);
+        }
+        merged.extend_from_slice(rest);
+        self.index = merged;
     }
 }
 

@@ -109,7 +109,7 @@ fn msgpack() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|hex| from_hex(hex))
+            .map(from_hex)
             .collect();
         match expected(case) {
             Some(expected) => {
