@@ -28,13 +28,14 @@ const OUTSIDE: &[&str] = &[
 /// What we compare ourselves with, and the tool that does: for the benches only.
 const PEERS: &[&str] = &["criterion", "redb", "rusqlite"];
 
-/// No `unsafe` in these, by the compiler's word.
-const FORBIDS_UNSAFE: &[&str] = &[
-    "statewright-value",
-    "statewright-store",
-    "statewright-flow",
-    "statewright",
-    "statewright-cli",
+/// No `unsafe` in these, by the compiler's word: `forbid`, or `deny` where single functions may be excepted.
+const NO_UNSAFE: &[(&str, &[&str])] = &[
+    ("statewright-value", &["forbid"]),
+    ("statewright-log", &["forbid", "deny"]),
+    ("statewright-store", &["forbid"]),
+    ("statewright-flow", &["forbid"]),
+    ("statewright", &["forbid", "deny"]),
+    ("statewright-cli", &["forbid"]),
 ];
 
 const REASONS: &str = "docs/DEPENDENCIES.md";
@@ -74,8 +75,8 @@ pub fn check(packages: &[Package], files: &[File]) -> Vec<Problem> {
                 "add `[lints]` with `workspace = true`",
             ));
         }
-        if FORBIDS_UNSAFE.contains(&package.name.as_str()) {
-            problems.extend(forbids_unsafe(package, files));
+        if let Some((_, levels)) = NO_UNSAFE.iter().find(|(name, _)| *name == package.name) {
+            problems.extend(no_unsafe(package, levels, files));
         }
     }
     problems
@@ -139,13 +140,19 @@ fn dependencies(package: &Package, manifest: &str, reasons: &str) -> Vec<Problem
     problems
 }
 
-fn forbids_unsafe(package: &Package, files: &[File]) -> Option<Problem> {
+fn no_unsafe(package: &Package, levels: &[&str], files: &[File]) -> Option<Problem> {
     let folder = package.folder.to_string_lossy().replace('\\', "/");
-    let root = files.iter().find(|file| {
-        file.path == format!("{folder}/src/lib.rs") || file.path == format!("{folder}/src/main.rs")
-    })?;
-    let forbids = root.text.contains("#![forbid(unsafe_code)]");
-    (!forbids).then(|| Problem::new(&root.path, 0, "unsafe", "add `#![forbid(unsafe_code)]`"))
+    let roots = [
+        format!("{folder}/src/lib.rs"),
+        format!("{folder}/src/main.rs"),
+    ];
+    let root = files.iter().find(|file| roots.contains(&file.path))?;
+    let attribute = |level: &&str| format!("#![{level}(unsafe_code)]");
+    let has = levels
+        .iter()
+        .any(|level| root.text.contains(&attribute(level)));
+    let wanted = levels.first().map(attribute).unwrap_or_default();
+    (!has).then(|| Problem::new(&root.path, 0, "unsafe", format!("add `{wanted}`")))
 }
 
 #[cfg(test)]
