@@ -1,0 +1,39 @@
+//! Specs: from text to a [`Net`].
+//!
+//! [`yaml`] reads the text into a tree that knows its positions; [`read`] turns the tree into tasks and edges and
+//! compiles the expressions; [`graph`] joins them to a net and checks it. Each goes on after an error as far as it
+//! makes sense, so that all that is wrong with a spec is reported at once.
+
+mod explore;
+mod graph;
+mod locate;
+mod read;
+mod yaml;
+
+use statewright_value::Value;
+
+use crate::net::Net;
+use crate::problem::{Problem, Problems};
+
+/// Compiles a spec.
+pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let net = yaml::parse(source, &mut problems).and_then(|root| {
+        let flow = read::flow(source, &root, &mut problems)?;
+        let hash = hash(root.ordered(), dir);
+        graph::build(flow, source, dir, hash, &mut problems)
+    });
+    match net {
+        Some(mut net) if !problems.has_errors() => {
+            net.warnings = problems.into_sorted();
+            Ok(net)
+        }
+        _ => Err(problems.into_sorted()),
+    }
+}
+
+/// The hash of what a spec says, whatever its layout. The folder belongs to it, since expressions see it.
+fn hash(spec: Value, dir: Option<&str>) -> String {
+    let form = Value::from([Value::from("statewright-net-1"), spec, dir.map(Value::text).unwrap_or_default()]);
+    blake3::hash(&form.canonical()).to_hex().to_string()
+}
