@@ -14,6 +14,7 @@
 )]
 
 mod bench;
+mod bindgen;
 mod counts;
 mod crash;
 mod examples;
@@ -54,6 +55,10 @@ enum Command {
     Ci(runner::Options),
     /// This house's own checks: file sizes, layers, links, dependencies, left-over marks
     Tidy(tidy::Options),
+    /// Write everything that is derived from the C ABI's sources: header, low-level layers, reference, proofs
+    Bindgen(bindgen::Options),
+    /// Prove that header, model and built library say the same, and that no misuse does harm
+    Abi,
     /// Crash the log at every write and sync of an in-memory faulty disk, then prove that a planted bug is found
     Crash(crash::Options),
     /// Kill real processes with SIGKILL at random moments and resume them
@@ -84,6 +89,8 @@ fn run(command: Command) -> Result<ExitCode> {
             &[steps::CHECKS, steps::TESTS].concat(),
         ),
         Command::Tidy(options) => tidy::run(&workspace, &options),
+        Command::Bindgen(options) => bindgen::run(&workspace, &options),
+        Command::Abi => bindgen::abi_tests(&workspace),
         Command::Crash(options) => crash::run(&workspace, &options),
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),

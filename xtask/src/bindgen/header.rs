@@ -16,16 +16,23 @@ use super::text::wrap;
 const MAIN_PAGE: &str = include_str!("header_main_page.txt");
 
 pub fn write(model: &Model, sources: &[Source], config: &Path) -> Result<String> {
-    let mut config = cbindgen::Config::from_file(config).map_err(|error| anyhow::anyhow!("ffi/cbindgen.toml: {error}"))?;
-    let main_page: String = MAIN_PAGE.lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let mut config = cbindgen::Config::from_file(config)
+        .map_err(|error| anyhow::anyhow!("ffi/cbindgen.toml: {error}"))?;
+    let main_page: String = MAIN_PAGE
+        .lines()
+        .map(|line| format!(" * {line}").trim_end().to_owned() + "\n")
+        .collect();
     config.header = Some(format!("/* {MARK} */\n\n/**\n{main_page} */"));
     config.after_includes = Some(prologue(model));
     // cbindgen reads files, not text.
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("statewright.rs");
     fs::write(&path, rendered(model, sources))?;
-    let bindings =
-        cbindgen::Builder::new().with_config(config).with_src(&path).generate().context("cbindgen cannot read the sources")?;
+    let bindings = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(&path)
+        .generate()
+        .context("cbindgen cannot read the sources")?;
     let mut text = Vec::new();
     bindings.write(&mut text);
     Ok(String::from_utf8(text)?)
@@ -98,23 +105,38 @@ fn doxygen(model: &Model, function: &Function) -> Vec<String> {
             Direction::Out => "out",
             Direction::InOut => "in,out",
         };
-        let text = format!("@param[{direction}] {} {}{}", param.name, param.doc, param_notes(model, param));
+        let text = format!(
+            "@param[{direction}] {} {}{}",
+            param.name,
+            param.doc,
+            param_notes(model, param)
+        );
         lines.extend(wrap(&text, 100));
         if let Some(len) = &param.len {
             lines.push(format!("@param[in] {len} Its length in bytes."));
         }
     }
     if function.error {
-        lines.push("@param[out] err Receives the error's details, or zero; may be NULL.".to_owned());
+        lines
+            .push("@param[out] err Receives the error's details, or zero; may be NULL.".to_owned());
     }
     match function.returns {
         Returns::Status => lines.push("@return `SW_OK`, or why not.".to_owned()),
         Returns::U32 => lines.push("@return See above.".to_owned()),
-        Returns::Text => lines.push("@return Static text that ends with a zero byte; never NULL.".to_owned()),
+        Returns::Text => {
+            lines.push("@return Static text that ends with a zero byte; never NULL.".to_owned())
+        }
     }
     lines.push(format!("@par Threads\n{}", thread_note(function.thread)));
-    lines.push(format!("@since {} ({})", function.since, function.stability));
-    lines.iter().flat_map(|line| line.split('\n')).map(str::to_owned).collect()
+    lines.push(format!(
+        "@since {} ({})",
+        function.since, function.stability
+    ));
+    lines
+        .iter()
+        .flat_map(|line| line.split('\n'))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the attributes of a parameter mean, in words.
@@ -131,12 +153,21 @@ pub fn param_notes(model: &Model, param: &Param) -> String {
     match param.ownership {
         Ownership::Owned if param.kind == Kind::Handle => {
             if let Some(close) = model.destructor(&param.c_type) {
-                notes.push_str(&format!(" Owned by the caller, who ends it with `{}`.", close.name));
+                notes.push_str(&format!(
+                    " Owned by the caller, who ends it with `{}`.",
+                    close.name
+                ));
             }
         }
-        Ownership::Owned if param.kind == Kind::Events => notes.push_str(" What they hold is the caller's to free."),
-        Ownership::Owned => notes.push_str(" Owned by the caller, who frees it with `sw_bytes_free`."),
-        Ownership::Consumed if param.kind == Kind::Handle => notes.push_str(" Stale after the call."),
+        Ownership::Owned if param.kind == Kind::Events => {
+            notes.push_str(" What they hold is the caller's to free.")
+        }
+        Ownership::Owned => {
+            notes.push_str(" Owned by the caller, who frees it with `sw_bytes_free`.")
+        }
+        Ownership::Consumed if param.kind == Kind::Handle => {
+            notes.push_str(" Stale after the call.")
+        }
         _ => {}
     }
     notes

@@ -15,23 +15,35 @@ pub fn of(
     pointer: u64,
     structs: &BTreeMap<String, Vec<(String, String)>>,
 ) -> Result<Layout, String> {
-    let mut layout = Layout { offsets: Vec::new(), size: 0, align: 1 };
+    let mut layout = Layout {
+        offsets: Vec::new(),
+        size: 0,
+        align: 1,
+    };
     for (name, c_type) in fields {
         let (size, align) = measure(c_type, pointer, structs)?;
         if layout.size.next_multiple_of(align) != layout.size {
-            return Err(format!("there is padding before `{name}` with pointers of {pointer} bytes; reorder, or add a reserved field"));
+            return Err(format!(
+                "there is padding before `{name}` with pointers of {pointer} bytes; reorder, or add a reserved field"
+            ));
         }
         layout.offsets.push(layout.size);
         layout.size = layout.size.saturating_add(size);
         layout.align = layout.align.max(align);
     }
     if layout.size.next_multiple_of(layout.align) != layout.size {
-        return Err(format!("there is padding at the end with pointers of {pointer} bytes; add a reserved field"));
+        return Err(format!(
+            "there is padding at the end with pointers of {pointer} bytes; add a reserved field"
+        ));
     }
     Ok(layout)
 }
 
-fn measure(c_type: &str, pointer: u64, structs: &BTreeMap<String, Vec<(String, String)>>) -> Result<(u64, u64), String> {
+fn measure(
+    c_type: &str,
+    pointer: u64,
+    structs: &BTreeMap<String, Vec<(String, String)>>,
+) -> Result<(u64, u64), String> {
     Ok(match c_type {
         "uint8_t" | "char" => (1, 1),
         "uint32_t" | "int32_t" | "sw_status" => (4, 4),
@@ -39,7 +51,9 @@ fn measure(c_type: &str, pointer: u64, structs: &BTreeMap<String, Vec<(String, S
         "size_t" => (pointer, pointer),
         other if other.ends_with('*') => (pointer, pointer),
         other => {
-            let fields = structs.get(other).ok_or_else(|| format!("`{other}` has no known layout"))?;
+            let fields = structs
+                .get(other)
+                .ok_or_else(|| format!("`{other}` has no known layout"))?;
             let inner = of(fields, pointer, structs)?;
             (inner.size, inner.align)
         }
@@ -51,12 +65,21 @@ mod tests {
     use super::*;
 
     fn fields(types: &[&str]) -> Vec<(String, String)> {
-        types.iter().enumerate().map(|(n, c_type)| (format!("f{n}"), (*c_type).to_owned())).collect()
+        types
+            .iter()
+            .enumerate()
+            .map(|(n, c_type)| (format!("f{n}"), (*c_type).to_owned()))
+            .collect()
     }
 
     #[test]
     fn fields_follow_each_other() {
-        let layout = of(&fields(&["const char *", "size_t", "uint64_t"]), 4, &BTreeMap::new()).map(|l| (l.offsets, l.size));
+        let layout = of(
+            &fields(&["const char *", "size_t", "uint64_t"]),
+            4,
+            &BTreeMap::new(),
+        )
+        .map(|l| (l.offsets, l.size));
         assert_eq!(layout, Ok((vec![0, 4, 8], 16)));
     }
 

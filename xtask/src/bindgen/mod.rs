@@ -17,6 +17,7 @@ mod parse;
 mod prove;
 mod tags;
 mod text;
+mod types;
 
 use std::fs;
 use std::path::Path;
@@ -45,15 +46,25 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let files = generate(&workspace.root)?;
     let stale: Vec<&(&str, String)> = files
         .iter()
-        .filter(|(path, text)| fs::read_to_string(workspace.root.join(path)).ok().as_ref() != Some(text))
+        .filter(|(path, text)| {
+            fs::read_to_string(workspace.root.join(path)).ok().as_ref() != Some(text)
+        })
         .collect();
     if options.check {
         for (path, _) in &stale {
             eprintln!("{path}: is not what cargo xtask bindgen writes");
         }
         let ok = stale.is_empty();
-        println!("{} generated files, {} out of date", files.len(), stale.len());
-        return Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        println!(
+            "{} generated files, {} out of date",
+            files.len(),
+            stale.len()
+        );
+        return Ok(if ok {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     for (path, text) in stale {
         let target = workspace.root.join(path);
@@ -78,8 +89,14 @@ fn generate(root: &Path) -> Result<Vec<(&'static str, String)>> {
         ("ffi/src/generated.rs", prove::rust(&model)),
         ("ffi/abi/statewright.symbols", prove::symbols(&model)),
         ("include/statewright.h", header),
-        ("bindings/go/internal/capi/zz_generated.go", go::write(&model)),
-        ("bindings/cpp/include/statewright/detail/generated.hpp", cpp::write(&model)),
+        (
+            "bindings/go/internal/capi/zz_generated.go",
+            go::write(&model),
+        ),
+        (
+            "bindings/cpp/include/statewright/detail/generated.hpp",
+            cpp::write(&model),
+        ),
         ("bindings/node/src/zz_generated.hpp", node::header()),
         ("bindings/node/src/zz_generated.cc", node::addon(&model)),
         ("bindings/node/lib/native.d.ts", node::types(&model)),
@@ -92,9 +109,15 @@ fn generate(root: &Path) -> Result<Vec<(&'static str, String)>> {
 /// cbindgen reads the signatures by itself; it must have found the same functions.
 fn check_header(model: &Model, header: &str) -> Result<()> {
     let mut declared = abi::declared(header);
-    let mut known: Vec<&str> = model.functions().map(|function| function.name.as_str()).collect();
+    let mut known: Vec<&str> = model
+        .functions()
+        .map(|function| function.name.as_str())
+        .collect();
     declared.sort_unstable();
     known.sort_unstable();
-    ensure!(declared == known, "the header declares {declared:?}, but the model has {known:?}");
+    ensure!(
+        declared == known,
+        "the header declares {declared:?}, but the model has {known:?}"
+    );
     Ok(())
 }

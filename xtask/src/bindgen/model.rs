@@ -214,13 +214,15 @@ impl Model {
     }
 
     pub fn statuses(&self) -> impl Iterator<Item = &Constant> {
-        self.constants().filter(|constant| constant.c_type == "sw_status")
+        self.constants()
+            .filter(|constant| constant.c_type == "sw_status")
     }
 
     /// The function that closes a handle.
     pub fn destructor(&self, handle: &str) -> Option<&Function> {
-        self.functions()
-            .find(|f| f.role == Role::Destructor && f.params.first().is_some_and(|p| p.c_type == handle))
+        self.functions().find(|f| {
+            f.role == Role::Destructor && f.params.first().is_some_and(|p| p.c_type == handle)
+        })
     }
 }
 
@@ -247,12 +249,6 @@ impl Function {
     pub fn is_plumbing(&self) -> bool {
         self.params.iter().any(|p| p.direction == Direction::InOut) || self.on == "error"
     }
-
-    /// The C parameters that belong to one parameter.
-    pub fn c_of<'a>(&'a self, param: &'a Param) -> impl Iterator<Item = &'a CParam> {
-        let names = [Some(param.name.as_str()), param.len.as_deref()];
-        self.c_params.iter().filter(move |c| names.contains(&Some(c.name.as_str())))
-    }
 }
 
 impl Struct {
@@ -266,7 +262,9 @@ impl Struct {
 pub fn pascal(snake: &str) -> String {
     let capital = |word: &str| {
         let mut chars = word.chars();
-        chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+        chars.next().map_or(String::new(), |first| {
+            first.to_uppercase().chain(chars).collect()
+        })
     };
     snake.split('_').map(capital).collect()
 }
@@ -275,5 +273,7 @@ pub fn pascal(snake: &str) -> String {
 pub fn camel(snake: &str) -> String {
     let pascal = pascal(snake);
     let mut chars = pascal.chars();
-    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+    chars.next().map_or(String::new(), |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
 }

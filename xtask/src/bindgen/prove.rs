@@ -6,7 +6,10 @@ use super::text::Text;
 
 /// The exported names, sorted.
 pub fn symbols(model: &Model) -> String {
-    let mut names: Vec<&str> = model.functions().map(|function| function.name.as_str()).collect();
+    let mut names: Vec<&str> = model
+        .functions()
+        .map(|function| function.name.as_str())
+        .collect();
     names.sort_unstable();
     format!("# {MARK}\n{}\n", names.join("\n"))
 }
@@ -16,27 +19,39 @@ pub fn rust(model: &Model) -> String {
     let mut text = Text::new("    ");
     text.line(format!("// {MARK}"));
     text.blank();
-    text.line("//! Derived from the other files: the names of statuses, and the layouts that C was told.");
+    text.line(
+        "//! Derived from the other files: the names of statuses, and the layouts that C was told.",
+    );
     text.blank();
     text.line("use std::ffi::CStr;");
     text.blank();
-    text.block("pub(crate) fn status_name(status: i32) -> &'static CStr {", "}", |text| {
-        text.block("match status {", "}", |text| {
-            for status in model.statuses() {
-                text.line(format!("{} => c\"{}\",", status.value, status.name));
-            }
-            text.line("_ => c\"SW_UNKNOWN\",");
-        });
-    });
+    text.block(
+        "pub(crate) fn status_name(status: i32) -> &'static CStr {",
+        "}",
+        |text| {
+            text.block("match status {", "}", |text| {
+                for status in model.statuses() {
+                    text.line(format!("{} => c\"{}\",", status.value, status.name));
+                }
+                text.line("_ => c\"SW_UNKNOWN\",");
+            });
+        },
+    );
     text.blank();
     text.line("#[cfg(target_pointer_width = \"64\")]");
     text.block("const _: () = {", "};", |text| {
         for s in model.structs() {
             let [wide, _] = s.size;
-            text.line(format!("assert!(size_of::<crate::{}>() == {wide});", s.name));
+            text.line(format!(
+                "assert!(size_of::<crate::{}>() == {wide});",
+                s.name
+            ));
             for field in &s.fields {
                 let [wide, _] = field.offset;
-                text.line(format!("assert!(std::mem::offset_of!(crate::{}, {}) == {wide});", s.name, field.name));
+                text.line(format!(
+                    "assert!(std::mem::offset_of!(crate::{}, {}) == {wide});",
+                    s.name, field.name
+                ));
             }
         }
     });
@@ -57,7 +72,10 @@ pub fn conform(model: &Model) -> String {
     );
     text.blank();
     for constant in model.constants() {
-        text.line(format!("ASSERT({} == {}, value_of_{});", constant.name, constant.value, constant.name));
+        text.line(format!(
+            "ASSERT({} == {}, value_of_{});",
+            constant.name, constant.value, constant.name
+        ));
     }
     text.blank();
     text.line("#if UINTPTR_MAX > 0xffffffffu");
@@ -77,10 +95,16 @@ pub fn conform(model: &Model) -> String {
 fn layouts(model: &Model, text: &mut Text, width: usize) {
     for s in model.structs() {
         let size = s.size.get(width).copied().unwrap_or_default();
-        text.line(format!("ASSERT(sizeof({0}) == {size}, size_of_{0});", s.name));
+        text.line(format!(
+            "ASSERT(sizeof({0}) == {size}, size_of_{0});",
+            s.name
+        ));
         for field in &s.fields {
             let offset = field.offset.get(width).copied().unwrap_or_default();
-            text.line(format!("ASSERT(offsetof({0}, {1}) == {offset}, offset_of_{0}_{1});", s.name, field.name));
+            text.line(format!(
+                "ASSERT(offsetof({0}, {1}) == {offset}, offset_of_{0}_{1});",
+                s.name, field.name
+            ));
         }
     }
 }
@@ -92,9 +116,20 @@ fn pointer(function: &Function) -> String {
         Returns::U32 => "uint32_t ",
         Returns::Text => "const char *",
     };
-    let types: Vec<&str> = function.c_params.iter().map(|param| param.c_type.as_str()).collect();
-    let types = if types.is_empty() { "void".to_owned() } else { types.join(", ") };
-    format!("static {returns}(*const check_{0})({types}) = {0};", function.name)
+    let types: Vec<&str> = function
+        .c_params
+        .iter()
+        .map(|param| param.c_type.as_str())
+        .collect();
+    let types = if types.is_empty() {
+        "void".to_owned()
+    } else {
+        types.join(", ")
+    };
+    format!(
+        "static {returns}(*const check_{0})({types}) = {0};",
+        function.name
+    )
 }
 
 fn conform_main(model: &Model, text: &mut Text) {
@@ -105,10 +140,16 @@ fn conform_main(model: &Model, text: &mut Text) {
     text.line("CHECK(strcmp(sw_version(), SW_VERSION) == 0);");
     for s in model.structs().filter(|s| s.role != StructRole::Handle) {
         let which = format!("SW_STRUCT_{}", s.stem().to_uppercase());
-        text.line(format!("CHECK(sw_struct_size({which}) == sizeof({}));", s.name));
+        text.line(format!(
+            "CHECK(sw_struct_size({which}) == sizeof({}));",
+            s.name
+        ));
     }
     for status in model.statuses() {
-        text.line(format!("CHECK(strcmp(sw_status_name({0}), \"{0}\") == 0);", status.name));
+        text.line(format!(
+            "CHECK(strcmp(sw_status_name({0}), \"{0}\") == 0);",
+            status.name
+        ));
     }
     text.line("CHECK(strcmp(sw_status_name(-1), \"SW_UNKNOWN\") == 0);");
     for function in model.functions() {

@@ -98,7 +98,9 @@ fn split(lines: &[String]) -> (Vec<String>, Vec<String>) {
         if let Some(tag) = text.strip_prefix('@') {
             tags.push(tag.trim().to_owned());
             in_tag = true;
-        } else if let (true, Some(more), Some(tag)) = (in_tag, text.strip_prefix("  "), tags.last_mut()) {
+        } else if let (true, Some(more), Some(tag)) =
+            (in_tag, text.strip_prefix("  "), tags.last_mut())
+        {
             tag.push(' ');
             tag.push_str(more.trim());
         } else {
@@ -123,9 +125,13 @@ fn apply(tags: &mut Tags, name: &str, rest: &str) -> Result<(), String> {
         "blocks" => tags.blocks = true,
         "noerror" => tags.no_error = true,
         "since" => {
-            let (version, stability) = rest.split_once(' ').ok_or("say a version and unstable, stable or deprecated")?;
+            let (version, stability) = rest
+                .split_once(' ')
+                .ok_or("say a version and unstable, stable or deprecated")?;
             if !["unstable", "stable", "deprecated"].contains(&stability) {
-                return Err(format!("`{stability}` is not unstable, stable or deprecated"));
+                return Err(format!(
+                    "`{stability}` is not unstable, stable or deprecated"
+                ));
             }
             tags.since = Some((version.to_owned(), stability.to_owned()));
         }
@@ -167,7 +173,9 @@ fn kind(word: &str) -> Result<Kind, String> {
 }
 
 fn param(text: &str) -> Result<TaggedParam, String> {
-    let (head, doc) = text.split_once(": ").ok_or("end the attributes with `: ` and say what it means")?;
+    let (head, doc) = text
+        .split_once(": ")
+        .ok_or("end the attributes with `: ` and say what it means")?;
     let mut words = head.split_whitespace();
     let name = words.next().ok_or("name the parameter")?.to_owned();
     let direction = match words.next() {
@@ -176,7 +184,11 @@ fn param(text: &str) -> Result<TaggedParam, String> {
         Some("inout") => Direction::InOut,
         _ => return Err(format!("`{name}` needs a direction: in, out or inout")),
     };
-    let kind = kind(words.next().ok_or_else(|| format!("`{name}` needs a kind"))?)?;
+    let kind = kind(
+        words
+            .next()
+            .ok_or_else(|| format!("`{name}` needs a kind"))?,
+    )?;
     let mut param = TaggedParam {
         name,
         direction,
@@ -228,19 +240,38 @@ mod tests {
     fn prose_and_tags_come_apart() {
         let mut problems = Vec::new();
         let tags = parse(
-            &lines("Reads it.\n\nOne\nparagraph.\n\n@role getter\n@thread safe\n@param k in bytes max=M: The\n  key.\n@since 0.1 unstable"),
+            &lines(
+                "Reads it.\n\nOne\nparagraph.\n\n@role getter\n@thread safe\n@param k in bytes max=M: The\n  key.\n@since 0.1 unstable",
+            ),
             &mut problems,
         );
         assert!(problems.is_empty(), "{problems:?}");
-        assert_eq!((tags.brief.as_str(), tags.doc.as_slice()), ("Reads it.", ["One paragraph.".to_owned()].as_slice()));
-        assert_eq!((tags.role, tags.thread), (Some(Role::Getter), Some(Thread::Safe)));
+        assert_eq!(
+            (tags.brief.as_str(), tags.doc.as_slice()),
+            ("Reads it.", ["One paragraph.".to_owned()].as_slice())
+        );
+        assert_eq!(
+            (tags.role, tags.thread),
+            (Some(Role::Getter), Some(Thread::Safe))
+        );
         let param = &tags.params[0];
-        assert_eq!((param.kind, param.max.as_deref(), param.doc.as_str()), (Kind::Bytes, Some("M"), "The key."));
+        assert_eq!(
+            (param.kind, param.max.as_deref(), param.doc.as_str()),
+            (Kind::Bytes, Some("M"), "The key.")
+        );
     }
 
     #[test]
     fn what_is_not_known_is_a_problem() {
-        for tag in ["@rule x", "@role king", "@thread maybe", "@param k in", "@param k in bytes", "@since 1", "@param k in bytes lent: x"] {
+        for tag in [
+            "@rule x",
+            "@role king",
+            "@thread maybe",
+            "@param k in",
+            "@param k in bytes",
+            "@since 1",
+            "@param k in bytes lent: x",
+        ] {
             let mut problems = Vec::new();
             parse(&lines(tag), &mut problems);
             assert_eq!(problems.len(), 1, "{tag}");

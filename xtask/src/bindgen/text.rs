@@ -10,7 +10,11 @@ pub struct Text {
 impl Text {
     /// Text that indents by `unit`.
     pub fn new(unit: &'static str) -> Text {
-        Text { text: String::new(), unit, depth: 0 }
+        Text {
+            text: String::new(),
+            unit,
+            depth: 0,
+        }
     }
 
     pub fn line(&mut self, line: impl AsRef<str>) {
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn prose_wraps_at_spaces() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("averyveryverylongword x", 5), ["averyveryverylongword", "x"]);
+        assert_eq!(
+            wrap("averyveryverylongword x", 5),
+            ["averyveryverylongword", "x"]
+        );
         assert!(wrap("", 5).is_empty());
     }
 

@@ -1,0 +1,71 @@
+//! Failures: what goes wrong inside, before it becomes a status and a `sw_error`.
+
+use crate::status::*;
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// One failed call: a stable code, and text that says what happened, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: sw_status,
+    pub(crate) message: String,
+    /// Which argument, key or place in a value; empty when there is none.
+    pub(crate) path: String,
+    /// What to do about it; empty when the message says it all.
+    pub(crate) help: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: sw_status, message: impl Into<String>) -> Self {
+        Failure { code, message: message.into(), path: String::new(), help: String::new() }
+    }
+
+    pub(crate) fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    pub(crate) fn misuse(what: &str) -> Self {
+        Failure::new(SW_MISUSE, format!("this is not an open {what}"))
+            .at(what)
+            .help("the handle is zero, was closed already, is of another type or comes from another copy of the library")
+    }
+
+    pub(crate) fn closed(what: &str) -> Self {
+        Failure::new(SW_CLOSED, format!("the {what} is closed"))
+    }
+
+    /// True when the same call may succeed if it is simply made again.
+    pub(crate) fn retryable(&self) -> bool {
+        matches!(self.code, SW_CONFLICT | SW_SNAPSHOT_TOO_OLD | SW_BUSY | SW_TIMEOUT)
+    }
+}
+
+impl From<statewright_value::Error> for Failure {
+    fn from(error: statewright_value::Error) -> Self {
+        Failure::new(error.code(), error.to_string())
+    }
+}
+
+impl From<statewright_store::Error> for Failure {
+    fn from(error: statewright_store::Error) -> Self {
+        match error {
+            statewright_store::Error::Closed => Failure::closed("engine"),
+            other => Failure::new(other.code(), other.to_string()),
+        }
+    }
+}
+
+impl From<statewright::Error> for Failure {
+    fn from(error: statewright::Error) -> Self {
+        match error {
+            statewright::Error::Closed => Failure::closed("engine"),
+            other => Failure::new(other.code(), other.to_string()),
+        }
+    }
+}

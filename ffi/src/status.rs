@@ -1,0 +1,117 @@
+//! Status codes: what every function returns. 0 is success; each layer has its own hundred.
+
+/// What a function returns: `SW_OK`, or why it did not do what was asked.
+///
+/// Codes are stable. The hundreds tell the layer: 1 the C ABI, 2 values, 3 the log, 4 the store, 5 flows, 6 the engine.
+pub type sw_status = i32;
+
+/// It worked.
+pub const SW_OK: sw_status = 0;
+
+/// The handle is zero, stale, already closed, of another type or of another library.
+pub const SW_MISUSE: sw_status = 100;
+/// A required pointer is NULL, or NULL was given with a length above zero.
+pub const SW_NULL_ARGUMENT: sw_status = 101;
+/// Text is not valid UTF-8.
+pub const SW_INVALID_UTF8: sw_status = 102;
+/// A length or a count is above the limit; nothing was read.
+pub const SW_TOO_LARGE: sw_status = 103;
+/// An argument has a value that this function does not know.
+pub const SW_INVALID_ARGUMENT: sw_status = 104;
+/// What was asked for exists in a newer version of the library, or was not built into this one.
+pub const SW_UNSUPPORTED: sw_status = 105;
+/// What this handle belongs to has been closed.
+pub const SW_CLOSED: sw_status = 106;
+/// The handle is in use by another thread, and takes one thread at a time.
+pub const SW_BUSY: sw_status = 107;
+/// A defect in the library was caught; the engine concerned is now poisoned.
+pub const SW_PANIC: sw_status = 108;
+/// The process was forked after the library was first used; the child cannot use it.
+pub const SW_FORKED: sw_status = 109;
+/// An earlier call hit a defect; close the engine and open it again, which recovers from the log.
+pub const SW_POISONED: sw_status = 110;
+/// The operation was cancelled.
+pub const SW_CANCELLED: sw_status = 111;
+/// The time given ran out.
+pub const SW_TIMEOUT: sw_status = 112;
+
+/// Text is not valid JSON.
+pub const SW_INVALID_JSON: sw_status = 200;
+/// Bytes are not valid MessagePack.
+pub const SW_INVALID_MSGPACK: sw_status = 201;
+/// A path into a value is not well formed.
+pub const SW_INVALID_PATH: sw_status = 202;
+/// A value is of another kind than the operation needs.
+pub const SW_WRONG_TYPE: sw_status = 203;
+/// A value exceeds a limit (depth, size, number of items).
+pub const SW_LIMIT: sw_status = 204;
+/// A value cannot be represented in the form asked for.
+pub const SW_NOT_REPRESENTABLE: sw_status = 205;
+/// An array index is outside the array.
+pub const SW_INDEX_OUT_OF_RANGE: sw_status = 206;
+
+/// Reading or writing a file failed.
+pub const SW_IO: sw_status = 300;
+/// Another process has the store open.
+pub const SW_LOCKED: sw_status = 301;
+/// The log is damaged; the message names the place.
+pub const SW_CORRUPT: sw_status = 302;
+/// A sync failed earlier, so nothing more is acknowledged; close and open again.
+pub const SW_LOG_POISONED: sw_status = 303;
+/// The store was written by a version whose format this one does not read.
+pub const SW_UNSUPPORTED_FORMAT: sw_status = 304;
+/// No space is left on the device.
+pub const SW_NO_SPACE: sw_status = 305;
+/// The folder cannot be written to.
+pub const SW_NOT_WRITABLE: sw_status = 306;
+/// One commit is larger than the log takes.
+pub const SW_FRAME_TOO_LARGE: sw_status = 307;
+/// The folder holds something else than a store.
+pub const SW_NOT_A_STORE: sw_status = 308;
+
+/// Another transaction changed what this one read or wrote; run it again.
+pub const SW_CONFLICT: sw_status = 400;
+/// There is no such key, document or place in a document.
+pub const SW_NOT_FOUND: sw_status = 401;
+/// It exists already.
+pub const SW_ALREADY_EXISTS: sw_status = 402;
+/// The transaction began too long ago to be checked; run it again.
+pub const SW_SNAPSHOT_TOO_OLD: sw_status = 403;
+/// A key is empty or too long.
+pub const SW_INVALID_KEY: sw_status = 404;
+/// A space's name is not well formed.
+pub const SW_INVALID_SPACE: sw_status = 405;
+/// The transaction has more operations or bytes than the limit.
+pub const SW_TXN_LIMIT: sw_status = 406;
+/// The transaction was committed or rolled back already.
+pub const SW_TXN_CLOSED: sw_status = 407;
+/// A commit in the log cannot be applied: it is damaged, or a newer version wrote it.
+pub const SW_STORE_CORRUPT: sw_status = 408;
+
+/// The flow's text has errors; each is listed with its line.
+pub const SW_INVALID_SPEC: sw_status = 500;
+/// No flow of that name is deployed.
+pub const SW_UNKNOWN_FLOW: sw_status = 501;
+/// There is no case with that id.
+pub const SW_UNKNOWN_CASE: sw_status = 502;
+/// The case has ended.
+pub const SW_CASE_CLOSED: sw_status = 503;
+/// The work item's lease ran out or somebody else finished it.
+pub const SW_STALE_ITEM: sw_status = 504;
+/// An expression failed.
+pub const SW_EXPRESSION: sw_status = 505;
+/// A case with that id exists already.
+pub const SW_CASE_EXISTS: sw_status = 506;
+/// The input does not fit the flow.
+pub const SW_INPUT: sw_status = 507;
+/// There is no such work item.
+pub const SW_UNKNOWN_ITEM: sw_status = 508;
+/// The flow uses something that this version does not run.
+pub const SW_UNSUPPORTED_SPEC: sw_status = 509;
+
+/// The engine is closing or closed.
+pub const SW_ENGINE_CLOSED: sw_status = 600;
+/// The engine's configuration cannot be used.
+pub const SW_CONFIG: sw_status = 601;
+/// A program that a task runs could not be started or failed.
+pub const SW_PROCESS: sw_status = 602;

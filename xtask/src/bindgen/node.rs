@@ -1,0 +1,425 @@
+//! The low-level layer for Node: an addon with one JavaScript function for each C function, and its types.
+
+use super::MARK;
+use super::model::{
+    Direction, Function, Kind, Model, Param, Returns, Struct, StructRole, camel, pascal,
+};
+use super::text::Text;
+
+const RUNTIME: &str = include_str!("node_runtime.hpp.txt");
+
+/// What the addon's other files need: reading arguments, giving results, throwing failures.
+pub fn header() -> String {
+    format!("// {MARK}\n{RUNTIME}")
+}
+
+fn generated(model: &Model) -> impl Iterator<Item = &Function> {
+    model
+        .functions()
+        .filter(|f| !f.is_plumbing() && !f.is_manual("node"))
+}
+
+pub fn addon(model: &Model) -> String {
+    let mut text = Text::new("  ");
+    text.line(format!("// {MARK}"));
+    text.lines("//\n// One JavaScript function for each C function. Failures are thrown; nothing here waits.\n#include \"zz_generated.hpp\"");
+    text.blank();
+    text.line("namespace statewright_node {");
+    text.line("namespace {");
+    for options in model.structs().filter(|s| s.role == StructRole::Options) {
+        text.blank();
+        options_reader(options, &mut text);
+    }
+    for function in generated(model) {
+        text.blank();
+        wrapper(function, &mut text);
+    }
+    text.blank();
+    text.line("} // namespace");
+    text.blank();
+    text.block("void register_generated(Napi::Env env, Napi::Object exports) {", "}", |text| {
+        text.block("if (!abi_matches()) {", "}", |text| {
+            text.line("Napi::Error::New(env, \"the loaded libstatewright is not the version this addon was built for\").ThrowAsJavaScriptException();");
+            text.line("return;");
+        });
+        for function in generated(model) {
+            let name = camel(function.stem());
+            text.line(format!("exports.Set(\"{name}\", Napi::Function::New(env, {}, \"{name}\"));", function.stem()));
+        }
+        text.line("Napi::Object constants = Napi::Object::New(env);");
+        for constant in model.constants() {
+            text.line(format!("constants.Set(\"{0}\", Napi::Number::New(env, static_cast<double>({0})));", constant.name));
+        }
+        text.line("exports.Set(\"constants\", constants);");
+    });
+    text.blank();
+    text.block("bool abi_matches() noexcept {", "}", |text| {
+        text.line("const uint32_t found = sw_abi_version();");
+        text.line("bool matches = found >> 16 == SW_ABI_VERSION_MAJOR;");
+        text.line("matches = matches && (SW_ABI_VERSION_MAJOR > 0 || (found & 0xffffU) == SW_ABI_VERSION_MINOR);");
+        for s in model.structs().filter(|s| s.role != StructRole::Handle) {
+            let which = s.stem().to_uppercase();
+            text.line(format!("matches = matches && sw_struct_size(SW_STRUCT_{which}) == sizeof({});", s.name));
+        }
+        text.line("return matches;");
+    });
+    text.blank();
+    text.line("} // namespace statewright_node");
+    text.finish()
+}
+
+fn options_reader(options: &Struct, text: &mut Text) {
+    text.block(
+        format!("bool read_{0}(arguments &args, size_t index, {1} *options, bool *given) {{", options.stem(), options.name),
+        "}",
+        |text| {
+            text.line("*given = false;");
+            text.line("Napi::Object object;");
+            text.line("if (!args.object(index, \"options\", &object, given) || !*given) return !args.failed();");
+            text.line(format!("if ({}_init(options, sizeof *options, nullptr) != SW_OK) return false;", options.name));
+            for field in options.fields.iter().filter(|field| field.name != "struct_size") {
+                text.line(format!("if (!args.{}(object, \"{}\", &options->{})) return false;", field_reader(&field.c_type), camel(&field.name), field.name));
+            }
+            text.line("return true;");
+        },
+    );
+}
+
+fn field_reader(c_type: &str) -> &'static str {
+    if c_type == "uint64_t" {
+        "field_u64"
+    } else {
+        "field_u32"
+    }
+}
+
+fn wrapper(function: &Function, text: &mut Text) {
+    text.line(format!("// {}: {}", function.name, function.brief));
+    text.block(
+        format!(
+            "Napi::Value {}(const Napi::CallbackInfo &info) noexcept {{",
+            function.stem()
+        ),
+        "}",
+        |text| {
+            text.line("Napi::Env env = info.Env();");
+            if function.returns != Returns::Status {
+                return pure(function, text);
+            }
+            text.line("arguments args(info);");
+            let mut checks = Vec::new();
+            for (index, param) in function.inputs().enumerate() {
+                let name = &param.name;
+                text.line(format!("{};", local(param)));
+                checks.push(match param.kind {
+                    Kind::Handle => format!("args.u64({index}, \"{name}\", &{name}.id)"),
+                    Kind::Text => format!("args.text({index}, \"{name}\", &{name})"),
+                    Kind::Bytes | Kind::Msgpack => format!(
+                        "args.bytes({index}, \"{name}\", {}, &{name})",
+                        param.nullable
+                    ),
+                    Kind::Options => {
+                        text.line(format!("bool {name}_given = false;"));
+                        format!(
+                            "read_{}(args, {index}, &{name}, &{name}_given)",
+                            param.c_type.trim_start_matches("sw_")
+                        )
+                    }
+                    _ => format!(
+                        "args.{}({index}, \"{name}\", &{name})",
+                        number_reader(&param.c_type)
+                    ),
+                });
+            }
+            if !checks.is_empty() {
+                text.line(format!(
+                    "if (!({})) return env.Undefined();",
+                    checks.join(" && ")
+                ));
+            }
+            for param in function.outputs() {
+                text.line(format!("{} {}{{}};", param.c_type, out(param)));
+            }
+            text.line("sw_error error{};");
+            text.line(format!(
+                "const sw_status status = {}({});",
+                function.name,
+                arguments(function)
+            ));
+            text.line("if (status != SW_OK) return throw_failure(env, status, error);");
+            give(function, text);
+        },
+    );
+}
+
+fn pure(function: &Function, text: &mut Text) {
+    let mut arguments = Vec::new();
+    for (index, param) in function.inputs().enumerate() {
+        if index == 0 {
+            text.line("arguments args(info);");
+        }
+        text.line(format!("{};", local(param)));
+        text.line(format!(
+            "if (!args.{}({index}, \"{1}\", &{1})) return env.Undefined();",
+            number_reader(&param.c_type),
+            param.name
+        ));
+        arguments.push(param.name.clone());
+    }
+    let call = format!("{}({})", function.name, arguments.join(", "));
+    match function.returns {
+        Returns::Text => text.line(format!("return Napi::String::New(env, {call});")),
+        _ => text.line(format!("return Napi::Number::New(env, {call});")),
+    }
+}
+
+fn local(param: &Param) -> String {
+    match param.kind {
+        Kind::Text => format!("std::string {}", param.name),
+        Kind::Bytes | Kind::Msgpack => format!("bytes_argument {}", param.name),
+        _ => format!("{} {}{{}}", param.c_type, param.name),
+    }
+}
+
+fn number_reader(c_type: &str) -> &'static str {
+    match c_type {
+        "uint64_t" => "u64",
+        "int64_t" => "i64",
+        "int32_t" | "sw_status" => "i32",
+        _ => "u32",
+    }
+}
+
+fn out(param: &Param) -> String {
+    format!("out_{}", param.name)
+}
+
+fn arguments(function: &Function) -> String {
+    let mut arguments: Vec<String> = Vec::new();
+    for param in &function.params {
+        let name = &param.name;
+        arguments.push(match (param.direction, param.kind) {
+            (Direction::In, Kind::Text) => format!("{name}.data(), {name}.size()"),
+            (Direction::In, Kind::Bytes | Kind::Msgpack) => format!("{name}.data, {name}.size"),
+            (Direction::In, Kind::Options) => format!("{name}_given ? &{name} : nullptr"),
+            (Direction::In, _) => name.clone(),
+            _ => format!("&{}", out(param)),
+        });
+    }
+    if function.error {
+        arguments.push("&error".to_owned());
+    }
+    arguments.join(", ")
+}
+
+/// The outputs that a caller sees: a flag that only says whether another was written is not one of them.
+fn results(function: &Function) -> Vec<&Param> {
+    let is_presence = |p: &Param| {
+        function
+            .params
+            .iter()
+            .any(|other| other.present.as_ref() == Some(&p.name))
+    };
+    function.outputs().filter(|p| !is_presence(p)).collect()
+}
+
+fn give(function: &Function, text: &mut Text) {
+    let results = results(function);
+    let value = |param: &Param| match param.kind {
+        Kind::Handle => format!("Napi::BigInt::New(env, {}.id)", out(param)),
+        Kind::Text => format!("take_text(env, &{})", out(param)),
+        Kind::Bytes | Kind::Msgpack => format!("take_bytes(env, &{})", out(param)),
+        Kind::Flag => format!("Napi::Boolean::New(env, {} != 0)", out(param)),
+        _ if matches!(param.c_type.as_str(), "uint64_t" | "int64_t") => {
+            format!("Napi::BigInt::New(env, {})", out(param))
+        }
+        _ => format!("Napi::Number::New(env, {})", out(param)),
+    };
+    match results.as_slice() {
+        [] => text.line("return env.Undefined();"),
+        [only] => {
+            if let Some(present) = &only.present {
+                text.line(format!("if (out_{present} == 0) return env.Undefined();"));
+            }
+            text.line(format!("return {};", value(only)));
+        }
+        several => {
+            text.line("Napi::Object result = Napi::Object::New(env);");
+            for param in several {
+                text.line(format!(
+                    "result.Set(\"{}\", {});",
+                    camel(&param.name),
+                    value(param)
+                ));
+            }
+            text.line("return result;");
+        }
+    }
+}
+
+/// `native.d.ts`.
+pub fn types(model: &Model) -> String {
+    let mut text = Text::new("  ");
+    text.line(format!("// {MARK}"));
+    text.lines(
+        "//\n// The low-level layer: one function for each C function. Values are MessagePack.",
+    );
+    text.blank();
+    text.line("declare const brand: unique symbol;");
+    for handle in model.handles().filter(|handle| handle.name != "sw_error") {
+        text.blank();
+        doc(&mut text, &handle.doc, &[]);
+        text.line(format!(
+            "export type {} = bigint & {{ readonly [brand]: '{}' }};",
+            pascal(handle.stem()),
+            handle.stem()
+        ));
+    }
+    text.blank();
+    doc(
+        &mut text,
+        &["What every function throws when the library refuses.".to_owned()],
+        &[],
+    );
+    text.block(
+        "export interface NativeError extends Error {",
+        "}",
+        |text| {
+            for (field, meaning) in [
+                (
+                    "code: string",
+                    "The name of the status, such as \"SW_CONFLICT\".",
+                ),
+                ("status: number", "The status."),
+                (
+                    "retryable: boolean",
+                    "Whether the same call may succeed if it is simply made again.",
+                ),
+                (
+                    "path: string",
+                    "Which argument, key or place in a document; may be empty.",
+                ),
+                ("help: string", "What to do about it; may be empty."),
+            ] {
+                doc(text, &[meaning.to_owned()], &[]);
+                text.line(format!("{field};"));
+            }
+        },
+    );
+    for options in model.structs().filter(|s| s.role == StructRole::Options) {
+        text.blank();
+        doc(&mut text, &options.doc, &[]);
+        text.block(
+            format!("export interface {} {{", pascal(options.stem())),
+            "}",
+            |text| {
+                for field in options
+                    .fields
+                    .iter()
+                    .filter(|field| field.name != "struct_size")
+                {
+                    doc(text, &field.doc, &[]);
+                    text.line(format!(
+                        "{}?: {};",
+                        camel(&field.name),
+                        ts_number(&field.c_type)
+                    ));
+                }
+            },
+        );
+    }
+    text.blank();
+    doc(
+        &mut text,
+        &["The constants of the C header.".to_owned()],
+        &[],
+    );
+    text.block("export const constants: {", "};", |text| {
+        for constant in model.constants() {
+            doc(text, &constant.doc, &[]);
+            text.line(format!("readonly {}: {};", constant.name, constant.value));
+        }
+    });
+    for function in generated(model) {
+        text.blank();
+        declaration(function, &mut text);
+    }
+    text.finish()
+}
+
+fn doc(text: &mut Text, paragraphs: &[String], tags: &[String]) {
+    text.line("/**");
+    for (index, paragraph) in paragraphs.iter().enumerate() {
+        if index > 0 {
+            text.line(" *");
+        }
+        text.comment(" *", &paragraph.replace("*/", "* /"));
+    }
+    for tag in tags {
+        text.comment(" *", tag);
+    }
+    text.line(" */");
+}
+
+fn declaration(function: &Function, text: &mut Text) {
+    let mut paragraphs = vec![function.brief.clone()];
+    paragraphs.extend(function.doc.iter().cloned());
+    let mut tags: Vec<String> = function
+        .inputs()
+        .map(|p| format!("@param {} {}", camel(&p.name), p.doc))
+        .collect();
+    tags.extend(
+        function
+            .outputs()
+            .map(|p| format!("@returns {}", p.doc))
+            .take(1),
+    );
+    doc(text, &paragraphs, &tags);
+    let params: Vec<String> = function
+        .inputs()
+        .map(|p| format!("{}: {}", camel(&p.name), ts_type(p)))
+        .collect();
+    let results = results(function);
+    let returns = match (function.returns, results.as_slice()) {
+        (Returns::U32, _) => "number".to_owned(),
+        (Returns::Text, _) => "string".to_owned(),
+        (_, []) => "void".to_owned(),
+        (_, [only]) if only.present.is_some() => format!("{} | undefined", ts_type(only)),
+        (_, [only]) => ts_type(only),
+        (_, several) => {
+            let fields: Vec<String> = several
+                .iter()
+                .map(|p| format!("{}: {}", camel(&p.name), ts_type(p)))
+                .collect();
+            format!("{{ {} }}", fields.join("; "))
+        }
+    };
+    text.line(format!(
+        "export function {}({}): {returns};",
+        camel(function.stem()),
+        params.join(", ")
+    ));
+}
+
+fn ts_type(param: &Param) -> String {
+    let undefined = if param.nullable { " | undefined" } else { "" };
+    match param.kind {
+        Kind::Handle => pascal(param.c_type.trim_start_matches("sw_")),
+        Kind::Text => "string".to_owned(),
+        Kind::Bytes | Kind::Msgpack => format!("Uint8Array{undefined}"),
+        Kind::Flag => "boolean".to_owned(),
+        Kind::Options => format!(
+            "{}{undefined}",
+            pascal(param.c_type.trim_start_matches("sw_"))
+        ),
+        _ => ts_number(&param.c_type).to_owned(),
+    }
+}
+
+fn ts_number(c_type: &str) -> &'static str {
+    if matches!(c_type, "uint64_t" | "int64_t") {
+        "bigint"
+    } else {
+        "number"
+    }
+}
