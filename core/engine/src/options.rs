@@ -1,10 +1,9 @@
 //! How to open an engine.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use statewright_log::{Durability, Env};
-use statewright_store::{Place, StoreLimits};
+use statewright_store::StoreLimits;
 
 /// Options of [`Engine::open`](crate::Engine::open); the defaults are the safe ones.
 ///
@@ -80,9 +79,4 @@ impl Options {
         self.env = env;
         self
     }
-}
-
-/// A store's folder, or memory.
-pub(crate) fn place(dir: Option<PathBuf>) -> Place {
-    dir.map_or(Place::Memory, Place::Dir)
 }

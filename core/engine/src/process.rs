@@ -28,41 +28,93 @@ pub(crate) struct Program {
     pub env: Vec<(String, String)>,
     pub stdin: Vec<u8>,
     pub deadline: Option<Timestamp>,
+    /// Names it among those that run.
+    pub key: String,
 }
 
 /// How it ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    Exited { status: ExitStatus, stdout: Vec<u8>, stderr: String },
+    Exited {
+        status: ExitStatus,
+        stdout: Vec<u8>,
+        stderr: String,
+    },
     TooMuchOutput,
     TimedOut,
     Cancelled,
 }
 
-/// Ends running programs when the engine closes.
+/// Ends running programs: one when its case has no use for it any more, all when the engine closes.
 #[derive(Default)]
 pub(crate) struct Running {
-    closed: Mutex<bool>,
-    gates: Mutex<BTreeMap<u32, Gate>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    closed: bool,
+    programs: BTreeMap<String, Entry>,
+}
+
+#[derive(Default)]
+struct Entry {
+    gate: Gate,
+    cancelled: bool,
 }
 
 impl Running {
-    /// Ends every program that runs and every one that is started later.
-    pub fn cancel_all(&self) {
-        *self.closed.lock() = true;
-        self.gates.lock().values().for_each(Gate::notify);
+    /// Ends the program of this key, if it runs.
+    pub fn cancel(&self, key: &str) {
+        if let Some(entry) = self.inner.lock().programs.get_mut(key) {
+            entry.cancelled = true;
+            entry.gate.notify();
+        }
     }
 
-    fn is_closed(&self) -> bool {
-        *self.closed.lock()
+    /// Ends every program that runs and every one that is started later.
+    pub fn cancel_all(&self) {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        inner
+            .programs
+            .values()
+            .for_each(|entry| entry.gate.notify());
+    }
+
+    fn enter(&self, key: &str) -> Gate {
+        self.inner
+            .lock()
+            .programs
+            .entry(key.to_owned())
+            .or_default()
+            .gate
+            .clone()
+    }
+
+    fn leave(&self, key: &str) {
+        self.inner.lock().programs.remove(key);
+    }
+
+    fn is_cancelled(&self, key: &str) -> bool {
+        let inner = self.inner.lock();
+        inner.closed || inner.programs.get(key).is_some_and(|entry| entry.cancelled)
     }
 }
 
 /// Runs a program to its end. Fails if it cannot be started.
 pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io::Result<Ended> {
-    let (name, args) = program.argv.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let (name, args) = program
+        .argv
+        .split_first()
+        .ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(name);
-    command.args(args).envs(program.env).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(args)
+        .envs(program.env)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command.process_group(0);
     if let Some(cwd) = &program.cwd {
         command.current_dir(cwd);
@@ -70,19 +122,20 @@ pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io:
     die_with_us(&mut command);
     let mut child = command.spawn()?;
     let group = child.id();
-    let gate = Gate::new();
-    running.gates.lock().insert(group, gate.clone());
+    let gate = running.enter(&program.key);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let shared = Arc::new(Mutex::new(Progress::default()));
     let threads = pump(pipes, program.stdin, &gate, &shared, child);
-    let why = wait(&gate, &shared, clock, program.deadline, running);
+    let why = wait(&gate, &shared, clock, program.deadline, || {
+        running.is_cancelled(&program.key)
+    });
     if why.is_some() || shared.lock().overflow {
         shared.lock().end(group);
     }
     for thread in threads? {
         let _ = thread.join();
     }
-    running.gates.lock().remove(&group);
+    running.leave(&program.key);
     let mut progress = shared.lock();
     if let Some(why) = why {
         return Ok(why);
@@ -90,10 +143,17 @@ pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io:
     if progress.overflow {
         return Ok(Ended::TooMuchOutput);
     }
-    let status = progress.status.take().ok_or_else(|| io::Error::other("the program's end was not seen"))??;
+    let status = progress
+        .status
+        .take()
+        .ok_or_else(|| io::Error::other("the program's end was not seen"))??;
     let stdout = std::mem::take(&mut progress.stdout);
     let stderr = String::from_utf8_lossy(&progress.stderr).trim().to_owned();
-    Ok(Ended::Exited { status, stdout, stderr })
+    Ok(Ended::Exited {
+        status,
+        stdout,
+        stderr,
+    })
 }
 
 #[derive(Default)]
@@ -113,7 +173,11 @@ impl Progress {
     }
 }
 
-type Pipes = (Option<std::process::ChildStdin>, Option<std::process::ChildStdout>, Option<std::process::ChildStderr>);
+type Pipes = (
+    Option<std::process::ChildStdin>,
+    Option<std::process::ChildStdout>,
+    Option<std::process::ChildStderr>,
+);
 
 /// One thread a pipe and one for the end: nothing polls, and no full pipe can block another.
 fn pump(
@@ -142,7 +206,9 @@ fn pump(
         thread::spawn("sw-proc-out", move || {
             let Some(pipe) = stdout else { return };
             let mut bytes = Vec::new();
-            let _ = pipe.take(MAX_OUTPUT_BYTES as u64 + 1).read_to_end(&mut bytes);
+            let _ = pipe
+                .take(MAX_OUTPUT_BYTES as u64 + 1)
+                .read_to_end(&mut bytes);
             let mut progress = out.lock();
             progress.overflow = bytes.len() > MAX_OUTPUT_BYTES;
             progress.stdout = bytes;
@@ -169,14 +235,14 @@ fn wait(
     shared: &Mutex<Progress>,
     clock: &dyn Clock,
     deadline: Option<Timestamp>,
-    running: &Running,
+    cancelled: impl Fn() -> bool,
 ) -> Option<Ended> {
     loop {
         let seen = gate.epoch();
         if shared.lock().status.is_some() || shared.lock().overflow {
             return None;
         }
-        if running.is_closed() {
+        if cancelled() {
             return Some(Ended::Cancelled);
         }
         if deadline.is_some_and(|d| clock.now() >= d) {
@@ -186,7 +252,10 @@ fn wait(
     }
 }
 
-#[expect(unsafe_code, reason = "process groups and parent-death signals have no safe interface in std")]
+#[expect(
+    unsafe_code,
+    reason = "process groups and parent-death signals have no safe interface in std"
+)]
 fn end_group(group: u32) {
     if let Ok(group) = libc::pid_t::try_from(group) {
         // SAFETY: plain system call. The group's leader is our child and not yet waited for, so the number is still its own.
@@ -197,7 +266,10 @@ fn end_group(group: u32) {
 }
 
 /// Returns when the program has ended, leaving it to be waited for.
-#[expect(unsafe_code, reason = "waiting without reaping has no safe interface in std")]
+#[expect(
+    unsafe_code,
+    reason = "waiting without reaping has no safe interface in std"
+)]
 fn wait_unreaped(pid: u32) {
     loop {
         // SAFETY: `info` is plain data that the call fills in; the call only looks at our own child.
@@ -212,12 +284,19 @@ fn wait_unreaped(pid: u32) {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "process groups and parent-death signals have no safe interface in std")]
+#[expect(
+    unsafe_code,
+    reason = "process groups and parent-death signals have no safe interface in std"
+)]
 fn die_with_us(command: &mut Command) {
     // SAFETY: between fork and exec the closure makes one async-signal-safe system call and touches no memory.
     unsafe {
         command.pre_exec(|| {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
         });
     }
 }
@@ -240,13 +319,16 @@ mod tests {
             env: vec![("GREETING".into(), "hi".into())],
             stdin: stdin.into(),
             deadline: timeout.map(|t| clock.now().saturating_add(t)),
+            key: "test".into(),
         };
         run(program, &*clock, &Running::default()).unwrap()
     }
 
     #[test]
     fn input_goes_in_and_output_comes_out() {
-        let Ended::Exited { status, stdout, .. } = sh("echo $GREETING; cat", "there", None) else { panic!() };
+        let Ended::Exited { status, stdout, .. } = sh("echo $GREETING; cat", "there", None) else {
+            panic!()
+        };
         assert!(status.success());
         assert_eq!(stdout, b"hi\nthere");
     }
@@ -254,13 +336,17 @@ mod tests {
     #[test]
     fn large_input_that_is_not_read_and_large_output_do_not_hang() {
         let big = "x".repeat(1 << 20);
-        let Ended::Exited { stdout, .. } = sh("head -c 3000000 /dev/zero", &big, None) else { panic!() };
+        let Ended::Exited { stdout, .. } = sh("head -c 3000000 /dev/zero", &big, None) else {
+            panic!()
+        };
         assert_eq!(stdout.len(), 3_000_000);
     }
 
     #[test]
     fn the_end_of_stderr_is_kept() {
-        let Ended::Exited { status, stderr, .. } = sh("seq 1 100000 >&2; echo why >&2; exit 7", "", None) else {
+        let Ended::Exited { status, stderr, .. } =
+            sh("seq 1 100000 >&2; echo why >&2; exit 7", "", None)
+        else {
             panic!()
         };
         assert_eq!(status.code(), Some(7));
@@ -275,31 +361,48 @@ mod tests {
 
     #[test]
     fn what_a_program_leaves_behind_does_not_hold_it_open() {
-        assert!(matches!(sh("sleep 100 & echo done", "", None), Ended::Exited { .. }));
+        assert!(matches!(
+            sh("sleep 100 & echo done", "", None),
+            Ended::Exited { .. }
+        ));
+    }
+
+    fn program(argv: &[&str]) -> Program {
+        let argv = argv.iter().map(|a| (*a).to_owned()).collect();
+        Program {
+            argv,
+            cwd: None,
+            env: vec![],
+            stdin: vec![],
+            deadline: None,
+            key: "test".into(),
+        }
     }
 
     #[test]
-    fn closing_ends_what_runs() {
-        let clock = Env::real().clock;
-        let running = Arc::new(Running::default());
-        let other = running.clone();
-        let killer = std::thread::spawn(move || {
-            while other.gates.lock().is_empty() {
-                std::thread::yield_now();
-            }
-            other.cancel_all();
-        });
-        let argv = ["sleep", "100"].map(str::to_owned).to_vec();
-        let program = Program { argv, cwd: None, env: vec![], stdin: vec![], deadline: None };
-        assert!(matches!(run(program, &*clock, &running).unwrap(), Ended::Cancelled));
-        killer.join().unwrap();
+    fn closing_and_cancelling_end_what_runs() {
+        for cancel in [Running::cancel_all, |r: &Running| r.cancel("test")] {
+            let clock = Env::real().clock;
+            let running = Arc::new(Running::default());
+            let other = running.clone();
+            let killer = std::thread::spawn(move || {
+                while other.inner.lock().programs.is_empty() {
+                    std::thread::yield_now();
+                }
+                cancel(&other);
+            });
+            assert!(matches!(
+                run(program(&["sleep", "100"]), &*clock, &running).unwrap(),
+                Ended::Cancelled
+            ));
+            killer.join().unwrap();
+        }
     }
 
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
         let clock = Env::real().clock;
-        let argv = vec!["/no/such/program".to_owned()];
-        let program = Program { argv, cwd: None, env: vec![], stdin: vec![], deadline: None };
-        assert_eq!(run(program, &*clock, &Running::default()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let missing = run(program(&["/no/such/program"]), &*clock, &Running::default());
+        assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

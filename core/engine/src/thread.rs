@@ -4,7 +4,10 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 /// Starts a named thread that takes none of the host's signals: handlers run on threads that the host knows.
-pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     let blocked = BlockedSignals::new();
     let started = Builder::new().name(name.to_owned()).spawn(body);
     drop(blocked);

@@ -115,6 +115,13 @@ impl Op {
         }
     }
 
+    /// Refuses a value that recovery could not read back; values made in the program can be of any depth. O(value).
+    pub(crate) fn check(&self) -> Result<()> {
+        Ok(self
+            .value()
+            .map_or(Ok(()), |value| value.check(&Limits::unlimited()))?)
+    }
+
     pub(crate) fn key(&self) -> Key {
         match self {
             Op::KvPut { space, key, .. } | Op::KvDelete { space, key } => {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -123,6 +124,10 @@ pub(crate) struct Shared {
     pub limits: StoreLimits,
     recovery: Recovery,
     writer: Mutex<Writer>,
+    /// Whether a commit was made since the last sync began; buffered mode only.
+    unsynced: AtomicBool,
+    /// Notified when `unsynced` becomes true.
+    unsynced_gate: Gate,
 }
 
 struct Writer {
@@ -277,6 +282,8 @@ impl Store {
             broken: false,
         };
         let shared = Shared {
+            unsynced: AtomicBool::new(false),
+            unsynced_gate: Gate::new(),
             env,
             log,
             limits: options.limits,
@@ -385,6 +392,7 @@ impl Store {
             key: key.to_vec(),
             value,
         };
+        op.check()?;
         let payload = encode_commit(0, std::slice::from_ref(&op));
         let version = {
             let mut writer = self.shared.writer.lock();
@@ -398,8 +406,15 @@ impl Store {
         Ok(version)
     }
 
+    /// A gate that is notified at the first commit after a [`sync`](Store::sync) began, in buffered mode: for whoever
+    /// syncs in the background.
+    pub fn unsynced_gate(&self) -> &Gate {
+        &self.shared.unsynced_gate
+    }
+
     /// Makes everything committed so far survive a power cut. Does nothing in memory.
     pub fn sync(&self) -> Result<()> {
+        self.shared.unsynced.store(false, Ordering::Release);
         let version = self.shared.log.last_version();
         self.shared.settle(version, Durability::Strict)
     }
@@ -525,6 +540,8 @@ impl Shared {
         let mode = self.log.durability();
         if mode != Durability::Memory && mode.max(at_least) == Durability::Strict {
             self.log.sync_to(version, self)?;
+        } else if mode == Durability::Buffered && !self.unsynced.swap(true, Ordering::AcqRel) {
+            self.unsynced_gate.notify();
         }
         Ok(())
     }

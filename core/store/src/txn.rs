@@ -271,6 +271,7 @@ impl Txn {
         if self.ops.borrow().len() >= max {
             return Err(Error::TxnLimit { what: "ops", max });
         }
+        op.check()?;
         op.apply(&mut self.tree.borrow_mut(), self.base.saturating_add(1))?;
         self.ops.borrow_mut().push(op);
         self.writes.borrow_mut().push(region);

@@ -365,3 +365,34 @@ fn threads_that_increment_one_counter_lose_nothing() {
     );
     assert_eq!(store.stats().version, 800);
 }
+
+#[test]
+fn a_value_too_deep_to_be_read_back_is_refused_everywhere() {
+    let deep = (0..2000).fold(value!(1), |inner, _| Value::from(vec![inner]));
+    let store = with_doc(value!({}));
+    let txn = store.begin();
+    assert_eq!(
+        store
+            .kv_put(&space(), b"k", deep.clone())
+            .unwrap_err()
+            .code(),
+        204
+    );
+    assert_eq!(
+        txn.kv_put(&space(), b"k", deep.clone()).unwrap_err().code(),
+        204
+    );
+    assert_eq!(
+        txn.json_create(&space(), "deep", deep.clone())
+            .unwrap_err()
+            .code(),
+        204
+    );
+    assert_eq!(
+        txn.json_set(&space(), "doc", &path(".a"), deep)
+            .unwrap_err()
+            .code(),
+        204
+    );
+    assert_eq!(txn.commit().unwrap().version, 1);
+}

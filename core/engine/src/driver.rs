@@ -1,0 +1,359 @@
+//! The threads that move cases: one driver for timers and recovery, workers for programs, one for background syncs.
+//!
+//! None of them polls. The driver sleeps until the next timer is due or the gate tells it that something changed; a worker
+//! until work is offered; the syncer until there is something to sync.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use statewright_flow::{
+    EventKind, Failure, Flows, HistoryEvent, Moved, Queue, Status, WorkItem, WorkKind,
+};
+use statewright_log::Gate;
+use statewright_store::Store;
+use statewright_value::Value;
+
+use crate::error::{Error, Result};
+use crate::process::{self, Ended, Program, Running};
+use crate::wait::{Poll, Waits};
+
+/// Cases taken up in one go when an engine opens.
+const RECOVERY_PAGE: usize = 256;
+/// A worker's name in the history is this and a number.
+const WORKER: &str = "process-worker";
+
+type Observer = Arc<dyn Fn(&HistoryEvent) + Send + Sync>;
+
+/// What the engine's threads and its handles share.
+pub(crate) struct Core {
+    pub store: Store,
+    pub flows: Flows,
+    pub waits: Waits,
+    pub running: Running,
+    /// Whether cases move by themselves.
+    pub drive: bool,
+    observers: RwLock<Vec<Observer>>,
+    /// Tells the driver to look at the timers again.
+    timers: Gate,
+    /// Tells workers that programs are offered.
+    offers: Gate,
+    /// Notified once, when the engine stops.
+    stopping: Gate,
+    stopped: AtomicBool,
+    fault: Mutex<Option<Error>>,
+}
+
+impl Core {
+    pub fn new(store: Store, drive: bool) -> Core {
+        Core {
+            flows: Flows::new(store.clone()),
+            store,
+            waits: Waits::default(),
+            running: Running::default(),
+            drive,
+            observers: RwLock::default(),
+            timers: Gate::new(),
+            offers: Gate::new(),
+            stopping: Gate::new(),
+            stopped: AtomicBool::new(false),
+            fault: Mutex::default(),
+        }
+    }
+
+    pub fn observe(&self, observer: Observer) {
+        self.observers.write().push(observer);
+    }
+
+    /// The reason why the engine cannot go on, if there is one.
+    pub fn check(&self) -> Result<()> {
+        if self.is_stopped() {
+            return Err(Error::Closed);
+        }
+        self.fault.lock().clone().map_or(Ok(()), Err)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Stops every thread and ends every wait.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.running.cancel_all();
+        for gate in [
+            &self.timers,
+            &self.offers,
+            &self.stopping,
+            self.store.unsynced_gate(),
+        ] {
+            gate.notify();
+        }
+        self.waits.end_all(&Error::Closed);
+    }
+
+    /// A thread cannot go on: whoever waits is told why, and so is every later call.
+    fn fail(&self, error: Error) {
+        if !self.is_stopped() {
+            self.fault.lock().get_or_insert_with(|| error.clone());
+            self.waits.end_all(&error);
+        }
+    }
+
+    /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits.
+    pub fn follow(&self, moved: Moved) -> Result<()> {
+        let mut next = Some(moved);
+        while let Some(moved) = next.take() {
+            self.announce(&moved);
+            if moved.process_offered {
+                self.offers.notify();
+            }
+            if !moved.topics_offered.is_empty() {
+                self.serve_polls()?;
+            }
+            if moved.closed.is_some() {
+                self.waits.case_closed(&self.flows.case(&moved.case)?);
+            }
+            if moved.more && self.drive {
+                next = self.flows.advance(&moved.case)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives waiting polls what is offered to them.
+    pub fn serve_polls(&self) -> Result<()> {
+        if !self.waits.has_polls() {
+            return Ok(());
+        }
+        self.waits.serve_polls(|poll| self.claim(poll))
+    }
+
+    fn claim(&self, poll: &Poll) -> Result<Vec<WorkItem>> {
+        let queue = Queue::Topics(poll.topics.clone());
+        let claimed = self
+            .flows
+            .claim(&queue, &poll.worker, Some(poll.lease), poll.max)?;
+        let mut items = Vec::with_capacity(claimed.len());
+        for (item, moved) in claimed {
+            self.announce(&moved);
+            items.push(item);
+        }
+        Ok(items)
+    }
+
+    /// The part of [`follow`](Core::follow) that a claim needs too, which enables nothing.
+    fn announce(&self, moved: &Moved) {
+        for event in &moved.events {
+            if let (EventKind::Cancelled | EventKind::TimedOut, Some(item)) =
+                (event.kind, event.item)
+            {
+                self.running.cancel(&format!("{}/{item}", event.case));
+            }
+            self.observers
+                .read()
+                .iter()
+                .for_each(|observer| observer(event));
+        }
+        if moved.timers_changed {
+            self.timers.notify();
+        }
+    }
+
+    /// Takes up every open case where it was left.
+    fn recover(&self) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.flows.open_cases(after.as_deref(), RECOVERY_PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            for case in page {
+                if let Some(moved) = self.flows.release(&case)? {
+                    self.follow(moved)?;
+                }
+                if let Some(moved) = self.flows.advance(&case)? {
+                    self.follow(moved)?;
+                }
+            }
+        }
+    }
+
+    fn drive_timers(&self) -> Result<()> {
+        self.recover()?;
+        // Programs that were offered before this process began.
+        self.offers.notify();
+        let clock = &self.store.env().clock;
+        while !self.is_stopped() {
+            let seen = self.timers.epoch();
+            for moved in self.flows.fire_due()? {
+                self.follow(moved)?;
+            }
+            match self.flows.next_due()? {
+                Some(due) if due <= clock.now() => {}
+                due => {
+                    clock.wait(&self.timers, seen, due);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, name: &str) -> Result<()> {
+        let clock = &self.store.env().clock;
+        while !self.is_stopped() {
+            let seen = self.offers.epoch();
+            let claimed = self.flows.claim(&Queue::Process, name, None, 1)?;
+            if claimed.is_empty() {
+                clock.wait(&self.offers, seen, None);
+            }
+            for (item, moved) in claimed {
+                self.announce(&moved);
+                // Another worker may be needed for what else is offered.
+                match self.run(&item) {
+                    Some(Ok(result)) => self.settle(self.flows.complete(&item.token, &result))?,
+                    Some(Err(failure)) => self.settle(self.flows.fail(&item.token, &failure))?,
+                    // The engine closes. The next one to open this store offers the item again.
+                    None => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A result that came too late (the attempt had timed out, or the case failed meanwhile) is dropped.
+    fn settle(&self, moved: Result<Moved, statewright_flow::Error>) -> Result<()> {
+        match moved {
+            Ok(moved) => self.follow(moved),
+            Err(statewright_flow::Error::StaleItem { .. }) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Runs the program of an item; none if the engine closed meanwhile.
+    fn run(&self, item: &WorkItem) -> Option<Result<Value, Failure>> {
+        let WorkKind::Process {
+            argv,
+            cwd,
+            stdin,
+            stdout,
+        } = &item.work
+        else {
+            return Some(Err(Failure::new("kind", "this is not a program").for_good()));
+        };
+        let stdin = match stdin.encode(&item.input) {
+            Ok(bytes) => bytes,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let program = Program {
+            argv: argv.clone(),
+            cwd: cwd.as_ref().map(PathBuf::from),
+            env: vec![
+                ("STATEWRIGHT_CASE".into(), item.case.clone()),
+                ("STATEWRIGHT_TASK".into(), item.task.clone()),
+                ("STATEWRIGHT_ATTEMPT".into(), item.attempt.to_string()),
+                (
+                    "STATEWRIGHT_IDEMPOTENCY_KEY".into(),
+                    item.idempotency_key.clone(),
+                ),
+            ],
+            stdin,
+            deadline: item.deadline,
+            key: item.idempotency_key.clone(),
+        };
+        let name = argv.first().map_or("", String::as_str);
+        let ended = match process::run(program, &*self.store.env().clock, &self.running) {
+            Ok(ended) => ended,
+            Err(e) => {
+                let place = cwd.as_ref().map(|c| format!(" in {c}")).unwrap_or_default();
+                return Some(Err(Failure::new(
+                    "start",
+                    format!("cannot run {name}{place}: {e}"),
+                )));
+            }
+        };
+        match ended {
+            Ended::Cancelled if self.is_stopped() => None,
+            // The case has no use for it any more, so this is refused as stale.
+            Ended::Cancelled => Some(Err(
+                Failure::new("cancelled", "the work was cancelled").for_good()
+            )),
+            Ended::TimedOut => Some(Err(Failure::new(
+                "timeout",
+                format!("{name} took longer than its timeout"),
+            ))),
+            Ended::TooMuchOutput => {
+                let limit = process::MAX_OUTPUT_BYTES >> 20;
+                let message = format!("{name} wrote more than {limit} MiB to its stdout");
+                Some(Err(Failure::new("output", message).for_good()))
+            }
+            Ended::Exited {
+                status,
+                stdout: bytes,
+                ..
+            } if status.success() => Some(stdout.decode(&bytes)),
+            Ended::Exited { status, stderr, .. } => {
+                let said = if stderr.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {stderr}")
+                };
+                Some(Err(Failure::new(
+                    "exit",
+                    format!("{name} ended with {status}{said}"),
+                )))
+            }
+        }
+    }
+
+    /// Syncs in the background what was committed in buffered mode.
+    fn sync_behind(&self, interval: Duration) -> Result<()> {
+        let clock = &self.store.env().clock;
+        let commits = self.store.unsynced_gate();
+        let mut seen = 0;
+        loop {
+            let epoch = clock.wait(commits, seen, None);
+            if self.is_stopped() {
+                return Ok(());
+            }
+            if epoch != seen {
+                seen = epoch;
+                // What is committed meanwhile goes along; closing cuts this short.
+                clock.wait(
+                    &self.stopping,
+                    0,
+                    Some(clock.now().saturating_add(interval)),
+                );
+                self.store.sync()?;
+            }
+        }
+    }
+
+    /// The bodies of the threads: the first is the driver's.
+    pub fn driver(self: Arc<Self>) {
+        if let Err(e) = self.drive_timers() {
+            self.fail(e);
+        }
+    }
+
+    pub fn worker(self: Arc<Self>, number: usize) {
+        if let Err(e) = self.work(&format!("{WORKER}-{number}")) {
+            self.fail(e);
+        }
+    }
+
+    pub fn syncer(self: Arc<Self>, interval: Duration) {
+        if let Err(e) = self.sync_behind(interval) {
+            self.fail(e);
+        }
+    }
+
+    /// Whether a case has ended.
+    pub fn ended(&self, case: &str) -> Result<Option<statewright_flow::CaseInfo>> {
+        let info = self.flows.case(case)?;
+        Ok((info.status != Status::Running).then_some(info))
+    }
+}

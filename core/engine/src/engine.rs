@@ -1,0 +1,292 @@
+//! The engine: the Rust face of the library.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use statewright_flow::{
+    CaseFilter, CaseInfo, Deployed, Failure, HistoryEvent, Problem, Waiting, WorkItem, net::Net,
+};
+use statewright_log::{Durability, Timestamp};
+use statewright_store::{Place, Store, StoreOptions};
+use statewright_value::Value;
+
+use crate::driver::Core;
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::thread;
+use crate::wait::{Callback, Poll, WaitId, block_on};
+
+const MAX_WORKERS: usize = 256;
+/// Items that one poll may take at most.
+const MAX_POLL: usize = 10_000;
+
+/// An open store with its workflows. Cheap to clone; every clone is the same engine. Thread-safe.
+///
+/// When the last clone is dropped, the engine closes as by [`close`](Engine::close), ignoring errors.
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+    threads: Arc<Threads>,
+}
+
+/// Joined when the engine closes; the threads themselves hold only the core.
+struct Threads {
+    core: Arc<Core>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the store in a folder, making it if it is not there, and goes on with every case that is not closed.
+    ///
+    /// One process at a time has the folder; another one, or a second open in this one, gets
+    /// [`LOCKED`](statewright_log::Error::Locked). A failure changes nothing. O(log) to recover.
+    pub fn open(dir: impl Into<PathBuf>, options: Options) -> Result<Engine> {
+        Engine::open_place(Place::Dir(dir.into()), options)
+    }
+
+    /// Opens an empty store in memory, gone when the engine closes.
+    pub fn in_memory(options: Options) -> Result<Engine> {
+        Engine::open_place(Place::Memory, options)
+    }
+
+    fn open_place(place: Place, options: Options) -> Result<Engine> {
+        if !(1..=MAX_WORKERS).contains(&options.workers) {
+            let given = options.workers.to_string();
+            return Err(Error::Config {
+                option: "workers",
+                given,
+                range: "1 to 256",
+            });
+        }
+        if place != Place::Memory && options.durability == Durability::Memory {
+            let given = "memory".to_owned();
+            let range = "buffered or strict for a store in a folder; leave the folder out for a store in memory";
+            return Err(Error::Config {
+                option: "durability",
+                given,
+                range,
+            });
+        }
+        let mut store_options = StoreOptions::with_durability(options.durability);
+        store_options.limits = options.limits;
+        let store = Store::open(options.env.clone(), place, store_options)?;
+        let core = Arc::new(Core::new(store, options.drive));
+        let threads = Arc::new(Threads {
+            core: core.clone(),
+            handles: Mutex::default(),
+        });
+        let engine = Engine { core, threads };
+        engine.start_threads(&options)?;
+        Ok(engine)
+    }
+
+    fn start_threads(&self, options: &Options) -> Result<()> {
+        let start = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            let handle = thread::spawn(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
+            self.threads.handles.lock().push(handle);
+            Ok::<(), Error>(())
+        };
+        if self.core.store.stats().durability == Durability::Buffered {
+            let (core, interval) = (self.core.clone(), options.sync_interval);
+            start("sw-sync", Box::new(move || core.syncer(interval)))?;
+        }
+        if options.drive {
+            let core = self.core.clone();
+            start("sw-driver", Box::new(move || core.driver()))?;
+            for number in 1..=options.workers {
+                let core = self.core.clone();
+                start("sw-worker", Box::new(move || core.worker(number)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The store: keys, documents, transactions, snapshots, the log.
+    pub fn store(&self) -> &Store {
+        &self.core.store
+    }
+
+    /// Finds everything that is wrong with a spec; warnings too. An empty list is a sound spec.
+    pub fn check(spec: &str) -> Vec<Problem> {
+        match Net::compile(spec, None) {
+            Ok(net) => net.warnings,
+            Err(problems) => problems,
+        }
+    }
+
+    /// Checks a spec (YAML or JSON) and makes it the newest of its name. `dir` is what `$flow.dir` gives in it.
+    /// Deploying the same again changes nothing. Fails with
+    /// [`InvalidSpec`](statewright_flow::Error::InvalidSpec), which has every problem with its line and column.
+    pub fn deploy(&self, spec: &str, dir: Option<&str>) -> Result<Deployed> {
+        self.core.check()?;
+        Ok(self.core.flows.deploy(spec, dir)?)
+    }
+
+    /// Starts a case of the newest version of a flow and gives its id. `input` is an object, or null; it is merged over
+    /// the flow's defaults. `id` is 1 to 128 of `A-Z a-z 0-9 . _ -`; without one, a new one that sorts by time is made.
+    ///
+    /// When this returns, the case is as durable as the store. Its automatic tasks up to the first one that takes time
+    /// have fired.
+    pub fn start(&self, flow: &str, input: Value, id: Option<&str>) -> Result<String> {
+        self.core.check()?;
+        let moved = self.core.flows.start(flow, &input, id)?;
+        let case = moved.case.to_string();
+        self.core.follow(moved)?;
+        Ok(case)
+    }
+
+    /// A case as it is now.
+    pub fn case(&self, id: &str) -> Result<CaseInfo> {
+        Ok(self.core.flows.case(id)?)
+    }
+
+    /// Cases, oldest id first.
+    pub fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseInfo>> {
+        Ok(self.core.flows.cases(filter)?)
+    }
+
+    /// What happened to a case after event number `after`; 0 for everything.
+    pub fn history(&self, id: &str, after: u64) -> Result<Vec<HistoryEvent>> {
+        Ok(self.core.flows.history(id, after)?)
+    }
+
+    /// What a case waits for, since when, and what would move it on.
+    pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
+        Ok(self.core.flows.explain(id)?)
+    }
+
+    /// Calls `observer` for every history event from now on, after its commit, in order for each case. It runs on whatever
+    /// thread made the commit; it must be quick and not call the engine.
+    pub fn observe(&self, observer: impl Fn(&HistoryEvent) + Send + Sync + 'static) {
+        self.core.observe(Arc::new(observer));
+    }
+
+    /// Waits until a case has ended. Fails with [`Error::TimedOut`] if it has not within `timeout`.
+    pub fn wait(&self, case: &str, timeout: Option<Duration>) -> Result<CaseInfo> {
+        block_on(
+            &*self.core.store.env().clock,
+            timeout,
+            |callback| self.on_closed(case, callback),
+            |id| self.cancel(id),
+        )
+    }
+
+    /// Calls `callback` once when a case has ended, or at once if it has. [`cancel`](Engine::cancel) ends the wait.
+    pub fn on_closed(&self, case: &str, callback: Callback<CaseInfo>) -> Result<WaitId> {
+        self.core.check()?;
+        // Fails now, rather than in the callback, for a case that does not exist.
+        self.core.flows.case(case)?;
+        let id = self.core.waits.add_case(case, callback);
+        // Looked at after the wait was added, so that it cannot end unseen in between.
+        if let Some(info) = self.core.ended(case)? {
+            self.core.waits.case_closed(&info);
+        }
+        Ok(id)
+    }
+
+    /// Takes work items of `host` tasks, waiting for some to be offered. Empty if none is within `timeout`.
+    pub fn poll(&self, poll: Poll, timeout: Option<Duration>) -> Result<Vec<WorkItem>> {
+        let taken = block_on(
+            &*self.core.store.env().clock,
+            timeout,
+            |callback| self.on_work(poll, callback),
+            |id| self.cancel(id),
+        );
+        match taken {
+            Err(Error::TimedOut(_)) => Ok(Vec::new()),
+            taken => taken,
+        }
+    }
+
+    /// Calls `callback` once with work items as soon as some are offered. [`cancel`](Engine::cancel) ends the wait.
+    ///
+    /// Items whose callback cannot be given them any more are offered again when their lease ends.
+    pub fn on_work(&self, poll: Poll, callback: Callback<Vec<WorkItem>>) -> Result<WaitId> {
+        self.core.check()?;
+        if !(1..=MAX_POLL).contains(&poll.max) {
+            return Err(Error::Config {
+                option: "max",
+                given: poll.max.to_string(),
+                range: "1 to 10000",
+            });
+        }
+        if poll.topics.is_empty() {
+            return Err(Error::Config {
+                option: "topics",
+                given: "empty".into(),
+                range: "one topic or more",
+            });
+        }
+        if !self.core.drive {
+            let range = "true: an engine that does not drive hands out no work";
+            return Err(Error::Config {
+                option: "drive",
+                given: "false".into(),
+                range,
+            });
+        }
+        let id = self.core.waits.add_poll(poll, callback);
+        self.core.serve_polls()?;
+        Ok(id)
+    }
+
+    /// Ends a wait or poll with [`Error::Cancelled`]; tells whether it was still waiting. Its callback has run when this
+    /// returns.
+    pub fn cancel(&self, wait: WaitId) -> bool {
+        self.core.waits.cancel(wait)
+    }
+
+    /// Keeps a claimed item for `lease` from now; gives the new end. Fails with
+    /// [`StaleItem`](statewright_flow::Error::StaleItem) if it is not this claim's any more: stop working on it.
+    pub fn heartbeat(&self, token: &str, lease: Duration) -> Result<Timestamp> {
+        self.core.check()?;
+        let (until, moved) = self.core.flows.heartbeat(token, lease)?;
+        self.core.follow(moved)?;
+        Ok(until)
+    }
+
+    /// Gives a claimed item's result. When this returns, the result is in the case's data and the case has moved on, in
+    /// one commit. Fails with [`StaleItem`](statewright_flow::Error::StaleItem), and then nothing was changed.
+    pub fn complete(&self, token: &str, result: Value) -> Result<()> {
+        self.core.check()?;
+        let moved = self.core.flows.complete(token, &result)?;
+        self.core.follow(moved)
+    }
+
+    /// Says that a claimed item's attempt failed. It is retried, or the case fails, as the task says.
+    pub fn fail(&self, token: &str, failure: &Failure) -> Result<()> {
+        self.core.check()?;
+        let moved = self.core.flows.fail(token, failure)?;
+        self.core.follow(moved)
+    }
+
+    /// Stops every thread, ends running programs and every wait (with [`Error::Closed`]), syncs and releases the folder.
+    /// Cases that are not closed go on when the store is opened again. Doing it twice is fine.
+    pub fn close(&self) -> Result<()> {
+        self.threads.close()
+    }
+}
+
+impl Threads {
+    fn close(&self) -> Result<()> {
+        self.core.stop();
+        let me = std::thread::current().id();
+        for handle in std::mem::take(&mut *self.handles.lock()) {
+            // A callback may drop the last engine on one of our own threads.
+            if handle.thread().id() != me {
+                // A panic there has been reported by the runtime; what matters is that the thread is gone.
+                let _ = handle.join();
+            }
+        }
+        Ok(self.core.store.close()?)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}

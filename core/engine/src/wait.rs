@@ -1,0 +1,254 @@
+//! Waits: who is told when a case closes or when work is offered.
+//!
+//! A wait is a callback that runs exactly once: with what was waited for, or with why it will not come (cancelled,
+//! closed, the engine failed). The synchronous calls and the C completion queue are both built on it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use statewright_flow::{CaseInfo, WorkItem};
+use statewright_log::{Clock, Gate};
+
+use crate::error::{Error, Result};
+
+/// Runs once with the result of a wait, on a thread of the library. Must be quick and not call the engine.
+pub type Callback<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// Names a wait, for cancelling it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaitId(u64);
+
+/// What a poll asks for.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// The topics to take items from.
+    pub topics: Vec<String>,
+    /// Who takes them; shown by [`Engine::explain`](crate::Engine::explain).
+    pub worker: String,
+    /// How many at most.
+    pub max: usize,
+    /// How long the items are this worker's alone without a heartbeat.
+    pub lease: Duration,
+}
+
+impl Poll {
+    /// One item of one topic, leased for 30 seconds.
+    pub fn topic(topic: impl Into<String>) -> Poll {
+        Poll {
+            topics: vec![topic.into()],
+            worker: "worker".into(),
+            max: 1,
+            lease: Duration::from_secs(30),
+        }
+    }
+
+    /// Adds a topic.
+    #[must_use]
+    pub fn and_topic(mut self, topic: impl Into<String>) -> Poll {
+        self.topics.push(topic.into());
+        self
+    }
+
+    /// Says who polls.
+    #[must_use]
+    pub fn worker(mut self, worker: impl Into<String>) -> Poll {
+        self.worker = worker.into();
+        self
+    }
+
+    /// Takes up to this many items at once.
+    #[must_use]
+    pub fn max(mut self, max: usize) -> Poll {
+        self.max = max;
+        self
+    }
+
+    /// Leases the items for this long.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Poll {
+        self.lease = lease;
+        self
+    }
+}
+
+/// Every wait there is.
+#[derive(Default)]
+pub(crate) struct Waits {
+    inner: Mutex<Inner>,
+    /// Held while polls are served: one thread at a time, and none is cancelled in the middle.
+    serving: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Inner {
+    next: u64,
+    cases: BTreeMap<WaitId, (String, Callback<CaseInfo>)>,
+    polls: BTreeMap<WaitId, (Poll, Callback<Vec<WorkItem>>)>,
+    over: Option<Error>,
+}
+
+impl Inner {
+    fn id(&mut self) -> WaitId {
+        self.next = self.next.saturating_add(1);
+        WaitId(self.next)
+    }
+}
+
+impl Waits {
+    pub fn add_case(&self, case: &str, callback: Callback<CaseInfo>) -> WaitId {
+        let mut inner = self.inner.lock();
+        let id = inner.id();
+        match inner.over.clone() {
+            None => {
+                inner.cases.insert(id, (case.to_owned(), callback));
+            }
+            Some(why) => {
+                drop(inner);
+                callback(Err(why));
+            }
+        }
+        id
+    }
+
+    pub fn add_poll(&self, poll: Poll, callback: Callback<Vec<WorkItem>>) -> WaitId {
+        let mut inner = self.inner.lock();
+        let id = inner.id();
+        match inner.over.clone() {
+            None => {
+                inner.polls.insert(id, (poll, callback));
+            }
+            Some(why) => {
+                drop(inner);
+                callback(Err(why));
+            }
+        }
+        id
+    }
+
+    /// Ends a wait with [`Error::Cancelled`]; tells whether it was still waiting.
+    pub fn cancel(&self, id: WaitId) -> bool {
+        let _turn = self.serving.lock();
+        let why = Error::Cancelled;
+        let mut inner = self.inner.lock();
+        if let Some((_, callback)) = inner.cases.remove(&id) {
+            drop(inner);
+            callback(Err(why));
+            return true;
+        }
+        if let Some((_, callback)) = inner.polls.remove(&id) {
+            drop(inner);
+            callback(Err(why));
+            return true;
+        }
+        false
+    }
+
+    /// Tells everyone who waits for this case.
+    pub fn case_closed(&self, info: &CaseInfo) {
+        let mut inner = self.inner.lock();
+        let ids: Vec<WaitId> = inner
+            .cases
+            .iter()
+            .filter(|(_, (case, _))| *case == info.id)
+            .map(|(id, _)| *id)
+            .collect();
+        let waiting: Vec<_> = ids.iter().filter_map(|id| inner.cases.remove(id)).collect();
+        drop(inner);
+        for (_, callback) in waiting {
+            callback(Ok(info.clone()));
+        }
+    }
+
+    /// Whether somebody polls at all.
+    pub fn has_polls(&self) -> bool {
+        !self.inner.lock().polls.is_empty()
+    }
+
+    /// Gives polls what `claim` finds for them, longest waiting first.
+    ///
+    /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before it.
+    pub fn serve_polls(&self, mut claim: impl FnMut(&Poll) -> Result<Vec<WorkItem>>) -> Result<()> {
+        let _turn = self.serving.lock();
+        let mut after = WaitId(0);
+        loop {
+            let (id, poll) = {
+                let inner = self.inner.lock();
+                match inner.polls.range((Excluded(after), Unbounded)).next() {
+                    Some((id, (poll, _))) => (*id, poll.clone()),
+                    None => return Ok(()),
+                }
+            };
+            after = id;
+            let claimed = claim(&poll);
+            if claimed.as_ref().is_ok_and(Vec::is_empty) {
+                continue;
+            }
+            let failed = claimed.as_ref().err().cloned();
+            let waiting = self.inner.lock().polls.remove(&id);
+            // If the engine closed meanwhile, nobody waits any more, and the lease will end.
+            if let Some((_, callback)) = waiting {
+                callback(claimed);
+            }
+            if let Some(e) = failed {
+                return Err(e);
+            }
+        }
+    }
+
+    /// Ends every wait there is and every one that comes.
+    pub fn end_all(&self, why: &Error) {
+        let mut inner = self.inner.lock();
+        inner.over.get_or_insert_with(|| why.clone());
+        let cases = std::mem::take(&mut inner.cases);
+        let polls = std::mem::take(&mut inner.polls);
+        drop(inner);
+        for (_, callback) in cases.into_values() {
+            callback(Err(why.clone()));
+        }
+        for (_, callback) in polls.into_values() {
+            callback(Err(why.clone()));
+        }
+    }
+}
+
+/// Turns a wait into a blocking call: `start` hands the callback over, `cancel` ends the wait when time is up.
+pub(crate) fn block_on<T: Send + 'static>(
+    clock: &dyn Clock,
+    timeout: Option<Duration>,
+    start: impl FnOnce(Callback<T>) -> Result<WaitId>,
+    cancel: impl FnOnce(WaitId) -> bool,
+) -> Result<T> {
+    let gate = Gate::new();
+    let slot: std::sync::Arc<Mutex<Option<Result<T>>>> = std::sync::Arc::default();
+    let (done, full) = (gate.clone(), slot.clone());
+    let deadline = timeout.map(|t| clock.now().saturating_add(t));
+    let id = start(Box::new(move |result| {
+        *full.lock() = Some(result);
+        done.notify();
+    }))?;
+    let mut cancel = Some(cancel);
+    loop {
+        let seen = gate.epoch();
+        if let Some(result) = slot.lock().take() {
+            return match (result, timeout) {
+                (Err(Error::Cancelled), Some(timeout)) if cancel.is_none() => {
+                    Err(Error::TimedOut(timeout))
+                }
+                (result, _) => result,
+            };
+        }
+        let out_of_time = deadline.is_some_and(|d| clock.now() >= d);
+        match cancel.take() {
+            // Cancelling gives the wait its end through the callback, or finds that it has just come.
+            Some(cancel) if out_of_time => {
+                cancel(id);
+            }
+            still => {
+                cancel = still;
+                clock.wait(&gate, seen, if cancel.is_some() { deadline } else { None });
+            }
+        }
+    }
+}

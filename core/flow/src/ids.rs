@@ -1,0 +1,53 @@
+//! Ids that come from outside, and ids that are made here.
+
+use statewright_log::Env;
+
+use crate::error::{Error, Result};
+
+const MAX_CASE_ID: usize = 128;
+/// Crockford's base 32: sorts as the numbers do, and has no letters that look alike.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Whether text can be a case's id: 1 to 128 of `A-Z a-z 0-9 . _ -`.
+pub(crate) fn is_case_id(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=MAX_CASE_ID).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// A new case id: 10 characters of milliseconds and 10 random ones, so ids sort by time.
+pub(crate) fn new_case_id(env: &Env) -> Result<String> {
+    let millis = u64::try_from(env.clock.now().as_micros() / 1000).unwrap_or(0);
+    Ok(digits(millis, 10) + &digits(random(env)?, 10))
+}
+
+/// What only the holder of a claim knows: 60 random bits. A claim lasts for minutes and a guess costs a transaction.
+pub(crate) fn new_nonce(env: &Env) -> Result<String> {
+    Ok(digits(random(env)?, 12))
+}
+
+fn random(env: &Env) -> Result<u64> {
+    env.random.u64().map_err(|e| Error::Random { why: e.to_string() })
+}
+
+/// The lowest `count` digits.
+fn digits(number: u64, count: u32) -> String {
+    let digit = |i: u32| DIGITS.get((number >> (5 * i)) as usize & 31).map_or('0', |d| char::from(*d));
+    (0..count).rev().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_number_and_are_case_ids() {
+        assert_eq!(digits(0, 3), "000");
+        assert_eq!(digits(33, 3), "011");
+        assert!(digits(1_700_000_000_000, 10) < digits(1_700_000_000_001, 10));
+        let id = new_case_id(&Env::real()).unwrap();
+        assert!(is_case_id(&id) && id.len() == 20);
+        for bad in ["", "a/b", "ä", "a b", &"x".repeat(129)] {
+            assert!(!is_case_id(bad));
+        }
+    }
+}

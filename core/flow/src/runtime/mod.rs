@@ -1,0 +1,224 @@
+//! Cases in the store: every event is loaded, given to the machine and written back in one transaction, one commit.
+//!
+//! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands offered
+//! work out, sets an alarm for [`Flows::next_due`].
+
+pub(crate) mod keys;
+mod query;
+mod record;
+mod save;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use statewright_log::Timestamp;
+use statewright_store::{Primitive, Reader, Space, Store, Txn};
+use statewright_value::{Kind, Path, Value, value};
+
+pub use query::{CaseFilter, CaseInfo, ItemInfo, Waiting};
+pub use save::Moved;
+pub use work::{Queue, WorkItem, WorkKind};
+
+use crate::case::{Case, Status};
+use crate::error::{Error, Result};
+use crate::machine::Machine;
+use crate::ids;
+use crate::net::Net;
+
+/// A deployed flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployed {
+    /// The flow's name.
+    pub name: String,
+    /// The version that its spec states.
+    pub version: u64,
+    /// Names the exact content: the same spec from the same folder has the same key. Cases keep the net they began on.
+    pub key: String,
+}
+
+/// The flows and cases of a store. Thread-safe; cheap to share by reference.
+pub struct Flows {
+    store: Store,
+    nets: Mutex<BTreeMap<String, Arc<Net>>>,
+}
+
+impl Flows {
+    /// Works on this store.
+    pub fn new(store: Store) -> Flows {
+        Flows { store, nets: Mutex::default() }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.env().clock.now()
+    }
+
+    /// Checks a spec and makes it the newest of its name; `dir` is what `$flow.dir` gives. Deploying the same again changes
+    /// nothing. Fails with [`Error::InvalidSpec`], which has every problem with its line and column.
+    pub fn deploy(&self, source: &str, dir: Option<&str>) -> Result<Deployed> {
+        let net = Net::compile(source, dir).map_err(|problems| Error::InvalidSpec { problems })?;
+        let key = net_key(source, dir);
+        let deployed = Deployed { name: net.name.to_string(), version: net.version, key: key.clone() };
+        let (name, version) = (deployed.name.as_str(), deployed.version);
+        let newest = value!({"version": version, "net": (key.as_str())});
+        let space = Space::default();
+        self.store.transact(|txn| -> Result<()> {
+            let net_at = keys::net(&key);
+            if save::read(txn, &net_at)?.is_none() {
+                let content = value!({"name": name, "version": version, "source": source, "dir": dir});
+                txn.doc_create(Primitive::Flow, &space, &net_at, content)?;
+            }
+            let flow_at = keys::flow(name);
+            if save::read(txn, &flow_at)?.as_ref() != Some(&newest) {
+                txn.doc_set(Primitive::Flow, &space, &flow_at, &Path::root(), newest.clone())?;
+            }
+            Ok(())
+        })?;
+        self.nets.lock().insert(key, Arc::new(net));
+        Ok(deployed)
+    }
+
+    /// Starts a case of the newest version of a flow. `input` is an object, or null for none; it is merged over the
+    /// flow's defaults. `id` is 1 to 128 of `A-Z a-z 0-9 . _ -`; without one, a new one that sorts by time is made.
+    ///
+    /// Fails with [`Error::UnknownFlow`], [`Error::Input`] or [`Error::CaseExists`].
+    pub fn start(&self, flow: &str, input: &Value, id: Option<&str>) -> Result<Moved> {
+        let id = match id {
+            Some(id) if ids::is_case_id(id) => id.to_owned(),
+            Some(id) => {
+                let why = format!("'{id}' is not a case id: write 1 to 128 of A-Z a-z 0-9 . _ -");
+                return Err(Error::Input { why });
+            }
+            None => ids::new_case_id(self.store.env())?,
+        };
+        self.transact(|txn| {
+            let newest = save::read(txn, &keys::flow(flow))?;
+            let key = newest.and_then(|n| n.get("net")).and_then(|k| k.as_str().map(str::to_owned));
+            let key = key.ok_or_else(|| Error::UnknownFlow { flow: flow.to_owned() })?;
+            let net = self.net(txn, &key)?;
+            let now = self.now();
+            let case = Case {
+                id: id.as_str().into(),
+                net: key.into(),
+                status: Status::Running,
+                created: now,
+                updated: now,
+                data: initial_data(&net, input)?,
+                marking: BTreeMap::new(),
+                items: BTreeMap::new(),
+                next_item: 1,
+                seq: 0,
+                result: None,
+                error: None,
+                ended: Vec::new(),
+                writes: Vec::new(),
+            };
+            let mut machine = Machine::new(&net, case, now);
+            machine.start();
+            save::create(txn, machine)
+        })
+    }
+
+    /// Fires one enabled automatic task of a case (`set`, `log`), in one commit. None if there is nothing to fire.
+    pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
+        self.step(case, |machine| Ok(machine.fire()))
+    }
+
+    /// The open cases, oldest id first, after `after`.
+    pub fn open_cases(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let after = after.map(keys::open);
+        let view = self.store.snapshot();
+        let found = view.doc_scan(Primitive::Flow, &Space::default(), keys::OPEN, after.as_deref(), limit)?;
+        Ok(found.into_iter().filter_map(|(k, _)| k.strip_prefix(keys::OPEN).map(str::to_owned)).collect())
+    }
+
+    /// Runs an event on a case: loads it, lets `event` change it, writes the difference. `event` says whether it did
+    /// anything. A closed case has no events.
+    pub(crate) fn step(
+        &self,
+        id: &str,
+        mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
+    ) -> Result<Option<Moved>> {
+        let mut nothing = false;
+        let moved = self.transact(|txn| {
+            nothing = false;
+            let value = save::read(txn, &keys::case(id))?.ok_or_else(|| Error::UnknownCase { case: id.to_owned() })?;
+            let net = self.net(txn, &record::net_of_case(id, &value)?)?;
+            let before = save::load(txn, &net, id, &value)?;
+            let mut machine = Machine::new(&net, before.clone(), self.now());
+            if before.status.is_final() || !event(&mut machine)? {
+                nothing = true;
+            }
+            if nothing { Ok(Moved::nothing(id)) } else { save::update(txn, &before, machine) }
+        })?;
+        Ok((!nothing).then_some(moved))
+    }
+
+    fn transact(&self, f: impl FnMut(&Txn) -> Result<Moved>) -> Result<Moved> {
+        let (mut moved, version) = self.store.transact_versioned(f)?;
+        moved.version = version;
+        for event in &mut moved.events {
+            event.version = version;
+        }
+        Ok(moved)
+    }
+
+    /// The net of a key: from memory, or compiled from its stored source.
+    pub(crate) fn net(&self, view: &impl Reader, key: &str) -> Result<Arc<Net>> {
+        if let Some(net) = self.nets.lock().get(key) {
+            return Ok(net.clone());
+        }
+        let at = keys::net(key);
+        let stored = save::read(view, &at)?.ok_or_else(|| Error::damaged(&at, "document"))?;
+        let source = stored.get("source").ok_or_else(|| Error::damaged(&at, "source"))?;
+        let dir = stored.get("dir").unwrap_or(Value::NULL);
+        // It was checked when it was deployed; only a later version of the language can refuse it now.
+        let compiled = Net::compile(source.as_str().unwrap_or_default(), dir.as_str());
+        let net = Arc::new(compiled.map_err(|problems| Error::InvalidSpec { problems })?);
+        self.nets.lock().insert(key.to_owned(), net.clone());
+        Ok(net)
+    }
+}
+
+/// Content and folder, in a hash that is short enough for people.
+fn net_key(source: &str, dir: Option<&str>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(source.as_bytes());
+    hasher.update(&[0, u8::from(dir.is_some())]);
+    hasher.update(dir.unwrap_or_default().as_bytes());
+    hasher.finalize().to_hex().chars().take(32).collect()
+}
+
+fn initial_data(net: &Net, input: &Value) -> Result<Value> {
+    let input = match input.kind() {
+        Kind::Null => net.input.clone(),
+        Kind::Object => merged(&net.input, input)?,
+        other => return Err(Error::Input { why: format!("the input must be an object, not {}", other.name()) }),
+    };
+    let mut data = Value::object();
+    data.insert("input", input)?;
+    Ok(data)
+}
+
+/// `over` merged over `base`: objects key by key, anything else replaced.
+fn merged(base: &Value, over: &Value) -> Result<Value> {
+    if base.kind() != Kind::Object || over.kind() != Kind::Object {
+        return Ok(over.clone());
+    }
+    let mut result = base.clone();
+    for (key, value) in over.entries() {
+        let value = match base.get(key) {
+            Some(below) => merged(&below, &value)?,
+            None => value,
+        };
+        result.insert(key, value)?;
+    }
+    Ok(result)
+}

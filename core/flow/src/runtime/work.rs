@@ -1,0 +1,266 @@
+//! Work items: taken, kept alive, completed, failed, and what time does to them.
+
+use std::time::Duration;
+
+use statewright_log::Timestamp;
+use statewright_store::{Primitive, Reader, Space};
+use statewright_value::Value;
+
+use super::{Flows, Moved, keys};
+use crate::case::{Item, ItemState, ItemWork, Lease};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::ids;
+use crate::net::{Format, Net, TaskKind};
+
+/// Timers handled in one go; the caller comes back for the rest.
+const DUE_BATCH: usize = 256;
+/// Bytes of a worker's name at most.
+const MAX_WORKER_NAME: usize = 256;
+
+/// Whose work to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// Programs of `process` tasks.
+    Process,
+    /// `host` tasks of these topics.
+    Topics(Vec<String>),
+}
+
+/// A claimed piece of work.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WorkItem {
+    /// Proof of the claim, for heartbeat, complete and fail. Names the item and this claim of it.
+    pub token: String,
+    /// The case.
+    pub case: String,
+    /// The item's number in the case.
+    pub item: u64,
+    /// The task.
+    pub task: String,
+    /// 1 for the first start.
+    pub attempt: u32,
+    /// The same for every attempt of this firing of the task, and for no other.
+    pub idempotency_key: String,
+    /// What the task's `input` gave.
+    pub input: Value,
+    /// When the attempt has taken too long, if the task has a timeout.
+    pub deadline: Option<Timestamp>,
+    /// When it is offered to others without a heartbeat.
+    pub lease_until: Option<Timestamp>,
+    /// What kind of work.
+    pub work: WorkKind,
+}
+
+/// What is to be done for a [`WorkItem`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WorkKind {
+    /// Run a program.
+    Process {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// The folder to run it in.
+        cwd: Option<String>,
+        /// How the input is given.
+        stdin: Format,
+        /// How the output is read.
+        stdout: Format,
+    },
+    /// Whatever the host does for this topic.
+    Host {
+        /// The topic.
+        topic: String,
+    },
+}
+
+impl Flows {
+    /// Takes up to `max` offered items, longest offered first. Each is one commit. O(offered items looked at).
+    ///
+    /// `lease` is how long they are this worker's alone without a heartbeat; none for as long as this process lives.
+    pub fn claim(
+        &self,
+        queue: &Queue,
+        worker: &str,
+        lease: Option<Duration>,
+        max: usize,
+    ) -> Result<Vec<(WorkItem, Moved)>> {
+        if worker.is_empty() || worker.len() > MAX_WORKER_NAME {
+            let why = format!("a worker's name must have 1 to {MAX_WORKER_NAME} bytes");
+            return Err(Error::Input { why });
+        }
+        let mut offered = Vec::new();
+        let view = self.store.snapshot();
+        let prefixes: Vec<String> = match queue {
+            Queue::Process => vec![keys::PROCESS_QUEUE.to_owned()],
+            Queue::Topics(topics) => topics.iter().map(|t| keys::host_queue(t)).collect(),
+        };
+        for prefix in prefixes {
+            for (key, _) in view.doc_scan(Primitive::Flow, &Space::default(), &prefix, None, max)? {
+                offered.extend(keys::parse_place(&key).map(|(at, case, n)| (at, case.to_owned(), n)));
+            }
+        }
+        offered.sort();
+        let mut claimed = Vec::new();
+        for (_, case, number) in offered.into_iter().take(max) {
+            claimed.extend(self.claim_one(&case, number, worker, lease)?);
+        }
+        Ok(claimed)
+    }
+
+    /// Takes one item, unless somebody else was faster.
+    fn claim_one(
+        &self,
+        case: &str,
+        number: u64,
+        worker: &str,
+        lease: Option<Duration>,
+    ) -> Result<Option<(WorkItem, Moved)>> {
+        let nonce = ids::new_nonce(self.store.env())?;
+        let mut taken = None;
+        let moved = self.step(case, |machine| {
+            let Some(item) = machine.case.items.get(&number) else { return Ok(false) };
+            if !matches!(item.state, ItemState::Offered { .. }) {
+                return Ok(false);
+            }
+            let (now, task) = (machine.now, item.task);
+            let timeout = machine.net.tasks.get(task).and_then(|t| t.kind.work()).and_then(|w| w.timeout);
+            machine.claim(
+                number,
+                Lease {
+                    worker: worker.to_owned(),
+                    nonce: nonce.clone(),
+                    since: now,
+                    until: lease.map(|l| now.saturating_add(l)),
+                    deadline: timeout.map(|t| now.saturating_add(t)),
+                },
+            );
+            taken = machine.case.items.get(&number).and_then(|item| work_item(machine.net, case, item));
+            Ok(true)
+        })?;
+        Ok(taken.zip(moved))
+    }
+
+    /// Extends a claim: the item stays this worker's for `lease` from now. Gives the new end.
+    /// Fails with [`Error::StaleItem`] if the item is not this claim's any more.
+    pub fn heartbeat(&self, token: &str, lease: Duration) -> Result<(Timestamp, Moved)> {
+        let mut until = Timestamp::default();
+        let moved = self.with_claim(token, |machine, number| {
+            until = machine.now.saturating_add(lease);
+            if let Some(ItemState::Leased(held)) = machine.case.items.get_mut(&number).map(|i| &mut i.state) {
+                // A lease without an end needs no heartbeats; one with an end is never made shorter.
+                held.until = held.until.map(|u| u.max(until));
+            }
+        })?;
+        Ok((until, moved))
+    }
+
+    /// Gives a claimed item's result. In one commit, the result goes into the data and the case moves on.
+    /// Fails with [`Error::StaleItem`], and then nothing was changed.
+    pub fn complete(&self, token: &str, result: &Value) -> Result<Moved> {
+        self.with_claim(token, |machine, number| machine.complete(number, result))
+    }
+
+    /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
+    /// Fails with [`Error::StaleItem`], and then nothing was changed.
+    pub fn fail(&self, token: &str, failure: &Failure) -> Result<Moved> {
+        self.with_claim(token, |machine, number| machine.fail(number, failure.clone()))
+    }
+
+    fn with_claim(
+        &self,
+        token: &str,
+        mut event: impl FnMut(&mut crate::machine::Machine<'_>, u64),
+    ) -> Result<Moved> {
+        let (case, number, nonce) = parse_token(token)?;
+        let stale = |why: &str| Error::StaleItem { item: token.to_owned(), why: why.to_owned() };
+        let moved = self.step(case, |machine| {
+            match machine.case.items.get(&number).map(|i| &i.state) {
+                Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number),
+                Some(ItemState::Leased(_)) => return Err(stale("somebody else has claimed it since")),
+                Some(_) => return Err(stale("the claim has ended")),
+                None => return Err(stale("it is finished")),
+            }
+            Ok(true)
+        });
+        match moved {
+            Err(Error::UnknownCase { .. }) => Err(stale("its case does not exist")),
+            Ok(None) => Err(stale("its case is closed")),
+            Ok(Some(moved)) => Ok(moved),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Offers again what process workers of an earlier process had taken from this case: they are gone.
+    pub fn release(&self, case: &str) -> Result<Option<Moved>> {
+        self.step(case, |machine| {
+            let items = machine.case.items.values();
+            let lost = |i: &&Item| matches!((&i.state, &i.work), (ItemState::Leased(_), ItemWork::Process { .. }));
+            let lost: Vec<u64> = items.filter(lost).map(|i| i.number).collect();
+            lost.iter().for_each(|n| machine.release(*n));
+            Ok(!lost.is_empty())
+        })
+    }
+
+    /// When time alone will next change something; none if never. O(log n).
+    pub fn next_due(&self) -> Result<Option<Timestamp>> {
+        let view = self.store.snapshot();
+        let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
+        Ok(first.first().and_then(|(key, _)| keys::parse_place(key)).map(|(due, _, _)| due))
+    }
+
+    /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one commit.
+    pub fn fire_due(&self) -> Result<Vec<Moved>> {
+        let now = self.now();
+        let view = self.store.snapshot();
+        let due = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, DUE_BATCH)?;
+        let mut moved = Vec::new();
+        for (key, _) in due {
+            let Some((at, case, number)) = keys::parse_place(&key) else { continue };
+            if at > now {
+                break;
+            }
+            moved.extend(self.step(case, |machine| {
+                machine.due(number);
+                Ok(!machine.notes.is_empty())
+            })?);
+        }
+        Ok(moved)
+    }
+}
+
+fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
+    let task = net.tasks.get(item.task)?;
+    let ItemState::Leased(lease) = &item.state else { return None };
+    let work = match (&item.work, &task.kind) {
+        (ItemWork::Process { argv, cwd }, TaskKind::Process(p)) => {
+            // Without an `input` there is nothing to give.
+            let stdin = if p.work.input.is_some() { p.stdin } else { Format::None };
+            WorkKind::Process { argv: argv.clone(), cwd: cwd.clone(), stdin, stdout: p.stdout }
+        }
+        (ItemWork::Host { topic }, _) => WorkKind::Host { topic: topic.clone() },
+        _ => return None,
+    };
+    Some(WorkItem {
+        token: format!("{case}/{}/{}", item.number, lease.nonce),
+        case: case.to_owned(),
+        item: item.number,
+        task: task.name.to_string(),
+        attempt: item.attempt,
+        idempotency_key: format!("{case}/{}", item.number),
+        input: item.input.clone(),
+        deadline: lease.deadline,
+        lease_until: lease.until,
+        work,
+    })
+}
+
+fn parse_token(token: &str) -> Result<(&str, u64, &str)> {
+    let mut parts = token.splitn(3, '/');
+    let (case, number, nonce) = (parts.next(), parts.next(), parts.next());
+    match (case, number.and_then(|n| n.parse().ok()), nonce) {
+        (Some(case), Some(number), Some(nonce)) if ids::is_case_id(case) => Ok((case, number, nonce)),
+        _ => Err(Error::UnknownItem { item: token.chars().take(200).collect() }),
+    }
+}

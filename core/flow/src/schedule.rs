@@ -1,0 +1,66 @@
+//! When: pauses between attempts, and durations and times that expressions give.
+
+use std::time::Duration;
+
+use statewright_log::Timestamp;
+use statewright_value::Value;
+
+use crate::duration::parse_duration;
+use crate::net::Retry;
+
+/// No pause or wait is longer than this: about a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How long to wait after the `failures`-th failed attempt: `delay × factor^(failures − 1)`, at most `max_delay`.
+pub(crate) fn pause(retry: &Retry, failures: u32) -> Duration {
+    let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+    let seconds = retry.delay.as_secs_f64() * retry.factor.powi(exponent);
+    let longest = retry.max_delay.unwrap_or(LONGEST).min(LONGEST);
+    Duration::try_from_secs_f64(seconds).map_or(longest, |pause| pause.min(longest))
+}
+
+/// A duration: a number of seconds, or text such as `1.5s`. None for anything else, negative numbers included.
+pub(crate) fn duration_of(value: &Value) -> Option<Duration> {
+    let duration = match value.as_str() {
+        Some(text) => parse_duration(text)?,
+        None => Duration::try_from_secs_f64(value.as_f64()?).ok()?,
+    };
+    Some(duration.min(LONGEST))
+}
+
+/// A point in time: RFC 3339 text.
+pub(crate) fn time_of(value: &Value) -> Option<Timestamp> {
+    let parsed: jiff::Timestamp = value.as_str()?.parse().ok()?;
+    Some(Timestamp::from_micros(parsed.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry(delay_ms: u64, factor: f64, max_ms: Option<u64>) -> Retry {
+        let max_delay = max_ms.map(Duration::from_millis);
+        Retry { attempts: 100, delay: Duration::from_millis(delay_ms), factor, max_delay }
+    }
+
+    #[test]
+    fn pauses_grow_by_the_factor_up_to_the_limit() {
+        let policy = retry(100, 2.0, Some(1000));
+        let got: Vec<u128> = (1..=6).map(|n| pause(&policy, n).as_millis()).collect();
+        assert_eq!(got, [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(pause(&retry(100, 10.0, None), u32::MAX), LONGEST);
+        assert_eq!(pause(&retry(0, 2.0, None), 5), Duration::ZERO);
+    }
+
+    #[test]
+    fn durations_and_times_are_read_or_refused() {
+        assert_eq!(duration_of(&Value::from(1.5)), Some(Duration::from_millis(1500)));
+        assert_eq!(duration_of(&Value::from("200ms")), Some(Duration::from_millis(200)));
+        assert_eq!(duration_of(&Value::from(-1)), None);
+        assert_eq!(duration_of(&Value::from("soon")), None);
+        assert_eq!(duration_of(&Value::from(1e300)), None);
+        let time = time_of(&Value::from("1970-01-01T01:00:00+01:00")).unwrap();
+        assert_eq!(time, Timestamp::EPOCH);
+        assert_eq!(time_of(&Value::from("tomorrow")), None);
+    }
+}
