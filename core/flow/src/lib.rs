@@ -1,1 +1,48 @@
-//! Workflow nets: specs, compilation, durable execution.
+//! Workflows: specs, nets and cases.
+//!
+//! # How data flows
+//!
+//! A spec (YAML or JSON, `docs/FLOWS.md`) is read and checked (`spec`) and compiled to a flat [`Net`](net::Net) whose
+//! mappings and conditions are [jq expressions](Expr) on values. [`Flows`] keeps deployed nets and running cases in the
+//! store. Every event (a case is started, an item is claimed, completed or failed, a timer is due, an automatic task is
+//! enabled) loads the case, lets the pure `machine` change it, and writes the difference as path-level ops: one
+//! transaction, one commit, with the history event in it. What is left is told to the caller as [`Moved`].
+//!
+//! # Why jq
+//!
+//! Mappings and conditions need one language that people know, that has an implementation kept by others, that works on our
+//! values directly and that can be made deterministic and limited by steps. jq is all of that: CNCF Serverless Workflow
+//! uses it, and jaq's value type is a trait. CEL is the other candidate; it has no transformations of arrays and objects to
+//! speak of, and its Rust implementation works on its own value type.
+//!
+//! # What it does not know
+//!
+//! Threads, programs, clocks (all through the store's seams), the C ABI.
+
+#![forbid(unsafe_code)]
+
+mod case;
+mod duration;
+mod error;
+mod expr;
+mod failure;
+mod format;
+mod ids;
+mod machine;
+mod names;
+pub mod net;
+mod problem;
+mod runtime;
+mod schedule;
+mod spec;
+
+pub use case::{EventKind, HistoryEvent, Status};
+pub use duration::parse_duration;
+pub use error::{Error, Result};
+pub use expr::{Expr, ExprError, ExprErrorKind, ExprLimits};
+pub use failure::Failure;
+pub use net::Format;
+pub use problem::{Problem, Severity};
+pub use runtime::{
+    CaseFilter, CaseInfo, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkItem, WorkKind,
+};
