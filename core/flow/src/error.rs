@@ -72,7 +72,9 @@ pub enum Error {
         why: String,
     },
     /// A stored flow document is not as this version writes it.
-    #[error("the stored {key} has no readable {field}; the store was written by another version, or is damaged")]
+    #[error(
+        "the stored {key} has no readable {field}; the store was written by another version, or is damaged"
+    )]
     Damaged {
         /// Its key.
         key: String,
@@ -120,7 +122,10 @@ impl Error {
 
 impl Error {
     pub(crate) fn damaged(key: &str, field: &str) -> Error {
-        Error::Damaged { key: key.to_owned(), field: field.to_owned() }
+        Error::Damaged {
+            key: key.to_owned(),
+            field: field.to_owned(),
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Suggestions for misspelt names.
 
 /// The candidate most like `name`, if one is near enough to be meant.
-pub(crate) fn closest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn closest<'c>(
+    name: &str,
+    candidates: impl Iterator<Item = &'c str>,
+) -> Option<&'c str> {
     let near = 1 + name.chars().count() / 4;
     candidates
         .filter(|candidate| *candidate != name)
@@ -20,7 +23,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (above, b) in row.iter().skip(1).zip(&b) {
-            let cost = (diagonal + usize::from(a != *b)).min(left + 1).min(above + 1);
+            let cost = (diagonal + usize::from(a != *b))
+                .min(left + 1)
+                .min(above + 1);
             diagonal = *above;
             left = cost;
             next.push(cost);
@@ -37,7 +42,13 @@ mod tests {
     #[test]
     fn suggests_only_what_is_near() {
         assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(closest("lenght", ["length", "last", "map"].into_iter()), Some("length"));
-        assert_eq!(closest("frobnicate", ["length", "last", "map"].into_iter()), None);
+        assert_eq!(
+            closest("lenght", ["length", "last", "map"].into_iter()),
+            Some("length")
+        );
+        assert_eq!(
+            closest("frobnicate", ["length", "last", "map"].into_iter()),
+            None
+        );
     }
 }

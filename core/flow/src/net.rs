@@ -187,7 +187,12 @@ pub struct Retry {
 impl Default for Retry {
     /// One attempt.
     fn default() -> Self {
-        Retry { attempts: 1, delay: Duration::from_secs(1), factor: 2.0, max_delay: None }
+        Retry {
+            attempts: 1,
+            delay: Duration::from_secs(1),
+            factor: 2.0,
+            max_delay: None,
+        }
     }
 }
 

@@ -36,7 +36,11 @@ impl fmt::Display for Problem {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}:{}: {severity}[{}]: {}", self.line, self.column, self.code, self.message)?;
+        write!(
+            f,
+            "{}:{}: {severity}[{}]: {}",
+            self.line, self.column, self.code, self.message
+        )?;
         if !self.help.is_empty() {
             write!(f, "\n  help: {}", self.help)?;
         }
@@ -67,27 +71,56 @@ pub(crate) struct Problems {
 const MOST: usize = 1000;
 
 impl Problems {
-    pub fn error(&mut self, at: Pos, code: &'static str, message: impl Into<String>, help: impl Into<String>) {
+    pub fn error(
+        &mut self,
+        at: Pos,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.add(Severity::Error, at, code, message.into(), help.into());
     }
 
-    pub fn warning(&mut self, at: Pos, code: &'static str, message: impl Into<String>, help: impl Into<String>) {
+    pub fn warning(
+        &mut self,
+        at: Pos,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.add(Severity::Warning, at, code, message.into(), help.into());
     }
 
-    fn add(&mut self, severity: Severity, at: Pos, code: &'static str, message: String, help: String) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        at: Pos,
+        code: &'static str,
+        message: String,
+        help: String,
+    ) {
         if self.found.len() < MOST {
-            self.found.push(Problem { line: at.line.max(1), column: at.column.max(1), severity, code, message, help });
+            self.found.push(Problem {
+                line: at.line.max(1),
+                column: at.column.max(1),
+                severity,
+                code,
+                message,
+                help,
+            });
         }
     }
 
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|problem| problem.severity == Severity::Error)
+        self.found
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
     }
 
     /// In the order of the text.
     pub fn into_sorted(mut self) -> Vec<Problem> {
-        self.found.sort_by_key(|problem| (problem.line, problem.column));
+        self.found
+            .sort_by_key(|problem| (problem.line, problem.column));
         self.found
     }
 }

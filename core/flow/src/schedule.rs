@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn durations_and_times_are_read_or_refused() {
-        assert_eq!(duration_of(&Value::from(1.5)), Some(Duration::from_millis(1500)));
+        assert_eq!(duration_of(&statewright_value::value!(1.5)), Some(Duration::from_millis(1500)));
         assert_eq!(duration_of(&Value::from("200ms")), Some(Duration::from_millis(200)));
         assert_eq!(duration_of(&Value::from(-1)), None);
         assert_eq!(duration_of(&Value::from("soon")), None);
-        assert_eq!(duration_of(&Value::from(1e300)), None);
+        assert_eq!(duration_of(&statewright_value::value!(1e300)), None);
         let time = time_of(&Value::from("1970-01-01T01:00:00+01:00")).unwrap();
         assert_eq!(time, Timestamp::EPOCH);
         assert_eq!(time_of(&Value::from("tomorrow")), None);

@@ -42,11 +42,17 @@ pub(super) fn compare(a: &Value, b: &Value) -> Result<Ordering, Trip> {
         Kind::Array => compare_all(a.items(), b.items()),
         Kind::Object => {
             let (a, b) = (sorted(a)?, sorted(b)?);
-            let keys = a.iter().map(|(key, _)| key).cmp(b.iter().map(|(key, _)| key));
+            let keys = a
+                .iter()
+                .map(|(key, _)| key)
+                .cmp(b.iter().map(|(key, _)| key));
             if keys != Ordering::Equal {
                 return Ok(keys);
             }
-            compare_all(a.into_iter().map(|(_, value)| value), b.into_iter().map(|(_, value)| value))
+            compare_all(
+                a.into_iter().map(|(_, value)| value),
+                b.into_iter().map(|(_, value)| value),
+            )
         }
         _ => Ok(match (Number::of(a), Number::of(b)) {
             (Some(a), Some(b)) => a.order(b),
@@ -55,7 +61,10 @@ pub(super) fn compare(a: &Value, b: &Value) -> Result<Ordering, Trip> {
     }
 }
 
-fn compare_all(mut a: impl Iterator<Item = Value>, mut b: impl Iterator<Item = Value>) -> Result<Ordering, Trip> {
+fn compare_all(
+    mut a: impl Iterator<Item = Value>,
+    mut b: impl Iterator<Item = Value>,
+) -> Result<Ordering, Trip> {
     loop {
         let ordering = match (a.next(), b.next()) {
             (None, None) => return Ok(Ordering::Equal),
@@ -108,7 +117,10 @@ pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Trip> {
 
 /// Stable merge sort that stops at the first failing comparison. The standard sort cannot: it may panic when a
 /// comparison changes its mind, and one that has run out of steps has to.
-pub(super) fn sort<T, E>(items: Vec<T>, order: &impl Fn(&T, &T) -> Result<Ordering, E>) -> Result<Vec<T>, E> {
+pub(super) fn sort<T, E>(
+    items: Vec<T>,
+    order: &impl Fn(&T, &T) -> Result<Ordering, E>,
+) -> Result<Vec<T>, E> {
     if items.len() < 2 {
         return Ok(items);
     }
@@ -119,7 +131,11 @@ pub(super) fn sort<T, E>(items: Vec<T>, order: &impl Fn(&T, &T) -> Result<Orderi
     let mut merged = Vec::with_capacity(left.len() + right.len());
     while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
         let from_right = order(b, a)? == Ordering::Less;
-        merged.extend(if from_right { right.next() } else { left.next() });
+        merged.extend(if from_right {
+            right.next()
+        } else {
+            left.next()
+        });
     }
     merged.extend(left);
     merged.extend(right);

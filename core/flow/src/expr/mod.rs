@@ -57,7 +57,12 @@ pub struct ExprLimits {
 impl Default for ExprLimits {
     /// 10 million steps (about a second), texts of 16 MiB, 1 million items, 512 KiB of stack.
     fn default() -> Self {
-        ExprLimits { steps: 10_000_000, text_bytes: 16 << 20, items: 1_000_000, stack_bytes: 512 << 10 }
+        ExprLimits {
+            steps: 10_000_000,
+            text_bytes: 16 << 20,
+            items: 1_000_000,
+            stack_bytes: 512 << 10,
+        }
     }
 }
 
@@ -100,11 +105,21 @@ pub struct ExprError {
 
 impl ExprError {
     pub(crate) fn at(offset: usize, kind: ExprErrorKind, message: String) -> Self {
-        ExprError { kind, message, help: String::new(), offset: Some(offset) }
+        ExprError {
+            kind,
+            message,
+            help: String::new(),
+            offset: Some(offset),
+        }
     }
 
     fn run(kind: ExprErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
-        ExprError { kind, message: message.into(), help: help.into(), offset: None }
+        ExprError {
+            kind,
+            message: message.into(),
+            help: help.into(),
+            offset: None,
+        }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -116,17 +131,26 @@ impl ExprError {
         match trip {
             Trip::Steps => ExprError::run(
                 ExprErrorKind::Steps,
-                format!("the expression did not finish within {} steps", limits.steps),
+                format!(
+                    "the expression did not finish within {} steps",
+                    limits.steps
+                ),
                 "check that it does not loop for ever; do large work in a task of kind `process` or `host`",
             ),
             Trip::Text => ExprError::run(
                 ExprErrorKind::Size,
-                format!("the expression made a text of more than {} bytes", limits.text_bytes),
+                format!(
+                    "the expression made a text of more than {} bytes",
+                    limits.text_bytes
+                ),
                 "keep large texts in files and pass their paths",
             ),
             Trip::Items => ExprError::run(
                 ExprErrorKind::Size,
-                format!("the expression made an array or object of more than {} items", limits.items),
+                format!(
+                    "the expression made an array or object of more than {} items",
+                    limits.items
+                ),
                 "keep large collections in files and pass their paths",
             ),
             Trip::Depth => ExprError::run(
@@ -185,11 +209,21 @@ impl Expr {
     pub fn compile(text: &str, variables: &[&str]) -> Result<Expr, ExprError> {
         let main = prelude::parse(text)?;
         let mut definitions: Vec<Def<&str>> = prelude::needed(&main);
-        definitions.push(Def { name: MAIN, args: Vec::new(), body: main });
+        definitions.push(Def {
+            name: MAIN,
+            args: Vec::new(),
+            body: main,
+        });
         let arena = Arena::default();
         let broken = || ExprError::run(ExprErrorKind::Syntax, "this is not a jq expression", "");
         let modules = Loader::new(definitions)
-            .load(&arena, File { code: MAIN, path: () })
+            .load(
+                &arena,
+                File {
+                    code: MAIN,
+                    path: (),
+                },
+            )
             .map_err(|_| broken())?;
         let dollar: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
         let filter = Compiler::default()
@@ -200,7 +234,13 @@ impl Expr {
                 let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
                 first.map_or_else(broken, |(name, what)| unknown(text, name, &what, variables))
             })?;
-        Ok(Expr { inner: Arc::new(Compiled { text: text.to_owned(), variables: variables.len(), filter }) })
+        Ok(Expr {
+            inner: Arc::new(Compiled {
+                text: text.to_owned(),
+                variables: variables.len(),
+                filter,
+            }),
+        })
     }
 
     /// The text this was compiled from.
@@ -213,9 +253,18 @@ impl Expr {
     ///
     /// # Errors
     /// What the expression itself raised, a passed limit, or a number of outputs other than one.
-    pub fn eval(&self, input: &Value, variables: &[Value], limits: &ExprLimits) -> Result<Value, ExprError> {
+    pub fn eval(
+        &self,
+        input: &Value,
+        variables: &[Value],
+        limits: &ExprLimits,
+    ) -> Result<Value, ExprError> {
         if variables.len() != self.inner.variables {
-            let message = format!("{} variables given, {} expected", variables.len(), self.inner.variables);
+            let message = format!(
+                "{} variables given, {} expected",
+                variables.len(),
+                self.inner.variables
+            );
             return Err(ExprError::run(ExprErrorKind::Failed, message, ""));
         }
         let metered = Metered::start(limits);
@@ -231,23 +280,31 @@ impl Expr {
         let vars = Vars::new(variables.iter().cloned().map(Json));
         let context = Ctx::<Data>::new(&filter.lut, vars);
         let mut outputs = filter.id.run((context, Json(input.clone())));
-        let outputs_error = |message: &str, help: &str| ExprError::run(ExprErrorKind::Outputs, message, help);
+        let outputs_error =
+            |message: &str, help: &str| ExprError::run(ExprErrorKind::Outputs, message, help);
         let Some(first) = outputs.next() else {
-            let help = "it must give exactly one; add a default with `// null`, or collect with `[…]`";
+            let help =
+                "it must give exactly one; add a default with `// null`, or collect with `[…]`";
             return Err(outputs_error("the expression gives no output", help));
         };
         let first = first.map_err(|exception| match exception.get_err() {
             Ok(error) => {
                 let Json(value) = error.into_val();
-                let text = value.as_str().map_or_else(|| Json(value.clone()).to_string(), str::to_owned);
+                let text = value
+                    .as_str()
+                    .map_or_else(|| Json(value.clone()).to_string(), str::to_owned);
                 ExprError::run(ExprErrorKind::Failed, text, "")
             }
             // What stops at a limit, which the caller reports; nothing else escapes a whole expression.
             Err(_) => ExprError::run(ExprErrorKind::Failed, "the expression was stopped", ""),
         })?;
         if outputs.next().is_some() {
-            let help = "it must give exactly one; collect them with `[…]`, or take one with `first(…)`";
-            return Err(outputs_error("the expression gives more than one output", help));
+            let help =
+                "it must give exactly one; collect them with `[…]`, or take one with `first(…)`";
+            return Err(outputs_error(
+                "the expression gives more than one output",
+                help,
+            ));
         }
         // Sharing can make a small value large once it is written out; if it does, the meter has tripped.
         let _ = value::weigh(&first.0);
@@ -258,7 +315,12 @@ impl Expr {
     ///
     /// # Errors
     /// As [`Expr::eval`].
-    pub fn eval_bool(&self, input: &Value, variables: &[Value], limits: &ExprLimits) -> Result<bool, ExprError> {
+    pub fn eval_bool(
+        &self,
+        input: &Value,
+        variables: &[Value],
+        limits: &ExprLimits,
+    ) -> Result<bool, ExprError> {
         let value = self.eval(input, variables, limits)?;
         Ok(!value.is_null() && value.as_bool() != Some(false))
     }
@@ -269,20 +331,33 @@ fn unknown(text: &str, name: &str, what: &compile::Undefined, variables: &[&str]
     let (message, help) = match what {
         compile::Undefined::Filter(arity) => {
             let mut same = false;
-            let close = crate::names::closest(name, prelude::known_names().inspect(|known| same |= *known == name));
+            let close = crate::names::closest(
+                name,
+                prelude::known_names().inspect(|known| same |= *known == name),
+            );
             let help = match close {
                 _ if same => "it exists with another number of arguments".to_owned(),
                 Some(close) => format!("did you mean `{close}`?"),
                 None => "text must be in double quotes, and a field begins with a dot".to_owned(),
             };
-            (format!("there is no function `{name}` with {arity} arguments"), help)
+            (
+                format!("there is no function `{name}` with {arity} arguments"),
+                help,
+            )
         }
         compile::Undefined::Var => {
             let known: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
-            let known = if known.is_empty() { "there are none here".into() } else { format!("there are {}", known.join(", ")) };
+            let known = if known.is_empty() {
+                "there are none here".into()
+            } else {
+                format!("there are {}", known.join(", "))
+            };
             (format!("there is no variable `{name}`"), known)
         }
-        other => (format!("there is no {} `{name}`", other.as_str()), String::new()),
+        other => (
+            format!("there is no {} `{name}`", other.as_str()),
+            String::new(),
+        ),
     };
     ExprError::at(at, ExprErrorKind::Unknown, message).help(help)
 }

@@ -16,7 +16,8 @@ use super::value::{Json, Result, fail, to_json};
 use super::{regex, text};
 
 pub(super) type Data = JustLut<Json>;
-type Filter = (&'static str, Box<[Bind]>, RunPtr<Data>);
+/// Name, arguments and implementation of a filter.
+pub(super) type Filter = (&'static str, Box<[Bind]>, RunPtr<Data>);
 
 /// Put in front of the body of every definition; no expression can spell the name.
 pub(super) const CALL: &str = "!call";
@@ -31,7 +32,14 @@ const PATH_PARTS: usize = 256;
 
 /// Filters of jaq that are not taken over: replaced below because they sort with an order that cannot fail, or
 /// refused.
-const REPLACED: [&str; 6] = ["sort", "sort_by", "group_by", "min_by_or_empty", "max_by_or_empty", "halt"];
+const REPLACED: [&str; 6] = [
+    "sort",
+    "sort_by",
+    "group_by",
+    "min_by_or_empty",
+    "max_by_or_empty",
+    "halt",
+];
 
 /// Every native filter an expression can reach.
 pub(super) fn funs() -> Vec<Fun<Data>> {
@@ -54,7 +62,11 @@ fn tick<const N: u64>() -> Native<Data> {
     Native::new(|cv| box_once(meter::charge(N).map(|()| cv.1).map_err(stop)))
         .with_paths(|cv| {
             let long = cv.1.1.get(PATH_PARTS).is_some();
-            let spent = if long { Err(meter::too_deep()) } else { meter::charge(N) };
+            let spent = if long {
+                Err(meter::too_deep())
+            } else {
+                meter::charge(N)
+            };
             box_once(spent.map(|()| cv.1).map_err(stop))
         })
         .with_update(|cv, f| match meter::charge(N) {
@@ -65,14 +77,22 @@ fn tick<const N: u64>() -> Native<Data> {
 
 fn general() -> Vec<Filter> {
     vec![
-        ("type", v(0), |cv| bome(Ok(Json(Value::text(cv.1.type_name()))))),
+        ("type", v(0), |cv| {
+            bome(Ok(Json(Value::text(cv.1.type_name()))))
+        }),
         ("length", v(0), |cv| bome(length(&cv.1))),
         ("tojson", v(0), |cv| bome(to_json(&cv.1))),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
         ("parse_number", v(0), |cv| bome(parse_number(&cv.1))),
-        ("has", v(1), |cv| unary(cv, |value, key| value.has(&key).map(Json::from))),
-        ("contains", v(1), |cv| unary(cv, |a, b| contains(&a.0, &b.0).map(Json::from))),
-        ("indices", v(1), |cv| unary(cv, |value, part| indices(&value, &part))),
+        ("has", v(1), |cv| {
+            unary(cv, |value, key| value.has(&key).map(Json::from))
+        }),
+        ("contains", v(1), |cv| {
+            unary(cv, |a, b| contains(&a.0, &b.0).map(Json::from))
+        }),
+        ("indices", v(1), |cv| {
+            unary(cv, |value, part| indices(&value, &part))
+        }),
     ]
 }
 
@@ -81,9 +101,15 @@ fn length(json: &Json) -> Result {
         Kind::Null => 0,
         Kind::Bool => return fail(format_args!("{json} has no length")),
         Kind::Integer | Kind::Float => {
-            let Some(number) = json.number() else { return Ok(json.clone()) };
+            let Some(number) = json.number() else {
+                return Ok(json.clone());
+            };
             let negative = number.order(Number::Integer(0)) == Ordering::Less;
-            return if negative { -json.clone() } else { Ok(json.clone()) };
+            return if negative {
+                -json.clone()
+            } else {
+                Ok(json.clone())
+            };
         }
         Kind::Text => {
             meter::charge_text(json.0.len())?;
@@ -116,7 +142,10 @@ fn contains(whole: &Value, part: &Value) -> Result<bool> {
     match (whole.kind(), part.kind()) {
         (Kind::Text, Kind::Text) => {
             meter::charge_text(whole.len())?;
-            Ok(whole.as_str().unwrap_or_default().contains(part.as_str().unwrap_or_default()))
+            Ok(whole
+                .as_str()
+                .unwrap_or_default()
+                .contains(part.as_str().unwrap_or_default()))
         }
         (Kind::Array, Kind::Array) => {
             for part in part.items() {
@@ -166,7 +195,8 @@ pub(super) fn indices(whole: &Json, part: &Json) -> Result {
             }
         }
         (Kind::Array, Kind::Array) => {
-            let (items, part): (Vec<_>, Vec<_>) = (whole.0.items().collect(), part.0.items().collect());
+            let (items, part): (Vec<_>, Vec<_>) =
+                (whole.0.items().collect(), part.0.items().collect());
             meter::charge_items(items.len())?;
             for (at, window) in items.windows(part.len().max(1)).enumerate() {
                 let mut same = !part.is_empty();
@@ -196,13 +226,22 @@ fn order() -> Vec<Filter> {
         ("sort", v(0), |cv| bome(sort_values(&cv.1))),
         ("sort_by", f(), |cv| {
             box_once(keyed(cv).and_then(|keyed| {
-                Ok(Json::array(sort(keyed, &by_key)?.into_iter().map(|(_, item)| item).collect())?)
+                Ok(Json::array(
+                    sort(keyed, &by_key)?
+                        .into_iter()
+                        .map(|(_, item)| item)
+                        .collect(),
+                )?)
             }))
         }),
-        ("group_by", f(), |cv| box_once(keyed(cv).and_then(|keyed| Ok(group(keyed)?)))),
+        ("group_by", f(), |cv| {
+            box_once(keyed(cv).and_then(|keyed| Ok(group(keyed)?)))
+        }),
         ("min_by_or_empty", f(), |cv| extreme(cv, Ordering::is_lt)),
         ("max_by_or_empty", f(), |cv| extreme(cv, Ordering::is_ge)),
-        ("bsearch", v(1), |cv| unary(cv, |array, wanted| binary_search(&array, &wanted))),
+        ("bsearch", v(1), |cv| {
+            unary(cv, |array, wanted| binary_search(&array, &wanted))
+        }),
     ]
 }
 
@@ -217,7 +256,9 @@ fn keyed<'a>(mut cv: Cv<'a, Data>) -> std::result::Result<Vec<Keyed>, Exn<'a, Js
     let mut keyed = Vec::new();
     for item in cv.1.0.items() {
         meter::charge(4).map_err(Error::from)?;
-        let key = f.run((context.clone(), Json(item.clone()))).collect::<std::result::Result<_, _>>()?;
+        let key = f
+            .run((context.clone(), Json(item.clone())))
+            .collect::<std::result::Result<_, _>>()?;
         keyed.push((key, item));
     }
     Ok(keyed)
@@ -237,7 +278,9 @@ fn sort_values(json: &Json) -> Result {
     if json.kind() != Kind::Array {
         return Err(Error::typ(json.clone(), "array"));
     }
-    Json::array(sort(json.0.items().collect(), &|a, b| Ok::<_, Error<Json>>(compare(a, b)?))?)
+    Json::array(sort(json.0.items().collect(), &|a, b| {
+        Ok::<_, Error<Json>>(compare(a, b)?)
+    })?)
 }
 
 fn group(keyed: Vec<Keyed>) -> Result {
@@ -249,7 +292,12 @@ fn group(keyed: Vec<Keyed>) -> Result {
             _ => groups.push((next, vec![item])),
         }
     }
-    Json::array(groups.into_iter().map(|(_, items)| Value::from(items)).collect())
+    Json::array(
+        groups
+            .into_iter()
+            .map(|(_, items)| Value::from(items))
+            .collect(),
+    )
 }
 
 /// The item whose key `replaces` that of every item before it; nothing for an empty array.
@@ -316,7 +364,9 @@ fn math() -> Vec<Filter> {
         ("pow", v(2), |mut cv| {
             let (y, x) = (cv.0.pop_var(), cv.0.pop_var());
             bome(match (x.number(), y.number()) {
-                (Some(x), Some(y)) => Json::from_number(Number::Float(libm::pow(x.float(), y.float()))),
+                (Some(x), Some(y)) => {
+                    Json::from_number(Number::Float(libm::pow(x.float(), y.float())))
+                }
                 _ => fail(format_args!("cannot raise {x} to the power {y}")),
             })
         }),

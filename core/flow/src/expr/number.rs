@@ -54,7 +54,10 @@ impl Number {
             (Number::Integer(a), Number::Integer(b)) => integers(a, b),
             _ => None,
         };
-        exact.map_or_else(|| Number::Float(floats(self.float(), other.float())), Number::Integer)
+        exact.map_or_else(
+            || Number::Float(floats(self.float(), other.float())),
+            Number::Integer,
+        )
     }
 
     pub(super) fn is_zero(self) -> bool {
@@ -81,12 +84,18 @@ fn order_mixed(integer: i128, float: f64) -> Ordering {
         return Ordering::Greater;
     }
     let whole = float.floor();
-    integer.cmp(&(whole as i128)).then(if float > whole { Ordering::Less } else { Ordering::Equal })
+    integer.cmp(&(whole as i128)).then(if float > whole {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    })
 }
 
 /// How much of a text or an array a bound selects: negative counts from the end, null is the default.
 pub(super) fn bound(value: Option<&Value>, len: usize, default: usize) -> Option<usize> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Some(default) };
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Some(default);
+    };
     let at = match Number::of(value)? {
         Number::Integer(integer) => integer,
         Number::Float(float) => float.floor() as i128,

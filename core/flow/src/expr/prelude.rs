@@ -21,17 +21,55 @@ pub(super) const MAX_NESTING: usize = 150;
 
 /// Definitions of jaq-std that are not taken over: replaced in `prelude.jq` or by natives, meaningless where numbers
 /// are finite, or refused (see [`REFUSED`]).
-const DROPPED: [&str; 29] = [
-    "stderr", "debug", "halt", "halt_error", "isboolean", "isnumber", "isstring", "isarray", "isobject", "nan",
-    "infinite", "isnan", "isinfinite", "isfinite", "isnormal", "finites", "normals", "logb", "significand", "pow10",
-    "drem", "nexttoward", "scalb", "gamma", "type", "@htmld", "@urid_", "@text_", "@sh_",
+const DROPPED: [&str; 26] = [
+    "stderr",
+    "debug",
+    "halt",
+    "halt_error",
+    "isboolean",
+    "isnumber",
+    "isstring",
+    "isarray",
+    "isobject",
+    "nan",
+    "infinite",
+    "isnan",
+    "isinfinite",
+    "isfinite",
+    "isnormal",
+    "finites",
+    "normals",
+    "logb",
+    "significand",
+    "pow10",
+    "drem",
+    "nexttoward",
+    "scalb",
+    "gamma",
+    "type",
+    "@htmld",
 ];
 
 /// What full jq has and an expression must not use, with the reason.
 const REFUSED: [(&[&str], &str); 4] = [
     (
-        &["now", "localtime", "strflocaltime", "mktime", "gmtime", "env", "$ENV", "input", "inputs", "input_filename",
-          "input_line_number", "get_search_list", "$__loc__", "$__prog_args", "rand"],
+        &[
+            "now",
+            "localtime",
+            "strflocaltime",
+            "mktime",
+            "gmtime",
+            "env",
+            "$ENV",
+            "input",
+            "inputs",
+            "input_filename",
+            "input_line_number",
+            "get_search_list",
+            "$__loc__",
+            "$__prog_args",
+            "rand",
+        ],
         "an expression must give the same result whenever it is evaluated, so it can see only the case data and its variables",
     ),
     (
@@ -39,77 +77,143 @@ const REFUSED: [(&[&str], &str); 4] = [
         "an expression only computes a value; use a task of kind `log` to report something, and `error(\"…\")` to fail",
     ),
     (
-        &["nan", "infinite", "isnan", "isinfinite", "isnormal", "isfinite"],
+        &[
+            "nan",
+            "infinite",
+            "isnan",
+            "isinfinite",
+            "isnormal",
+            "isfinite",
+        ],
         "values are JSON: there is no infinity and no NaN, and an operation that would give one fails",
     ),
-    (&["include", "import", "module", "modulemeta"], "an expression stands alone; define functions in it with `def`"),
+    (
+        &["include", "import", "module", "modulemeta"],
+        "an expression stands alone; define functions in it with `def`",
+    ),
 ];
 
 fn refusal(name: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(names, _)| names.contains(&name)).map(|(_, reason)| *reason)
+    REFUSED
+        .iter()
+        .find(|(names, _)| names.contains(&name))
+        .map(|(_, reason)| *reason)
 }
 
 /// The standard definitions, metered, in an order in which each uses only those before it.
 fn definitions() -> &'static [Def<&'static str>] {
     static DEFINITIONS: OnceLock<Vec<Def<&'static str>>> = OnceLock::new();
     DEFINITIONS.get_or_init(|| {
-        let own = load::parse(include_str!("prelude.jq"), |parser| parser.defs()).unwrap_or_default();
+        let own =
+            load::parse(include_str!("prelude.jq"), |parser| parser.defs()).unwrap_or_default();
         let std = jaq_std::defs().filter(|def| !DROPPED.contains(&def.name));
-        jaq_core::defs().chain(own).chain(std).map(metered_def).collect()
+        jaq_core::defs()
+            .chain(own)
+            .chain(std)
+            .map(metered_def)
+            .collect()
     })
 }
 
 /// Every function name an expression can use, for suggestions.
 pub(super) fn known_names() -> impl Iterator<Item = &'static str> {
-    let natives = natives::funs().into_iter().map(|(name, ..)| name).filter(|name| !name.starts_with('!'));
+    let natives = natives::funs()
+        .into_iter()
+        .map(|(name, ..)| name)
+        .filter(|name| !name.starts_with('!'));
     definitions().iter().map(|def| def.name).chain(natives)
 }
 
 /// Parses, checks and meters an expression.
 pub(super) fn parse(text: &str) -> Result<Body<'_>, ExprError> {
     if text.len() > MAX_TEXT {
-        return Err(ExprError::at(0, ExprErrorKind::Limit, format!("the expression has {} bytes; at most {MAX_TEXT} are allowed", text.len())));
+        return Err(ExprError::at(
+            0,
+            ExprErrorKind::Limit,
+            format!(
+                "the expression has {} bytes; at most {MAX_TEXT} are allowed",
+                text.len()
+            ),
+        ));
     }
     check_nesting(text)?;
-    let tokens = Lexer::new(text).lex().map_err(|errors| lex_error(text, errors))?;
-    let mut term = Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| parse_error(text, errors))?;
+    let tokens = Lexer::new(text)
+        .lex()
+        .map_err(|errors| lex_error(text, errors))?;
+    let mut term = Parser::new(&tokens)
+        .parse(|parser| parser.term())
+        .map_err(|errors| parse_error(text, errors))?;
     check(text, &term, &mut Vec::new())?;
     meter(&mut term);
     Ok(term)
 }
 
 fn parse_error(text: &str, errors: Vec<load::parse::TError<'_, &str>>) -> ExprError {
-    if let Some((name, reason)) = text.split_whitespace().next().and_then(|word| Some((word, refusal(word)?))) {
+    if let Some((name, reason)) = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| Some((word, refusal(word)?)))
+    {
         return refused(text, name, reason);
     }
     let Some((expected, found)) = errors.into_iter().next() else {
-        return ExprError::at(0, ExprErrorKind::Syntax, "this is not a jq expression".into());
+        return ExprError::at(
+            0,
+            ExprErrorKind::Syntax,
+            "this is not a jq expression".into(),
+        );
     };
-    let (at, found) = match found.map(lex::Token::as_str).filter(|token| !token.is_empty()) {
-        Some(token) => (offset(text, token).unwrap_or(0), format!("found `{}`", head(token))),
+    let (at, found) = match found
+        .map(lex::Token::as_str)
+        .filter(|token| !token.is_empty())
+    {
+        Some(token) => (
+            offset(text, token).unwrap_or(0),
+            format!("found `{}`", head(token)),
+        ),
         None => (text.len(), "the expression ends here".to_owned()),
     };
-    ExprError::at(at, ExprErrorKind::Syntax, format!("expected {}, but {found}", expected.as_str()))
+    ExprError::at(
+        at,
+        ExprErrorKind::Syntax,
+        format!("expected {}, but {found}", expected.as_str()),
+    )
 }
 
 fn refused(text: &str, name: &str, reason: &str) -> ExprError {
     let at = offset(text, name).unwrap_or(0);
-    ExprError::at(at, ExprErrorKind::Refused, format!("`{name}` is not available")).help(reason)
+    ExprError::at(
+        at,
+        ExprErrorKind::Refused,
+        format!("`{name}` is not available"),
+    )
+    .help(reason)
 }
 
 /// The first word or so of a token, which may be a whole block.
 fn head(token: &str) -> String {
     let short: String = token.chars().take(20).collect();
-    if short.len() < token.len() { format!("{short}…") } else { short }
+    if short.len() < token.len() {
+        format!("{short}…")
+    } else {
+        short
+    }
 }
 
 fn lex_error(text: &str, errors: Vec<lex::Error<&str>>) -> ExprError {
     let Some((expected, found)) = errors.into_iter().next() else {
-        return ExprError::at(0, ExprErrorKind::Syntax, "this is not a jq expression".into());
+        return ExprError::at(
+            0,
+            ExprErrorKind::Syntax,
+            "this is not a jq expression".into(),
+        );
     };
     let at = offset(text, found).unwrap_or(0);
     let error = match found.chars().next() {
-        None => format!("the expression ends here, but {} is missing", expected.as_str()),
+        None => format!(
+            "the expression ends here, but {} is missing",
+            expected.as_str()
+        ),
         Some(c) => format!("expected {}, but found `{c}`", expected.as_str()),
     };
     ExprError::at(at, ExprErrorKind::Syntax, error)
@@ -124,7 +228,11 @@ pub(super) fn offset(text: &str, part: &str) -> Option<usize> {
 /// Refuses what would be nested too deeply as a tree: at each bracket, what is open around it counts, and so does
 /// every operator and keyword so far on each open level, since a chain of operators is as deep as it is long.
 fn check_nesting(text: &str) -> Result<(), ExprError> {
-    let mut scan = Scan { levels: vec![0], depth: 0, word: String::new() };
+    let mut scan = Scan {
+        levels: vec![0],
+        depth: 0,
+        word: String::new(),
+    };
     let mut chars = text.char_indices().chain([(text.len(), ' ')]).peekable();
     // For each string that is open around here, the level its interpolation closes.
     let mut strings: Vec<usize> = Vec::new();
@@ -150,8 +258,11 @@ fn check_nesting(text: &str) -> Result<(), ExprError> {
             while chars.next_if(|(_, c)| *c != '\n').is_some() {}
         }
         if scan.depth > MAX_NESTING {
-            let message = format!("the expression is too complex: operators and brackets nest more than {MAX_NESTING} deep");
-            return Err(ExprError::at(at, ExprErrorKind::Limit, message).help("split it over several tasks of kind `set`"));
+            let message = format!(
+                "the expression is too complex: operators and brackets nest more than {MAX_NESTING} deep"
+            );
+            return Err(ExprError::at(at, ExprErrorKind::Limit, message)
+                .help("split it over several tasks of kind `set`"));
         }
     }
     Ok(())
@@ -171,7 +282,9 @@ impl Scan {
             self.word.push(c);
             return;
         }
-        let keywords = ["def", "if", "elif", "try", "catch", "reduce", "foreach", "label", "as", "and", "or"];
+        let keywords = [
+            "def", "if", "elif", "try", "catch", "reduce", "foreach", "label", "as", "and", "or",
+        ];
         let mut counts = usize::from(keywords.contains(&self.word.as_str()));
         self.word.clear();
         match c {
@@ -179,7 +292,9 @@ impl Scan {
                 self.levels.push(1);
                 self.depth += 1;
             }
-            ')' | ']' | '}' if self.levels.len() > 1 => self.depth -= self.levels.pop().unwrap_or(0),
+            ')' | ']' | '}' if self.levels.len() > 1 => {
+                self.depth -= self.levels.pop().unwrap_or(0)
+            }
             '|' | ',' | '-' | '+' | '*' | '/' | '%' | '=' | '<' | '>' | '?' | ';' => counts += 1,
             _ => {}
         }
@@ -191,7 +306,11 @@ impl Scan {
 }
 
 /// Refuses what must not be used; `open` holds the definitions around `term` that take filters as arguments.
-fn check<'s>(text: &str, term: &Body<'s>, open: &mut Vec<(&'s str, usize)>) -> Result<(), ExprError> {
+fn check<'s>(
+    text: &str,
+    term: &Body<'s>,
+    open: &mut Vec<(&'s str, usize)>,
+) -> Result<(), ExprError> {
     if let Term::Call(name, args) = term {
         if let Some(reason) = refusal(name) {
             return Err(refused(text, name, reason));
@@ -311,7 +430,7 @@ fn pattern_terms<'t, 's>(pattern: &'t Pattern<&'s str>, visit: &mut dyn FnMut(&'
     }
 }
 
-fn metered_def<'s>(mut def: Def<&'s str>) -> Def<&'s str> {
+fn metered_def(mut def: Def<&str>) -> Def<&str> {
     meter(&mut def.body);
     tick(CALL, &mut def.body);
     def
@@ -320,7 +439,11 @@ fn metered_def<'s>(mut def: Def<&'s str>) -> Def<&'s str> {
 /// Turns a term into `tick | term`. The term stays in tail position, so jaq's tail calls still work.
 fn tick<'s>(price: &'static str, term: &mut Body<'s>) {
     let ticking = Box::new(Term::Call(price, Vec::new()));
-    *term = Term::BinOp(ticking, BinaryOp::Pipe(None), Box::new(std::mem::take(term)));
+    *term = Term::BinOp(
+        ticking,
+        BinaryOp::Pipe(None),
+        Box::new(std::mem::take(term)),
+    );
 }
 
 /// Puts a tick where evaluation can loop or branch: into every definition, every comma and every fold. All other
@@ -338,7 +461,10 @@ fn meter(term: &mut Body<'_>) {
             meter(source);
             args.iter_mut().for_each(meter);
             // The second argument is what runs once per item.
-            args.iter_mut().skip(1).take(1).for_each(|update| tick(STEP, update));
+            args.iter_mut()
+                .skip(1)
+                .take(1)
+                .for_each(|update| tick(STEP, update));
         }
         Term::Def(defs, rest) => {
             for def in defs {

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
+use jaq_core::Cv;
 use jaq_core::native::{bome, v};
-use jaq_core::{Bind, Cv, RunPtr};
 use regex_lite::{Captures, Regex, RegexBuilder};
 use statewright_value::Value;
 
 use super::meter;
-use super::natives::Data;
+use super::natives::{Data, Filter};
 use super::value::{Json, Result, fail};
 
 /// Largest compiled expression, in bytes: bounds what `(a{1000}){1000}` can cost.
@@ -20,7 +20,7 @@ thread_local! {
     static COMPILED: RefCell<Vec<((String, String), Regex)>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn funs() -> Vec<(&'static str, Box<[Bind]>, RunPtr<Data>)> {
+pub(super) fn funs() -> Vec<Filter> {
     vec![
         ("matches", v(2), |cv| bome(run(cv, false, true))),
         ("split_matches", v(2), |cv| bome(run(cv, true, true))),
@@ -37,15 +37,23 @@ fn run(mut cv: Cv<'_, Data>, between: bool, matches: bool) -> Result {
     let regex = compiled(pattern, flags)?;
     let mut out = Vec::new();
     let mut end = 0;
-    let mut counter = Counter { text, byte: 0, chars: 0 };
+    let mut counter = Counter {
+        text,
+        byte: 0,
+        chars: 0,
+    };
     for captures in regex.captures_iter(text) {
         meter::charge(4)?;
-        let Some(whole) = captures.get(0) else { continue };
+        let Some(whole) = captures.get(0) else {
+            continue;
+        };
         if whole.is_empty() && flags.contains('n') {
             continue;
         }
         if between {
-            out.push(Value::text(text.get(end..whole.start()).unwrap_or_default()));
+            out.push(Value::text(
+                text.get(end..whole.start()).unwrap_or_default(),
+            ));
             end = whole.end();
         }
         if matches {
@@ -63,7 +71,11 @@ fn run(mut cv: Cv<'_, Data>, between: bool, matches: bool) -> Result {
 
 fn compiled(pattern: &str, flags: &str) -> Result<Regex> {
     let key = (pattern.to_owned(), flags.to_owned());
-    let kept = COMPILED.with_borrow(|kept| kept.iter().find(|(k, _)| *k == key).map(|(_, regex)| regex.clone()));
+    let kept = COMPILED.with_borrow(|kept| {
+        kept.iter()
+            .find(|(k, _)| *k == key)
+            .map(|(_, regex)| regex.clone())
+    });
     if let Some(regex) = kept {
         return Ok(regex);
     }
@@ -78,12 +90,20 @@ fn compiled(pattern: &str, flags: &str) -> Result<Regex> {
             's' => drop(builder.dot_matches_new_line(true)),
             'm' => drop(builder.multi_line(true)),
             'p' => drop(builder.multi_line(true).dot_matches_new_line(true)),
-            other => return fail(format_args!("{other:?} is not a regular expression flag; there are g i m n p s x")),
+            other => {
+                return fail(format_args!(
+                    "{other:?} is not a regular expression flag; there are g i m n p s x"
+                ));
+            }
         }
     }
     let regex = match builder.build() {
         Ok(regex) => regex,
-        Err(error) => return fail(format_args!("{pattern:?} is not a regular expression: {error}")),
+        Err(error) => {
+            return fail(format_args!(
+                "{pattern:?} is not a regular expression: {error}"
+            ));
+        }
     };
     COMPILED.with_borrow_mut(|kept| {
         if kept.len() >= KEPT {
@@ -106,7 +126,10 @@ impl Counter<'_> {
         if byte < self.byte {
             (self.byte, self.chars) = (0, 0);
         }
-        self.chars += self.text.get(self.byte..byte).map_or(0, |part| part.chars().count());
+        self.chars += self
+            .text
+            .get(self.byte..byte)
+            .map_or(0, |part| part.chars().count());
         self.byte = byte;
         self.chars
     }
@@ -126,7 +149,11 @@ fn describe(regex: &Regex, captures: &Captures<'_>, counter: &mut Counter<'_>) -
                     ("string", Value::text(group.as_str())),
                 ]
             }
-            None => vec![("offset", Value::from(-1)), ("length", Value::from(0)), ("string", Value::NULL)],
+            None => vec![
+                ("offset", Value::from(-1)),
+                ("length", Value::from(0)),
+                ("string", Value::NULL),
+            ],
         };
         if at > 0 {
             fields.push(("name", name.map(Value::text).unwrap_or_default()));

@@ -3,23 +3,38 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jaq_core::native::{bome, unary, v};
-use jaq_core::{Bind, RunPtr};
 
 use super::meter;
-use super::natives::Data;
+use super::natives::Filter;
 use super::number::Number;
 use super::value::{Json, Result, fail};
 
-pub(super) fn funs() -> Vec<(&'static str, Box<[Bind]>, RunPtr<Data>)> {
+pub(super) fn funs() -> Vec<Filter> {
     vec![
-        ("escape_html", v(0), |cv| bome(cv.1.try_str().and_then(|text| Json::text(escape_html(text))))),
-        ("encode_uri", v(0), |cv| bome(cv.1.try_str().and_then(|text| Json::text(encode_uri(text))))),
-        ("decode_uri", v(0), |cv| bome(cv.1.try_str().and_then(decode_uri))),
-        ("encode_base64", v(0), |cv| bome(cv.1.try_str().and_then(|text| Json::text(STANDARD.encode(text))))),
+        ("escape_html", v(0), |cv| {
+            bome(
+                cv.1.try_str()
+                    .and_then(|text| Json::text(escape_html(text))),
+            )
+        }),
+        ("encode_uri", v(0), |cv| {
+            bome(cv.1.try_str().and_then(|text| Json::text(encode_uri(text))))
+        }),
+        ("decode_uri", v(0), |cv| {
+            bome(cv.1.try_str().and_then(decode_uri))
+        }),
+        ("encode_base64", v(0), |cv| {
+            bome(
+                cv.1.try_str()
+                    .and_then(|text| Json::text(STANDARD.encode(text))),
+            )
+        }),
         ("decode_base64", v(0), |cv| bome(decode_base64(&cv.1))),
         ("todateiso8601", v(0), |cv| bome(to_date(&cv.1))),
         ("fromdateiso8601", v(0), |cv| bome(from_date(&cv.1))),
-        ("strftime", v(1), |cv| unary(cv, |time, format| strftime(&time, &format))),
+        ("strftime", v(1), |cv| {
+            unary(cv, |time, format| strftime(&time, &format))
+        }),
     ]
 }
 
@@ -43,7 +58,9 @@ fn encode_uri(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte))
+            }
             byte => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -54,11 +71,17 @@ fn decode_uri(text: &str) -> Result {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let hex = |digit: &u8| {
+            char::from(*digit)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         rest = match (first, tail) {
             (b'%', [high, low, after @ ..]) => {
                 let (Some(high), Some(low)) = (hex(high), hex(low)) else {
-                    return fail(format_args!("{text:?} has a % that two hexadecimal digits do not follow"));
+                    return fail(format_args!(
+                        "{text:?} has a % that two hexadecimal digits do not follow"
+                    ));
                 };
                 bytes.push(high << 4 | low);
                 after
@@ -83,8 +106,12 @@ fn decode_base64(json: &Json) -> Result {
 
 fn timestamp(json: &Json) -> Result<jiff::Timestamp> {
     let made = match json.number() {
-        Some(Number::Integer(seconds)) => i64::try_from(seconds).ok().map(jiff::Timestamp::from_second),
-        Some(Number::Float(seconds)) => Some(jiff::Timestamp::from_microsecond((seconds * 1e6) as i64)),
+        Some(Number::Integer(seconds)) => i64::try_from(seconds)
+            .ok()
+            .map(jiff::Timestamp::from_second),
+        Some(Number::Float(seconds)) => {
+            Some(jiff::Timestamp::from_microsecond((seconds * 1e6) as i64))
+        }
         None => None,
     };
     match made {
@@ -100,7 +127,9 @@ fn to_date(json: &Json) -> Result {
 fn from_date(json: &Json) -> Result {
     let text = json.try_str()?;
     let Ok(timestamp) = text.parse::<jiff::Timestamp>() else {
-        return fail(format_args!("{json} is not an RFC 3339 time such as \"2026-01-31T12:00:00Z\""));
+        return fail(format_args!(
+            "{json} is not an RFC 3339 time such as \"2026-01-31T12:00:00Z\""
+        ));
     };
     match timestamp.subsec_nanosecond() {
         0 => Ok(Json::from(timestamp.as_second() as isize)),

@@ -64,13 +64,17 @@ impl Json {
     }
 
     pub(super) fn try_str(&self) -> Result<&str> {
-        self.0.as_str().ok_or_else(|| Error::typ(self.clone(), "string"))
+        self.0
+            .as_str()
+            .ok_or_else(|| Error::typ(self.clone(), "string"))
     }
 
     pub(super) fn from_number(number: Number) -> Result {
         match number.value() {
             Some(value) => Ok(Json(value)),
-            None => fail("the result is not a finite number, and no value can hold infinity or NaN"),
+            None => {
+                fail("the result is not a finite number, and no value can hold infinity or NaN")
+            }
         }
     }
 
@@ -104,7 +108,10 @@ impl Json {
             (Kind::Object, Kind::Text) | (Kind::Array, Kind::Integer | Kind::Float) => {
                 Ok(self.index_of(key)?.is_some())
             }
-            _ => fail(format_args!("cannot check whether {} has the key {key}", article(self.type_name()))),
+            _ => fail(format_args!(
+                "cannot check whether {} has the key {key}",
+                article(self.type_name())
+            )),
         }
     }
 
@@ -131,7 +138,9 @@ fn article(noun: &str) -> String {
 }
 
 fn byte_at(text: &str, character: usize) -> usize {
-    text.char_indices().nth(character).map_or(text.len(), |(byte, _)| byte)
+    text.char_indices()
+        .nth(character)
+        .map_or(text.len(), |(byte, _)| byte)
 }
 
 fn slice_bounds(index: &Json) -> (Option<Json>, Option<Json>) {
@@ -144,12 +153,18 @@ fn place(index: &Value, len: usize) -> Option<usize> {
         Number::Integer(integer) => integer,
         Number::Float(float) => float.floor() as i128,
     };
-    let at = if at < 0 { at.saturating_add(len as i128) } else { at };
+    let at = if at < 0 {
+        at.saturating_add(len as i128)
+    } else {
+        at
+    };
     usize::try_from(at).ok()
 }
 
 /// An iterator that spends a step on each item and ends with an error when a limit is passed.
-fn metered<T: 'static>(items: impl Iterator<Item = T> + 'static) -> Box<dyn Iterator<Item = Result<T>>> {
+fn metered<T: 'static>(
+    items: impl Iterator<Item = T> + 'static,
+) -> Box<dyn Iterator<Item = Result<T>>> {
     let mut items = Some(items);
     Box::new(std::iter::from_fn(move || {
         let item = items.as_mut()?.next()?;
@@ -170,7 +185,9 @@ impl ValT for Json {
         }
         match number.parse::<f64>().ok().and_then(Value::from_f64) {
             Some(value) => Ok(Json(value)),
-            None => fail(format_args!("{number} is not a number that a value can hold")),
+            None => fail(format_args!(
+                "{number} is not a number that a value can hold"
+            )),
         }
     }
 
@@ -179,7 +196,9 @@ impl ValT for Json {
         for (key, Json(value)) in entries {
             meter::charge(1)?;
             let Some(key) = key.0.as_str() else {
-                return fail(format_args!("the key of an object must be a string, not {key}"));
+                return fail(format_args!(
+                    "the key of an object must be a string, not {key}"
+                ));
             };
             object.insert(key, value)?;
         }
@@ -194,7 +213,11 @@ impl ValT for Json {
                 metered((0..len).map_while(pair))
             }
             Kind::Object => {
-                let entries: Vec<_> = self.0.entries().map(|(key, value)| (Json(Value::text(key)), Json(value))).collect();
+                let entries: Vec<_> = self
+                    .0
+                    .entries()
+                    .map(|(key, value)| (Json(Value::text(key)), Json(value)))
+                    .collect();
                 metered(entries.into_iter())
             }
             _ => box_once(Err(Error::typ(self, "array or object"))),
@@ -228,7 +251,10 @@ impl ValT for Json {
             return Ok(self);
         }
         meter::charge(1 + self.0.len() as u64 / 64)?;
-        let span = || self.span(&range).ok_or_else(|| Error::typ(self.clone(), "something to slice by numbers"));
+        let span = || {
+            self.span(&range)
+                .ok_or_else(|| Error::typ(self.clone(), "something to slice by numbers"))
+        };
         match self.kind() {
             Kind::Array => {
                 let span = span()?;
@@ -242,7 +268,11 @@ impl ValT for Json {
         }
     }
 
-    fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(self, opt: Opt, f: impl Fn(Self) -> I) -> ValX<'a, Self> {
+    fn map_values<'a, I: Iterator<Item = ValX<'a, Self>>>(
+        self,
+        opt: Opt,
+        f: impl Fn(Self) -> I,
+    ) -> ValX<'a, Self> {
         let step = || meter::charge(2).map_err(Error::from);
         match self.kind() {
             Kind::Array => {
@@ -284,7 +314,9 @@ impl ValT for Json {
                 self.map_range(start.as_ref()..end.as_ref(), opt, f)
             }
             (Kind::Object | Kind::Null, Kind::Text) => self.update_entry(index, f),
-            (Kind::Array | Kind::Null, Kind::Integer | Kind::Float) => self.update_item(index, opt, f),
+            (Kind::Array | Kind::Null, Kind::Integer | Kind::Float) => {
+                self.update_item(index, opt, f)
+            }
             _ => opt.fail(self, |v| Exn::from(Error::index(v, index.clone()))),
         }
     }
@@ -299,7 +331,9 @@ impl ValT for Json {
             return opt.fail(self, |v| Exn::from(Error::typ(v, "array")));
         }
         let Some(span) = self.span(&range) else {
-            return opt.fail(self, |v| Exn::from(Error::typ(v, "something to slice by numbers")));
+            return opt.fail(self, |v| {
+                Exn::from(Error::typ(v, "something to slice by numbers"))
+            });
         };
         let part = Json::array(self.0.items().skip(span.start).take(span.len()).collect())?;
         let new = match f(part).next().transpose()? {
@@ -307,7 +341,12 @@ impl ValT for Json {
             Some(other) => return Err(Exn::from(Error::typ(other, "array"))),
             None => Json(Value::array()),
         };
-        let items = self.0.items().take(span.start).chain(new.0.items()).chain(self.0.items().skip(span.end));
+        let items = self
+            .0
+            .items()
+            .take(span.start)
+            .chain(new.0.items())
+            .chain(self.0.items().skip(span.end));
         Ok(Json::array(items.collect())?)
     }
 
@@ -355,10 +394,16 @@ impl Json {
     ) -> ValX<'a, Self> {
         // A place past the end is made, as in jq; one before the beginning does not exist.
         let Some(at) = place(&index.0, self.0.len()) else {
-            return opt.fail(self, |_| Exn::from(Error::str(format_args!("index {index} is before the first item"))));
+            return opt.fail(self, |_| {
+                Exn::from(Error::str(format_args!(
+                    "index {index} is before the first item"
+                )))
+            });
         };
         let mut items: Vec<Value> = self.0.items().collect();
-        let new = f(Json(items.get(at).cloned().unwrap_or_default())).next().transpose()?;
+        let new = f(Json(items.get(at).cloned().unwrap_or_default()))
+            .next()
+            .transpose()?;
         match new {
             Some(new) => {
                 if at >= items.len() {
@@ -393,7 +438,9 @@ fn weigh_at(value: &Value, depth: usize) -> std::result::Result<(), Trip> {
         Kind::Array | Kind::Object if depth > Limits::default().max_depth => Err(meter::too_deep()),
         Kind::Array => {
             meter::charge(1)?;
-            value.items().try_for_each(|item| weigh_at(&item, depth + 1))
+            value
+                .items()
+                .try_for_each(|item| weigh_at(&item, depth + 1))
         }
         Kind::Object => {
             meter::charge(1)?;
@@ -413,7 +460,11 @@ impl fmt::Display for Json {
         let mut text = String::new();
         let whole = preview(&self.0, &mut text);
         f.write_str(&text.chars().take(PREVIEW).collect::<String>())?;
-        if whole && text.chars().count() <= PREVIEW { Ok(()) } else { f.write_str("…") }
+        if whole && text.chars().count() <= PREVIEW {
+            Ok(())
+        } else {
+            f.write_str("…")
+        }
     }
 }
 
@@ -495,7 +546,11 @@ impl From<String> for Json {
 impl From<Range<Json>> for Json {
     fn from(range: Range<Json>) -> Self {
         let bound = |bound: Option<Json>| bound.map(|json| json.0).unwrap_or_default();
-        Json([("start", bound(range.start)), ("end", bound(range.end))].into_iter().collect())
+        Json(
+            [("start", bound(range.start)), ("end", bound(range.end))]
+                .into_iter()
+                .collect(),
+        )
     }
 }
 
@@ -551,7 +606,9 @@ impl Add for Json {
         match (self.kind(), other.kind()) {
             (Kind::Text, Kind::Text) => {
                 meter::charge_text(self.0.len() + other.0.len())?;
-                Ok(Json(Value::from([self.try_str()?, other.try_str()?].concat())))
+                Ok(Json(Value::from(
+                    [self.try_str()?, other.try_str()?].concat(),
+                )))
             }
             (Kind::Array, Kind::Array) => {
                 let mut sum = self;
@@ -559,7 +616,9 @@ impl Add for Json {
                 // Appends in place when nobody else holds the left side; a copy is charged by its length.
                 meter::charge((sum.0.len() as u64) / 256 + other.0.len() as u64)?;
                 for item in other.0.items() {
-                    sum.0.push(item).map_err(|_| Error::from(meter::too_deep()))?;
+                    sum.0
+                        .push(item)
+                        .map_err(|_| Error::from(meter::too_deep()))?;
                 }
                 Ok(sum)
             }
@@ -608,7 +667,9 @@ impl Mul for Json {
     fn mul(self, other: Self) -> Result {
         meter::charge(1)?;
         match (self.number(), other.number()) {
-            (Some(a), Some(b)) => return Json::from_number(a.combine(b, i128::checked_mul, |a, b| a * b)),
+            (Some(a), Some(b)) => {
+                return Json::from_number(a.combine(b, i128::checked_mul, |a, b| a * b));
+            }
             (None, Some(times)) if self.kind() == Kind::Text => return self.repeat(times),
             (Some(times), None) if other.kind() == Kind::Text => return other.repeat(times),
             _ => {}
@@ -629,7 +690,11 @@ impl Json {
         }
         let text = self.try_str()?;
         let length = text.len() as f64 * times;
-        meter::charge_text(if length < 1e15 { length as usize } else { usize::MAX })?;
+        meter::charge_text(if length < 1e15 {
+            length as usize
+        } else {
+            usize::MAX
+        })?;
         Ok(Json(Value::from(text.repeat(times as usize))))
     }
 }
@@ -640,7 +705,9 @@ fn merge(mut into: Json, other: &Value) -> Result {
     for (key, value) in other.entries() {
         meter::charge(1)?;
         let value = match into.0.get(key) {
-            Some(old) if old.kind() == Kind::Object && value.kind() == Kind::Object => merge(Json(old), &value)?.0,
+            Some(old) if old.kind() == Kind::Object && value.kind() == Kind::Object => {
+                merge(Json(old), &value)?.0
+            }
             _ => value,
         };
         into.insert(key, value)?;
@@ -671,7 +738,10 @@ fn split(text: &str, separator: &str) -> Result {
     meter::charge_text(text.len())?;
     let parts: Vec<Value> = match separator {
         _ if text.is_empty() => Vec::new(),
-        "" => text.chars().map(|c| Value::text(c.encode_utf8(&mut [0; 4]))).collect(),
+        "" => text
+            .chars()
+            .map(|c| Value::text(c.encode_utf8(&mut [0; 4])))
+            .collect(),
         _ => text.split(separator).map(Value::text).collect(),
     };
     Json::array(parts)
@@ -698,7 +768,9 @@ impl Neg for Json {
     fn neg(self) -> Result {
         meter::charge(1)?;
         match self.number() {
-            Some(number) => Json::from_number(Number::Integer(0).combine(number, i128::checked_sub, |_, b| -b)),
+            Some(number) => {
+                Json::from_number(Number::Integer(0).combine(number, i128::checked_sub, |_, b| -b))
+            }
             None => fail(format_args!("cannot negate {self}")),
         }
     }
@@ -717,7 +789,9 @@ impl jaq_std::ValT for Json {
     }
 
     fn as_isize(&self) -> Option<isize> {
-        self.0.as_i64().and_then(|integer| isize::try_from(integer).ok())
+        self.0
+            .as_i64()
+            .and_then(|integer| isize::try_from(integer).ok())
     }
 
     fn as_f64(&self) -> Option<f64> {
@@ -729,7 +803,10 @@ impl jaq_std::ValT for Json {
     }
 
     fn as_bytes(&self) -> Option<&[u8]> {
-        self.0.as_str().map(str::as_bytes).or_else(|| self.0.as_bytes())
+        self.0
+            .as_str()
+            .map(str::as_bytes)
+            .or_else(|| self.0.as_bytes())
     }
 
     fn as_sub_str(&self, sub: &[u8]) -> Self {

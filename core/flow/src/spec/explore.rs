@@ -33,7 +33,13 @@ pub(super) fn stuck_joins(net: &Net) -> Vec<Stuck> {
         let mut ready: Vec<PlaceId> = marking.keys().copied().collect();
         let stopped = loop {
             let Some(place) = ready.pop() else { break true };
-            let Some(task) = net.places.get(place).and_then(|place| net.tasks.get(place.target)) else { continue };
+            let Some(task) = net
+                .places
+                .get(place)
+                .and_then(|place| net.tasks.get(place.target))
+            else {
+                continue;
+            };
             let marked = |place: &PlaceId| marking.contains_key(place);
             let takes: Vec<PlaceId> = match task.join {
                 Join::And if task.inputs.iter().all(marked) => task.inputs.clone(),
@@ -46,7 +52,11 @@ pub(super) fn stuck_joins(net: &Net) -> Vec<Stuck> {
             }
             takes.iter().for_each(|place| take(&mut marking, *place));
             // A surplus token may enable the same task once more.
-            ready.extend(takes.into_iter().filter(|place| marking.contains_key(place)));
+            ready.extend(
+                takes
+                    .into_iter()
+                    .filter(|place| marking.contains_key(place)),
+            );
             if task.split == Split::Xor && task.outputs.len() > 1 {
                 // Which task is choosing matters only through the marking each choice leads to.
                 for edge in &task.outputs {
@@ -82,11 +92,22 @@ fn take(marking: &mut Marking, place: PlaceId) {
 
 fn note_stuck(net: &Net, marking: &Marking, found: &mut BTreeMap<TaskId, Stuck>) {
     for place in marking.keys() {
-        let Some(target) = net.places.get(*place).map(|place| place.target) else { continue };
-        let Some(task) = net.tasks.get(target) else { continue };
+        let Some(target) = net.places.get(*place).map(|place| place.target) else {
+            continue;
+        };
+        let Some(task) = net.tasks.get(target) else {
+            continue;
+        };
         found.entry(target).or_insert_with(|| {
-            let (marked, empty) = task.inputs.iter().partition(|place| marking.contains_key(place));
-            Stuck { task: target, marked, empty }
+            let (marked, empty) = task
+                .inputs
+                .iter()
+                .partition(|place| marking.contains_key(place));
+            Stuck {
+                task: target,
+                marked,
+                empty,
+            }
         });
     }
 }

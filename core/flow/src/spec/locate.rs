@@ -34,7 +34,10 @@ fn position(source: &str, byte: usize) -> Option<Pos> {
     let before = source.get(..byte)?;
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next()?.chars().count() + 1;
-    Some(Pos { line: u32::try_from(line).ok()?, column: u32::try_from(column).ok()? })
+    Some(Pos {
+        line: u32::try_from(line).ok()?,
+        column: u32::try_from(column).ok()?,
+    })
 }
 
 /// Walks the pieces of a scalar, each so many source bytes for so many bytes of text, to the piece that holds
@@ -56,15 +59,20 @@ fn fold(rest: &str) -> Option<(usize, usize)> {
     if !rest.starts_with(['\n', '\r']) {
         return None;
     }
-    let blank = rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
-    let breaks = rest.get(..blank).map_or(1, |blank| blank.matches('\n').count());
+    let blank = rest
+        .find(|c: char| !c.is_whitespace())
+        .unwrap_or(rest.len());
+    let breaks = rest
+        .get(..blank)
+        .map_or(1, |blank| blank.matches('\n').count());
     Some((blank, breaks.saturating_sub(1).max(1)))
 }
 
 fn plain(scalar: &str, offset: usize) -> usize {
     let mut rest = scalar;
     let pieces = std::iter::from_fn(|| {
-        let piece = fold(rest).or_else(|| rest.chars().next().map(|c| (c.len_utf8(), c.len_utf8())))?;
+        let piece =
+            fold(rest).or_else(|| rest.chars().next().map(|c| (c.len_utf8(), c.len_utf8())))?;
         rest = rest.get(piece.0..)?;
         Some(piece)
     });
@@ -120,7 +128,12 @@ fn escape(rest: &str) -> Option<(usize, usize)> {
 
 fn block(scalar: &str, offset: usize) -> Option<usize> {
     let header = scalar.find('\n')? + 1;
-    let lines = || scalar.get(header..).unwrap_or_default().split_inclusive('\n');
+    let lines = || {
+        scalar
+            .get(header..)
+            .unwrap_or_default()
+            .split_inclusive('\n')
+    };
     let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let indent = lines().find(|line| !line.trim().is_empty()).map(spaces)?;
     let mut at = header;

@@ -34,6 +34,10 @@ pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Proble
 
 /// The hash of what a spec says, whatever its layout. The folder belongs to it, since expressions see it.
 fn hash(spec: Value, dir: Option<&str>) -> String {
-    let form = Value::from([Value::from("statewright-net-1"), spec, dir.map(Value::text).unwrap_or_default()]);
+    let form = Value::from([
+        Value::from("statewright-net-1"),
+        spec,
+        dir.map(Value::text).unwrap_or_default(),
+    ]);
     blake3::hash(&form.canonical()).to_hex().to_string()
 }

@@ -54,19 +54,41 @@ struct Reader<'s> {
 /// Reads a whole spec; none if it is not even a mapping with tasks.
 pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option<Flow> {
     let mut reader = Reader { source, problems };
-    let known = ["name", "version", "description", "input", "start", "tasks", "output", "document"];
+    let known = [
+        "name",
+        "version",
+        "description",
+        "input",
+        "start",
+        "tasks",
+        "output",
+        "document",
+    ];
     let fields = reader.fields(root, root.at, "a flow", &known)?;
     reader.description(&fields);
     let name = match fields.required(&mut reader, "name", "a flow") {
         Some(node) => reader.flow_name(node),
         None => None,
     };
-    let version = fields.get("version").and_then(|node| reader.integer(node, "version", 1, i64::MAX as u64));
-    let input = fields.get("input").map_or_else(|| Some(Value::object()), |node| reader.object(node, "input"));
-    let start = fields.get("start").and_then(|node| Some((reader.text(node, "start")?.to_owned(), node.at)));
-    let output = fields.get("output").and_then(|node| reader.expr(node, "output"));
-    let document = fields.get("document").and_then(|node| reader.expr(node, "document"));
-    let tasks = fields.required(&mut reader, "tasks", "a flow").and_then(|node| reader.tasks(node));
+    let version = fields
+        .get("version")
+        .and_then(|node| reader.integer(node, "version", 1, i64::MAX as u64));
+    let input = fields.get("input").map_or_else(
+        || Some(Value::object()),
+        |node| reader.object(node, "input"),
+    );
+    let start = fields
+        .get("start")
+        .and_then(|node| Some((reader.text(node, "start")?.to_owned(), node.at)));
+    let output = fields
+        .get("output")
+        .and_then(|node| reader.expr(node, "output"));
+    let document = fields
+        .get("document")
+        .and_then(|node| reader.expr(node, "document"));
+    let tasks = fields
+        .required(&mut reader, "tasks", "a flow")
+        .and_then(|node| reader.tasks(node));
     Some(Flow {
         name: name.unwrap_or_default(),
         version: version.unwrap_or(1),
@@ -86,14 +108,22 @@ struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     fn get(&self, name: &str) -> Option<&'n Node> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
     }
 
     fn required(&self, reader: &mut Reader<'_>, name: &str, of: &str) -> Option<&'n Node> {
         let found = self.get(name);
         if found.is_none() {
             let message = format!("{of} needs the field `{name}`");
-            reader.problems.error(self.at, "missing-field", message, format!("add `{name}: …`"));
+            reader.problems.error(
+                self.at,
+                "missing-field",
+                message,
+                format!("add `{name}: …`"),
+            );
         }
         found
     }
@@ -105,10 +135,21 @@ impl Reader<'_> {
         self.problems.error(node.at, "wrong-type", message, "");
     }
 
-    fn fields<'n>(&mut self, node: &'n Node, at: Pos, what: &str, known: &[&str]) -> Option<Fields<'n>> {
+    fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        at: Pos,
+        what: &str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
         let Data::Map(entries) = &node.data else {
             let message = format!("{what} must be a mapping, not {}", node.data.describe());
-            self.problems.error(node.at, "wrong-type", message, format!("its fields are {}", listed(known)));
+            self.problems.error(
+                node.at,
+                "wrong-type",
+                message,
+                format!("its fields are {}", listed(known)),
+            );
             return None;
         };
         for (key, _) in entries {
@@ -143,20 +184,34 @@ impl Reader<'_> {
 
     fn flow_name(&mut self, node: &Node) -> Option<String> {
         let name = self.text(node, "name")?;
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-        let good = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(allowed) && name.len() <= 64;
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        let good = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(allowed)
+            && name.len() <= 64;
         if !good {
             let help = "use up to 64 of a-z, 0-9, _ and -, beginning with a letter";
-            self.problems.error(node.at, "bad-name", format!("`{name}` is not a name for a flow"), help);
+            self.problems.error(
+                node.at,
+                "bad-name",
+                format!("`{name}` is not a name for a flow"),
+                help,
+            );
         }
         good.then(|| name.to_owned())
     }
 
     fn integer(&mut self, node: &Node, field: &str, least: u64, most: u64) -> Option<u64> {
         match node.data {
-            Data::Integer(n) if u64::try_from(n).is_ok_and(|n| (least..=most).contains(&n)) => u64::try_from(n).ok(),
+            Data::Integer(n) if u64::try_from(n).is_ok_and(|n| (least..=most).contains(&n)) => {
+                u64::try_from(n).ok()
+            }
             _ => {
-                self.wrong(node, field, &format!("a whole number from {least} to {most}"));
+                self.wrong(
+                    node,
+                    field,
+                    &format!("a whole number from {least} to {most}"),
+                );
                 None
             }
         }
@@ -177,7 +232,10 @@ impl Reader<'_> {
         let text = match &node.data {
             Data::Text(text) => text.clone(),
             Data::List(_) | Data::Map(_) => {
-                let message = format!("`{field}` must be a jq expression, so text, not {}", node.data.describe());
+                let message = format!(
+                    "`{field}` must be a jq expression, so text, not {}",
+                    node.data.describe()
+                );
                 let help = format!("put it in quotes, as in `{field}: '{{a: .b}}'`");
                 self.problems.error(node.at, "wrong-type", message, help);
                 return None;
@@ -187,7 +245,9 @@ impl Reader<'_> {
         match Expr::compile(&text, &VARIABLES) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                let at = error.offset.map_or(node.at, |offset| node.inside(self.source, offset));
+                let at = error
+                    .offset
+                    .map_or(node.at, |offset| node.inside(self.source, offset));
                 let message = format!("in `{field}`: {}", error.message);
                 self.problems.error(at, "expression", message, error.help);
                 None
@@ -212,9 +272,15 @@ impl Reader<'_> {
     /// One of a few words.
     fn word<T: Copy>(&mut self, node: &Node, field: &str, words: &[(&str, T)]) -> Option<T> {
         let found = match &node.data {
-            Data::Text(text) => words.iter().find(|(word, _)| word == text).map(|(_, meaning)| *meaning),
+            Data::Text(text) => words
+                .iter()
+                .find(|(word, _)| word == text)
+                .map(|(_, meaning)| *meaning),
             // YAML reads a bare `none` as text, but `null` and `~` are what people also write.
-            Data::Null => words.iter().find(|(word, _)| *word == "none").map(|(_, meaning)| *meaning),
+            Data::Null => words
+                .iter()
+                .find(|(word, _)| *word == "none")
+                .map(|(_, meaning)| *meaning),
             _ => None,
         };
         if found.is_none() {
@@ -223,7 +289,12 @@ impl Reader<'_> {
                 Data::Text(text) => format!("`{field}` cannot be `{text}`"),
                 data => format!("`{field}` must be a word, not {}", data.describe()),
             };
-            self.problems.error(node.at, "unknown-word", message, format!("it is one of {}", listed(&names)));
+            self.problems.error(
+                node.at,
+                "unknown-word",
+                message,
+                format!("it is one of {}", listed(&names)),
+            );
         }
         found
     }
@@ -234,33 +305,74 @@ impl Reader<'_> {
             return None;
         };
         if entries.is_empty() {
-            self.problems.error(node.at, "no-tasks", "a flow needs at least one task", "add one under `tasks:`");
+            self.problems.error(
+                node.at,
+                "no-tasks",
+                "a flow needs at least one task",
+                "add one under `tasks:`",
+            );
             return None;
         }
         if entries.len() > MAX_TASKS {
-            let message = format!("the flow has {} tasks; at most {MAX_TASKS} are allowed", entries.len());
-            self.problems.error(node.at, "too-many-tasks", message, "split it into several flows");
+            let message = format!(
+                "the flow has {} tasks; at most {MAX_TASKS} are allowed",
+                entries.len()
+            );
+            self.problems.error(
+                node.at,
+                "too-many-tasks",
+                message,
+                "split it into several flows",
+            );
             return None;
         }
-        Some(entries.iter().map(|(key, node)| self.task(key, node)).collect())
+        Some(
+            entries
+                .iter()
+                .map(|(key, node)| self.task(key, node))
+                .collect(),
+        )
     }
 
     fn task(&mut self, key: &Key, node: &Node) -> Task {
         let name = key.name.clone();
         if !is_task_name(&name) {
             let help = "use up to 64 letters, digits, _ and -, beginning with a letter or _";
-            self.problems.error(key.at, "bad-name", format!("`{name}` is not a name for a task"), help);
+            self.problems.error(
+                key.at,
+                "bad-name",
+                format!("`{name}` is not a name for a task"),
+                help,
+            );
         }
-        let mut task = Task { name, at: key.at, kind: None, join: None, split: None, next: Vec::new() };
-        let Some(fields) = self.task_fields(key, node) else { return task };
+        let mut task = Task {
+            name,
+            at: key.at,
+            kind: None,
+            join: None,
+            split: None,
+            next: Vec::new(),
+        };
+        let Some(fields) = self.task_fields(key, node) else {
+            return task;
+        };
         self.description(&fields);
         task.join = fields.get("join").and_then(|node| {
-            Some((self.word(node, "join", &[("and", Join::And), ("xor", Join::Xor)])?, node.at))
+            Some((
+                self.word(node, "join", &[("and", Join::And), ("xor", Join::Xor)])?,
+                node.at,
+            ))
         });
         task.split = fields.get("split").and_then(|node| {
-            Some((self.word(node, "split", &[("and", Split::And), ("xor", Split::Xor)])?, node.at))
+            Some((
+                self.word(node, "split", &[("and", Split::And), ("xor", Split::Xor)])?,
+                node.at,
+            ))
         });
-        task.next = fields.get("next").map(|node| self.next(node)).unwrap_or_default();
+        task.next = fields
+            .get("next")
+            .map(|node| self.next(node))
+            .unwrap_or_default();
         task.kind = match kind_name(&fields) {
             Some("set") => self.set(&fields).map(TaskKind::Set),
             Some("log") => fields
@@ -280,14 +392,30 @@ impl Reader<'_> {
         let what = format!("task `{}`", key.name);
         let Data::Map(entries) = &node.data else {
             let message = format!("{what} must be a mapping, not {}", node.data.describe());
-            self.problems.error(node.at, "wrong-type", message, "write its fields under it: `kind`, `next`, …");
+            self.problems.error(
+                node.at,
+                "wrong-type",
+                message,
+                "write its fields under it: `kind`, `next`, …",
+            );
             return None;
         };
-        let fields = Fields { at: key.at, entries };
+        let fields = Fields {
+            at: key.at,
+            entries,
+        };
         let kind = match fields.get("kind") {
             None => {
-                let help = format!("add `kind:` and one of {}", listed(&KINDS.map(|(kind, _)| kind)));
-                self.problems.error(key.at, "missing-field", format!("{what} needs the field `kind`"), help);
+                let help = format!(
+                    "add `kind:` and one of {}",
+                    listed(&KINDS.map(|(kind, _)| kind))
+                );
+                self.problems.error(
+                    key.at,
+                    "missing-field",
+                    format!("{what} needs the field `kind`"),
+                    help,
+                );
                 return None;
             }
             Some(node) => self.word(node, "kind", &KINDS.map(|(kind, own)| (kind, (kind, own)))),
@@ -307,15 +435,30 @@ impl Reader<'_> {
 
     fn edge(&mut self, node: &Node) -> Option<Next> {
         match &node.data {
-            Data::Text(to) => Some(Next { to: to.clone(), at: node.at, when: None }),
+            Data::Text(to) => Some(Next {
+                to: to.clone(),
+                at: node.at,
+                when: None,
+            }),
             Data::Map(_) => {
                 let fields = self.fields(node, node.at, "an edge", &["to", "when"])?;
                 let to = fields.required(self, "to", "an edge")?;
-                let when = fields.get("when").map(|when| When { at: when.at, expr: self.expr(when, "when") });
-                Some(Next { to: self.text(to, "to")?.to_owned(), at: to.at, when })
+                let when = fields.get("when").map(|when| When {
+                    at: when.at,
+                    expr: self.expr(when, "when"),
+                });
+                Some(Next {
+                    to: self.text(to, "to")?.to_owned(),
+                    at: to.at,
+                    when,
+                })
             }
             _ => {
-                self.wrong(node, "next", "a task's name, `{to, when}`, or a list of them");
+                self.wrong(
+                    node,
+                    "next",
+                    "a task's name, `{to, when}`, or a list of them",
+                );
                 None
             }
         }
@@ -328,7 +471,12 @@ impl Reader<'_> {
             return None;
         };
         if entries.is_empty() {
-            self.problems.error(node.at, "empty", "`set` sets nothing", "add `.path: 'expression'`");
+            self.problems.error(
+                node.at,
+                "empty",
+                "`set` sets nothing",
+                "add `.path: 'expression'`",
+            );
             return None;
         }
         let mut assignments = Some(Vec::new());
@@ -347,11 +495,21 @@ impl Reader<'_> {
         let help = "a path begins with a dot, such as `.report.total` or `.rows[0]`";
         match Path::parse(text) {
             Ok(path) if path.segments().is_empty() => {
-                self.problems.error(at, "bad-path", "the data as a whole cannot be replaced", help);
+                self.problems.error(
+                    at,
+                    "bad-path",
+                    "the data as a whole cannot be replaced",
+                    help,
+                );
                 None
             }
             Ok(path) if !text.starts_with('.') => {
-                self.problems.error(at, "bad-path", format!("`{path}` is written without its dot"), help);
+                self.problems.error(
+                    at,
+                    "bad-path",
+                    format!("`{path}` is written without its dot"),
+                    help,
+                );
                 None
             }
             Ok(path) => Some(path),
@@ -365,34 +523,61 @@ impl Reader<'_> {
     fn wait(&mut self, fields: &Fields<'_>) -> Option<Wait> {
         match (fields.get("for"), fields.get("until")) {
             (Some(node), None) => match &node.data {
-                Data::Text(text) if parse_duration(text).is_none() => self.expr(node, "for").map(Wait::ForExpr),
+                Data::Text(text) if parse_duration(text).is_none() => {
+                    self.expr(node, "for").map(Wait::ForExpr)
+                }
                 _ => self.duration(node, "for").map(Wait::For),
             },
             (None, Some(node)) => match &node.data {
                 Data::Text(text) if text.parse::<jiff::Timestamp>().is_ok() => {
-                    Expr::compile(&Value::text(text).to_json(), &VARIABLES).ok().map(Wait::Until)
+                    Expr::compile(&Value::text(text).to_json(), &VARIABLES)
+                        .ok()
+                        .map(Wait::Until)
                 }
                 _ => self.expr(node, "until").map(Wait::Until),
             },
             (first, _) => {
-                let how = if first.is_some() { "only one of" } else { "one of" };
+                let how = if first.is_some() {
+                    "only one of"
+                } else {
+                    "one of"
+                };
                 let help = "`for: 1.5s` waits so long, `until: .deadline` waits for that time";
                 let message = format!("a `wait` task has {how} `for` and `until`");
-                self.problems.error(fields.at, "missing-field", message, help);
+                self.problems
+                    .error(fields.at, "missing-field", message, help);
                 None
             }
         }
     }
 
     fn process(&mut self, fields: &Fields<'_>, name: &str) -> Option<Process> {
-        let formats = [("json", Format::Json), ("text", Format::Text), ("lines", Format::Lines), ("none", Format::None)];
+        let formats = [
+            ("json", Format::Json),
+            ("text", Format::Text),
+            ("lines", Format::Lines),
+            ("none", Format::None),
+        ];
         let work = self.work(fields, name);
-        let run = fields.required(self, "run", "a `process` task").and_then(|node| self.run(node));
+        let run = fields
+            .required(self, "run", "a `process` task")
+            .and_then(|node| self.run(node));
         let args = self.optional_expr(fields, "args");
         let cwd = self.optional_expr(fields, "cwd");
-        let stdin = fields.get("stdin").map_or(Some(Format::Json), |node| self.word(node, "stdin", &formats));
-        let stdout = fields.get("stdout").map_or(Some(Format::Json), |node| self.word(node, "stdout", &formats));
-        Some(Process { work: work?, run: run?, args: args?, cwd: cwd?, stdin: stdin?, stdout: stdout? })
+        let stdin = fields.get("stdin").map_or(Some(Format::Json), |node| {
+            self.word(node, "stdin", &formats)
+        });
+        let stdout = fields.get("stdout").map_or(Some(Format::Json), |node| {
+            self.word(node, "stdout", &formats)
+        });
+        Some(Process {
+            work: work?,
+            run: run?,
+            args: args?,
+            cwd: cwd?,
+            stdin: stdin?,
+            stdout: stdout?,
+        })
     }
 
     fn host(&mut self, fields: &Fields<'_>, name: &str) -> Option<Host> {
@@ -401,7 +586,10 @@ impl Reader<'_> {
             None => Some(name.to_owned()),
             Some(node) => self.topic(node),
         };
-        Some(Host { work: work?, topic: topic? })
+        Some(Host {
+            work: work?,
+            topic: topic?,
+        })
     }
 
     fn topic(&mut self, node: &Node) -> Option<String> {
@@ -410,20 +598,34 @@ impl Reader<'_> {
         let good = (1..=128).contains(&topic.len()) && topic.chars().all(allowed);
         if !good {
             let help = "use up to 128 letters, digits, `.`, `_` and `-`";
-            self.problems.error(node.at, "bad-name", format!("`{topic}` is not a topic"), help);
+            self.problems.error(
+                node.at,
+                "bad-name",
+                format!("`{topic}` is not a topic"),
+                help,
+            );
         }
         good.then(|| topic.to_owned())
     }
 
     fn run(&mut self, node: &Node) -> Option<Vec<String>> {
         let Data::List(items) = &node.data else {
-            let message = format!("`run` must be a list: the program and its arguments, not {}", node.data.describe());
-            let help = "write `run: [program, argument]`, or `run: [sh, -c, \"…\"]` for a shell command";
+            let message = format!(
+                "`run` must be a list: the program and its arguments, not {}",
+                node.data.describe()
+            );
+            let help =
+                "write `run: [program, argument]`, or `run: [sh, -c, \"…\"]` for a shell command";
             self.problems.error(node.at, "wrong-type", message, help);
             return None;
         };
         if items.is_empty() {
-            self.problems.error(node.at, "empty", "`run` names no program", "write `run: [program, argument]`");
+            self.problems.error(
+                node.at,
+                "empty",
+                "`run` names no program",
+                "write `run: [program, argument]`",
+            );
             return None;
         }
         let mut run = Some(Vec::new());
@@ -432,7 +634,12 @@ impl Reader<'_> {
                 Data::Text(text) if !text.contains('\0') => Some(text.clone()),
                 Data::Integer(_) | Data::Bool(_) => Some(item.value().to_json()),
                 Data::Text(_) => {
-                    self.problems.error(item.at, "bad-argument", "an argument cannot contain a NUL character", "");
+                    self.problems.error(
+                        item.at,
+                        "bad-argument",
+                        "an argument cannot contain a NUL character",
+                        "",
+                    );
                     None
                 }
                 _ => {
@@ -461,39 +668,68 @@ impl Reader<'_> {
         let output = self.optional_expr(fields, "output");
         let into = match fields.get("into") {
             None => Some(Path::root().key(name)),
-            Some(node) => self.text(node, "into").and_then(|text| self.path(text, node.at)),
+            Some(node) => self
+                .text(node, "into")
+                .and_then(|text| self.path(text, node.at)),
         };
-        let retry = fields.get("retry").map_or_else(|| Some(Retry::default()), |node| self.retry(node));
+        let retry = fields
+            .get("retry")
+            .map_or_else(|| Some(Retry::default()), |node| self.retry(node));
         let timeout = match fields.get("timeout") {
             None => Some(None),
             Some(node) => self.positive(node, "timeout").map(Some),
         };
-        Some(Work { input: input?, output: output?, into: into?, retry: retry?, timeout: timeout? })
+        Some(Work {
+            input: input?,
+            output: output?,
+            into: into?,
+            retry: retry?,
+            timeout: timeout?,
+        })
     }
 
     fn positive(&mut self, node: &Node, field: &str) -> Option<Duration> {
         let duration = self.duration(node, field)?;
         if duration.is_zero() {
             let help = "leave it out for no limit";
-            self.problems.error(node.at, "bad-duration", format!("`{field}` must be longer than 0"), help);
+            self.problems.error(
+                node.at,
+                "bad-duration",
+                format!("`{field}` must be longer than 0"),
+                help,
+            );
         }
         (!duration.is_zero()).then_some(duration)
     }
 
     fn retry(&mut self, node: &Node) -> Option<Retry> {
         let default = Retry::default();
-        let fields = self.fields(node, node.at, "`retry`", &["attempts", "delay", "factor", "max_delay"])?;
+        let fields = self.fields(
+            node,
+            node.at,
+            "`retry`",
+            &["attempts", "delay", "factor", "max_delay"],
+        )?;
         let attempts = fields
             .required(self, "attempts", "`retry`")
             .and_then(|node| self.integer(node, "attempts", 1, 1_000_000))
             .and_then(|attempts| u32::try_from(attempts).ok());
-        let delay = fields.get("delay").map_or(Some(default.delay), |node| self.duration(node, "delay"));
-        let factor = fields.get("factor").map_or(Some(default.factor), |node| self.factor(node));
+        let delay = fields
+            .get("delay")
+            .map_or(Some(default.delay), |node| self.duration(node, "delay"));
+        let factor = fields
+            .get("factor")
+            .map_or(Some(default.factor), |node| self.factor(node));
         let max_delay = match fields.get("max_delay") {
             None => Some(None),
             Some(node) => self.duration(node, "max_delay").map(Some),
         };
-        Some(Retry { attempts: attempts?, delay: delay?, factor: factor?, max_delay: max_delay? })
+        Some(Retry {
+            attempts: attempts?,
+            delay: delay?,
+            factor: factor?,
+            max_delay: max_delay?,
+        })
     }
 
     fn factor(&mut self, node: &Node) -> Option<f64> {
@@ -516,8 +752,16 @@ const KINDS: [(&str, &[&str]); 5] = [
     ("set", &["set"]),
     ("log", &["message"]),
     ("wait", &["for", "until"]),
-    ("process", &["run", "args", "cwd", "stdin", "stdout", "input", "output", "into", "retry", "timeout"]),
-    ("host", &["topic", "input", "output", "into", "retry", "timeout"]),
+    (
+        "process",
+        &[
+            "run", "args", "cwd", "stdin", "stdout", "input", "output", "into", "retry", "timeout",
+        ],
+    ),
+    (
+        "host",
+        &["topic", "input", "output", "into", "retry", "timeout"],
+    ),
 ];
 
 fn kind_name<'n>(fields: &Fields<'n>) -> Option<&'n str> {

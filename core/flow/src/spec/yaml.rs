@@ -68,7 +68,10 @@ impl Node {
             Data::Float(float) => Value::from_f64(*float).unwrap_or_default(),
             Data::Text(text) => Value::text(text),
             Data::List(items) => items.iter().map(Node::value).collect(),
-            Data::Map(entries) => entries.iter().map(|(key, node)| (key.name.as_str(), node.value())).collect(),
+            Data::Map(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.name.as_str(), node.value()))
+                .collect(),
         }
     }
 
@@ -76,9 +79,14 @@ impl Node {
     /// and of assignments has a meaning.
     pub fn ordered(&self) -> Value {
         match &self.data {
-            Data::List(items) => Value::from([Value::from("list"), items.iter().map(Node::ordered).collect()]),
+            Data::List(items) => Value::from([
+                Value::from("list"),
+                items.iter().map(Node::ordered).collect(),
+            ]),
             Data::Map(entries) => {
-                let pair = |(key, node): &(Key, Node)| Value::from([Value::text(&key.name), node.ordered()]);
+                let pair = |(key, node): &(Key, Node)| {
+                    Value::from([Value::text(&key.name), node.ordered()])
+                };
                 Value::from([Value::from("map"), entries.iter().map(pair).collect()])
             }
             _ => self.value(),
@@ -90,8 +98,16 @@ impl Node {
 pub(crate) fn parse(source: &str, problems: &mut Problems) -> Option<Node> {
     let top = Pos { line: 1, column: 1 };
     if source.len() > MAX_BYTES {
-        let message = format!("the spec has {} bytes; at most {MAX_BYTES} are allowed", source.len());
-        problems.error(top, "too-large", message, "split it into several flows, and keep data out of it");
+        let message = format!(
+            "the spec has {} bytes; at most {MAX_BYTES} are allowed",
+            source.len()
+        );
+        problems.error(
+            top,
+            "too-large",
+            message,
+            "split it into several flows, and keep data out of it",
+        );
         return None;
     }
     let options = serde_saphyr::options! {
@@ -119,7 +135,11 @@ pub(crate) fn parse(source: &str, problems: &mut Problems) -> Option<Node> {
             let at = error.location().map_or(top, position);
             let message = error.without_snippet().to_string();
             // The place is reported beside the message.
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            let message = message
+                .split(" at line ")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             let help = "a spec is YAML: mind the indentation, and quote text that contains `: ` or ` #` \
                         or begins with one of `{}[]&*!|>'\"%@`";
             problems.error(at, "yaml", message, help);
@@ -130,12 +150,23 @@ pub(crate) fn parse(source: &str, problems: &mut Problems) -> Option<Node> {
 
 fn position(location: Location) -> Pos {
     let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Pos { line: number(location.line()), column: number(location.column()) }
+    Pos {
+        line: number(location.line()),
+        column: number(location.column()),
+    }
 }
 
 fn node(spanned: Spanned<Data>) -> Node {
-    let byte = spanned.defined.span().byte_offset().and_then(|byte| usize::try_from(byte).ok());
-    Node { at: position(spanned.referenced), byte, data: spanned.value }
+    let byte = spanned
+        .defined
+        .span()
+        .byte_offset()
+        .and_then(|byte| usize::try_from(byte).ok());
+    Node {
+        at: position(spanned.referenced),
+        byte,
+        data: spanned.value,
+    }
 }
 
 impl<'de> Deserialize<'de> for Data {
@@ -201,7 +232,13 @@ impl<'de> Visitor<'de> for DataVisitor {
         let mut map = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
             let value = entries.next_value::<Spanned<Data>>()?;
-            map.push((Key { at: position(key.referenced), name: key.value }, node(value)));
+            map.push((
+                Key {
+                    at: position(key.referenced),
+                    name: key.value,
+                },
+                node(value),
+            ));
         }
         Ok(Data::Map(map))
     }
@@ -214,6 +251,8 @@ impl<'de> Visitor<'de> for DataVisitor {
 impl Node {
     /// Where byte `offset` of this node's text is in the source; the node's own place when that cannot be told.
     pub fn inside(&self, source: &str, offset: usize) -> Pos {
-        self.byte.and_then(|byte| head_of(source, byte, offset)).unwrap_or(self.at)
+        self.byte
+            .and_then(|byte| head_of(source, byte, offset))
+            .unwrap_or(self.at)
     }
 }
