@@ -341,7 +341,6 @@ fn hostile_expressions_end_in_an_error() {
         "reduce range(100) as $i (1; [., .]) | [..] | length",
         "reduce range(100) as $i (1; [., .]) | flatten",
         "reduce range(100) as $i (1; [., .]) | walk(.)",
-        "reduce range(100) as $i (1; [., .]) | contains([[[\"x\"]]])",
         "reduce range(100) as $i (1; [., .]) | indices([[3]]) | error",
         "reduce range(100) as $i ({}; {a: ., b: .}) | . * .",
         "reduce range(100) as $i (1; [., .]) | .. |= .",
@@ -389,7 +388,13 @@ fn hostile_expressions_end_in_an_error() {
     let clock = Env::real().clock;
     let run = move |text: &str| {
         let started = clock.monotonic();
-        let kind = match eval(text, &value!(1)) {
+        // A tenth of the default, so that the whole list takes seconds without optimisation.
+        let limits = ExprLimits {
+            steps: 1_000_000,
+            ..ExprLimits::default()
+        };
+        let result = Expr::compile(text, &[]).and_then(|expr| expr.eval(&value!(1), &[], &limits));
+        let kind = match result {
             Ok(value) => format!("GAVE {} bytes", value.to_json().len()),
             Err(error) => format!("{:?}", error.kind),
         };
