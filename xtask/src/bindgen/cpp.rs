@@ -11,11 +11,14 @@ const RUNTIME: &str = include_str!("cpp_runtime.hpp.txt");
 pub fn write(model: &Model) -> String {
     let mut text = Text::new("  ");
     text.line(format!("// {MARK}"));
-    text.lines("//\n// The low-level layer that statewright.hpp is built on: one function for each C function, C++17. Nothing here throws.");
+    text.line("//");
+    text.line("// The low-level layer that statewright.hpp is built on: one function for each C function.");
+    text.line("// C++17. Nothing here throws.");
     text.lines(
         "#ifndef STATEWRIGHT_DETAIL_GENERATED_HPP\n#define STATEWRIGHT_DETAIL_GENERATED_HPP",
     );
     text.blank();
+    codes(model, &mut text);
     text.lines(RUNTIME);
     for handle in model.handles().filter(|handle| handle.name != "sw_error") {
         owner(model, handle, &mut text);
@@ -53,10 +56,29 @@ pub fn write(model: &Model) -> String {
         wrapper(function, &mut text);
     }
     text.blank();
-    text.line("} // namespace statewright::detail");
+    text.lines("} // namespace detail\n} // namespace v1\n} // namespace statewright");
     text.blank();
     text.line("#endif");
     text.finish()
+}
+
+/// `errc`, for people: the only thing here that programs name themselves.
+fn codes(model: &Model, text: &mut Text) {
+    text.lines("#include <cstddef>\n#include <cstdint>\n#include <string_view>\n#include <type_traits>\n#include <utility>");
+    text.blank();
+    text.lines("#include <statewright.h>");
+    text.blank();
+    text.lines("namespace statewright {\ninline namespace v1 {");
+    text.blank();
+    text.line("/// Why a call did not do what was asked: the codes of `sw_status`. They are stable.");
+    text.block("enum class errc : sw_status {", "};", |text| {
+        for status in model.statuses() {
+            text.comment("///", &status.doc.join(" "));
+            let name = status.name.trim_start_matches("SW_").to_lowercase();
+            text.line(format!("{name} = {},", status.name));
+        }
+    });
+    text.blank();
 }
 
 fn owner(model: &Model, handle: &Struct, text: &mut Text) {
@@ -179,7 +201,7 @@ fn body(function: &Function, text: &mut Text) {
         arguments.push("&c_error".to_owned());
     }
     text.line(format!(
-        "const sw_status status = {}({});",
+        "const sw_status c_status = {}({});",
         function.name,
         arguments.join(", ")
     ));
@@ -189,7 +211,7 @@ fn body(function: &Function, text: &mut Text) {
     {
         text.line("// A busy handle was not ended: its owner still has to.");
         text.line(format!(
-            "if (status != SW_BUSY) static_cast<void>({}.release());",
+            "if (c_status != SW_BUSY) static_cast<void>({}.release());",
             param.name
         ));
     }
@@ -202,7 +224,7 @@ fn body(function: &Function, text: &mut Text) {
     if function.error {
         text.line("take_error(c_error, error);");
     }
-    text.line("return status;");
+    text.line("return c_status;");
 }
 
 fn needs_local(param: &Param) -> bool {
