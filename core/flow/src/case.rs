@@ -51,10 +51,15 @@ impl FromStr for Status {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Status, ()> {
-        [Status::Running, Status::Completed, Status::Failed, Status::Deadlocked]
-            .into_iter()
-            .find(|s| s.name() == name)
-            .ok_or(())
+        [
+            Status::Running,
+            Status::Completed,
+            Status::Failed,
+            Status::Deadlocked,
+        ]
+        .into_iter()
+        .find(|s| s.name() == name)
+        .ok_or(())
     }
 }
 
@@ -124,23 +129,38 @@ pub(crate) struct Item {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ItemWork {
-    Process { argv: Vec<String>, cwd: Option<String> },
-    Host { topic: String },
+    Process {
+        argv: Vec<String>,
+        cwd: Option<String>,
+    },
+    Host {
+        topic: String,
+    },
     Wait,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ItemState {
     /// Anybody may take it.
-    Offered { since: Timestamp },
+    Offered {
+        since: Timestamp,
+    },
     /// Somebody works on it.
     Leased(Lease),
     /// Its last attempt failed; it is offered again later.
-    BackingOff { since: Timestamp, until: Timestamp },
+    BackingOff {
+        since: Timestamp,
+        until: Timestamp,
+    },
     /// A wait.
-    Waiting { since: Timestamp, until: Timestamp },
+    Waiting {
+        since: Timestamp,
+        until: Timestamp,
+    },
     Completed,
-    Failed { error: Value },
+    Failed {
+        error: Value,
+    },
     Cancelled,
 }
 

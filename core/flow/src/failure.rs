@@ -24,7 +24,12 @@ pub struct Failure {
 impl Failure {
     /// A failure that may be tried again.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Failure {
-        Failure { code: code.into(), message: message.into(), retryable: true, detail: Value::NULL }
+        Failure {
+            code: code.into(),
+            message: message.into(),
+            retryable: true,
+            detail: Value::NULL,
+        }
     }
 
     /// Says that trying again cannot help.
@@ -55,18 +60,32 @@ impl Failure {
     /// From such an object; `message` is required, `code` is `failed` and `retryable` true unless said otherwise.
     /// Fails with [`Error::Input`].
     pub fn from_value(value: &Value) -> Result<Failure> {
-        let bad = |why: &str| Error::Input { why: format!("a failure {why}, not {value}") };
-        let message = value.get("message").and_then(|m| m.as_str().map(str::to_owned));
+        let bad = |why: &str| Error::Input {
+            why: format!("a failure {why}, not {value}"),
+        };
+        let message = value
+            .get("message")
+            .and_then(|m| m.as_str().map(str::to_owned));
         let message = message.ok_or_else(|| bad("must be an object with a text `message`"))?;
         let code = match value.get("code") {
             None => "failed".to_owned(),
-            Some(code) => code.as_str().ok_or_else(|| bad("must have a text `code`"))?.to_owned(),
+            Some(code) => code
+                .as_str()
+                .ok_or_else(|| bad("must have a text `code`"))?
+                .to_owned(),
         };
         let retryable = match value.get("retryable") {
             None => true,
-            Some(flag) => flag.as_bool().ok_or_else(|| bad("must have a boolean `retryable`"))?,
+            Some(flag) => flag
+                .as_bool()
+                .ok_or_else(|| bad("must have a boolean `retryable`"))?,
         };
-        Ok(Failure { code, message, retryable, detail: value.get("detail").unwrap_or(Value::NULL) })
+        Ok(Failure {
+            code,
+            message,
+            retryable,
+            detail: value.get("detail").unwrap_or(Value::NULL),
+        })
     }
 
     pub(crate) fn expression(text: &str, error: &ExprError) -> Failure {
@@ -81,12 +100,19 @@ impl Failure {
 
     pub(crate) fn timeout(since: Timestamp, now: Timestamp) -> Failure {
         let took: Duration = now.saturating_since(since);
-        Failure::new("timeout", format!("the attempt was not finished after {took:.1?}"))
+        Failure::new(
+            "timeout",
+            format!("the attempt was not finished after {took:.1?}"),
+        )
     }
 }
 
 /// A value as a message shows it: itself if it is short, else what it is.
 fn describe(value: &Value) -> String {
     let large = matches!(value.kind(), Kind::Array | Kind::Object) || value.len() > 60;
-    if large { value.kind().name().to_owned() } else { value.to_string() }
+    if large {
+        value.kind().name().to_owned()
+    } else {
+        value.to_string()
+    }
 }

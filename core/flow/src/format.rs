@@ -12,17 +12,29 @@ impl Format {
             Format::None => Ok(Vec::new()),
             Format::Json => Ok(input.to_json().into_bytes()),
             Format::Text => {
-                let text = input.as_str().ok_or_else(|| Failure::wrong("input", "a string for `stdin: text`", input))?;
+                let text = input
+                    .as_str()
+                    .ok_or_else(|| Failure::wrong("input", "a string for `stdin: text`", input))?;
                 Ok(text.as_bytes().to_vec())
             }
             Format::Lines => {
-                let wrong = || Failure::wrong("input", "an array of strings without line breaks for `stdin: lines`", input);
+                let wrong = || {
+                    Failure::wrong(
+                        "input",
+                        "an array of strings without line breaks for `stdin: lines`",
+                        input,
+                    )
+                };
                 if input.kind() != Kind::Array {
                     return Err(wrong());
                 }
                 let mut bytes = Vec::new();
                 for line in input.items() {
-                    let line = line.as_str().filter(|l| !l.contains('\n')).map(str::to_owned).ok_or_else(wrong)?;
+                    let line = line
+                        .as_str()
+                        .filter(|l| !l.contains('\n'))
+                        .map(str::to_owned)
+                        .ok_or_else(wrong)?;
                     bytes.extend_from_slice(line.as_bytes());
                     bytes.push(b'\n');
                 }
@@ -36,7 +48,10 @@ impl Format {
         let text = || {
             std::str::from_utf8(stdout).map_err(|e| {
                 let at = e.valid_up_to();
-                Failure::new("output", format!("the program's stdout is not UTF-8 from byte {at} on"))
+                Failure::new(
+                    "output",
+                    format!("the program's stdout is not UTF-8 from byte {at} on"),
+                )
             })
         };
         match self {
@@ -64,7 +79,11 @@ mod tests {
             (Format::Lines, value!(["one", "", "three"])),
             (Format::None, Value::NULL),
         ] {
-            assert_eq!(format.decode(&format.encode(&value).unwrap()).unwrap(), value, "{format:?}");
+            assert_eq!(
+                format.decode(&format.encode(&value).unwrap()).unwrap(),
+                value,
+                "{format:?}"
+            );
         }
     }
 
@@ -76,9 +95,18 @@ mod tests {
             (Format::Lines, value!(["one", 2])),
             (Format::Lines, value!(["one\ntwo"])),
         ] {
-            assert!(!format.encode(&value).unwrap_err().retryable, "{format:?} {value}");
+            assert!(
+                !format.encode(&value).unwrap_err().retryable,
+                "{format:?} {value}"
+            );
         }
         assert!(Format::Json.decode(b"oops").is_err());
-        assert!(Format::Text.decode(b"\xff").unwrap_err().message.contains("byte 0"));
+        assert!(
+            Format::Text
+                .decode(b"\xff")
+                .unwrap_err()
+                .message
+                .contains("byte 0")
+        );
     }
 }

@@ -26,12 +26,18 @@ pub(crate) fn new_nonce(env: &Env) -> Result<String> {
 }
 
 fn random(env: &Env) -> Result<u64> {
-    env.random.u64().map_err(|e| Error::Random { why: e.to_string() })
+    env.random
+        .u64()
+        .map_err(|e| Error::Random { why: e.to_string() })
 }
 
 /// The lowest `count` digits.
 fn digits(number: u64, count: u32) -> String {
-    let digit = |i: u32| DIGITS.get((number >> (5 * i)) as usize & 31).map_or('0', |d| char::from(*d));
+    let digit = |i: u32| {
+        DIGITS
+            .get((number >> (5 * i)) as usize & 31)
+            .map_or('0', |d| char::from(*d))
+    };
     (0..count).rev().map(digit).collect()
 }
 

@@ -40,7 +40,12 @@ mod tests {
 
     fn retry(delay_ms: u64, factor: f64, max_ms: Option<u64>) -> Retry {
         let max_delay = max_ms.map(Duration::from_millis);
-        Retry { attempts: 100, delay: Duration::from_millis(delay_ms), factor, max_delay }
+        Retry {
+            attempts: 100,
+            delay: Duration::from_millis(delay_ms),
+            factor,
+            max_delay,
+        }
     }
 
     #[test]
@@ -54,8 +59,14 @@ mod tests {
 
     #[test]
     fn durations_and_times_are_read_or_refused() {
-        assert_eq!(duration_of(&statewright_value::value!(1.5)), Some(Duration::from_millis(1500)));
-        assert_eq!(duration_of(&Value::from("200ms")), Some(Duration::from_millis(200)));
+        assert_eq!(
+            duration_of(&statewright_value::value!(1.5)),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            duration_of(&Value::from("200ms")),
+            Some(Duration::from_millis(200))
+        );
         assert_eq!(duration_of(&Value::from(-1)), None);
         assert_eq!(duration_of(&Value::from("soon")), None);
         assert_eq!(duration_of(&statewright_value::value!(1e300)), None);

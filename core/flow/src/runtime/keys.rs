@@ -58,11 +58,16 @@ pub(crate) fn host_queue(topic: &str) -> String {
 
 /// The timer and queue keys that an item in this state has.
 pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
-    let place = |prefix: &str, at: Timestamp| format!("{prefix}{}/{case}/{:06}", time(at), item.number);
+    let place =
+        |prefix: &str, at: Timestamp| format!("{prefix}{}/{case}/{:06}", time(at), item.number);
     let timer = item.state.due().map(|due| place(TIMER, due));
     let queue = match (&item.state, &item.work) {
-        (ItemState::Offered { since }, ItemWork::Host { topic }) => Some(place(&host_queue(topic), *since)),
-        (ItemState::Offered { since }, ItemWork::Process { .. }) => Some(place(PROCESS_QUEUE, *since)),
+        (ItemState::Offered { since }, ItemWork::Host { topic }) => {
+            Some(place(&host_queue(topic), *since))
+        }
+        (ItemState::Offered { since }, ItemWork::Process { .. }) => {
+            Some(place(PROCESS_QUEUE, *since))
+        }
         _ => None,
     };
     timer.into_iter().chain(queue).collect()

@@ -23,8 +23,8 @@ pub use work::{Queue, WorkItem, WorkKind};
 
 use crate::case::{Case, Status};
 use crate::error::{Error, Result};
-use crate::machine::Machine;
 use crate::ids;
+use crate::machine::Machine;
 use crate::net::Net;
 
 /// A deployed flow.
@@ -48,7 +48,10 @@ pub struct Flows {
 impl Flows {
     /// Works on this store.
     pub fn new(store: Store) -> Flows {
-        Flows { store, nets: Mutex::default() }
+        Flows {
+            store,
+            nets: Mutex::default(),
+        }
     }
 
     /// The store.
@@ -65,19 +68,30 @@ impl Flows {
     pub fn deploy(&self, source: &str, dir: Option<&str>) -> Result<Deployed> {
         let net = Net::compile(source, dir).map_err(|problems| Error::InvalidSpec { problems })?;
         let key = net_key(source, dir);
-        let deployed = Deployed { name: net.name.to_string(), version: net.version, key: key.clone() };
+        let deployed = Deployed {
+            name: net.name.to_string(),
+            version: net.version,
+            key: key.clone(),
+        };
         let (name, version) = (deployed.name.as_str(), deployed.version);
         let newest = value!({"version": version, "net": (key.as_str())});
         let space = Space::default();
         self.store.transact(|txn| -> Result<()> {
             let net_at = keys::net(&key);
             if save::read(txn, &net_at)?.is_none() {
-                let content = value!({"name": name, "version": version, "source": source, "dir": dir});
+                let content =
+                    value!({"name": name, "version": version, "source": source, "dir": dir});
                 txn.doc_create(Primitive::Flow, &space, &net_at, content)?;
             }
             let flow_at = keys::flow(name);
             if save::read(txn, &flow_at)?.as_ref() != Some(&newest) {
-                txn.doc_set(Primitive::Flow, &space, &flow_at, &Path::root(), newest.clone())?;
+                txn.doc_set(
+                    Primitive::Flow,
+                    &space,
+                    &flow_at,
+                    &Path::root(),
+                    newest.clone(),
+                )?;
             }
             Ok(())
         })?;
@@ -100,8 +114,12 @@ impl Flows {
         };
         self.transact(|txn| {
             let newest = save::read(txn, &keys::flow(flow))?;
-            let key = newest.and_then(|n| n.get("net")).and_then(|k| k.as_str().map(str::to_owned));
-            let key = key.ok_or_else(|| Error::UnknownFlow { flow: flow.to_owned() })?;
+            let key = newest
+                .and_then(|n| n.get("net"))
+                .and_then(|k| k.as_str().map(str::to_owned));
+            let key = key.ok_or_else(|| Error::UnknownFlow {
+                flow: flow.to_owned(),
+            })?;
             let net = self.net(txn, &key)?;
             let now = self.now();
             let case = Case {
@@ -135,8 +153,17 @@ impl Flows {
     pub fn open_cases(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
         let after = after.map(keys::open);
         let view = self.store.snapshot();
-        let found = view.doc_scan(Primitive::Flow, &Space::default(), keys::OPEN, after.as_deref(), limit)?;
-        Ok(found.into_iter().filter_map(|(k, _)| k.strip_prefix(keys::OPEN).map(str::to_owned)).collect())
+        let found = view.doc_scan(
+            Primitive::Flow,
+            &Space::default(),
+            keys::OPEN,
+            after.as_deref(),
+            limit,
+        )?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(k, _)| k.strip_prefix(keys::OPEN).map(str::to_owned))
+            .collect())
     }
 
     /// Runs an event on a case: loads it, lets `event` change it, writes the difference. `event` says whether it did
@@ -149,14 +176,20 @@ impl Flows {
         let mut nothing = false;
         let moved = self.transact(|txn| {
             nothing = false;
-            let value = save::read(txn, &keys::case(id))?.ok_or_else(|| Error::UnknownCase { case: id.to_owned() })?;
+            let value = save::read(txn, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
+                case: id.to_owned(),
+            })?;
             let net = self.net(txn, &record::net_of_case(id, &value)?)?;
             let before = save::load(txn, &net, id, &value)?;
             let mut machine = Machine::new(&net, before.clone(), self.now());
             if before.status.is_final() || !event(&mut machine)? {
                 nothing = true;
             }
-            if nothing { Ok(Moved::nothing(id)) } else { save::update(txn, &before, machine) }
+            if nothing {
+                Ok(Moved::nothing(id))
+            } else {
+                save::update(txn, &before, machine)
+            }
         })?;
         Ok((!nothing).then_some(moved))
     }
@@ -177,7 +210,9 @@ impl Flows {
         }
         let at = keys::net(key);
         let stored = save::read(view, &at)?.ok_or_else(|| Error::damaged(&at, "document"))?;
-        let source = stored.get("source").ok_or_else(|| Error::damaged(&at, "source"))?;
+        let source = stored
+            .get("source")
+            .ok_or_else(|| Error::damaged(&at, "source"))?;
         let dir = stored.get("dir").unwrap_or(Value::NULL);
         // It was checked when it was deployed; only a later version of the language can refuse it now.
         let compiled = Net::compile(source.as_str().unwrap_or_default(), dir.as_str());
@@ -200,7 +235,11 @@ fn initial_data(net: &Net, input: &Value) -> Result<Value> {
     let input = match input.kind() {
         Kind::Null => net.input.clone(),
         Kind::Object => merged(&net.input, input)?,
-        other => return Err(Error::Input { why: format!("the input must be an object, not {}", other.name()) }),
+        other => {
+            return Err(Error::Input {
+                why: format!("the input must be an object, not {}", other.name()),
+            });
+        }
     };
     let mut data = Value::object();
     data.insert("input", input)?;

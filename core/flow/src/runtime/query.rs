@@ -97,16 +97,29 @@ impl Flows {
         let mut after = filter.after.as_deref().map(keys::case);
         let mut found = Vec::new();
         loop {
-            let page = view.doc_scan(Primitive::Flow, &Space::default(), keys::CASE, after.as_deref(), 256)?;
-            let Some((last, _)) = page.last() else { return Ok(found) };
+            let page = view.doc_scan(
+                Primitive::Flow,
+                &Space::default(),
+                keys::CASE,
+                after.as_deref(),
+                256,
+            )?;
+            let Some((last, _)) = page.last() else {
+                return Ok(found);
+            };
             after = Some(last.clone());
             for (key, value) in page {
-                let Some(id) = key.strip_prefix(keys::CASE) else { continue };
+                let Some(id) = key.strip_prefix(keys::CASE) else {
+                    continue;
+                };
                 if filter.limit.is_some_and(|limit| found.len() >= limit) {
                     return Ok(found);
                 }
                 let flow = value.get("flow");
-                let other_flow = filter.flow.as_deref().is_some_and(|f| flow.as_ref().and_then(|v| v.as_str()) != Some(f));
+                let other_flow = filter
+                    .flow
+                    .as_deref()
+                    .is_some_and(|f| flow.as_ref().and_then(|v| v.as_str()) != Some(f));
                 let status = record::status_of(id, &value)?;
                 if other_flow || filter.status.is_some_and(|wanted| wanted != status) {
                     continue;
@@ -122,7 +135,9 @@ impl Flows {
         let view = self.store.snapshot();
         let (space, prefix) = (Space::default(), keys::history(id));
         if save::read(&view, &keys::case(id))?.is_none() {
-            return Err(Error::UnknownCase { case: id.to_owned() });
+            return Err(Error::UnknownCase {
+                case: id.to_owned(),
+            });
         }
         let after = keys::history_event(id, after);
         let found = view.doc_scan(Primitive::Flow, &space, &prefix, Some(&after), usize::MAX)?;
@@ -131,7 +146,9 @@ impl Flows {
             .map(|(key, value)| {
                 let seq = key.strip_prefix(&prefix).and_then(|n| n.parse().ok());
                 let seq = seq.ok_or_else(|| Error::damaged(&key, "key"))?;
-                let version = view.doc_version(Primitive::Flow, &space, &key)?.unwrap_or_default();
+                let version = view
+                    .doc_version(Primitive::Flow, &space, &key)?
+                    .unwrap_or_default();
                 record::event_from_value(id, seq, version, &value)
             })
             .collect()
@@ -150,7 +167,9 @@ impl Flows {
 
     fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
         let view = self.store.snapshot();
-        let value = save::read(&view, &keys::case(id))?.ok_or_else(|| Error::UnknownCase { case: id.to_owned() })?;
+        let value = save::read(&view, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
+            case: id.to_owned(),
+        })?;
         let net = self.net(&view, &record::net_of_case(id, &value)?)?;
         let case = save::load(&view, &net, id, &value)?;
         Ok((net, case))
@@ -158,11 +177,16 @@ impl Flows {
 }
 
 fn task_name(net: &Net, task: usize) -> String {
-    net.tasks.get(task).map_or_else(String::new, |t| t.name.to_string())
+    net.tasks
+        .get(task)
+        .map_or_else(String::new, |t| t.name.to_string())
 }
 
 fn info(net: &Net, case: &Case) -> CaseInfo {
-    let marking = case.marking.iter().filter_map(|(p, n)| Some((net.places.get(*p)?.name.clone(), *n)));
+    let marking = case
+        .marking
+        .iter()
+        .filter_map(|(p, n)| Some((net.places.get(*p)?.name.clone(), *n)));
     let items = case.items.values().map(|item| ItemInfo {
         item: item.number,
         task: task_name(net, item.task),
@@ -208,10 +232,19 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
             "an engine that drives this store, such as `statewright resume`".to_owned(),
         ),
         (ItemState::Leased(lease), work) => {
-            let expires = lease.until.map(|at| (at, "it is offered again unless a heartbeat comes".to_owned()));
-            let timeout = lease.deadline.map(|at| (at, "the attempt times out".to_owned()));
+            let expires = lease.until.map(|at| {
+                (
+                    at,
+                    "it is offered again unless a heartbeat comes".to_owned(),
+                )
+            });
+            let timeout = lease
+                .deadline
+                .map(|at| (at, "the attempt times out".to_owned()));
             let what = match work {
-                ItemWork::Process { argv, .. } => format!("the program {}", argv.first().map_or("", String::as_str)),
+                ItemWork::Process { argv, .. } => {
+                    format!("the program {}", argv.first().map_or("", String::as_str))
+                }
                 _ => format!("worker '{}' to complete it", lease.worker),
             };
             let next = expires.into_iter().chain(timeout).min();
@@ -229,26 +262,46 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
             Some((*until, "the case goes on".to_owned())),
             "time".to_owned(),
         ),
-        _ => (item.state.name().to_owned(), item.created, None, String::new()),
+        _ => (
+            item.state.name().to_owned(),
+            item.created,
+            None,
+            String::new(),
+        ),
     };
-    Waiting { task: task_name(net, item.task), item: Some(item.number), what, since: Some(since), until, unblocks }
+    Waiting {
+        task: task_name(net, item.task),
+        item: Some(item.number),
+        what,
+        since: Some(since),
+        until,
+        unblocks,
+    }
 }
 
 /// Joins that have some of their tokens, but not all.
 fn waiting_joins<'a>(net: &'a Net, case: &'a Case) -> impl Iterator<Item = Waiting> + 'a {
-    net.tasks.iter().filter(|t| t.join == Join::And).filter_map(|task| {
-        let (have, lack): (Vec<usize>, Vec<usize>) = task.inputs.iter().partition(|p| case.tokens(**p) > 0);
-        if have.is_empty() || lack.is_empty() {
-            return None;
-        }
-        let names: Vec<&str> = lack.iter().filter_map(|p| net.places.get(*p)).map(|p| p.name.as_str()).collect();
-        Some(Waiting {
-            task: task.name.to_string(),
-            item: None,
-            what: format!("a token on {}", names.join(", ")),
-            since: None,
-            until: None,
-            unblocks: "the tasks before it completing".to_owned(),
+    net.tasks
+        .iter()
+        .filter(|t| t.join == Join::And)
+        .filter_map(|task| {
+            let (have, lack): (Vec<usize>, Vec<usize>) =
+                task.inputs.iter().partition(|p| case.tokens(**p) > 0);
+            if have.is_empty() || lack.is_empty() {
+                return None;
+            }
+            let names: Vec<&str> = lack
+                .iter()
+                .filter_map(|p| net.places.get(*p))
+                .map(|p| p.name.as_str())
+                .collect();
+            Some(Waiting {
+                task: task.name.to_string(),
+                item: None,
+                what: format!("a token on {}", names.join(", ")),
+                since: None,
+                until: None,
+                unblocks: "the tasks before it completing".to_owned(),
+            })
         })
-    })
 }

@@ -34,7 +34,10 @@ impl Fields<'_> {
     }
 
     fn text(&self, key: &str) -> Result<String> {
-        self.get(key)?.as_str().map(str::to_owned).ok_or_else(|| self.bad(key))
+        self.get(key)?
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| self.bad(key))
     }
 
     fn number(&self, key: &str) -> Result<u64> {
@@ -52,14 +55,20 @@ impl Fields<'_> {
     fn optional_time(&self, key: &str) -> Result<Option<Timestamp>> {
         match self.value.get(key) {
             None => Ok(None),
-            Some(at) => at.as_i64().map(|m| Some(Timestamp::from_micros(m))).ok_or_else(|| self.bad(key)),
+            Some(at) => at
+                .as_i64()
+                .map(|m| Some(Timestamp::from_micros(m)))
+                .ok_or_else(|| self.bad(key)),
         }
     }
 }
 
 /// The marking, by place name: names stay when a spec's order changes.
 pub(crate) fn marking(net: &Net, case: &Case) -> Value {
-    let named = case.marking.iter().filter_map(|(p, n)| Some((net.places.get(*p)?.name.as_str(), Value::from(*n))));
+    let named = case
+        .marking
+        .iter()
+        .filter_map(|(p, n)| Some((net.places.get(*p)?.name.as_str(), Value::from(*n))));
     named.fold(Value::object(), |mut object, (name, n)| {
         put(&mut object, name, n);
         object
@@ -96,15 +105,25 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
     let fields = Fields { of: &of, value };
     let mut marking = BTreeMap::new();
     for (name, tokens) in fields.get("marking")?.entries() {
-        let place = net.places.iter().position(|p| p.name == name).ok_or_else(|| fields.bad("marking"))?;
-        let tokens = tokens.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| fields.bad("marking"))?;
+        let place = net
+            .places
+            .iter()
+            .position(|p| p.name == name)
+            .ok_or_else(|| fields.bad("marking"))?;
+        let tokens = tokens
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .ok_or_else(|| fields.bad("marking"))?;
         marking.insert(place, tokens);
     }
     let numbers: Option<Vec<u64>> = fields.get("items")?.items().map(|n| n.as_u64()).collect();
     let case = Case {
         id: id.into(),
         net: fields.text("net")?.into(),
-        status: fields.text("status")?.parse().map_err(|()| fields.bad("status"))?,
+        status: fields
+            .text("status")?
+            .parse()
+            .map_err(|()| fields.bad("status"))?,
         created: fields.time("created")?,
         updated: fields.time("updated")?,
         data: fields.get("data")?,
@@ -132,7 +151,11 @@ pub(crate) fn item_to_value(net: &Net, item: &Item) -> Value {
     match &item.work {
         ItemWork::Process { argv, cwd } => {
             put(&mut object, "kind", Value::from("process"));
-            put(&mut object, "argv", argv.iter().map(|a| Value::from(a.as_str())).collect());
+            put(
+                &mut object,
+                "argv",
+                argv.iter().map(|a| Value::from(a.as_str())).collect(),
+            );
             if let Some(cwd) = cwd {
                 put(&mut object, "cwd", Value::from(cwd.as_str()));
             }
@@ -180,17 +203,34 @@ pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value)
     let task = fields.text("task")?;
     let work = match fields.text("kind")?.as_str() {
         "process" => {
-            let argv: Option<Vec<String>> = fields.get("argv")?.items().map(|a| a.as_str().map(str::to_owned)).collect();
-            let cwd = value.get("cwd").map(|c| c.as_str().map(str::to_owned).ok_or_else(|| fields.bad("cwd")));
-            ItemWork::Process { argv: argv.ok_or_else(|| fields.bad("argv"))?, cwd: cwd.transpose()? }
+            let argv: Option<Vec<String>> = fields
+                .get("argv")?
+                .items()
+                .map(|a| a.as_str().map(str::to_owned))
+                .collect();
+            let cwd = value.get("cwd").map(|c| {
+                c.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| fields.bad("cwd"))
+            });
+            ItemWork::Process {
+                argv: argv.ok_or_else(|| fields.bad("argv"))?,
+                cwd: cwd.transpose()?,
+            }
         }
-        "host" => ItemWork::Host { topic: fields.text("topic")? },
+        "host" => ItemWork::Host {
+            topic: fields.text("topic")?,
+        },
         "wait" => ItemWork::Wait,
         _ => return Err(fields.bad("kind")),
     };
     Ok(Item {
         number,
-        task: net.tasks.iter().position(|t| *t.name == *task).ok_or_else(|| fields.bad("task"))?,
+        task: net
+            .tasks
+            .iter()
+            .position(|t| *t.name == *task)
+            .ok_or_else(|| fields.bad("task"))?,
         work,
         input: fields.get("input")?,
         created: fields.time("created")?,
@@ -203,7 +243,9 @@ pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value)
 fn state_from_value(of: &str, value: &Value) -> Result<ItemState> {
     let fields = Fields { of, value };
     Ok(match fields.text("name")?.as_str() {
-        "offered" => ItemState::Offered { since: fields.time("since")? },
+        "offered" => ItemState::Offered {
+            since: fields.time("since")?,
+        },
         "leased" => ItemState::Leased(Lease {
             worker: fields.text("worker")?,
             nonce: fields.text("nonce")?,
@@ -211,10 +253,18 @@ fn state_from_value(of: &str, value: &Value) -> Result<ItemState> {
             until: fields.optional_time("until")?,
             deadline: fields.optional_time("deadline")?,
         }),
-        "backing_off" => ItemState::BackingOff { since: fields.time("since")?, until: fields.time("until")? },
-        "waiting" => ItemState::Waiting { since: fields.time("since")?, until: fields.time("until")? },
+        "backing_off" => ItemState::BackingOff {
+            since: fields.time("since")?,
+            until: fields.time("until")?,
+        },
+        "waiting" => ItemState::Waiting {
+            since: fields.time("since")?,
+            until: fields.time("until")?,
+        },
         "completed" => ItemState::Completed,
-        "failed" => ItemState::Failed { error: fields.get("error")? },
+        "failed" => ItemState::Failed {
+            error: fields.get("error")?,
+        },
         "cancelled" => ItemState::Cancelled,
         _ => return Err(fields.bad("state")),
     })
@@ -227,7 +277,11 @@ pub(crate) fn event_to_value(event: &HistoryEvent) -> Value {
     }
     if let Some(item) = event.item {
         put(&mut object, "item", Value::from(item));
-        put(&mut object, "attempt", Value::from(event.attempt.unwrap_or(0)));
+        put(
+            &mut object,
+            "attempt",
+            Value::from(event.attempt.unwrap_or(0)),
+        );
     }
     if !event.detail.is_null() {
         put(&mut object, "detail", event.detail.clone());
@@ -235,7 +289,12 @@ pub(crate) fn event_to_value(event: &HistoryEvent) -> Value {
     object
 }
 
-pub(crate) fn event_from_value(case: &str, seq: u64, version: u64, value: &Value) -> Result<HistoryEvent> {
+pub(crate) fn event_from_value(
+    case: &str,
+    seq: u64,
+    version: u64,
+    value: &Value,
+) -> Result<HistoryEvent> {
     let of = super::keys::history_event(case, seq);
     let fields = Fields { of: &of, value };
     let item = value.get("item").is_some();
@@ -246,8 +305,16 @@ pub(crate) fn event_from_value(case: &str, seq: u64, version: u64, value: &Value
         at: fields.time("at")?,
         kind: EventKind::from_name(&fields.text("event")?).ok_or_else(|| fields.bad("event"))?,
         task: value.get("task").and_then(|t| t.as_str().map(Into::into)),
-        item: if item { Some(fields.number("item")?) } else { None },
-        attempt: if item { Some(fields.small("attempt")?) } else { None },
+        item: if item {
+            Some(fields.number("item")?)
+        } else {
+            None
+        },
+        attempt: if item {
+            Some(fields.small("attempt")?)
+        } else {
+            None
+        },
         detail: value.get("detail").unwrap_or(Value::NULL),
     })
 }
@@ -256,5 +323,8 @@ pub(crate) fn event_from_value(case: &str, seq: u64, version: u64, value: &Value
 pub(crate) fn status_of(id: &str, value: &Value) -> Result<Status> {
     let of = format!("case/{id}");
     let fields = Fields { of: &of, value };
-    fields.text("status")?.parse().map_err(|()| fields.bad("status"))
+    fields
+        .text("status")?
+        .parse()
+        .map_err(|()| fields.bad("status"))
 }

@@ -46,7 +46,8 @@ pub(crate) fn load(view: &impl Reader, net: &Net, id: &str, value: &Value) -> Re
     for number in numbers {
         let key = keys::item(id, number);
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
-        case.items.insert(number, record::item_from_value(net, id, number, &value)?);
+        case.items
+            .insert(number, record::item_from_value(net, id, number, &value)?);
     }
     Ok(case)
 }
@@ -55,13 +56,17 @@ pub(crate) fn load(view: &impl Reader, net: &Net, id: &str, value: &Value) -> Re
 pub(crate) fn create(txn: &Txn, machine: Machine<'_>) -> Result<Moved> {
     let key = keys::case(&machine.case.id);
     let id = machine.case.id.clone();
-    let writer = Writer { txn, space: Space::default() };
-    let (moved, after) = writer.parts(None, machine)?;
-    let value = record::case_to_value(after.0, &after.1);
-    txn.doc_create(Primitive::Flow, &writer.space, &key, value).map_err(|e| match e {
-        statewright_store::Error::AlreadyExists { .. } => Error::CaseExists { case: id.to_string() },
-        e => e.into(),
-    })?;
+    if read(txn, &key)?.is_some() {
+        return Err(Error::CaseExists {
+            case: id.to_string(),
+        });
+    }
+    let writer = Writer {
+        txn,
+        space: Space::default(),
+    };
+    let (moved, (net, case)) = writer.parts(None, machine)?;
+    writer.create(&key, record::case_to_value(net, &case))?;
     if moved.closed.is_none() {
         writer.create(&keys::open(&id), Value::NULL)?;
     }
@@ -70,7 +75,10 @@ pub(crate) fn create(txn: &Txn, machine: Machine<'_>) -> Result<Moved> {
 
 /// Writes what an event changed in a case.
 pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<Moved> {
-    let writer = Writer { txn, space: Space::default() };
+    let writer = Writer {
+        txn,
+        space: Space::default(),
+    };
     let (moved, (net, after)) = writer.parts(Some(before), machine)?;
     let key = keys::case(&after.id);
     let set = |field: &str, value: Value| writer.set(&key, &Path::root().key(field), value);
@@ -105,9 +113,19 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Writes items, queues, timers, history and the result document: everything but the case itself.
-    fn parts<'n>(&self, before: Option<&Case>, machine: Machine<'n>) -> Result<(Moved, (&'n Net, Case))> {
+    fn parts<'n>(
+        &self,
+        before: Option<&Case>,
+        machine: Machine<'n>,
+    ) -> Result<(Moved, (&'n Net, Case))> {
         let more = machine.can_fire();
-        let Machine { net, mut case, now, notes, document } = machine;
+        let Machine {
+            net,
+            mut case,
+            now,
+            notes,
+            document,
+        } = machine;
         case.updated = now;
         let none = BTreeMap::new();
         let old = before.map_or(&none, |b| &b.items);
@@ -122,16 +140,27 @@ impl Writer<'_> {
         for note in notes {
             case.seq = case.seq.saturating_add(1);
             let event = history_event(net, &case, now, note);
-            self.create(&keys::history_event(&case.id, event.seq), record::event_to_value(&event))?;
+            self.create(
+                &keys::history_event(&case.id, event.seq),
+                record::event_to_value(&event),
+            )?;
             moved.events.push(event);
         }
         if let (Some(key), Some(result)) = (document, &case.result) {
-            self.txn.json_set(&self.space, &key, &Path::root(), result.clone())?;
+            self.txn
+                .json_set(&self.space, &key, &Path::root(), result.clone())?;
         }
         Ok((moved, (net, case)))
     }
 
-    fn item(&self, net: &Net, case: &str, old: Option<&Item>, item: &Item, moved: &mut Moved) -> Result<()> {
+    fn item(
+        &self,
+        net: &Net,
+        case: &str,
+        old: Option<&Item>,
+        item: &Item,
+        moved: &mut Moved,
+    ) -> Result<()> {
         if old == Some(item) {
             return Ok(());
         }
@@ -139,17 +168,26 @@ impl Writer<'_> {
         match old {
             None => self.create(&key, record::item_to_value(net, item))?,
             Some(old) => {
-                for (field, was, is) in
-                    [("attempt", old.attempt, item.attempt), ("failures", old.failures, item.failures)]
-                {
+                for (field, was, is) in [
+                    ("attempt", old.attempt, item.attempt),
+                    ("failures", old.failures, item.failures),
+                ] {
                     if was != is {
                         self.set(&key, &Path::root().key(field), Value::from(is))?;
                     }
                 }
-                self.set(&key, &Path::root().key("state"), record::state_to_value(&item.state))?;
+                self.set(
+                    &key,
+                    &Path::root().key("state"),
+                    record::state_to_value(&item.state),
+                )?;
             }
         }
-        let was: BTreeSet<String> = old.map(|o| keys::of_item(case, o)).into_iter().flatten().collect();
+        let was: BTreeSet<String> = old
+            .map(|o| keys::of_item(case, o))
+            .into_iter()
+            .flatten()
+            .collect();
         let is: BTreeSet<String> = keys::of_item(case, item).into_iter().collect();
         for gone in was.difference(&is) {
             self.txn.doc_drop(Primitive::Flow, &self.space, gone)?;
@@ -167,13 +205,21 @@ impl Writer<'_> {
 
     /// Sets the places whose tokens changed, and only those.
     fn marking(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
-        let places: BTreeSet<usize> = before.marking.keys().chain(after.marking.keys()).copied().collect();
+        let places: BTreeSet<usize> = before
+            .marking
+            .keys()
+            .chain(after.marking.keys())
+            .copied()
+            .collect();
         for place in places {
             let (was, is) = (before.tokens(place), after.tokens(place));
-            let Some(named) = net.places.get(place).filter(|_| was != is) else { continue };
+            let Some(named) = net.places.get(place).filter(|_| was != is) else {
+                continue;
+            };
             let path = Path::root().key("marking").key(&named.name);
             if is == 0 {
-                self.txn.doc_remove(Primitive::Flow, &self.space, key, &path)?;
+                self.txn
+                    .doc_remove(Primitive::Flow, &self.space, key, &path)?;
             } else {
                 self.set(key, &path, Value::from(is))?;
             }
@@ -182,11 +228,15 @@ impl Writer<'_> {
     }
 
     fn create(&self, key: &str, value: Value) -> Result<()> {
-        Ok(self.txn.doc_create(Primitive::Flow, &self.space, key, value)?)
+        Ok(self
+            .txn
+            .doc_create(Primitive::Flow, &self.space, key, value)?)
     }
 
     fn set(&self, key: &str, path: &Path, value: Value) -> Result<()> {
-        Ok(self.txn.doc_set(Primitive::Flow, &self.space, key, path, value)?)
+        Ok(self
+            .txn
+            .doc_set(Primitive::Flow, &self.space, key, path, value)?)
     }
 }
 
@@ -197,7 +247,10 @@ fn history_event(net: &Net, case: &Case, at: Timestamp, note: Note) -> HistoryEv
         version: 0,
         at,
         kind: note.kind,
-        task: note.task.and_then(|t| net.tasks.get(t)).map(|t| t.name.clone()),
+        task: note
+            .task
+            .and_then(|t| net.tasks.get(t))
+            .map(|t| t.name.clone()),
         item: note.item.map(|(number, _)| number),
         attempt: note.item.map(|(_, attempt)| attempt),
         detail: note.detail,
@@ -205,10 +258,12 @@ fn history_event(net: &Net, case: &Case, at: Timestamp, note: Note) -> HistoryEv
 }
 
 fn below(field: &str, path: &Path) -> Path {
-    path.segments().iter().fold(Path::root().key(field), |path, segment| match segment {
-        Segment::Key(key) => path.key(key),
-        Segment::Index(i) => path.index(*i),
-    })
+    path.segments()
+        .iter()
+        .fold(Path::root().key(field), |path, segment| match segment {
+            Segment::Key(key) => path.key(key),
+            Segment::Index(i) => path.index(*i),
+        })
 }
 
 impl Moved {

@@ -98,7 +98,8 @@ impl Flows {
         };
         for prefix in prefixes {
             for (key, _) in view.doc_scan(Primitive::Flow, &Space::default(), &prefix, None, max)? {
-                offered.extend(keys::parse_place(&key).map(|(at, case, n)| (at, case.to_owned(), n)));
+                offered
+                    .extend(keys::parse_place(&key).map(|(at, case, n)| (at, case.to_owned(), n)));
             }
         }
         offered.sort();
@@ -120,12 +121,19 @@ impl Flows {
         let nonce = ids::new_nonce(self.store.env())?;
         let mut taken = None;
         let moved = self.step(case, |machine| {
-            let Some(item) = machine.case.items.get(&number) else { return Ok(false) };
+            let Some(item) = machine.case.items.get(&number) else {
+                return Ok(false);
+            };
             if !matches!(item.state, ItemState::Offered { .. }) {
                 return Ok(false);
             }
             let (now, task) = (machine.now, item.task);
-            let timeout = machine.net.tasks.get(task).and_then(|t| t.kind.work()).and_then(|w| w.timeout);
+            let timeout = machine
+                .net
+                .tasks
+                .get(task)
+                .and_then(|t| t.kind.work())
+                .and_then(|w| w.timeout);
             machine.claim(
                 number,
                 Lease {
@@ -136,7 +144,11 @@ impl Flows {
                     deadline: timeout.map(|t| now.saturating_add(t)),
                 },
             );
-            taken = machine.case.items.get(&number).and_then(|item| work_item(machine.net, case, item));
+            taken = machine
+                .case
+                .items
+                .get(&number)
+                .and_then(|item| work_item(machine.net, case, item));
             Ok(true)
         })?;
         Ok(taken.zip(moved))
@@ -148,7 +160,9 @@ impl Flows {
         let mut until = Timestamp::default();
         let moved = self.with_claim(token, |machine, number| {
             until = machine.now.saturating_add(lease);
-            if let Some(ItemState::Leased(held)) = machine.case.items.get_mut(&number).map(|i| &mut i.state) {
+            if let Some(ItemState::Leased(held)) =
+                machine.case.items.get_mut(&number).map(|i| &mut i.state)
+            {
                 // A lease without an end needs no heartbeats; one with an end is never made shorter.
                 held.until = held.until.map(|u| u.max(until));
             }
@@ -165,7 +179,9 @@ impl Flows {
     /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
     /// Fails with [`Error::StaleItem`], and then nothing was changed.
     pub fn fail(&self, token: &str, failure: &Failure) -> Result<Moved> {
-        self.with_claim(token, |machine, number| machine.fail(number, failure.clone()))
+        self.with_claim(token, |machine, number| {
+            machine.fail(number, failure.clone())
+        })
     }
 
     fn with_claim(
@@ -174,11 +190,16 @@ impl Flows {
         mut event: impl FnMut(&mut crate::machine::Machine<'_>, u64),
     ) -> Result<Moved> {
         let (case, number, nonce) = parse_token(token)?;
-        let stale = |why: &str| Error::StaleItem { item: token.to_owned(), why: why.to_owned() };
+        let stale = |why: &str| Error::StaleItem {
+            item: token.to_owned(),
+            why: why.to_owned(),
+        };
         let moved = self.step(case, |machine| {
             match machine.case.items.get(&number).map(|i| &i.state) {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number),
-                Some(ItemState::Leased(_)) => return Err(stale("somebody else has claimed it since")),
+                Some(ItemState::Leased(_)) => {
+                    return Err(stale("somebody else has claimed it since"));
+                }
                 Some(_) => return Err(stale("the claim has ended")),
                 None => return Err(stale("it is finished")),
             }
@@ -196,7 +217,12 @@ impl Flows {
     pub fn release(&self, case: &str) -> Result<Option<Moved>> {
         self.step(case, |machine| {
             let items = machine.case.items.values();
-            let lost = |i: &&Item| matches!((&i.state, &i.work), (ItemState::Leased(_), ItemWork::Process { .. }));
+            let lost = |i: &&Item| {
+                matches!(
+                    (&i.state, &i.work),
+                    (ItemState::Leased(_), ItemWork::Process { .. })
+                )
+            };
             let lost: Vec<u64> = items.filter(lost).map(|i| i.number).collect();
             lost.iter().for_each(|n| machine.release(*n));
             Ok(!lost.is_empty())
@@ -207,17 +233,28 @@ impl Flows {
     pub fn next_due(&self) -> Result<Option<Timestamp>> {
         let view = self.store.snapshot();
         let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
-        Ok(first.first().and_then(|(key, _)| keys::parse_place(key)).map(|(due, _, _)| due))
+        Ok(first
+            .first()
+            .and_then(|(key, _)| keys::parse_place(key))
+            .map(|(due, _, _)| due))
     }
 
     /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one commit.
     pub fn fire_due(&self) -> Result<Vec<Moved>> {
         let now = self.now();
         let view = self.store.snapshot();
-        let due = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, DUE_BATCH)?;
+        let due = view.doc_scan(
+            Primitive::Flow,
+            &Space::default(),
+            keys::TIMER,
+            None,
+            DUE_BATCH,
+        )?;
         let mut moved = Vec::new();
         for (key, _) in due {
-            let Some((at, case, number)) = keys::parse_place(&key) else { continue };
+            let Some((at, case, number)) = keys::parse_place(&key) else {
+                continue;
+            };
             if at > now {
                 break;
             }
@@ -232,14 +269,27 @@ impl Flows {
 
 fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
     let task = net.tasks.get(item.task)?;
-    let ItemState::Leased(lease) = &item.state else { return None };
+    let ItemState::Leased(lease) = &item.state else {
+        return None;
+    };
     let work = match (&item.work, &task.kind) {
         (ItemWork::Process { argv, cwd }, TaskKind::Process(p)) => {
             // Without an `input` there is nothing to give.
-            let stdin = if p.work.input.is_some() { p.stdin } else { Format::None };
-            WorkKind::Process { argv: argv.clone(), cwd: cwd.clone(), stdin, stdout: p.stdout }
+            let stdin = if p.work.input.is_some() {
+                p.stdin
+            } else {
+                Format::None
+            };
+            WorkKind::Process {
+                argv: argv.clone(),
+                cwd: cwd.clone(),
+                stdin,
+                stdout: p.stdout,
+            }
         }
-        (ItemWork::Host { topic }, _) => WorkKind::Host { topic: topic.clone() },
+        (ItemWork::Host { topic }, _) => WorkKind::Host {
+            topic: topic.clone(),
+        },
         _ => return None,
     };
     Some(WorkItem {
@@ -260,7 +310,11 @@ fn parse_token(token: &str) -> Result<(&str, u64, &str)> {
     let mut parts = token.splitn(3, '/');
     let (case, number, nonce) = (parts.next(), parts.next(), parts.next());
     match (case, number.and_then(|n| n.parse().ok()), nonce) {
-        (Some(case), Some(number), Some(nonce)) if ids::is_case_id(case) => Ok((case, number, nonce)),
-        _ => Err(Error::UnknownItem { item: token.chars().take(200).collect() }),
+        (Some(case), Some(number), Some(nonce)) if ids::is_case_id(case) => {
+            Ok((case, number, nonce))
+        }
+        _ => Err(Error::UnknownItem {
+            item: token.chars().take(200).collect(),
+        }),
     }
 }

@@ -25,15 +25,28 @@ impl World {
     pub fn new() -> World {
         let (env, _, clock) = sim::world(1);
         let store = Store::open(env, Place::Memory, StoreOptions::default()).unwrap();
-        World { flows: Flows::new(store), clock }
+        World {
+            flows: Flows::new(store),
+            clock,
+        }
     }
 
     /// A strict store on a simulated disk.
-    pub fn on_disk(io: &SimIo, clock: &SimClock, seed: u64) -> Result<World, statewright_store::Error> {
-        let env = Env { clock: std::sync::Arc::new(clock.clone()), ..sim::env(io, seed) };
+    pub fn on_disk(
+        io: &SimIo,
+        clock: &SimClock,
+        seed: u64,
+    ) -> Result<World, statewright_store::Error> {
+        let env = Env {
+            clock: std::sync::Arc::new(clock.clone()),
+            ..sim::env(io, seed)
+        };
         let options = StoreOptions::with_durability(Durability::Strict);
         let store = Store::open(env, Place::Dir(PathBuf::from("/store")), options)?;
-        Ok(World { flows: Flows::new(store), clock: clock.clone() })
+        Ok(World {
+            flows: Flows::new(store),
+            clock: clock.clone(),
+        })
     }
 
     pub fn with_flow(spec: &str) -> World {
@@ -44,7 +57,12 @@ impl World {
 
     /// Starts a case and drives it until nothing happens any more.
     pub fn run(&self, flow: &str, input: Value, answer: impl FnMut(&WorkItem) -> Answer) -> String {
-        let case = self.flows.start(flow, &input, None).unwrap().case.to_string();
+        let case = self
+            .flows
+            .start(flow, &input, None)
+            .unwrap()
+            .case
+            .to_string();
         self.drive(answer).unwrap();
         case
     }
@@ -53,7 +71,9 @@ impl World {
     pub fn claim(&self, topics: &[&str]) -> Result<Option<WorkItem>, Error> {
         let topics = Queue::Topics(topics.iter().map(|t| (*t).to_owned()).collect());
         for queue in [topics, Queue::Process] {
-            let claimed = self.flows.claim(&queue, "test", Some(Duration::from_secs(30)), 1)?;
+            let claimed = self
+                .flows
+                .claim(&queue, "test", Some(Duration::from_secs(30)), 1)?;
             if let Some((item, _)) = claimed.into_iter().next() {
                 return Ok(Some(item));
             }
@@ -82,7 +102,9 @@ impl World {
             if moved {
                 continue;
             }
-            let Some(due) = self.flows.next_due()? else { return Ok(()) };
+            let Some(due) = self.flows.next_due()? else {
+                return Ok(());
+            };
             let now = self.flows.store().env().clock.now();
             self.clock.advance(due.saturating_since(now));
         }
@@ -101,9 +123,18 @@ impl World {
 
     /// The tasks in the order in which they completed.
     pub fn completed(&self, case: &str) -> Vec<String> {
-        let done = [EventKind::Completed, EventKind::Fired, EventKind::Logged, EventKind::TimerFired];
+        let done = [
+            EventKind::Completed,
+            EventKind::Fired,
+            EventKind::Logged,
+            EventKind::TimerFired,
+        ];
         let events = self.flows.history(case, 0).unwrap();
-        events.iter().filter(|e| done.contains(&e.kind)).filter_map(|e| Some(e.task.as_ref()?.to_string())).collect()
+        events
+            .iter()
+            .filter(|e| done.contains(&e.kind))
+            .filter_map(|e| Some(e.task.as_ref()?.to_string()))
+            .collect()
     }
 
     pub fn status(&self, case: &str) -> Status {
