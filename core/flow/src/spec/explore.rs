@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::net::{Join, Net, PlaceId, Split, TaskId};
 
 /// How many firings are tried. A larger net is looked at in part: what is found is true, but not everything is found.
-const MAX_FIRINGS: usize = 100_000;
+const MAX_FIRINGS: usize = 30_000;
 /// How many markings are kept, counted in tokens.
-const MAX_KEPT: usize = 1_000_000;
+const MAX_KEPT: usize = 200_000;
+
+/// How many tokens in one place are followed. A net that puts more there puts any number there, as a rule.
+const MAX_TOKENS: u32 = 3;
 
 /// An and-join that can be left with tokens on some of its edges only.
 pub(super) struct Stuck {
@@ -61,24 +64,34 @@ pub(super) fn stuck_joins(net: &Net) -> Vec<Stuck> {
                 // Which task is choosing matters only through the marking each choice leads to.
                 for edge in &task.outputs {
                     let mut chosen = marking.clone();
-                    *chosen.entry(edge.place).or_default() += 1;
-                    if seen.insert(chosen.clone()) {
+                    if put(&mut chosen, edge.place) && seen.insert(chosen.clone()) {
                         kept += chosen.len() + 1;
                         pending.push(chosen);
                     }
                 }
                 break false;
             }
-            for edge in &task.outputs {
-                *marking.entry(edge.place).or_default() += 1;
-                ready.push(edge.place);
+            if !task
+                .outputs
+                .iter()
+                .all(|edge| put(&mut marking, edge.place))
+            {
+                break false;
             }
+            ready.extend(task.outputs.iter().map(|edge| edge.place));
         };
         if stopped {
             note_stuck(net, &marking, &mut found);
         }
     }
     found.into_values().collect()
+}
+
+/// Adds a token; tells whether the place still has few enough.
+fn put(marking: &mut Marking, place: PlaceId) -> bool {
+    let tokens = marking.entry(place).or_default();
+    *tokens += 1;
+    *tokens <= MAX_TOKENS
 }
 
 fn take(marking: &mut Marking, place: PlaceId) {
