@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
 use statewright::{Durability, Engine, Options, value};
 
@@ -102,7 +102,6 @@ impl Journal {
             Durability::Memory => (Connection::open_in_memory()?, ":memory:"),
             Durability::Buffered => (Connection::open(file)?, "NORMAL"),
             Durability::Strict => (Connection::open(file)?, "FULL"),
-            other => bail!("no peer for durability {other}"),
         };
         if durability != Durability::Memory {
             connection.pragma_update(None, "journal_mode", "WAL")?;
