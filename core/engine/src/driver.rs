@@ -34,7 +34,7 @@ pub(crate) struct Core {
     pub waits: Waits,
     pub running: Running,
     /// Whether cases move by themselves.
-    pub drive: bool,
+    driving: AtomicBool,
     observers: RwLock<Vec<Observer>>,
     /// Tells the driver to look at the timers again.
     timers: Gate,
@@ -47,13 +47,13 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub fn new(store: Store, drive: bool) -> Core {
+    pub fn new(store: Store) -> Core {
         Core {
             flows: Flows::new(store.clone()),
             store,
             waits: Waits::default(),
             running: Running::default(),
-            drive,
+            driving: AtomicBool::new(false),
             observers: RwLock::default(),
             timers: Gate::new(),
             offers: Gate::new(),
@@ -73,6 +73,15 @@ impl Core {
             return Err(Error::Closed);
         }
         self.fault.lock().clone().map_or(Ok(()), Err)
+    }
+
+    pub fn is_driving(&self) -> bool {
+        self.driving.load(Ordering::Acquire)
+    }
+
+    /// Cases move by themselves from now on; tells whether they did not before.
+    pub fn begin_driving(&self) -> bool {
+        !self.driving.swap(true, Ordering::AcqRel)
     }
 
     fn is_stopped(&self) -> bool {
@@ -116,7 +125,8 @@ impl Core {
             if moved.closed.is_some() {
                 self.waits.case_closed(&self.flows.case(&moved.case)?);
             }
-            if moved.more && self.drive {
+            // A case that loops without work must not keep the engine from closing.
+            if moved.more && self.is_driving() && !self.is_stopped() {
                 next = self.flows.advance(&moved.case)?;
             }
         }

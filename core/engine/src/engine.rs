@@ -35,6 +35,7 @@ pub struct Engine {
 /// Joined when the engine closes; the threads themselves hold only the core.
 struct Threads {
     core: Arc<Core>,
+    workers: usize,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -73,33 +74,39 @@ impl Engine {
         let mut store_options = StoreOptions::with_durability(options.durability);
         store_options.limits = options.limits;
         let store = Store::open(options.env.clone(), place, store_options)?;
-        let core = Arc::new(Core::new(store, options.drive));
+        let core = Arc::new(Core::new(store));
         let threads = Arc::new(Threads {
             core: core.clone(),
+            workers: options.workers,
             handles: Mutex::default(),
         });
         let engine = Engine { core, threads };
-        engine.start_threads(&options)?;
+        let core = engine.core.clone();
+        if core.store.stats().durability == Durability::Buffered {
+            let interval = options.sync_interval;
+            engine
+                .threads
+                .start("sw-sync", move || core.syncer(interval))?;
+        }
+        if options.drive {
+            engine.drive()?;
+        }
         Ok(engine)
     }
 
-    fn start_threads(&self, options: &Options) -> Result<()> {
-        let start = |name: &str, body: Box<dyn FnOnce() + Send>| {
-            let handle = thread::spawn(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
-            self.threads.handles.lock().push(handle);
-            Ok::<(), Error>(())
-        };
-        if self.core.store.stats().durability == Durability::Buffered {
-            let (core, interval) = (self.core.clone(), options.sync_interval);
-            start("sw-sync", Box::new(move || core.syncer(interval)))?;
+    /// Begins to move cases in an engine that was opened with [`drive(false)`](Options::drive), for whoever must look or
+    /// [observe](Engine::observe) before anything happens. Does nothing if they move already.
+    pub fn drive(&self) -> Result<()> {
+        self.core.check()?;
+        if !self.core.begin_driving() {
+            return Ok(());
         }
-        if options.drive {
+        let core = self.core.clone();
+        self.threads.start("sw-driver", move || core.driver())?;
+        for number in 1..=self.threads.workers {
             let core = self.core.clone();
-            start("sw-driver", Box::new(move || core.driver()))?;
-            for number in 1..=options.workers {
-                let core = self.core.clone();
-                start("sw-worker", Box::new(move || core.worker(number)))?;
-            }
+            self.threads
+                .start("sw-worker", move || core.worker(number))?;
         }
         Ok(())
     }
@@ -220,7 +227,7 @@ impl Engine {
                 range: "one topic or more",
             });
         }
-        if !self.core.drive {
+        if !self.core.is_driving() {
             let range = "true: an engine that does not drive hands out no work";
             return Err(Error::Config {
                 option: "drive",
@@ -271,6 +278,12 @@ impl Engine {
 }
 
 impl Threads {
+    fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let handle = thread::spawn(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
+        self.handles.lock().push(handle);
+        Ok(())
+    }
+
     fn close(&self) -> Result<()> {
         self.core.stop();
         let me = std::thread::current().id();

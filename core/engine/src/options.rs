@@ -45,7 +45,7 @@ impl Options {
     }
 
     /// Whether cases run in the background (the default). Without it, cases and work items can be looked at and the
-    /// store used, but nothing moves.
+    /// store used, but nothing moves until [`Engine::drive`](crate::Engine::drive).
     #[must_use]
     pub fn drive(mut self, drive: bool) -> Self {
         self.drive = drive;
