@@ -265,12 +265,13 @@ fn body(function: &Function, outputs: &[&Param], text: &mut Text) {
     if function.error {
         text.line("var cErr C.sw_error");
     }
-    text.line(format!("status := {}", call(function)));
-    text.block("if status != C.SW_OK {", "}", |text| {
+    // A parameter may be called `status`; none begins with `c` and a capital.
+    text.line(format!("cStatus := {}", call(function)));
+    text.block("if cStatus != C.SW_OK {", "}", |text| {
         text.line(if function.error {
-            "err = fail(status, cErr)"
+            "err = fail(cStatus, cErr)"
         } else {
-            "err = fail(status, C.sw_error{})"
+            "err = fail(cStatus, C.sw_error{})"
         });
         text.line("return");
     });

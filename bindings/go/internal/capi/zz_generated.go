@@ -617,9 +617,9 @@ func StructSize(which uint32) uint32 {
 func ValueFromJson(json string) (value []byte, err error) {
 	var cValue C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_value_from_json(textPointer(json), C.size_t(len(json)), &cValue, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_value_from_json(textPointer(json), C.size_t(len(json)), &cValue, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	value = takeBytes(&cValue)
@@ -635,9 +635,9 @@ func ValueFromJson(json string) (value []byte, err error) {
 func ValueToJson(value []byte, flags uint32) (json string, err error) {
 	var cJson C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_value_to_json(bytesPointer(value), C.size_t(len(value)), C.uint32_t(flags), &cJson, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_value_to_json(bytesPointer(value), C.size_t(len(value)), C.uint32_t(flags), &cJson, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	json = takeText(&cJson)
@@ -657,9 +657,9 @@ func Open(path string, options *OpenOptions) (engine Engine, err error) {
 	var cOptions C.sw_open_options
 	var cEngine C.sw_engine
 	var cErr C.sw_error
-	status := C.sw_open(textPointer(path), C.size_t(len(path)), options.c(&cOptions), &cEngine, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_open(textPointer(path), C.size_t(len(path)), options.c(&cOptions), &cEngine, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	engine = Engine{id: cEngine.id}
@@ -674,9 +674,9 @@ func Open(path string, options *OpenOptions) (engine Engine, err error) {
 // engine: The engine.
 func Close(engine Engine) (err error) {
 	var cErr C.sw_error
-	status := C.sw_close(engine.c(), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_close(engine.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -690,9 +690,9 @@ func Close(engine Engine) (err error) {
 func Stats(engine Engine) (stats []byte, err error) {
 	var cStats C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_stats(engine.c(), &cStats, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_stats(engine.c(), &cStats, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	stats = takeBytes(&cStats)
@@ -704,9 +704,9 @@ func Stats(engine Engine) (stats []byte, err error) {
 // engine: The engine.
 func Sync(engine Engine) (err error) {
 	var cErr C.sw_error
-	status := C.sw_sync(engine.c(), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_sync(engine.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -723,9 +723,9 @@ func KvGet(engine Engine, space string, key []byte) (value []byte, found bool, e
 	var cValue C.sw_bytes
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_kv_get(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cValue, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_kv_get(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cValue, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	value = takeBytes(&cValue)
@@ -741,9 +741,9 @@ func KvGet(engine Engine, space string, key []byte) (value []byte, found bool, e
 // value: The value.
 func KvPut(engine Engine, space string, key []byte, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_kv_put(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_kv_put(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -758,9 +758,9 @@ func KvPut(engine Engine, space string, key []byte, value []byte) (err error) {
 func KvDelete(engine Engine, space string, key []byte) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_kv_delete(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_kv_delete(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -779,9 +779,9 @@ func KvDelete(engine Engine, space string, key []byte) (found bool, err error) {
 func KvList(engine Engine, space string, prefix []byte, after []byte, limit uint32) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_kv_list(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(prefix), C.size_t(len(prefix)), bytesPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_kv_list(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(prefix), C.size_t(len(prefix)), bytesPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -796,9 +796,9 @@ func KvList(engine Engine, space string, prefix []byte, after []byte, limit uint
 // value: The document.
 func JsonCreate(engine Engine, space string, key string, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_json_create(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_create(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -816,9 +816,9 @@ func JsonGet(engine Engine, space string, key string, path string) (value []byte
 	var cValue C.sw_bytes
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_json_get(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cValue, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_get(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cValue, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	value = takeBytes(&cValue)
@@ -838,9 +838,9 @@ func JsonGet(engine Engine, space string, key string, path string) (value []byte
 // value: The value to put there.
 func JsonSet(engine Engine, space string, key string, path string, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_json_set(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_set(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -860,9 +860,9 @@ func JsonSet(engine Engine, space string, key string, path string, value []byte)
 func JsonRemove(engine Engine, space string, key string, path string) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_json_remove(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_remove(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -878,9 +878,9 @@ func JsonRemove(engine Engine, space string, key string, path string) (found boo
 func JsonDrop(engine Engine, space string, key string) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_json_drop(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_drop(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -898,9 +898,9 @@ func JsonVersion(engine Engine, space string, key string) (version uint64, found
 	var cVersion C.uint64_t
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_json_version(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cVersion, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_version(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cVersion, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	version = uint64(cVersion)
@@ -920,9 +920,9 @@ func JsonVersion(engine Engine, space string, key string) (version uint64, found
 func JsonList(engine Engine, space string, prefix string, after string, limit uint32) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_json_list(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(prefix), C.size_t(len(prefix)), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_json_list(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(prefix), C.size_t(len(prefix)), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -941,9 +941,9 @@ func JsonList(engine Engine, space string, prefix string, after string, limit ui
 func TxnBegin(engine Engine, isolation uint32) (txn Txn, err error) {
 	var cTxn C.sw_txn
 	var cErr C.sw_error
-	status := C.sw_txn_begin(engine.c(), C.uint32_t(isolation), &cTxn, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_begin(engine.c(), C.uint32_t(isolation), &cTxn, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	txn = Txn{id: cTxn.id}
@@ -962,9 +962,9 @@ func TxnBegin(engine Engine, isolation uint32) (txn Txn, err error) {
 func TxnCommit(txn Txn) (version uint64, err error) {
 	var cVersion C.uint64_t
 	var cErr C.sw_error
-	status := C.sw_txn_commit(txn.c(), &cVersion, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_commit(txn.c(), &cVersion, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	version = uint64(cVersion)
@@ -977,9 +977,9 @@ func TxnCommit(txn Txn) (version uint64, err error) {
 // txn: The transaction.
 func TxnRollback(txn Txn) (err error) {
 	var cErr C.sw_error
-	status := C.sw_txn_rollback(txn.c(), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_rollback(txn.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -996,9 +996,9 @@ func TxnKvGet(txn Txn, space string, key []byte) (value []byte, found bool, err 
 	var cValue C.sw_bytes
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_kv_get(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cValue, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_kv_get(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cValue, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	value = takeBytes(&cValue)
@@ -1014,9 +1014,9 @@ func TxnKvGet(txn Txn, space string, key []byte) (value []byte, found bool, err 
 // value: The value.
 func TxnKvPut(txn Txn, space string, key []byte, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_txn_kv_put(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_kv_put(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1031,9 +1031,9 @@ func TxnKvPut(txn Txn, space string, key []byte, value []byte) (err error) {
 func TxnKvDelete(txn Txn, space string, key []byte) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_kv_delete(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_kv_delete(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -1053,9 +1053,9 @@ func TxnKvDelete(txn Txn, space string, key []byte) (found bool, err error) {
 func TxnKvList(txn Txn, space string, prefix []byte, after []byte, limit uint32) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_txn_kv_list(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(prefix), C.size_t(len(prefix)), bytesPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_kv_list(txn.c(), textPointer(space), C.size_t(len(space)), bytesPointer(prefix), C.size_t(len(prefix)), bytesPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -1071,9 +1071,9 @@ func TxnKvList(txn Txn, space string, prefix []byte, after []byte, limit uint32)
 // value: The document.
 func TxnJsonCreate(txn Txn, space string, key string, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_txn_json_create(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_create(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1091,9 +1091,9 @@ func TxnJsonGet(txn Txn, space string, key string, path string) (value []byte, f
 	var cValue C.sw_bytes
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_json_get(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cValue, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_get(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cValue, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	value = takeBytes(&cValue)
@@ -1114,9 +1114,9 @@ func TxnJsonGet(txn Txn, space string, key string, path string) (value []byte, f
 // value: The value to put there.
 func TxnJsonSet(txn Txn, space string, key string, path string, value []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_txn_json_set(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), bytesPointer(value), C.size_t(len(value)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_set(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1136,9 +1136,9 @@ func TxnJsonSet(txn Txn, space string, key string, path string, value []byte) (e
 func TxnJsonRemove(txn Txn, space string, key string, path string) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_json_remove(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_remove(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), textPointer(path), C.size_t(len(path)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -1154,9 +1154,9 @@ func TxnJsonRemove(txn Txn, space string, key string, path string) (found bool, 
 func TxnJsonDrop(txn Txn, space string, key string) (found bool, err error) {
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_json_drop(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_drop(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	found = cFound != 0
@@ -1175,9 +1175,9 @@ func TxnJsonVersion(txn Txn, space string, key string) (version uint64, found bo
 	var cVersion C.uint64_t
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	status := C.sw_txn_json_version(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cVersion, &cFound, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_version(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(key), C.size_t(len(key)), &cVersion, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	version = uint64(cVersion)
@@ -1198,9 +1198,9 @@ func TxnJsonVersion(txn Txn, space string, key string) (version uint64, found bo
 func TxnJsonList(txn Txn, space string, prefix string, after string, limit uint32) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_txn_json_list(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(prefix), C.size_t(len(prefix)), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_txn_json_list(txn.c(), textPointer(space), C.size_t(len(space)), textPointer(prefix), C.size_t(len(prefix)), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -1219,9 +1219,9 @@ func TxnJsonList(txn Txn, space string, prefix string, after string, limit uint3
 func FlowDeploy(engine Engine, text string, dir string) (flow []byte, err error) {
 	var cFlow C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_flow_deploy(engine.c(), textPointer(text), C.size_t(len(text)), textPointer(dir), C.size_t(len(dir)), &cFlow, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_flow_deploy(engine.c(), textPointer(text), C.size_t(len(text)), textPointer(dir), C.size_t(len(dir)), &cFlow, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	flow = takeBytes(&cFlow)
@@ -1235,9 +1235,9 @@ func FlowDeploy(engine Engine, text string, dir string) (flow []byte, err error)
 func FlowCheck(text string) (problems []byte, err error) {
 	var cProblems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_flow_check(textPointer(text), C.size_t(len(text)), &cProblems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_flow_check(textPointer(text), C.size_t(len(text)), &cProblems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	problems = takeBytes(&cProblems)
@@ -1254,9 +1254,9 @@ func FlowCheck(text string) (problems []byte, err error) {
 func CaseStart(engine Engine, flow string, input []byte, caseId string) (id string, err error) {
 	var cId C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_start(engine.c(), textPointer(flow), C.size_t(len(flow)), bytesPointer(input), C.size_t(len(input)), textPointer(caseId), C.size_t(len(caseId)), &cId, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_start(engine.c(), textPointer(flow), C.size_t(len(flow)), bytesPointer(input), C.size_t(len(input)), textPointer(caseId), C.size_t(len(caseId)), &cId, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	id = takeText(&cId)
@@ -1271,9 +1271,9 @@ func CaseStart(engine Engine, flow string, input []byte, caseId string) (id stri
 func CaseGet(engine Engine, id string) (state []byte, err error) {
 	var cState C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_get(engine.c(), textPointer(id), C.size_t(len(id)), &cState, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_get(engine.c(), textPointer(id), C.size_t(len(id)), &cState, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	state = takeBytes(&cState)
@@ -1290,9 +1290,9 @@ func CaseGet(engine Engine, id string) (state []byte, err error) {
 func CaseList(engine Engine, after string, limit uint32) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_list(engine.c(), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_list(engine.c(), textPointer(after), C.size_t(len(after)), C.uint32_t(limit), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -1308,9 +1308,9 @@ func CaseList(engine Engine, after string, limit uint32) (items []byte, err erro
 func CaseExplain(engine Engine, id string) (explanation []byte, err error) {
 	var cExplanation C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_explain(engine.c(), textPointer(id), C.size_t(len(id)), &cExplanation, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_explain(engine.c(), textPointer(id), C.size_t(len(id)), &cExplanation, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	explanation = takeBytes(&cExplanation)
@@ -1325,9 +1325,9 @@ func CaseExplain(engine Engine, id string) (explanation []byte, err error) {
 func CaseHistory(engine Engine, id string) (events []byte, err error) {
 	var cEvents C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_history(engine.c(), textPointer(id), C.size_t(len(id)), &cEvents, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_history(engine.c(), textPointer(id), C.size_t(len(id)), &cEvents, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	events = takeBytes(&cEvents)
@@ -1347,9 +1347,9 @@ func CaseHistory(engine Engine, id string) (events []byte, err error) {
 func CaseWait(engine Engine, id string, cq Cq, userData uint64) (op uint64, err error) {
 	var cOp C.uint64_t
 	var cErr C.sw_error
-	status := C.sw_case_wait(engine.c(), textPointer(id), C.size_t(len(id)), cq.c(), C.uint64_t(userData), &cOp, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_wait(engine.c(), textPointer(id), C.size_t(len(id)), cq.c(), C.uint64_t(userData), &cOp, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	op = uint64(cOp)
@@ -1369,9 +1369,9 @@ func CaseWait(engine Engine, id string, cq Cq, userData uint64) (op uint64, err 
 func CaseWaitSync(engine Engine, id string, timeoutNs int64) (state []byte, err error) {
 	var cState C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_case_wait_sync(engine.c(), textPointer(id), C.size_t(len(id)), C.int64_t(timeoutNs), &cState, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_case_wait_sync(engine.c(), textPointer(id), C.size_t(len(id)), C.int64_t(timeoutNs), &cState, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	state = takeBytes(&cState)
@@ -1392,9 +1392,9 @@ func CaseWaitSync(engine Engine, id string, timeoutNs int64) (state []byte, err 
 func WorkPoll(engine Engine, topics []byte, worker string, max uint32, leaseNs uint64, cq Cq, userData uint64) (op uint64, err error) {
 	var cOp C.uint64_t
 	var cErr C.sw_error
-	status := C.sw_work_poll(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), cq.c(), C.uint64_t(userData), &cOp, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_work_poll(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), cq.c(), C.uint64_t(userData), &cOp, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	op = uint64(cOp)
@@ -1416,9 +1416,9 @@ func WorkPoll(engine Engine, topics []byte, worker string, max uint32, leaseNs u
 func WorkPollSync(engine Engine, topics []byte, worker string, max uint32, leaseNs uint64, timeoutNs int64) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	status := C.sw_work_poll_sync(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), C.int64_t(timeoutNs), &cItems, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_work_poll_sync(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), C.int64_t(timeoutNs), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	items = takeBytes(&cItems)
@@ -1433,9 +1433,9 @@ func WorkPollSync(engine Engine, topics []byte, worker string, max uint32, lease
 // leaseNs: How long it stays this worker's from now on, in nanoseconds; above 0.
 func WorkHeartbeat(engine Engine, token string, leaseNs uint64) (err error) {
 	var cErr C.sw_error
-	status := C.sw_work_heartbeat(engine.c(), textPointer(token), C.size_t(len(token)), C.uint64_t(leaseNs), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_work_heartbeat(engine.c(), textPointer(token), C.size_t(len(token)), C.uint64_t(leaseNs), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1451,9 +1451,9 @@ func WorkHeartbeat(engine Engine, token string, leaseNs uint64) (err error) {
 // result: The result; no bytes is null.
 func WorkComplete(engine Engine, token string, result []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_work_complete(engine.c(), textPointer(token), C.size_t(len(token)), bytesPointer(result), C.size_t(len(result)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_work_complete(engine.c(), textPointer(token), C.size_t(len(token)), bytesPointer(result), C.size_t(len(result)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1468,9 +1468,9 @@ func WorkComplete(engine Engine, token string, result []byte) (err error) {
 // said otherwise).
 func WorkFail(engine Engine, token string, failure []byte) (err error) {
 	var cErr C.sw_error
-	status := C.sw_work_fail(engine.c(), textPointer(token), C.size_t(len(token)), bytesPointer(failure), C.size_t(len(failure)), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_work_fail(engine.c(), textPointer(token), C.size_t(len(token)), bytesPointer(failure), C.size_t(len(failure)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1484,9 +1484,9 @@ func CqOpen(options *CqOptions) (cq Cq, err error) {
 	var cOptions C.sw_cq_options
 	var cCq C.sw_cq
 	var cErr C.sw_error
-	status := C.sw_cq_open(options.c(&cOptions), &cCq, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_cq_open(options.c(&cOptions), &cCq, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	cq = Cq{id: cCq.id}
@@ -1504,9 +1504,9 @@ func CqOpen(options *CqOptions) (cq Cq, err error) {
 func CqWait(cq Cq, buffer *EventBuffer, timeoutNs int64) (events []Event, err error) {
 	var cCount C.size_t
 	var cErr C.sw_error
-	status := C.sw_cq_wait(cq.c(), buffer.pointer(), buffer.cap(), C.int64_t(timeoutNs), &cCount, &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_cq_wait(cq.c(), buffer.pointer(), buffer.cap(), C.int64_t(timeoutNs), &cCount, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	events = buffer.take(int(cCount))
@@ -1522,9 +1522,9 @@ func CqWait(cq Cq, buffer *EventBuffer, timeoutNs int64) (events []Event, err er
 // cq: The queue.
 func CqShutdown(cq Cq) (err error) {
 	var cErr C.sw_error
-	status := C.sw_cq_shutdown(cq.c(), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_cq_shutdown(cq.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1539,9 +1539,9 @@ func CqShutdown(cq Cq) (err error) {
 // cq: The queue.
 func CqClose(cq Cq) (err error) {
 	var cErr C.sw_error
-	status := C.sw_cq_close(cq.c(), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_cq_close(cq.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
@@ -1556,9 +1556,9 @@ func CqClose(cq Cq) (err error) {
 // op: The operation's number.
 func OpCancel(cq Cq, op uint64) (err error) {
 	var cErr C.sw_error
-	status := C.sw_op_cancel(cq.c(), C.uint64_t(op), &cErr)
-	if status != C.SW_OK {
-		err = fail(status, cErr)
+	cStatus := C.sw_op_cancel(cq.c(), C.uint64_t(op), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
 		return
 	}
 	return
