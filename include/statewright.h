@@ -10,45 +10,49 @@
  * The header needs C99 or C++11. Check `sw_abi_version() == SW_ABI_VERSION` once, before anything else.
  *
  * @section ownership Ownership
- * - A handle (`sw_engine`, `sw_txn`, `sw_cq`, `sw_error`) is a number in a struct of its own, not a pointer. It is ended by
- *   one function. A handle that is zero, was ended, is of another type or of another copy of the library gives `SW_MISUSE`,
- *   always, and harms nothing. What was made from a handle keeps what it needs: closing in the wrong order gives
- *   `SW_CLOSED`, no more.
+ * - A handle (`sw_engine`, `sw_txn`, `sw_cq`, `sw_error`) is a number in a struct of its own, not a pointer. It
+ *   is ended by one function. A handle that is zero, was ended, is of another type or of another copy of the
+ *   library gives `SW_MISUSE`, always, and harms nothing. What was made from a handle keeps what it needs:
+ *   closing in the wrong order gives `SW_CLOSED`, no more.
  * - `sw_bytes` that a function gives are the caller's: free them with `sw_bytes_free`.
  * - A `sw_str` is lent; the function that gives it says until when.
  * - What the caller passes is read during the call only, unless it is said to be kept.
  *
  * @section arguments Arguments
- * - Text and bytes go in as a pointer and a length; no terminating zero byte is needed. (NULL, 0) is empty. NULL with a
- *   length is `SW_NULL_ARGUMENT`. A length above the limit is `SW_TOO_LARGE`, before anything is read. Text must be UTF-8.
+ * - Text and bytes go in as a pointer and a length; no terminating zero byte is needed. (NULL, 0) is empty. NULL
+ *   with a length is `SW_NULL_ARGUMENT`. A length above the limit is `SW_TOO_LARGE`, before anything is read.
+ *   Text must be UTF-8.
  * - Values cross as MessagePack. `sw_value_from_json` and `sw_value_to_json` turn them from and into text.
  * - Results are zeroed first and written on success only.
- * - A struct of options begins with `struct_size`. Fill it with its `_options_init` function, then change what you like.
- *   A newer program may run with an older library: fields that the library does not know must be zero (`SW_UNSUPPORTED`).
+ * - A struct of options begins with `struct_size`. Fill it with its `_options_init` function, then change what
+ *   you like. A newer program may run with an older library: fields that the library does not know must be zero
+ *   (`SW_UNSUPPORTED`).
  *
  * @section errors Errors
- * Every function returns a `sw_status`. Most take a `sw_error *` last; if it is not NULL, it receives the details of a
- * failure, or zero. Read them with `sw_error_get` and free them with `sw_error_free`. Nothing is kept per thread, so an
- * error can be read on another thread than the one it happened on. A status is stable: a number keeps its meaning.
- * After `SW_PANIC` the engine concerned answers `SW_POISONED`: close it and open it again, which recovers from the log.
+ * Every function returns a `sw_status`. Most take a `sw_error *` last; if it is not NULL, it receives the
+ * details of a failure, or zero. Read them with `sw_error_get` and free them with `sw_error_free`. Nothing is
+ * kept per thread, so an error can be read on another thread than the one it happened on. A status is stable: a
+ * number keeps its meaning. After `SW_PANIC` the engine concerned answers `SW_POISONED`: close it and open it
+ * again, which recovers from the log.
  *
  * @section threads Threads
- * Each function says how it may be called. Engines and completion queues take any number of threads; a transaction takes
- * one at a time and answers `SW_BUSY` to a second. The library's own threads block all signals. The only function of the
- * caller that they ever run is the wake-up of `sw_cq_set_wakeup`.
+ * Each function says how it may be called. Engines and completion queues take any number of threads; a
+ * transaction takes one at a time and answers `SW_BUSY` to a second. The library's own threads block all
+ * signals. The only function of the caller that they ever run is the wake-up of `sw_cq_set_wakeup`.
  *
  * @section fork Fork and signals
- * A child of `fork` cannot use the library if the parent had used it before: every function gives `SW_FORKED` there (no
- * error details), and nothing is touched. `fork` followed by `exec` is fine. The library installs no signal handler. Once
- * loaded it stays in memory; `dlclose` does not unload it.
+ * A child of `fork` cannot use the library if the parent had used it before: every function gives `SW_FORKED`
+ * there (no error details), and nothing is touched. `fork` followed by `exec` is fine. The library installs no
+ * signal handler. Once loaded it stays in memory; `dlclose` does not unload it.
  *
  * @section limits Limits
- * See `SW_MAX_INPUT_BYTES`, `SW_MAX_NAME_BYTES`, `SW_MAX_WORK_ITEMS`. Values are limited in depth. Limits are counted,
- * never timed.
+ * See `SW_MAX_INPUT_BYTES`, `SW_MAX_NAME_BYTES`, `SW_MAX_WORK_ITEMS`. Values are limited in depth. Limits are
+ * counted, never timed.
  *
  * @section versioning Versioning
- * Each function says since when it is there and whether it is stable. Until version 1.0 the minor version may break the
- * ABI, and is part of the soname. From then on functions are only added, and structs with `struct_size` grow at their end.
+ * Each function says since when it is there and whether it is stable. Until version 1.0 the minor version may
+ * break the ABI, and is part of the soname. From then on functions are only added, and structs with
+ * `struct_size` grow at their end.
  */
 
 #ifndef STATEWRIGHT_H
@@ -188,15 +192,16 @@
 /**
  * What a function returns: `SW_OK`, or why it did not do what was asked.
  *
- * Codes are stable. The hundreds tell the layer: 1 the C ABI, 2 values, 3 the log, 4 the store, 5 flows, 6 the engine.
+ * Codes are stable. The hundreds tell the layer: 1 the C ABI, 2 values, 3 the log, 4 the store, 5 flows, 6
+ * the engine.
  */
 typedef int32_t sw_status;
 
 /**
  * The details of one failed call. Read them with `sw_error_get`, then free them with `sw_error_free`.
  *
- * Zero when the call succeeded, and when the details could not be kept (`SW_FORKED`, or no memory for them): the status
- * alone always tells what happened. Errors belong to no thread.
+ * Zero when the call succeeded, and when the details could not be kept (`SW_FORKED`, or no memory for them):
+ * the status alone always tells what happened. Errors belong to no thread.
  */
 typedef struct sw_error {
   /**
@@ -294,7 +299,8 @@ typedef struct sw_open_options {
    */
   uint32_t worker_threads;
   /**
-   * In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the default, 50 ms.
+   * In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the
+   * default, 50 ms.
    */
   uint64_t sync_interval_ns;
 } sw_open_options;
@@ -628,7 +634,17 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_UNSUPPORTED_SPEC 509
 
 /**
- * The engine is closing or closed.
+ * What the store holds about a flow or case cannot be read: another version wrote it, or it is damaged.
+ */
+#define SW_DAMAGED 510
+
+/**
+ * The system gave no random bytes.
+ */
+#define SW_RANDOM 511
+
+/**
+ * The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
  */
 #define SW_ENGINE_CLOSED 600
 
@@ -638,7 +654,7 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_CONFIG 601
 
 /**
- * A program that a task runs could not be started or failed.
+ * A thread or a program could not be started.
  */
 #define SW_PROCESS 602
 
@@ -830,15 +846,19 @@ SW_API sw_status sw_close(struct sw_engine engine, struct sw_error *err);
  * Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
  *
  * @param[in] engine The engine.
- * @param[out] stats Receives an object. MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * @param[out] stats Receives an object: `version`, `durable_version`, `durability` (in force),
+ * `entries`, `transactions`, `log` (since opening) and `recovery` (what opening found). MessagePack.
+ * Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
  * From any thread, at the same time as others.
  * @since 0.1 (unstable)
  */
-SW_API sw_status sw_stats(struct sw_engine engine, struct sw_bytes *stats, struct sw_error *err);
+SW_API
+sw_status sw_stats(struct sw_engine engine,
+                   struct sw_bytes *stats,
+                   struct sw_error *err);
 
 /**
  * Makes everything committed so far survive a power cut. Does nothing in memory.
@@ -1547,8 +1567,8 @@ sw_status sw_txn_json_list(struct sw_txn txn,
  * @param[in] dir The folder it comes from, for `$flow.dir`; empty for none. UTF-8. At most
  * `SW_MAX_NAME_BYTES`.
  * @param[in] dir_len Its length in bytes.
- * @param[out] flow Receives an object: name, version, hash. MessagePack. Owned by the caller, who
- * frees it with `sw_bytes_free`.
+ * @param[out] flow Receives an object: `name`, `version`, `key` (names the exact content).
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -1569,8 +1589,9 @@ sw_status sw_flow_deploy(struct sw_engine engine,
  *
  * @param[in] text The flow. UTF-8. At most `SW_MAX_INPUT_BYTES`.
  * @param[in] text_len Its length in bytes.
- * @param[out] problems Receives an array of objects: line, column, message; empty when the flow is
- * sound. MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] problems Receives an array of objects: `line`, `column`, `severity` ("error" or
+ * "warning"), `code`, `message`, `help`; empty when the flow is sound. MessagePack. Owned by the
+ * caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -1614,7 +1635,12 @@ sw_status sw_case_start(struct sw_engine engine,
                         struct sw_error *err);
 
 /**
- * The state of a case: its status, data, result, running tasks.
+ * The state of a case.
+ *
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
+ * "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
+ * (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
+ * and `error` (null unless it ended so).
  *
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
@@ -1638,12 +1664,16 @@ sw_status sw_case_get(struct sw_engine engine,
  * Lists cases in the order of their ids.
  *
  * @param[in] engine The engine.
+ * @param[in] flow Only cases of this flow; empty is all. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] flow_len Its length in bytes.
+ * @param[in] status Only cases with this status; empty is all. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] status_len Its length in bytes.
  * @param[in] after Only ids that come after this one; empty is from the first. For the next page, the
  * last id of this one. UTF-8. At most `SW_MAX_NAME_BYTES`.
  * @param[in] after_len Its length in bytes.
  * @param[in] limit At most so many.
- * @param[out] items Receives an array of objects. MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * @param[out] items Receives an array of objects, each as `sw_case_get` gives it. MessagePack. Owned
+ * by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -1652,6 +1682,10 @@ sw_status sw_case_get(struct sw_engine engine,
  */
 SW_API
 sw_status sw_case_list(struct sw_engine engine,
+                       const char *flow,
+                       size_t flow_len,
+                       const char *status,
+                       size_t status_len,
                        const char *after,
                        size_t after_len,
                        uint32_t limit,
@@ -1664,8 +1698,9 @@ sw_status sw_case_list(struct sw_engine engine,
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
  * @param[in] id_len Its length in bytes.
- * @param[out] explanation Receives an object. MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * @param[out] explanation Receives an array of objects: `task`, `item`, `what`, `since`, `until` (`at`
+ * and `then`: what happens next by itself), `unblocks`. MessagePack. Owned by the caller, who frees it
+ * with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -1685,8 +1720,9 @@ sw_status sw_case_explain(struct sw_engine engine,
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
  * @param[in] id_len Its length in bytes.
- * @param[out] events Receives an array of objects. MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * @param[in] after Only events after this number; 0 is all.
+ * @param[out] events Receives an array of objects: `case`, `seq`, `version`, `at`, `event`, `task`,
+ * `item`, `attempt`, `detail`. MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -1697,6 +1733,7 @@ SW_API
 sw_status sw_case_history(struct sw_engine engine,
                           const char *id,
                           size_t id_len,
+                          uint64_t after,
                           struct sw_bytes *events,
                           struct sw_error *err);
 
@@ -1756,6 +1793,10 @@ sw_status sw_case_wait_sync(struct sw_engine engine,
 /**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
  *
+ * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`
+ * (from 1), `idempotency_key` (the same for every attempt), `input`, `deadline` and `lease_until`
+ * (microseconds since the start of 1970, or null).
+ *
  * @param[in] engine The engine.
  * @param[in] topics An array of the topics to take items of. MessagePack. At most
  * `SW_MAX_INPUT_BYTES`.
@@ -1805,8 +1846,8 @@ sw_status sw_work_poll(struct sw_engine engine,
  * 0.
  * @param[in] timeout_ns How long to wait, in nanoseconds; 0 does not wait, negative waits without
  * limit.
- * @param[out] items Receives an array of objects. MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * @param[out] items Receives an array of objects, as `sw_work_poll` describes them. MessagePack. Owned
+ * by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads

@@ -26,7 +26,11 @@ unsafe impl Plain for sw_bytes {}
 static BYTES: Table<Vec<u8>> = Table::new(Tag::Bytes);
 
 impl sw_bytes {
-    pub(crate) const EMPTY: sw_bytes = sw_bytes { data: std::ptr::null(), len: 0, owner: 0 };
+    pub(crate) const EMPTY: sw_bytes = sw_bytes {
+        data: std::ptr::null(),
+        len: 0,
+        owner: 0,
+    };
 
     /// Keeps `bytes` until C frees them.
     pub(crate) fn lend(bytes: Vec<u8>) -> Result<sw_bytes> {
@@ -36,20 +40,17 @@ impl sw_bytes {
         // Moving the vector into the table does not move what it points to.
         let (data, len) = (bytes.as_ptr(), bytes.len());
         let owner = BYTES.insert(bytes).map_err(|_| {
-            Failure::new(SW_TOO_LARGE, "too many results are held").help("free results with sw_bytes_free when done with them")
+            Failure::new(SW_TOO_LARGE, "too many results are held")
+                .help("free results with sw_bytes_free when done with them")
         })?;
         Ok(sw_bytes { data, len, owner })
-    }
-
-    /// Forgets bytes that never reached C.
-    pub(crate) fn discard(self) {
-        drop(BYTES.remove(self.owner));
     }
 }
 
 /// Frees bytes that another function returned, and zeroes the struct.
 ///
-/// Freeing an all-zero struct does nothing. Freeing a copy of a struct that was freed already is detected: `SW_MISUSE`.
+/// Freeing an all-zero struct does nothing. Freeing a copy of a struct that was freed already is detected:
+/// `SW_MISUSE`.
 ///
 /// @role destructor
 /// @on bytes

@@ -1,7 +1,8 @@
 //! One call from C: reads arguments, and writes results.
 //!
-//! A [`Call`] can only be made by promising that the call's pointers are valid, so its methods need no further promise: it
-//! checks for NULL, for limits *before* memory is touched, for UTF-8, and finds the objects behind handles.
+//! A [`Call`] can only be made by promising that the call's pointers are valid, so its methods need no
+//! further promise: it checks for NULL, for limits *before* memory is touched, for UTF-8, and finds the
+//! objects behind handles.
 
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -45,13 +46,23 @@ impl Call {
     /// # Safety
     /// Every pointer later given to this object is NULL or valid for what the method says, for the whole call.
     pub(crate) unsafe fn new(name: &'static str) -> Self {
-        Call { name, concerned: RefCell::new(None) }
+        Call {
+            name,
+            concerned: RefCell::new(None),
+        }
     }
 
-    // ---- inputs -----------------------------------------------------------------------------------------------------
+    // ---- inputs
+    // -----------------------------------------------------------------------------------------------------
 
     /// Bytes of at most `limit`; (NULL, 0) is empty.
-    fn slice<'a>(&'a self, name: &'static str, data: *const u8, len: usize, limit: usize) -> Result<&'a [u8]> {
+    fn slice<'a>(
+        &'a self,
+        name: &'static str,
+        data: *const u8,
+        len: usize,
+        limit: usize,
+    ) -> Result<&'a [u8]> {
         if len > limit {
             let message = format!("`{name}` has {len} bytes; the limit is {limit}");
             return Err(Failure::new(SW_TOO_LARGE, message).at(name));
@@ -60,9 +71,12 @@ impl Call {
             return Ok(&[]);
         }
         if data.is_null() {
-            return Err(null(name).help(format!("pass a pointer to the {len} bytes, or NULL with length 0 for none")));
+            return Err(null(name).help(format!(
+                "pass a pointer to the {len} bytes, or NULL with length 0 for none"
+            )));
         }
-        // SAFETY: not NULL, and the caller of the export promises `len` readable bytes for the length of the call.
+        // SAFETY: not NULL, and the caller of the export promises `len` readable bytes for the length of the
+        // call.
         Ok(unsafe { std::slice::from_raw_parts(data, len) })
     }
 
@@ -77,8 +91,16 @@ impl Call {
     }
 
     /// A long text: JSON, or a flow.
-    pub(crate) fn document(&self, name: &'static str, data: *const c_char, len: usize) -> Result<&str> {
-        utf8(name, self.slice(name, data.cast(), len, SW_MAX_INPUT_BYTES)?)
+    pub(crate) fn document(
+        &self,
+        name: &'static str,
+        data: *const c_char,
+        len: usize,
+    ) -> Result<&str> {
+        utf8(
+            name,
+            self.slice(name, data.cast(), len, SW_MAX_INPUT_BYTES)?,
+        )
     }
 
     /// A value as MessagePack.
@@ -88,8 +110,17 @@ impl Call {
     }
 
     /// A value as MessagePack, null when there are no bytes.
-    pub(crate) fn value_or_null(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
-        if len == 0 { Ok(Value::NULL) } else { self.value(name, data, len) }
+    pub(crate) fn value_or_null(
+        &self,
+        name: &'static str,
+        data: *const u8,
+        len: usize,
+    ) -> Result<Value> {
+        if len == 0 {
+            Ok(Value::NULL)
+        } else {
+            self.value(name, data, len)
+        }
     }
 
     /// An option struct of whatever version the caller was built with; NULL means the defaults.
@@ -104,53 +135,97 @@ impl Call {
         // SAFETY: the caller promises `struct_size` readable bytes.
         let given = unsafe { std::slice::from_raw_parts(options.cast::<u8>(), size) };
         if given.iter().skip(known).any(|byte| *byte != 0) {
-            let message = format!("`{name}` sets options that this version ({}) does not have", env!("CARGO_PKG_VERSION"));
-            return Err(Failure::new(SW_UNSUPPORTED, message).at(name).help("update the library, or leave them zero"));
+            let message = format!(
+                "`{name}` sets options that this version ({}) does not have",
+                env!("CARGO_PKG_VERSION")
+            );
+            return Err(Failure::new(SW_UNSUPPORTED, message)
+                .at(name)
+                .help("update the library, or leave them zero"));
         }
         let mut read = T::DEFAULT;
-        // SAFETY: `Options` is only implemented for structs of integers, so any bytes are a valid value; the copy stays within both.
-        unsafe { std::ptr::copy_nonoverlapping(given.as_ptr(), (&raw mut read).cast::<u8>(), size.min(known)) };
+        // SAFETY: `Options` is only implemented for structs of integers, so any bytes are a valid value; the
+        // copy stays within both.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                given.as_ptr(),
+                (&raw mut read).cast::<u8>(),
+                size.min(known),
+            )
+        };
         Ok(read)
     }
 
-    // ---- outputs ----------------------------------------------------------------------------------------------------
+    // ---- outputs
+    // ----------------------------------------------------------------------------------------------------
 
     /// A place for a result. It is zeroed at once and written on success only.
     pub(crate) fn out<T: Plain>(&self, name: &'static str, place: *mut T) -> Result<Out<T>> {
-        let Some(place) = NonNull::new(place) else { return Err(null(name)) };
+        let Some(place) = NonNull::new(place) else {
+            return Err(null(name));
+        };
         if !place.is_aligned() {
-            return Err(Failure::new(SW_INVALID_ARGUMENT, format!("`{name}` is not aligned for its type")).at(name));
+            return Err(Failure::new(
+                SW_INVALID_ARGUMENT,
+                format!("`{name}` is not aligned for its type"),
+            )
+            .at(name));
         }
-        // SAFETY: not NULL, aligned, writable by the promise made in `new`, and all zeros is a value of a `Plain` type.
+        // SAFETY: not NULL, aligned, writable by the promise made in `new`, and all zeros is a value of a
+        // `Plain` type.
         unsafe { place.write_bytes(0, 1) };
         Ok(Out { place })
     }
 
     /// A struct that the caller filled and the call may change.
     pub(crate) fn read<T: Plain>(&self, name: &'static str, place: *mut T) -> Result<T> {
-        let Some(place) = NonNull::new(place) else { return Err(null(name)) };
+        let Some(place) = NonNull::new(place) else {
+            return Err(null(name));
+        };
         // SAFETY: not NULL, readable by the promise made in `new`, and any bytes are a value of a `Plain` type.
         Ok(unsafe { place.as_ptr().read_unaligned() })
     }
 
     /// A place for a result of the size the caller knows, as its first field says. Zeroed, but for that field.
-    pub(crate) fn out_sized<T: Sized32>(&self, name: &'static str, place: *mut T) -> Result<OutSized<T>> {
-        let Some(place) = NonNull::new(place) else { return Err(null(name)) };
+    pub(crate) fn out_sized<T: Sized32>(
+        &self,
+        name: &'static str,
+        place: *mut T,
+    ) -> Result<OutSized<T>> {
+        let Some(place) = NonNull::new(place) else {
+            return Err(null(name));
+        };
         let place = place.cast::<u8>();
         // SAFETY: not NULL, and the caller of the export promises a struct that starts with its `struct_size`.
         let size = unsafe { place.cast::<u32>().read_unaligned() };
         check_size(name, size as usize, T::FIRST_SIZE)?;
-        let out = OutSized { place, size, of: PhantomData };
+        let out = OutSized {
+            place,
+            size,
+            of: PhantomData,
+        };
         out.clear();
         Ok(out)
     }
 
     /// A place for up to `cap` results. Not zeroed: what counts is the count.
-    pub(crate) fn out_slice<T: Plain>(&self, name: &'static str, place: *mut T, cap: usize, limit: usize) -> Result<OutSlice<T>> {
+    pub(crate) fn out_slice<T: Plain>(
+        &self,
+        name: &'static str,
+        place: *mut T,
+        cap: usize,
+        limit: usize,
+    ) -> Result<OutSlice<T>> {
         if cap > limit {
-            return Err(Failure::new(SW_TOO_LARGE, format!("there is room for {cap} `{name}`; the limit is {limit}")).at(name));
+            return Err(Failure::new(
+                SW_TOO_LARGE,
+                format!("there is room for {cap} `{name}`; the limit is {limit}"),
+            )
+            .at(name));
         }
-        let Some(place) = NonNull::new(place) else { return Err(null(name)) };
+        let Some(place) = NonNull::new(place) else {
+            return Err(null(name));
+        };
         if cap == 0 || !place.is_aligned() {
             let message = format!("`{name}` has no room, or is not aligned for its type");
             return Err(Failure::new(SW_INVALID_ARGUMENT, message).at(name));
@@ -160,14 +235,21 @@ impl Call {
 
     /// The optional place for an error.
     pub(crate) fn error_out(&self, err: *mut sw_error) -> Result<Option<Out<sw_error>>> {
-        if err.is_null() { Ok(None) } else { self.out("err", err).map(Some) }
+        if err.is_null() {
+            Ok(None)
+        } else {
+            self.out("err", err).map(Some)
+        }
     }
 
-    // ---- handles ----------------------------------------------------------------------------------------------------
+    // ---- handles
+    // ----------------------------------------------------------------------------------------------------
 
     /// The engine behind a handle, usable or not.
     pub(crate) fn session(&self, engine: sw_engine) -> Result<Arc<Session>> {
-        let session = crate::engine::ENGINES.get(engine.id).ok_or_else(|| Failure::misuse("engine"))?;
+        let session = crate::engine::ENGINES
+            .get(engine.id)
+            .ok_or_else(|| Failure::misuse("engine"))?;
         self.concern(&session);
         Ok(session)
     }
@@ -181,7 +263,9 @@ impl Call {
 
     /// The transaction behind a handle, whatever state its engine is in.
     pub(crate) fn txn_to_end(&self, txn: sw_txn) -> Result<Arc<TxnState>> {
-        let txn = crate::txn::TXNS.get(txn.id).ok_or_else(|| Failure::misuse("transaction"))?;
+        let txn = crate::txn::TXNS
+            .get(txn.id)
+            .ok_or_else(|| Failure::misuse("transaction"))?;
         self.concern(txn.session());
         Ok(txn)
     }
@@ -194,7 +278,9 @@ impl Call {
     }
 
     pub(crate) fn queue(&self, cq: sw_cq) -> Result<Arc<Queue>> {
-        crate::queue::QUEUES.get(cq.id).ok_or_else(|| Failure::misuse("completion queue"))
+        crate::queue::QUEUES
+            .get(cq.id)
+            .ok_or_else(|| Failure::misuse("completion queue"))
     }
 
     fn concern(&self, session: &Arc<Session>) {
@@ -228,7 +314,10 @@ fn null(name: &'static str) -> Failure {
 
 fn utf8<'a>(name: &'static str, bytes: &'a [u8]) -> Result<&'a str> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("`{name}` is not UTF-8: the byte at {} does not continue it", error.valid_up_to());
+        let message = format!(
+            "`{name}` is not UTF-8: the byte at {} does not continue it",
+            error.valid_up_to()
+        );
         Failure::new(SW_INVALID_UTF8, message).at(name)
     })
 }
@@ -282,7 +371,8 @@ impl<T: Plain> OutSlice<T> {
     /// Writes one result; one that does not fit is ignored.
     pub(crate) fn set(&self, index: usize, value: T) {
         if index < self.cap {
-            // SAFETY: within the `cap` places that the caller promises are writable; `Call::out_slice` checked the first.
+            // SAFETY: within the `cap` places that the caller promises are writable; `Call::out_slice`
+            // checked the first.
             unsafe { self.place.add(index).write(value) };
         }
     }
@@ -327,7 +417,8 @@ impl<T: Sized32> OutSized<T> {
         let len = (self.size as usize).min(size_of::<T>());
         // SAFETY: both have `len` bytes, and the library's own value cannot overlap the caller's.
         unsafe {
-            self.place.copy_from_nonoverlapping(NonNull::from(value).cast::<u8>(), len);
+            self.place
+                .copy_from_nonoverlapping(NonNull::from(value).cast::<u8>(), len);
             self.place.cast::<u32>().write_unaligned(self.size);
         }
     }
@@ -336,9 +427,15 @@ impl<T: Sized32> OutSized<T> {
 /// Fills a struct of options with defaults: what every `sw_…_options_init` does.
 pub(crate) fn init_options<T: Options>(call: &Call, options: *mut T, size: usize) -> Result<()> {
     let _ = call;
-    let Some(place) = NonNull::new(options) else { return Err(null("options")) };
+    let Some(place) = NonNull::new(options) else {
+        return Err(null("options"));
+    };
     check_size("size", size, T::FIRST_SIZE)?;
-    let out = OutSized::<T> { place: place.cast(), size: size as u32, of: PhantomData };
+    let out = OutSized::<T> {
+        place: place.cast(),
+        size: size as u32,
+        of: PhantomData,
+    };
     out.clear();
     out.set(&T::DEFAULT);
     Ok(())
@@ -346,13 +443,20 @@ pub(crate) fn init_options<T: Options>(call: &Call, options: *mut T, size: usize
 
 fn check_size(name: &'static str, size: usize, first: usize) -> Result<()> {
     if size > SW_MAX_STRUCT_BYTES {
-        let message = format!("the struct size in `{name}` is {size}; the limit is {SW_MAX_STRUCT_BYTES}");
-        return Err(Failure::new(SW_TOO_LARGE, message).at(name).help("pass sizeof of the struct"));
+        let message =
+            format!("the struct size in `{name}` is {size}; the limit is {SW_MAX_STRUCT_BYTES}");
+        return Err(Failure::new(SW_TOO_LARGE, message)
+            .at(name)
+            .help("pass sizeof of the struct"));
     }
     if size < first {
-        let message = format!("the struct size in `{name}` is {size}; the smallest known is {first}");
-        let help = "set struct_size to sizeof of the struct; for options, call their _init function first";
-        return Err(Failure::new(SW_INVALID_ARGUMENT, message).at(name).help(help));
+        let message =
+            format!("the struct size in `{name}` is {size}; the smallest known is {first}");
+        let help =
+            "set struct_size to sizeof of the struct; for options, call their _init function first";
+        return Err(Failure::new(SW_INVALID_ARGUMENT, message)
+            .at(name)
+            .help(help));
     }
     Ok(())
 }

@@ -2,11 +2,15 @@
 
 use std::ffi::c_char;
 
+use statewright::flow::CaseFilter;
+
 use crate::bytes::sw_bytes;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
+use crate::failure::{Failure, Result};
 use crate::guard::guard;
 use crate::queue::{SW_OP_CASE_WAIT, Timeout, sw_cq};
+use crate::session::given;
 use crate::status::*;
 
 /// Starts a case of a flow.
@@ -16,8 +20,10 @@ use crate::status::*;
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param flow in text max=SW_MAX_NAME_BYTES: The flow's name.
-/// @param input in msgpack max=SW_MAX_INPUT_BYTES nullable: The case's input, merged over the flow's own; no bytes is null.
-/// @param case_id in text max=SW_MAX_NAME_BYTES: The id to give it; empty to have one made. Fails with `SW_CASE_EXISTS` if it is taken.
+/// @param input in msgpack max=SW_MAX_INPUT_BYTES nullable: The case's input, merged over the flow's own; no
+///   bytes is null.
+/// @param case_id in text max=SW_MAX_NAME_BYTES: The id to give it; empty to have one made. Fails with
+///   `SW_CASE_EXISTS` if it is taken.
 /// @param id out text owned: Receives the case's id.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
@@ -42,7 +48,12 @@ pub unsafe extern "C" fn sw_case_start(
     })
 }
 
-/// The state of a case: its status, data, result, running tasks.
+/// The state of a case.
+///
+/// It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or "deadlocked"),
+/// `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
+/// `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
+/// ended so).
 ///
 /// @role getter
 /// @on engine
@@ -72,13 +83,20 @@ pub unsafe extern "C" fn sw_case_get(
 /// @on engine
 /// @thread safe
 /// @param engine in handle: The engine.
-/// @param after in text max=SW_MAX_NAME_BYTES: Only ids that come after this one; empty is from the first. For the next page, the last id of this one.
+/// @param flow in text max=SW_MAX_NAME_BYTES: Only cases of this flow; empty is all.
+/// @param status in text max=SW_MAX_NAME_BYTES: Only cases with this status; empty is all.
+/// @param after in text max=SW_MAX_NAME_BYTES: Only ids that come after this one; empty is from the first. For
+///   the next page, the last id of this one.
 /// @param limit in number: At most so many.
-/// @param items out msgpack owned: Receives an array of objects.
+/// @param items out msgpack owned: Receives an array of objects, each as `sw_case_get` gives it.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_case_list(
     engine: sw_engine,
+    flow: *const c_char,
+    flow_len: usize,
+    status: *const c_char,
+    status_len: usize,
     after: *const c_char,
     after_len: usize,
     limit: u32,
@@ -88,8 +106,10 @@ pub unsafe extern "C" fn sw_case_list(
     guard!(sw_case_list, err, |call| {
         let items = call.out("items", items)?;
         let session = call.engine(engine)?;
+        let flow = call.text("flow", flow, flow_len)?;
+        let status = call.text("status", status, status_len)?;
         let after = call.text("after", after, after_len)?;
-        items.give_value(&session.cases(after, limit as usize)?)
+        items.give_value(&session.cases(&filter_of(flow, status, after, limit)?)?)
     })
 }
 
@@ -100,7 +120,8 @@ pub unsafe extern "C" fn sw_case_list(
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param id in text max=SW_MAX_NAME_BYTES: The case's id.
-/// @param explanation out msgpack owned: Receives an object.
+/// @param explanation out msgpack owned: Receives an array of objects: `task`, `item`, `what`, `since`, `until`
+///   (`at` and `then`: what happens next by itself), `unblocks`.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_case_explain(
@@ -124,20 +145,23 @@ pub unsafe extern "C" fn sw_case_explain(
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param id in text max=SW_MAX_NAME_BYTES: The case's id.
-/// @param events out msgpack owned: Receives an array of objects.
+/// @param after in number: Only events after this number; 0 is all.
+/// @param events out msgpack owned: Receives an array of objects: `case`, `seq`, `version`, `at`, `event`,
+///   `task`, `item`, `attempt`, `detail`.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_case_history(
     engine: sw_engine,
     id: *const c_char,
     id_len: usize,
+    after: u64,
     events: *mut sw_bytes,
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_case_history, err, |call| {
         let events = call.out("events", events)?;
         let session = call.engine(engine)?;
-        events.give_value(&session.history(call.text("id", id, id_len)?)?)
+        events.give_value(&session.history(call.text("id", id, id_len)?, after)?)
     })
 }
 
@@ -169,7 +193,9 @@ pub unsafe extern "C" fn sw_case_wait(
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let queue = call.queue(cq)?;
-        op.set(queue.submit(&session, SW_OP_CASE_WAIT, user_data, |done| session.on_end(id, done))?);
+        op.set(queue.submit(&session, SW_OP_CASE_WAIT, user_data, |done| {
+            session.on_end(id, done)
+        })?);
         Ok(())
     })
 }
@@ -202,5 +228,23 @@ pub unsafe extern "C" fn sw_case_wait_sync(
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         state.give_value(&session.wait(id, Timeout::from_ns(timeout_ns))?)
+    })
+}
+
+fn filter_of(flow: &str, status: &str, after: &str, limit: u32) -> Result<CaseFilter> {
+    let unknown = |()| {
+        let message = format!("`status` \"{status}\" is none that a case can have");
+        let help = "pass running, completed, failed or deadlocked, or nothing for all";
+        Failure::new(SW_INVALID_ARGUMENT, message)
+            .at("status")
+            .help(help)
+    };
+    Ok(CaseFilter {
+        flow: given(flow).map(str::to_owned),
+        status: given(status)
+            .map(|status| status.parse().map_err(unknown))
+            .transpose()?,
+        after: given(after).map(str::to_owned),
+        limit: Some(limit as usize),
     })
 }

@@ -32,7 +32,8 @@ pub struct sw_open_options {
     pub drive: u32,
     /// How many programs of `process` tasks run at the same time, 1 to 256; 0 is the default, 4.
     pub worker_threads: u32,
-    /// In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the default, 50 ms.
+    /// In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the
+    /// default, 50 ms.
     pub sync_interval_ns: u64,
 }
 
@@ -85,13 +86,15 @@ pub unsafe extern "C" fn sw_open_options_init(
     size: usize,
     err: *mut sw_error,
 ) -> sw_status {
-    guard!(sw_open_options_init, err, |call| { init_options(call, options, size) })
+    guard!(sw_open_options_init, err, |call| {
+        init_options(call, options, size)
+    })
 }
 
 /// Opens a store's folder, making it if it is not there, and recovers what it holds.
 ///
-/// One process at a time has a folder open; another gets `SW_LOCKED`. With an empty path the engine lives in memory and
-/// is gone when it is closed.
+/// One process at a time has a folder open; another gets `SW_LOCKED`. With an empty path the engine lives in
+/// memory and is gone when it is closed.
 ///
 /// @role constructor
 /// @on engine
@@ -116,7 +119,8 @@ pub unsafe extern "C" fn sw_open(
         let id = ENGINES.insert(session).map_err(|session| {
             // It was opened only just now; what matters to the caller is why it cannot be kept.
             let _ = session.close();
-            Failure::new(SW_TOO_LARGE, "too many engines are open").help("close engines that are not needed")
+            Failure::new(SW_TOO_LARGE, "too many engines are open")
+                .help("close engines that are not needed")
         })?;
         out.set(sw_engine { id });
         Ok(())
@@ -125,8 +129,8 @@ pub unsafe extern "C" fn sw_open(
 
 /// Closes the engine: stops its work, syncs, and releases the folder.
 ///
-/// Its handle is stale from then on. Its transactions give `SW_CLOSED` (roll them back), and pending operations complete
-/// with `SW_CLOSED`. A poisoned engine can be closed too.
+/// Its handle is stale from then on. Its transactions give `SW_CLOSED` (roll them back), and pending
+/// operations complete with `SW_CLOSED`. A poisoned engine can be closed too.
 ///
 /// @role destructor
 /// @on engine
@@ -138,7 +142,9 @@ pub unsafe extern "C" fn sw_open(
 pub unsafe extern "C" fn sw_close(engine: sw_engine, err: *mut sw_error) -> sw_status {
     guard!(sw_close, err, |call| {
         call.session(engine)?;
-        let session = ENGINES.remove(engine.id).ok_or_else(|| Failure::misuse("engine"))?;
+        let session = ENGINES
+            .remove(engine.id)
+            .ok_or_else(|| Failure::misuse("engine"))?;
         session.close()
     })
 }
@@ -149,10 +155,15 @@ pub unsafe extern "C" fn sw_close(engine: sw_engine, err: *mut sw_error) -> sw_s
 /// @on engine
 /// @thread safe
 /// @param engine in handle: The engine.
-/// @param stats out msgpack owned: Receives an object.
+/// @param stats out msgpack owned: Receives an object: `version`, `durable_version`, `durability` (in force),
+///   `entries`, `transactions`, `log` (since opening) and `recovery` (what opening found).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sw_stats(engine: sw_engine, stats: *mut sw_bytes, err: *mut sw_error) -> sw_status {
+pub unsafe extern "C" fn sw_stats(
+    engine: sw_engine,
+    stats: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
     guard!(sw_stats, err, |call| {
         let stats = call.out("stats", stats)?;
         stats.give_value(&call.engine(engine)?.stats()?)

@@ -11,8 +11,8 @@ use crate::status::*;
 
 /// The details of one failed call. Read them with `sw_error_get`, then free them with `sw_error_free`.
 ///
-/// Zero when the call succeeded, and when the details could not be kept (`SW_FORKED`, or no memory for them): the status
-/// alone always tells what happened. Errors belong to no thread.
+/// Zero when the call succeeded, and when the details could not be kept (`SW_FORKED`, or no memory for them):
+/// the status alone always tells what happened. Errors belong to no thread.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct sw_error {
@@ -63,14 +63,22 @@ static ERRORS: Table<Arc<Failure>> = Table::new(Tag::Error);
 
 /// Keeps a failure until C frees it; the zero handle when that is impossible.
 pub(crate) fn store(failure: Failure) -> sw_error {
-    sw_error { id: ERRORS.insert(Arc::new(failure)).unwrap_or(0) }
+    sw_error {
+        id: ERRORS.insert(Arc::new(failure)).unwrap_or(0),
+    }
 }
 
 fn borrow(text: &str) -> sw_str {
     if text.is_empty() {
-        sw_str { data: std::ptr::null(), len: 0 }
+        sw_str {
+            data: std::ptr::null(),
+            len: 0,
+        }
     } else {
-        sw_str { data: text.as_ptr().cast(), len: text.len() }
+        sw_str {
+            data: text.as_ptr().cast(),
+            len: text.len(),
+        }
     }
 }
 
@@ -80,14 +88,17 @@ fn borrow(text: &str) -> sw_str {
 /// @on error
 /// @thread safe
 /// @param error in handle: The error, as a failed call gave it.
-/// @param info out struct borrowed until=sw_error_free: Receives the details; its texts stay valid until the error is freed. Set `struct_size` before.
+/// @param info out struct borrowed until=sw_error_free: Receives the details; its texts stay valid until the
+///   error is freed. Set `struct_size` before.
 /// @since 0.1 unstable
 /// @noerror
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_error_get(error: sw_error, info: *mut sw_error_info) -> sw_status {
     guard!(sw_error_get, std::ptr::null_mut(), |call| {
         let info = call.out_sized("info", info)?;
-        let failure = ERRORS.get(error.id).ok_or_else(|| Failure::misuse("error"))?;
+        let failure = ERRORS
+            .get(error.id)
+            .ok_or_else(|| Failure::misuse("error"))?;
         info.set(&sw_error_info {
             struct_size: 0,
             code: failure.code,
@@ -112,6 +123,9 @@ pub unsafe extern "C" fn sw_error_get(error: sw_error, info: *mut sw_error_info)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_error_free(error: sw_error) -> sw_status {
     guard!(sw_error_free, std::ptr::null_mut(), |_call| {
-        ERRORS.remove(error.id).map(drop).ok_or_else(|| Failure::misuse("error"))
+        ERRORS
+            .remove(error.id)
+            .map(drop)
+            .ok_or_else(|| Failure::misuse("error"))
     })
 }

@@ -17,7 +17,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: sw_status, message: impl Into<String>) -> Self {
-        Failure { code, message: message.into(), path: String::new(), help: String::new() }
+        Failure {
+            code,
+            message: message.into(),
+            path: String::new(),
+            help: String::new(),
+        }
     }
 
     pub(crate) fn at(mut self, path: impl Into<String>) -> Self {
@@ -33,7 +38,7 @@ impl Failure {
     pub(crate) fn misuse(what: &str) -> Self {
         Failure::new(SW_MISUSE, format!("this is not an open {what}"))
             .at(what)
-            .help("the handle is zero, was closed already, is of another type or comes from another copy of the library")
+            .help("the handle is zero, was closed already, is of another type, or is of another library")
     }
 
     pub(crate) fn closed(what: &str) -> Self {
@@ -42,20 +47,45 @@ impl Failure {
 
     /// True when the same call may succeed if it is simply made again.
     pub(crate) fn retryable(&self) -> bool {
-        matches!(self.code, SW_CONFLICT | SW_SNAPSHOT_TOO_OLD | SW_BUSY | SW_TIMEOUT)
+        matches!(
+            self.code,
+            SW_CONFLICT | SW_SNAPSHOT_TOO_OLD | SW_BUSY | SW_TIMEOUT
+        )
     }
 }
 
-impl From<statewright_value::Error> for Failure {
-    fn from(error: statewright_value::Error) -> Self {
+impl From<&statewright_value::Error> for Failure {
+    fn from(error: &statewright_value::Error) -> Self {
         Failure::new(error.code(), error.to_string())
     }
 }
 
-impl From<statewright_store::Error> for Failure {
-    fn from(error: statewright_store::Error) -> Self {
+impl From<&statewright_store::Error> for Failure {
+    fn from(error: &statewright_store::Error) -> Self {
+        use statewright_store::Error;
         match error {
-            statewright_store::Error::Closed => Failure::closed("engine"),
+            // One thing has one status in C, whichever layer notices it.
+            Error::Closed => Failure::closed("engine"),
+            Error::Conflict { path, .. } => Failure::new(error.code(), error.to_string()).at(path),
+            Error::NotFound { what } | Error::AlreadyExists { what } => {
+                Failure::new(error.code(), error.to_string()).at(what)
+            }
+            Error::Value(error) => error.into(),
+            other => Failure::new(other.code(), other.to_string()),
+        }
+    }
+}
+
+impl From<&statewright::flow::Error> for Failure {
+    fn from(error: &statewright::flow::Error) -> Self {
+        use statewright::flow::Error;
+        match error {
+            Error::InvalidSpec { problems } => {
+                let first = problems.first().map(|p| format!("{}:{}", p.line, p.column));
+                Failure::new(error.code(), error.to_string()).at(first.unwrap_or_default())
+            }
+            Error::Store(error) => error.into(),
+            Error::Value(error) => error.into(),
             other => Failure::new(other.code(), other.to_string()),
         }
     }
@@ -63,9 +93,34 @@ impl From<statewright_store::Error> for Failure {
 
 impl From<statewright::Error> for Failure {
     fn from(error: statewright::Error) -> Self {
+        use statewright::Error;
         match error {
-            statewright::Error::Closed => Failure::closed("engine"),
+            Error::Closed => Failure::closed("engine"),
+            Error::Store(error) => error.as_ref().into(),
+            Error::Flow(error) => error.as_ref().into(),
+            Error::Value(error) => (&error).into(),
+            Error::Config { option, .. } => {
+                Failure::new(error.code(), error.to_string()).at(option)
+            }
             other => Failure::new(other.code(), other.to_string()),
         }
+    }
+}
+
+impl From<statewright_value::Error> for Failure {
+    fn from(error: statewright_value::Error) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<statewright_store::Error> for Failure {
+    fn from(error: statewright_store::Error) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<statewright::flow::Error> for Failure {
+    fn from(error: statewright::flow::Error) -> Self {
+        (&error).into()
     }
 }

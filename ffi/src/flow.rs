@@ -18,7 +18,7 @@ use crate::status::*;
 /// @param engine in handle: The engine.
 /// @param text in text max=SW_MAX_INPUT_BYTES: The flow.
 /// @param dir in text max=SW_MAX_NAME_BYTES: The folder it comes from, for `$flow.dir`; empty for none.
-/// @param flow out msgpack owned: Receives an object: name, version, hash.
+/// @param flow out msgpack owned: Receives an object: `name`, `version`, `key` (names the exact content).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_flow_deploy(
@@ -45,7 +45,8 @@ pub unsafe extern "C" fn sw_flow_deploy(
 /// @on flow
 /// @thread safe
 /// @param text in text max=SW_MAX_INPUT_BYTES: The flow.
-/// @param problems out msgpack owned: Receives an array of objects: line, column, message; empty when the flow is sound.
+/// @param problems out msgpack owned: Receives an array of objects: `line`, `column`, `severity` ("error" or
+///   "warning"), `code`, `message`, `help`; empty when the flow is sound.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_flow_check(

@@ -55,6 +55,8 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         507 => c"SW_INPUT",
         508 => c"SW_UNKNOWN_ITEM",
         509 => c"SW_UNSUPPORTED_SPEC",
+        510 => c"SW_DAMAGED",
+        511 => c"SW_RANDOM",
         600 => c"SW_ENGINE_CLOSED",
         601 => c"SW_CONFIG",
         602 => c"SW_PROCESS",

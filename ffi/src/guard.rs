@@ -1,22 +1,24 @@
 //! What stands between C and the library: every export runs inside [`enter`].
 //!
-//! `enter` refuses forked children, catches panics (and poisons the engine concerned), and turns a failure into a status
-//! and a `sw_error`. The body gets a [`Call`](crate::call::Call), through which it reads its arguments.
+//! `enter` refuses forked children, catches panics (and poisons the engine concerned), and turns a failure
+//! into a status and a `sw_error`. The body gets a [`Call`](crate::call::Call), through which it reads its
+//! arguments.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::call::Call;
+use crate::call::{Call, Moment};
 use crate::error::{self, sw_error};
 use crate::failure::{Failure, Result};
 use crate::status::*;
 
 /// Runs the body of an export that returns a status.
 ///
-/// `guard!(sw_kv_get, err, |call| { … Ok(()) })`. The macro wraps the body and not the signature, so that the generator and
-/// cbindgen see a plain function. The name is checked by the generator.
+/// `guard!(sw_kv_get, err, |call| { … Ok(()) })`. The macro wraps the body and not the signature, so that the
+/// generator and cbindgen see a plain function. The name is checked by the generator.
 macro_rules! guard {
     ($name:ident, $err:expr, |$call:ident| $body:block) => {
-        // SAFETY: an exported function's caller promises that its pointers are what the documentation says they are.
+        // SAFETY: an exported function's caller promises that its pointers are what the documentation says
+        // they are.
         unsafe { $crate::guard::enter(stringify!($name), $err, |$call: &$crate::call::Call| $body) }
     };
 }
@@ -30,44 +32,45 @@ macro_rules! guard_pure {
 
 pub(crate) use {guard, guard_pure};
 
-/// # Safety
-/// Every pointer that `body` reads or writes through its [`Call`] is valid as the export documents; `err` is NULL or
-/// writable.
-pub(crate) unsafe fn enter(name: &'static str, err: *mut sw_error, body: impl FnOnce(&Call) -> Result<()>) -> sw_status {
-    if crate::fork::forked() {
-        // Nothing may be touched here, not even the table of errors: its lock may be held by a thread that is gone.
-        return SW_FORKED;
-    }
+/// # Safety Every pointer that `body` reads or writes through its [`Call`] is valid as the export documents;
+/// `err` is NULL or writable.
+pub(crate) unsafe fn enter(
+    name: &'static str,
+    err: *mut sw_error,
+    body: impl FnOnce(&Call) -> Result<()>,
+) -> sw_status {
     // SAFETY: the caller promises that the pointers of this call are valid.
     let call = unsafe { Call::new(name) };
-    let outcome = match call.error_out(err) {
+    let out = match call.error_out(err) {
+        Ok(out) => out,
         Err(failure) => return failure.code,
-        Ok(out) => {
-            let run = AssertUnwindSafe(|| {
-                call.inject_panic(crate::call::Moment::Entry);
-                body(&call)
-            });
-            (out, catch_unwind(run).unwrap_or_else(|payload| Err(caught(&call, name, payload.as_ref()))))
-        }
     };
-    match outcome {
-        (_, Ok(())) => SW_OK,
-        (out, Err(failure)) => {
-            let code = failure.code;
-            if let Some(out) = out {
-                // Building the error must not panic either; without one the status still tells what happened.
-                let handle = catch_unwind(|| error::store(failure)).unwrap_or_default();
-                out.set(handle);
-            }
-            code
-        }
+    if crate::fork::forked() {
+        // Nothing of the library may be touched here, not even the table of errors: its lock may be held by a
+        // thread that is gone.
+        return SW_FORKED;
     }
+    let run = AssertUnwindSafe(|| {
+        call.inject_panic(Moment::Entry);
+        body(&call)
+    });
+    let outcome = catch_unwind(run);
+    let Err(failure) = outcome.unwrap_or_else(|payload| Err(caught(&call, name, payload.as_ref())))
+    else {
+        return SW_OK;
+    };
+    let code = failure.code;
+    if let Some(out) = out {
+        // Building the error must not panic either; without one the status still tells what happened.
+        out.set(catch_unwind(|| error::store(failure)).unwrap_or_default());
+    }
+    code
 }
 
 pub(crate) fn enter_pure<T>(name: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     let run = AssertUnwindSafe(|| {
         // SAFETY: this call object reads no pointers.
-        unsafe { Call::new(name) }.inject_panic(crate::call::Moment::Entry);
+        unsafe { Call::new(name) }.inject_panic(Moment::Entry);
         body()
     });
     catch_unwind(run).unwrap_or(fallback)

@@ -7,8 +7,9 @@
 //! | tag: 6  | salt: 12   | generation: 22    | slot: 24          |
 //! ```
 //!
-//! The tag tells the type, the salt tells this loaded copy of the library from another one. Closing a handle advances the
-//! slot's generation, so a stale or twice closed handle is simply not found. A slot whose generation would wrap is retired.
+//! The tag tells the type, the salt tells this loaded copy of the library from another one. Closing a handle
+//! advances the slot's generation, so a stale or twice closed handle is simply not found. A slot whose
+//! generation would wrap is retired.
 
 use parking_lot::RwLock;
 
@@ -55,7 +56,12 @@ struct Place {
 
 impl<T> Table<T> {
     pub(crate) const fn new(tag: Tag) -> Self {
-        let shards = [const { RwLock::new(Slots { entries: Vec::new(), free: Vec::new() }) }; SHARDS as usize];
+        let shards = [const {
+            RwLock::new(Slots {
+                entries: Vec::new(),
+                free: Vec::new(),
+            })
+        }; SHARDS as usize];
         Table { tag, shards }
     }
 
@@ -63,7 +69,9 @@ impl<T> Table<T> {
     pub(crate) fn insert(&self, value: T) -> Result<u64, T> {
         crate::fork::mark();
         let shard = thread_shard();
-        let Some(lock) = self.shards.get(shard as usize) else { return Err(value) };
+        let Some(lock) = self.shards.get(shard as usize) else {
+            return Err(value);
+        };
         let mut slots = lock.write();
         let index = match slots.free.pop() {
             Some(index) => index,
@@ -72,11 +80,16 @@ impl<T> Table<T> {
                 if index >= MAX_PER_SHARD {
                     return Err(value);
                 }
-                slots.entries.push(Entry { generation: 1, value: None });
+                slots.entries.push(Entry {
+                    generation: 1,
+                    value: None,
+                });
                 index
             }
         };
-        let Some(entry) = slots.entries.get_mut(index as usize) else { return Err(value) };
+        let Some(entry) = slots.entries.get_mut(index as usize) else {
+            return Err(value);
+        };
         entry.value = Some(value);
         Ok(self.encode(index * SHARDS + shard, entry.generation))
     }
@@ -109,7 +122,11 @@ impl<T> Table<T> {
         }
         let slot = (id & ((1 << SLOT_BITS) - 1)) as u32;
         let generation = ((id >> SLOT_BITS) as u32) & MAX_GENERATION;
-        Some(Place { shard: (slot % SHARDS) as usize, index: (slot / SHARDS) as usize, generation })
+        Some(Place {
+            shard: (slot % SHARDS) as usize,
+            index: (slot / SHARDS) as usize,
+            generation,
+        })
     }
 }
 
@@ -119,7 +136,11 @@ impl<T: Clone> Table<T> {
         let place = self.decode(id)?;
         let slots = self.shards.get(place.shard)?.read();
         let entry = slots.entries.get(place.index)?;
-        if entry.generation == place.generation { entry.value.clone() } else { None }
+        if entry.generation == place.generation {
+            entry.value.clone()
+        } else {
+            None
+        }
     }
 }
 
@@ -179,7 +200,11 @@ mod tests {
         assert_eq!(txns.insert(1).map(|txn| errors.get(txn)), Ok(None));
         assert_eq!(txns.get(id), None);
         for bit in 0..64 {
-            assert_eq!(errors.get(id ^ (1 << bit)), None, "bit {bit} is part of the identity");
+            assert_eq!(
+                errors.get(id ^ (1 << bit)),
+                None,
+                "bit {bit} is part of the identity"
+            );
         }
         for id in [0, 1, u64::MAX, 0x8000_0000_0000_0000] {
             assert_eq!(errors.get(id), None);
@@ -204,9 +229,21 @@ mod tests {
         let table = Table::new(Tag::Bytes);
         let ids = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|t| scope.spawn({ let table = &table; move || (0..1000).map(|n| table.insert((t, n)).unwrap()).collect::<Vec<_>>() }))
+                .map(|t| {
+                    scope.spawn({
+                        let table = &table;
+                        move || {
+                            (0..1000)
+                                .map(|n| table.insert((t, n)).unwrap())
+                                .collect::<Vec<_>>()
+                        }
+                    })
+                })
                 .collect();
-            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<std::collections::BTreeSet<_>>()
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect::<std::collections::BTreeSet<_>>()
         });
         assert_eq!(ids.len(), 8000);
         assert!(ids.into_iter().all(|id| table.remove(id).is_some()));

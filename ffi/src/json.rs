@@ -40,7 +40,9 @@ pub unsafe extern "C" fn sw_json_create(
         let space = space_of(call, space, space_len)?;
         let key = call.text("key", key, key_len)?;
         let value = call.value("value", value, value_len)?;
-        session.store().transact(|txn| txn.json_create(&space, key, value.clone()))?;
+        session
+            .store()
+            .transact(|txn| txn.json_create(&space, key, value.clone()))?;
         Ok(())
     })
 }
@@ -84,7 +86,8 @@ pub unsafe extern "C" fn sw_json_get(
     })
 }
 
-/// Sets one place in a document, making missing objects on the way; the empty path makes or replaces the whole document.
+/// Sets one place in a document, making missing objects on the way; the empty path makes or replaces the
+/// whole document.
 ///
 /// An index equal to an array's length appends. Fails with `SW_NOT_FOUND` if the document is not there.
 ///
@@ -116,7 +119,9 @@ pub unsafe extern "C" fn sw_json_set(
         let key = call.text("key", key, key_len)?;
         let path = path_of(call, path, path_len)?;
         let value = call.value("value", value, value_len)?;
-        session.store().transact(|txn| txn.json_set(&space, key, &path, value.clone()))?;
+        session
+            .store()
+            .transact(|txn| txn.json_set(&space, key, &path, value.clone()))?;
         Ok(())
     })
 }
@@ -152,7 +157,12 @@ pub unsafe extern "C" fn sw_json_remove(
         let space = space_of(call, space, space_len)?;
         let key = call.text("key", key, key_len)?;
         let path = path_of(call, path, path_len)?;
-        found.flag(session.store().transact(|txn| txn.json_remove(&space, key, &path))?.is_some());
+        found.flag(
+            session
+                .store()
+                .transact(|txn| txn.json_remove(&space, key, &path))?
+                .is_some(),
+        );
         Ok(())
     })
 }
@@ -230,7 +240,8 @@ pub unsafe extern "C" fn sw_json_version(
 /// @param engine in handle: The engine.
 /// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
 /// @param prefix in text max=SW_MAX_NAME_BYTES: Only keys that begin with this; empty is all.
-/// @param after in text max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For the next page, the last key of this one.
+/// @param after in text max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For
+///   the next page, the last key of this one.
 /// @param limit in number: At most so many.
 /// @param items out msgpack owned: Receives an array of [key, document].
 /// @since 0.1 unstable
@@ -254,7 +265,10 @@ pub unsafe extern "C" fn sw_json_list(
         let prefix = call.text("prefix", prefix, prefix_len)?;
         let after = call.text("after", after, after_len)?;
         let after = if after.is_empty() { None } else { Some(after) };
-        let found = session.store().snapshot().json_list(&space, prefix, after, limit as usize)?;
+        let found = session
+            .store()
+            .snapshot()
+            .json_list(&space, prefix, after, limit as usize)?;
         items.give_value(&pairs_of_text(found))
     })
 }

@@ -117,7 +117,8 @@ pub unsafe extern "C" fn sw_kv_delete(
 /// @param engine in handle: The engine.
 /// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
 /// @param prefix in bytes max=SW_MAX_NAME_BYTES: Only keys that begin with this; empty is all.
-/// @param after in bytes max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For the next page, the last key of this one.
+/// @param after in bytes max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For
+///   the next page, the last key of this one.
 /// @param limit in number: At most so many.
 /// @param items out msgpack owned: Receives an array of [key, value], the keys as bytes.
 /// @since 0.1 unstable
@@ -140,7 +141,11 @@ pub unsafe extern "C" fn sw_kv_list(
         let space = space_of(call, space, space_len)?;
         let prefix = call.key("prefix", prefix, prefix_len)?;
         let after = call.key("after", after, after_len)?;
-        let found = session.store().snapshot().kv_scan(&space, prefix, not_empty(after), limit as usize)?;
+        let found =
+            session
+                .store()
+                .snapshot()
+                .kv_scan(&space, prefix, not_empty(after), limit as usize)?;
         items.give_value(&pairs_of_bytes(found))
     })
 }
@@ -158,9 +163,15 @@ pub(crate) fn not_empty(after: &[u8]) -> Option<&[u8]> {
 }
 
 pub(crate) fn pairs_of_bytes(found: Vec<(Vec<u8>, Value)>) -> Value {
-    found.into_iter().map(|(key, value)| Value::from(vec![Value::bytes(key), value])).collect()
+    found
+        .into_iter()
+        .map(|(key, value)| Value::from(vec![Value::bytes(key), value]))
+        .collect()
 }
 
 pub(crate) fn pairs_of_text(found: Vec<(String, Value)>) -> Value {
-    found.into_iter().map(|(key, value)| Value::from(vec![Value::from(key), value])).collect()
+    found
+        .into_iter()
+        .map(|(key, value)| Value::from(vec![Value::from(key), value]))
+        .collect()
 }

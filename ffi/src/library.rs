@@ -23,8 +23,8 @@ pub const SW_STRUCT_CQ_OPTIONS: u32 = 6;
 
 /// The version of the ABI that the loaded library speaks: `major << 16 | minor`.
 ///
-/// Compare it with `SW_ABI_VERSION` of the header before anything else. Another major number is another ABI; while the
-/// major number is 0, so is another minor number.
+/// Compare it with `SW_ABI_VERSION` of the header before anything else. Another major number is another ABI;
+/// while the major number is 0, so is another minor number.
 ///
 /// @role function
 /// @on library
@@ -55,7 +55,9 @@ pub extern "C" fn sw_version() -> *const c_char {
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub extern "C" fn sw_status_name(status: sw_status) -> *const c_char {
-    guard_pure!(sw_status_name, c"".as_ptr(), { crate::generated::status_name(status).as_ptr() })
+    guard_pure!(sw_status_name, c"".as_ptr(), {
+        crate::generated::status_name(status).as_ptr()
+    })
 }
 
 /// The size in bytes that a struct has in the loaded library; 0 when the library does not know it.
@@ -83,7 +85,8 @@ pub extern "C" fn sw_struct_size(which: u32) -> u32 {
     })
 }
 
-const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-    Ok(version) => version,
-    Err(_) => c"",
-};
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => c"",
+    };

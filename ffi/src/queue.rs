@@ -1,8 +1,9 @@
 //! The completion queue: where everything asynchronous ends.
 //!
-//! An operation is *accepted* by the function that starts it, which returns its number. From then on it completes exactly
-//! once, whatever happens: with a result, with a failure, cancelled, or closed. Completions wait in the queue until
-//! `sw_cq_wait` takes them, many at a time. One wake-up is given when the queue stops being empty, not one per completion.
+//! An operation is *accepted* by the function that starts it, which returns its number. From then on it
+//! completes exactly once, whatever happens: with a result, with a failure, cancelled, or closed. Completions
+//! wait in the queue until `sw_cq_wait` takes them, many at a time. One wake-up is given when the queue stops
+//! being empty, not one per completion.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
@@ -81,13 +82,19 @@ unsafe impl Sized32 for sw_cq_options {
 }
 
 impl Options for sw_cq_options {
-    const DEFAULT: Self = sw_cq_options { struct_size: size_of::<Self>() as u32, capacity: 0 };
+    const DEFAULT: Self = sw_cq_options {
+        struct_size: size_of::<Self>() as u32,
+        capacity: 0,
+    };
 }
 
 pub(crate) static QUEUES: Table<Arc<Queue>> = Table::new(Tag::Queue);
 
 /// How an operation ended: its result as MessagePack, or why it has none.
 pub(crate) type Outcome = Result<Vec<u8>>;
+
+/// What is called once with the outcome of an operation, from any thread.
+pub(crate) type Done = Box<dyn FnOnce(Outcome) + Send>;
 
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -136,13 +143,22 @@ unsafe impl Send for Wakeup {}
 
 impl Queue {
     fn new(options: &sw_cq_options) -> Self {
-        let state =
-            State { next_op: 1, pending: BTreeMap::new(), done: VecDeque::new(), shut: false, closed: false };
+        let state = State {
+            next_op: 1,
+            pending: BTreeMap::new(),
+            done: VecDeque::new(),
+            shut: false,
+            closed: false,
+        };
         Queue {
             state: Mutex::new(state),
             filled: Condvar::new(),
             wakeup: Mutex::new(None),
-            capacity: if options.capacity == 0 { DEFAULT_CAPACITY } else { options.capacity as usize },
+            capacity: if options.capacity == 0 {
+                DEFAULT_CAPACITY
+            } else {
+                options.capacity as usize
+            },
         }
     }
 
@@ -154,7 +170,7 @@ impl Queue {
         session: &Arc<Session>,
         kind: u32,
         user_data: u64,
-        start: impl FnOnce(Box<dyn FnOnce(Outcome) + Send>) -> Result<WaitId>,
+        start: impl FnOnce(Done) -> Result<WaitId>,
     ) -> Result<u64> {
         let op = self.accept(session, kind, user_data)?;
         session.remember(self);
@@ -186,14 +202,26 @@ impl Queue {
             return Err(Failure::closed("completion queue"));
         }
         if state.pending.len() + state.done.len() >= self.capacity {
-            let message = format!("the completion queue holds {} operations, its capacity", self.capacity);
+            let message = format!(
+                "the completion queue holds {} operations, its capacity",
+                self.capacity
+            );
             let help = "take completions with sw_cq_wait, or open the queue with a higher capacity";
             return Err(Failure::new(SW_TOO_LARGE, message).help(help));
         }
         let op = state.next_op;
         state.next_op += 1;
         let session = Arc::clone(session);
-        state.pending.insert(op, Pending { user_data, kind, session, wait: None, unwanted: false });
+        state.pending.insert(
+            op,
+            Pending {
+                user_data,
+                kind,
+                session,
+                wait: None,
+                unwanted: false,
+            },
+        );
         Ok(op)
     }
 
@@ -202,11 +230,24 @@ impl Queue {
         // What is dropped is dropped outside the lock: it may be the last hold on an engine.
         let (first, ended) = {
             let mut state = self.state.lock();
-            let Some(ended) = state.pending.remove(&op) else { return };
-            let outcome = if state.shut { outcome.map_err(closed_if_cancelled) } else { outcome };
+            let Some(ended) = state.pending.remove(&op) else {
+                return;
+            };
+            let outcome = if state.shut {
+                outcome.map_err(closed_if_cancelled)
+            } else {
+                outcome
+            };
             if !state.closed {
-                let Pending { user_data, kind, .. } = ended;
-                state.done.push_back(Completion { op, user_data, kind, outcome });
+                let Pending {
+                    user_data, kind, ..
+                } = ended;
+                state.done.push_back(Completion {
+                    op,
+                    user_data,
+                    kind,
+                    outcome,
+                });
             }
             if state.shut && state.pending.is_empty() {
                 self.filled.notify_all();
@@ -223,7 +264,8 @@ impl Queue {
     fn wake(&self) {
         let wakeup = self.wakeup.lock();
         if let Some(Wakeup { call, context }) = *wakeup {
-            // SAFETY: the host promised that the function may be called from any thread with this context until it is replaced.
+            // SAFETY: the host promised that the function may be called from any thread with this context
+            // until it is replaced.
             unsafe { call(context) };
         }
     }
@@ -233,10 +275,18 @@ impl Queue {
         let known = {
             let mut state = self.state.lock();
             let known = (1..state.next_op).contains(&op);
-            if known { Some(state.pending.get_mut(&op).map(Pending::give_up)) } else { None }
+            if known {
+                Some(state.pending.get_mut(&op).map(Pending::give_up))
+            } else {
+                None
+            }
         };
         match known {
-            None => Err(Failure::new(SW_INVALID_ARGUMENT, format!("no operation {op} was accepted here")).at("op")),
+            None => Err(Failure::new(
+                SW_INVALID_ARGUMENT,
+                format!("no operation {op} was accepted here"),
+            )
+            .at("op")),
             Some(pending) => {
                 // Outside the lock: the engine calls back into the queue.
                 if let Some((session, Some(wait))) = pending {
@@ -264,8 +314,14 @@ impl Queue {
     /// Ends every operation of one engine with this failure.
     pub(crate) fn fail_all(&self, session: &Session, failure: &Failure) {
         let of_it = |pending: &Pending| std::ptr::eq(Arc::as_ptr(&pending.session), session);
-        let ops: Vec<u64> =
-            self.state.lock().pending.iter().filter(|(_, p)| of_it(p)).map(|(op, _)| *op).collect();
+        let ops: Vec<u64> = self
+            .state
+            .lock()
+            .pending
+            .iter()
+            .filter(|(_, p)| of_it(p))
+            .map(|(op, _)| *op)
+            .collect();
         for op in ops {
             self.complete(op, Err(failure.clone()));
         }
@@ -286,7 +342,9 @@ impl Queue {
     /// Takes up to `max` completions; none when the time ran out.
     fn take(&self, max: usize, timeout: Timeout) -> Result<Vec<Completion>> {
         let mut state = self.state.lock();
-        let idle = |state: &mut State| state.done.is_empty() && !state.closed && !(state.shut && state.pending.is_empty());
+        let idle = |state: &mut State| {
+            state.done.is_empty() && !state.closed && !(state.shut && state.pending.is_empty())
+        };
         match timeout {
             Timeout::Never => self.filled.wait_while(&mut state, idle),
             Timeout::After(time) => {
@@ -295,7 +353,11 @@ impl Queue {
         }
         if state.done.is_empty() {
             let over = state.closed || (state.shut && state.pending.is_empty());
-            return if over { Err(Failure::closed("completion queue")) } else { Ok(Vec::new()) };
+            return if over {
+                Err(Failure::closed("completion queue"))
+            } else {
+                Ok(Vec::new())
+            };
         }
         let count = max.min(state.done.len());
         let taken = state.done.drain(..count).collect();
@@ -323,7 +385,11 @@ impl Pending {
 
 /// An operation that its queue's end cancelled has ended because of that.
 fn closed_if_cancelled(failure: Failure) -> Failure {
-    if failure.code == SW_CANCELLED { Failure::closed("completion queue") } else { failure }
+    if failure.code == SW_CANCELLED {
+        Failure::closed("completion queue")
+    } else {
+        failure
+    }
 }
 
 /// How long a call may wait.
@@ -336,7 +402,9 @@ pub(crate) enum Timeout {
 impl Timeout {
     /// Nanoseconds as C gives them: negative is without limit.
     pub(crate) fn from_ns(timeout_ns: i64) -> Timeout {
-        u64::try_from(timeout_ns).map_or(Timeout::Never, |ns| Timeout::After(Duration::from_nanos(ns)))
+        u64::try_from(timeout_ns).map_or(Timeout::Never, |ns| {
+            Timeout::After(Duration::from_nanos(ns))
+        })
     }
 
     pub(crate) fn duration(self) -> Option<Duration> {
@@ -349,7 +417,12 @@ impl Timeout {
 
 impl Completion {
     fn into_event(self) -> sw_event {
-        let Completion { op, user_data, kind, outcome } = self;
+        let Completion {
+            op,
+            user_data,
+            kind,
+            outcome,
+        } = self;
         let event = sw_event {
             op,
             user_data,
@@ -361,7 +434,11 @@ impl Completion {
         };
         match outcome.and_then(sw_bytes::lend) {
             Ok(result) => sw_event { result, ..event },
-            Err(failure) => sw_event { status: failure.code, error: error::store(failure), ..event },
+            Err(failure) => sw_event {
+                status: failure.code,
+                error: error::store(failure),
+                ..event
+            },
         }
     }
 }
@@ -375,8 +452,14 @@ impl Completion {
 /// @param size in number: `sizeof(sw_cq_options)`.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sw_cq_options_init(options: *mut sw_cq_options, size: usize, err: *mut sw_error) -> sw_status {
-    guard!(sw_cq_options_init, err, |call| { init_options(call, options, size) })
+pub unsafe extern "C" fn sw_cq_options_init(
+    options: *mut sw_cq_options,
+    size: usize,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_cq_options_init, err, |call| {
+        init_options(call, options, size)
+    })
 }
 
 /// Opens a completion queue. One queue serves any number of engines.
@@ -388,21 +471,29 @@ pub unsafe extern "C" fn sw_cq_options_init(options: *mut sw_cq_options, size: u
 /// @param cq out handle owned: Receives the queue. Close it with `sw_cq_close`.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sw_cq_open(options: *const sw_cq_options, cq: *mut sw_cq, err: *mut sw_error) -> sw_status {
+pub unsafe extern "C" fn sw_cq_open(
+    options: *const sw_cq_options,
+    cq: *mut sw_cq,
+    err: *mut sw_error,
+) -> sw_status {
     guard!(sw_cq_open, err, |call| {
         let cq = call.out("cq", cq)?;
         let options = call.options("options", options)?;
         let full = |_| Failure::new(SW_TOO_LARGE, "too many completion queues are open");
-        cq.set(sw_cq { id: QUEUES.insert(Arc::new(Queue::new(&options))).map_err(full)? });
+        cq.set(sw_cq {
+            id: QUEUES
+                .insert(Arc::new(Queue::new(&options)))
+                .map_err(full)?,
+        });
         Ok(())
     })
 }
 
 /// Waits for completions and takes up to `cap` of them.
 ///
-/// Several threads may wait on one queue; each completion goes to one of them. The caller owns each event's `result` and
-/// `error`, and frees them. Returns `SW_TIMEOUT` when nothing completed in time, and `SW_CLOSED` when the queue was shut
-/// down and is empty, or was closed.
+/// Several threads may wait on one queue; each completion goes to one of them. The caller owns each event's
+/// `result` and `error`, and frees them. Returns `SW_TIMEOUT` when nothing completed in time, and `SW_CLOSED`
+/// when the queue was shut down and is empty, or was closed.
 ///
 /// @role method
 /// @on cq
@@ -430,7 +521,10 @@ pub unsafe extern "C" fn sw_cq_wait(
         let events = call.out_slice("events", events, cap, 65_536)?;
         let taken = queue.take(cap, Timeout::from_ns(timeout_ns))?;
         if taken.is_empty() {
-            return Err(Failure::new(SW_TIMEOUT, "nothing completed in the time given"));
+            return Err(Failure::new(
+                SW_TIMEOUT,
+                "nothing completed in the time given",
+            ));
         }
         let taken_count = taken.len();
         for (index, completion) in taken.into_iter().enumerate() {
@@ -443,10 +537,10 @@ pub unsafe extern "C" fn sw_cq_wait(
 
 /// Has `wakeup` called when the queue stops being empty.
 ///
-/// It is called once for each time the queue goes from empty to not empty, from whichever thread brings that about, and at
-/// once if the queue is not empty now. It must not block, must not throw, and must not call any `sw_` function: let it
-/// signal an event loop that then calls `sw_cq_wait` until that returns `SW_TIMEOUT`. When this function has returned, the former wake-up is running
-/// nowhere and will not be called again.
+/// It is called once for each time the queue goes from empty to not empty, from whichever thread brings that
+/// about, and at once if the queue is not empty now. It must not block, must not throw, and must not call any
+/// `sw_` function: let it signal an event loop that then calls `sw_cq_wait` until that returns `SW_TIMEOUT`.
+/// When this function has returned, the former wake-up is running nowhere and will not be called again.
 ///
 /// @role callback
 /// @on cq
@@ -455,7 +549,8 @@ pub unsafe extern "C" fn sw_cq_wait(
 /// @go manual
 /// @param cq in handle: The queue.
 /// @param wakeup in callback nullable: What to call, or NULL for nothing.
-/// @param context in context: Passed to `wakeup` as it is; must stay valid until the wake-up is replaced or the queue closed.
+/// @param context in context: Passed to `wakeup` as it is; must stay valid until the wake-up is replaced or the
+///   queue closed.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_cq_set_wakeup(
@@ -473,8 +568,8 @@ pub unsafe extern "C" fn sw_cq_set_wakeup(
 
 /// Ends the queue's operations: pending ones complete with `SW_CLOSED`, and new ones are refused.
 ///
-/// Completions stay until `sw_cq_wait` has taken them; after the last one it returns `SW_CLOSED`. Doing this twice is
-/// harmless.
+/// Completions stay until `sw_cq_wait` has taken them; after the last one it returns `SW_CLOSED`. Doing this
+/// twice is harmless.
 ///
 /// @role method
 /// @on cq
@@ -491,8 +586,8 @@ pub unsafe extern "C" fn sw_cq_shutdown(cq: sw_cq, err: *mut sw_error) -> sw_sta
 
 /// Closes the queue. Operations still pending are cancelled, and completions not yet taken are dropped.
 ///
-/// To see every completion, call `sw_cq_shutdown`, then `sw_cq_wait` until it returns `SW_CLOSED`, then this. Threads
-/// waiting on the queue get `SW_CLOSED`. No wake-up is called once this has returned.
+/// To see every completion, call `sw_cq_shutdown`, then `sw_cq_wait` until it returns `SW_CLOSED`, then this.
+/// Threads waiting on the queue get `SW_CLOSED`. No wake-up is called once this has returned.
 ///
 /// @role destructor
 /// @on cq
@@ -502,13 +597,16 @@ pub unsafe extern "C" fn sw_cq_shutdown(cq: sw_cq, err: *mut sw_error) -> sw_sta
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_cq_close(cq: sw_cq, err: *mut sw_error) -> sw_status {
     guard!(sw_cq_close, err, |_call| {
-        let queue = QUEUES.remove(cq.id).ok_or_else(|| Failure::misuse("completion queue"))?;
+        let queue = QUEUES
+            .remove(cq.id)
+            .ok_or_else(|| Failure::misuse("completion queue"))?;
         queue.close();
         Ok(())
     })
 }
 
-/// Cancels an operation. It still completes exactly once: with `SW_CANCELLED`, or as it would have if it was already done.
+/// Cancels an operation. It still completes exactly once: with `SW_CANCELLED`, or as it would have if it was
+/// already done.
 ///
 /// Cancelling an operation that has completed does nothing.
 ///

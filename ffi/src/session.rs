@@ -1,16 +1,17 @@
 //! An open engine as the exports see it: the engine itself, and whether it can still be used.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use statewright::flow::{self, CaseFilter, CaseInfo, WorkItem};
 use statewright::{Durability, Engine, Options, Poll, Store, Value, WaitId};
 
 use crate::engine::*;
 use crate::failure::{Failure, Result};
-use crate::queue::{Outcome, Queue, Timeout};
+use crate::queue::{Done, Queue, Timeout};
+use crate::shapes;
 use crate::status::*;
 
 pub(crate) struct Session {
@@ -24,9 +25,18 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn open(path: &str, options: &sw_open_options) -> Result<Arc<Session>> {
         let options = engine_options(path, options)?;
-        let engine = if path.is_empty() { Engine::in_memory(options)? } else { Engine::open(Path::new(path), options)? };
+        let engine = if path.is_empty() {
+            Engine::in_memory(options)?
+        } else {
+            Engine::open(path, options)?
+        };
         let (closed, poisoned) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Session { engine, closed, poisoned, queues: Mutex::default() }))
+        Ok(Arc::new(Session {
+            engine,
+            closed,
+            poisoned,
+            queues: Mutex::default(),
+        }))
     }
 
     /// Fails if the engine is closed or poisoned.
@@ -34,7 +44,11 @@ impl Session {
         if self.closed.load(Ordering::Acquire) {
             return Err(Failure::closed("engine"));
         }
-        if self.poisoned.load(Ordering::Acquire) { Err(poisoned()) } else { Ok(()) }
+        if self.poisoned.load(Ordering::Acquire) {
+            Err(poisoned())
+        } else {
+            Ok(())
+        }
     }
 
     /// Stops the use of the engine after a defect: its state can no longer be trusted, only its log can.
@@ -56,57 +70,88 @@ impl Session {
     }
 
     pub(crate) fn stats(&self) -> Result<Value> {
-        Ok(self.engine.stats().to_value())
+        Ok(shapes::stats(&self.engine.store().stats()))
     }
 
     pub(crate) fn sync(&self) -> Result<()> {
-        Ok(self.engine.sync()?)
+        Ok(self.engine.store().sync()?)
     }
 
     pub(crate) fn deploy(&self, text: &str, dir: &str) -> Result<Value> {
-        let dir = if dir.is_empty() { None } else { Some(dir) };
-        Ok(self.engine.deploy(text, dir)?.to_value())
+        Ok(shapes::deployed(&self.engine.deploy(text, given(dir))?))
     }
 
     pub(crate) fn start(&self, flow: &str, input: Value, case: &str) -> Result<String> {
-        let case = if case.is_empty() { None } else { Some(case) };
-        Ok(self.engine.start(flow, input, case)?)
+        Ok(self.engine.start(flow, input, given(case))?)
     }
 
     pub(crate) fn case(&self, id: &str) -> Result<Value> {
-        Ok(self.engine.case(id)?.to_value())
+        Ok(shapes::case(&self.engine.case(id)?))
     }
 
-    pub(crate) fn cases(&self, after: &str, limit: usize) -> Result<Value> {
-        let after = if after.is_empty() { None } else { Some(after) };
-        Ok(self.engine.cases(after, limit)?.iter().map(|case| case.to_value()).collect())
+    pub(crate) fn cases(&self, filter: &CaseFilter) -> Result<Value> {
+        Ok(self
+            .engine
+            .cases(filter)?
+            .iter()
+            .map(shapes::case)
+            .collect())
     }
 
     pub(crate) fn explain(&self, id: &str) -> Result<Value> {
-        Ok(self.engine.explain(id)?.to_value())
+        Ok(self
+            .engine
+            .explain(id)?
+            .iter()
+            .map(shapes::waiting)
+            .collect())
     }
 
-    pub(crate) fn history(&self, id: &str) -> Result<Value> {
-        Ok(self.engine.history(id)?.iter().map(|event| event.to_value()).collect())
+    pub(crate) fn history(&self, id: &str, after: u64) -> Result<Value> {
+        Ok(self
+            .engine
+            .history(id, after)?
+            .iter()
+            .map(shapes::event)
+            .collect())
     }
 
     pub(crate) fn wait(&self, id: &str, timeout: Timeout) -> Result<Value> {
-        Ok(self.engine.wait(id, timeout.duration())?.to_value())
+        Ok(shapes::case(&self.engine.wait(id, timeout.duration())?))
     }
 
     pub(crate) fn poll(&self, poll: Poll, timeout: Timeout) -> Result<Value> {
-        Ok(self.engine.poll(poll, timeout.duration())?.iter().map(|item| item.to_value()).collect())
+        let items = self.engine.poll(poll, timeout.duration())?;
+        if items.is_empty() {
+            return Err(Failure::new(
+                SW_TIMEOUT,
+                "no work was offered in the time given",
+            ));
+        }
+        Ok(items.iter().map(shapes::item).collect())
     }
 
     /// Calls `done` once: with the case's state when it has ended, or with why that will not come.
-    pub(crate) fn on_end(&self, id: &str, done: Box<dyn FnOnce(Outcome) + Send>) -> Result<WaitId> {
-        let told = move |result: statewright::Result<_>| done(result.map(|case| case.to_value().to_msgpack()).map_err(Failure::from));
-        Ok(self.engine.on_end(id, Box::new(told))?)
+    pub(crate) fn on_end(&self, id: &str, done: Done) -> Result<WaitId> {
+        let told = move |case: statewright::Result<CaseInfo>| {
+            done(
+                case.map(|case| shapes::case(&case).to_msgpack())
+                    .map_err(Failure::from),
+            );
+        };
+        Ok(self.engine.on_closed(id, Box::new(told))?)
     }
 
     /// Calls `done` once: with at least one work item, or with why that will not come.
-    pub(crate) fn on_work(&self, poll: Poll, done: Box<dyn FnOnce(Outcome) + Send>) -> Result<WaitId> {
-        let told = move |result: statewright::Result<Vec<_>>| done(result.map(|items| items.iter().map(|item| item.to_value()).collect::<Value>().to_msgpack()).map_err(Failure::from));
+    pub(crate) fn on_work(&self, poll: Poll, done: Done) -> Result<WaitId> {
+        let told = move |items: statewright::Result<Vec<WorkItem>>| {
+            let as_value = |items: Vec<WorkItem>| items.iter().map(shapes::item).collect::<Value>();
+            done(
+                items
+                    .map(|items| as_value(items).to_msgpack())
+                    .map_err(Failure::from),
+            );
+        };
         Ok(self.engine.on_work(poll, Box::new(told))?)
     }
 
@@ -116,7 +161,8 @@ impl Session {
     }
 
     pub(crate) fn heartbeat(&self, token: &str, lease: Duration) -> Result<()> {
-        Ok(self.engine.heartbeat(token, lease)?)
+        self.engine.heartbeat(token, lease)?;
+        Ok(())
     }
 
     pub(crate) fn complete(&self, token: &str, result: Value) -> Result<()> {
@@ -124,35 +170,61 @@ impl Session {
     }
 
     pub(crate) fn fail(&self, token: &str, failure: &Value) -> Result<()> {
-        Ok(self.engine.fail(token, failure)?)
+        Ok(self
+            .engine
+            .fail(token, &flow::Failure::from_value(failure)?)?)
     }
 
     /// Remembers a queue, to tell it if the engine is poisoned.
     pub(crate) fn remember(&self, queue: &Arc<Queue>) {
         let mut queues = self.queues.lock();
         queues.retain(|known| known.strong_count() > 0);
-        if !queues.iter().any(|known| known.as_ptr() == Arc::as_ptr(queue)) {
+        if !queues
+            .iter()
+            .any(|known| known.as_ptr() == Arc::as_ptr(queue))
+        {
             queues.push(Arc::downgrade(queue));
         }
     }
 }
 
+/// Everything that is wrong with a flow's text.
+pub(crate) fn check(text: &str) -> Value {
+    Engine::check(text).iter().map(shapes::problem).collect()
+}
+
+/// Optional text: C passes none as empty.
+pub(crate) fn given(text: &str) -> Option<&str> {
+    if text.is_empty() { None } else { Some(text) }
+}
+
 fn poisoned() -> Failure {
-    Failure::new(SW_POISONED, "an earlier call hit a defect, so the engine's state can no longer be trusted")
-        .help("close the engine and open it again, which recovers from the log")
+    Failure::new(
+        SW_POISONED,
+        "an earlier call hit a defect, so the engine's state can no longer be trusted",
+    )
+    .help("close the engine and open it again, which recovers from the log")
 }
 
 fn engine_options(path: &str, given: &sw_open_options) -> Result<Options> {
     let wrong = |what: &'static str, value: u32| {
-        Failure::new(SW_INVALID_ARGUMENT, format!("`options.{what}` {value} is not known")).at(format!("options.{what}"))
+        Failure::new(
+            SW_INVALID_ARGUMENT,
+            format!("`options.{what}` {value} is not known"),
+        )
+        .at(format!("options.{what}"))
     };
     let mut options = Options::default();
     options = match (given.durability, path.is_empty()) {
-        (SW_DURABILITY_DEFAULT | SW_DURABILITY_MEMORY, true) => options.durability(Durability::Memory),
-        (SW_DURABILITY_DEFAULT | SW_DURABILITY_STRICT, false) => options.durability(Durability::Strict),
+        (SW_DURABILITY_DEFAULT | SW_DURABILITY_MEMORY, true) => {
+            options.durability(Durability::Memory)
+        }
+        (SW_DURABILITY_DEFAULT | SW_DURABILITY_STRICT, false) => {
+            options.durability(Durability::Strict)
+        }
         (SW_DURABILITY_BUFFERED, false) => options.durability(Durability::Buffered),
         (SW_DURABILITY_MEMORY | SW_DURABILITY_BUFFERED | SW_DURABILITY_STRICT, _) => {
-            let message = "`options.durability` and `path` do not go together: memory is for the empty path, the others for a folder";
+            let message = "`options.durability` does not fit `path`: memory is for none, the others for a folder";
             return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("options.durability"));
         }
         (other, _) => return Err(wrong("durability", other)),

@@ -2,7 +2,8 @@
 
 /// What a function returns: `SW_OK`, or why it did not do what was asked.
 ///
-/// Codes are stable. The hundreds tell the layer: 1 the C ABI, 2 values, 3 the log, 4 the store, 5 flows, 6 the engine.
+/// Codes are stable. The hundreds tell the layer: 1 the C ABI, 2 values, 3 the log, 4 the store, 5 flows, 6
+/// the engine.
 pub type sw_status = i32;
 
 /// It worked.
@@ -108,10 +109,14 @@ pub const SW_INPUT: sw_status = 507;
 pub const SW_UNKNOWN_ITEM: sw_status = 508;
 /// The flow uses something that this version does not run.
 pub const SW_UNSUPPORTED_SPEC: sw_status = 509;
+/// What the store holds about a flow or case cannot be read: another version wrote it, or it is damaged.
+pub const SW_DAMAGED: sw_status = 510;
+/// The system gave no random bytes.
+pub const SW_RANDOM: sw_status = 511;
 
-/// The engine is closing or closed.
+/// The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
 pub const SW_ENGINE_CLOSED: sw_status = 600;
 /// The engine's configuration cannot be used.
 pub const SW_CONFIG: sw_status = 601;
-/// A program that a task runs could not be started or failed.
+/// A thread or a program could not be started.
 pub const SW_PROCESS: sw_status = 602;

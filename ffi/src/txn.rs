@@ -50,7 +50,9 @@ impl TxnState {
     /// Runs one step of the transaction, if no other thread is in one.
     fn step<T>(&self, step: impl FnOnce(&Txn) -> statewright_store::Result<T>) -> Result<T> {
         let txn = self.txn.try_lock().ok_or_else(busy)?;
-        Ok(step(txn.as_ref().ok_or_else(|| Failure::closed("transaction"))?)?)
+        Ok(step(
+            txn.as_ref().ok_or_else(|| Failure::closed("transaction"))?,
+        )?)
     }
 
     /// Takes the transaction out, to end it. Whoever still holds the handle finds nothing.
@@ -61,7 +63,8 @@ impl TxnState {
 }
 
 fn busy() -> Failure {
-    Failure::new(SW_BUSY, "another thread is using this transaction").help("use a transaction from one thread at a time")
+    Failure::new(SW_BUSY, "another thread is using this transaction")
+        .help("use a transaction from one thread at a time")
 }
 
 /// Begins a transaction. It reads the state as it is now, plus its own writes.
@@ -91,30 +94,43 @@ pub unsafe extern "C" fn sw_txn_begin(
             _ => {
                 let message = format!("`isolation` {isolation} is not known");
                 let help = "pass SW_ISOLATION_SERIALIZABLE or SW_ISOLATION_SNAPSHOT";
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("isolation").help(help));
+                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
+                    .at("isolation")
+                    .help(help));
             }
         };
         let txn = session.store().begin_with(isolation);
-        let state = TxnState { session, txn: Mutex::new(Some(txn)) };
+        let state = TxnState {
+            session,
+            txn: Mutex::new(Some(txn)),
+        };
         let full = |_| Failure::new(SW_TOO_LARGE, "too many transactions are open");
-        out.set(sw_txn { id: TXNS.insert(Arc::new(state)).map_err(full)? });
+        out.set(sw_txn {
+            id: TXNS.insert(Arc::new(state)).map_err(full)?,
+        });
         Ok(())
     })
 }
 
 /// Commits the transaction: all of its writes happen, or none.
 ///
-/// Whatever the outcome, the transaction is over and its handle is stale (except after `SW_BUSY`). `SW_CONFLICT` and `SW_SNAPSHOT_TOO_OLD` mean
-/// that nothing was written and that the whole transaction may be run again.
+/// Whatever the outcome, the transaction is over and its handle is stale (except after `SW_BUSY`).
+/// `SW_CONFLICT` and `SW_SNAPSHOT_TOO_OLD` mean that nothing was written and that the whole transaction may
+/// be run again.
 ///
 /// @role method
 /// @on txn
 /// @thread handle
 /// @param txn in handle consumed: The transaction.
-/// @param version out number: Receives the version that the commit made; if nothing was written, the version that was read.
+/// @param version out number: Receives the version that the commit made; if nothing was written, the version that
+///   was read.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sw_txn_commit(txn: sw_txn, version: *mut u64, err: *mut sw_error) -> sw_status {
+pub unsafe extern "C" fn sw_txn_commit(
+    txn: sw_txn,
+    version: *mut u64,
+    err: *mut sw_error,
+) -> sw_status {
     guard!(sw_txn_commit, err, |call| {
         let version = call.out("version", version)?;
         let state = call.txn_to_end(txn)?;
@@ -246,7 +262,8 @@ pub unsafe extern "C" fn sw_txn_kv_delete(
 /// @param txn in handle: The transaction.
 /// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
 /// @param prefix in bytes max=SW_MAX_NAME_BYTES: Only keys that begin with this; empty is all.
-/// @param after in bytes max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For the next page, the last key of this one.
+/// @param after in bytes max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For
+///   the next page, the last key of this one.
 /// @param limit in number: At most so many.
 /// @param items out msgpack owned: Receives an array of [key, value], the keys as bytes.
 /// @since 0.1 unstable
@@ -269,7 +286,8 @@ pub unsafe extern "C" fn sw_txn_kv_list(
         let space = space_of(call, space, space_len)?;
         let prefix = call.key("prefix", prefix, prefix_len)?;
         let after = call.key("after", after, after_len)?;
-        let found = txn.step(|txn| txn.kv_scan(&space, prefix, not_empty(after), limit as usize))?;
+        let found =
+            txn.step(|txn| txn.kv_scan(&space, prefix, not_empty(after), limit as usize))?;
         items.give_value(&pairs_of_bytes(found))
     })
 }
@@ -345,7 +363,8 @@ pub unsafe extern "C" fn sw_txn_json_get(
 
 /// Sets one place in a document in the transaction, making missing objects on the way.
 ///
-/// The empty path makes or replaces the whole document. An index equal to an array's length appends. Fails with `SW_NOT_FOUND` if the document is not there.
+/// The empty path makes or replaces the whole document. An index equal to an array's length appends. Fails
+/// with `SW_NOT_FOUND` if the document is not there.
 ///
 /// @role method
 /// @on txn
@@ -381,7 +400,8 @@ pub unsafe extern "C" fn sw_txn_json_set(
 
 /// Removes one place from a document in the transaction; later elements of an array move up.
 ///
-/// The document itself is removed with `sw_txn_json_drop`. Fails with `SW_NOT_FOUND` if the document is not there.
+/// The document itself is removed with `sw_txn_json_drop`. Fails with `SW_NOT_FOUND` if the document is not
+/// there.
 ///
 /// @role method
 /// @on txn
@@ -410,7 +430,10 @@ pub unsafe extern "C" fn sw_txn_json_remove(
         let space = space_of(call, space, space_len)?;
         let key = call.text("key", key, key_len)?;
         let path = path_of(call, path, path_len)?;
-        found.flag(txn.step(|txn| txn.json_remove(&space, key, &path))?.is_some());
+        found.flag(
+            txn.step(|txn| txn.json_remove(&space, key, &path))?
+                .is_some(),
+        );
         Ok(())
     })
 }
@@ -488,7 +511,8 @@ pub unsafe extern "C" fn sw_txn_json_version(
 /// @param txn in handle: The transaction.
 /// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
 /// @param prefix in text max=SW_MAX_NAME_BYTES: Only keys that begin with this; empty is all.
-/// @param after in text max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For the next page, the last key of this one.
+/// @param after in text max=SW_MAX_NAME_BYTES: Only keys that come after this one; empty is from the first. For
+///   the next page, the last key of this one.
 /// @param limit in number: At most so many.
 /// @param items out msgpack owned: Receives an array of [key, document].
 /// @since 0.1 unstable

@@ -60,7 +60,9 @@ pub unsafe extern "C" fn sw_value_to_json(
             SW_JSON_PRETTY => value.to_json_pretty(),
             _ => {
                 let message = format!("`flags` {flags:#x} has bits that are not known");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("flags").help("pass 0 or SW_JSON_PRETTY"));
+                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
+                    .at("flags")
+                    .help("pass 0 or SW_JSON_PRETTY"));
             }
         };
         out.give(text.into_bytes())

@@ -1,7 +1,8 @@
 //! Work items: what cases hand out to be done by the host, in its own language and on its own threads.
 //!
-//! An item is leased, not given: whoever takes it completes it, fails it, or heartbeats before the lease runs out; after
-//! that, somebody else gets it. So an item may be delivered twice; only the first completion moves the case on.
+//! An item is leased, not given: whoever takes it completes it, fails it, or heartbeats before the lease runs
+//! out; after that, somebody else gets it. So an item may be delivered twice; only the first completion moves
+//! the case on.
 
 use std::ffi::c_char;
 use std::time::Duration;
@@ -21,6 +22,10 @@ use crate::status::*;
 pub const SW_MAX_WORK_ITEMS: u32 = 1000;
 
 /// Starts waiting for work items. Completes with an array of at least one, leased to this worker.
+///
+/// An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt` (from
+/// 1), `idempotency_key` (the same for every attempt), `input`, `deadline` and `lease_until` (microseconds
+/// since the start of 1970, or null).
 ///
 /// @role submit
 /// @on engine
@@ -55,7 +60,9 @@ pub unsafe extern "C" fn sw_work_poll(
         let worker = call.text("worker", worker, worker_len)?;
         let queue = call.queue(cq)?;
         let poll = poll_of(&topics, worker, max, lease_ns)?;
-        op.set(queue.submit(&session, SW_OP_WORK_POLL, user_data, |done| session.on_work(poll, done))?);
+        op.set(queue.submit(&session, SW_OP_WORK_POLL, user_data, |done| {
+            session.on_work(poll, done)
+        })?);
         Ok(())
     })
 }
@@ -75,7 +82,7 @@ pub unsafe extern "C" fn sw_work_poll(
 /// @param max in number: At most so many items; from 1 to `SW_MAX_WORK_ITEMS`.
 /// @param lease_ns in number: How long the items stay this worker's without a heartbeat, in nanoseconds; above 0.
 /// @param timeout_ns in number: How long to wait, in nanoseconds; 0 does not wait, negative waits without limit.
-/// @param items out msgpack owned: Receives an array of objects.
+/// @param items out msgpack owned: Receives an array of objects, as `sw_work_poll` describes them.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_work_poll_sync(
@@ -100,7 +107,8 @@ pub unsafe extern "C" fn sw_work_poll_sync(
     })
 }
 
-/// Keeps a work item for longer. Fails with `SW_STALE_ITEM` if the lease had run out and the item went elsewhere.
+/// Keeps a work item for longer. Fails with `SW_STALE_ITEM` if the lease had run out and the item went
+/// elsewhere.
 ///
 /// @role method
 /// @on engine
@@ -158,7 +166,8 @@ pub unsafe extern "C" fn sw_work_complete(
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param token in text max=SW_MAX_NAME_BYTES: The item's token, as the poll gave it.
-/// @param failure in msgpack max=SW_MAX_INPUT_BYTES: An object: `message` (text), and if you like `code` (text) and `retryable` (true unless said otherwise).
+/// @param failure in msgpack max=SW_MAX_INPUT_BYTES: An object: `message` (text), and if you like `code` (text)
+///   and `retryable` (true unless said otherwise).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_work_fail(
@@ -177,21 +186,37 @@ pub unsafe extern "C" fn sw_work_fail(
 }
 
 fn poll_of(topics: &Value, worker: &str, max: u32, lease_ns: u64) -> Result<Poll> {
-    let wrong = |what: &str, why: &str| Failure::new(SW_INVALID_ARGUMENT, format!("`{what}` {why}")).at(what);
+    let wrong = |what: &str, why: &str| {
+        Failure::new(SW_INVALID_ARGUMENT, format!("`{what}` {why}")).at(what)
+    };
     if topics.kind() != Kind::Array || topics.is_empty() {
         return Err(wrong("topics", "must be an array of at least one text"));
     }
-    let names = topics.items().map(|topic| topic.as_str().map(str::to_owned));
-    let topics = names.collect::<Option<Vec<_>>>().ok_or_else(|| wrong("topics", "must hold texts only"))?;
+    let names = topics
+        .items()
+        .map(|topic| topic.as_str().map(str::to_owned));
+    let topics = names
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| wrong("topics", "must hold texts only"))?;
     if max == 0 || max > SW_MAX_WORK_ITEMS {
-        return Err(wrong("max", &format!("is {max}; it must be 1 to {SW_MAX_WORK_ITEMS}")));
+        return Err(wrong(
+            "max",
+            &format!("is {max}; it must be 1 to {SW_MAX_WORK_ITEMS}"),
+        ));
     }
-    Ok(Poll { topics, worker: worker.to_owned(), max: max as usize, lease: lease_of(lease_ns)? })
+    Ok(Poll {
+        topics,
+        worker: worker.to_owned(),
+        max: max as usize,
+        lease: lease_of(lease_ns)?,
+    })
 }
 
 fn lease_of(lease_ns: u64) -> Result<Duration> {
     if lease_ns == 0 {
-        return Err(Failure::new(SW_INVALID_ARGUMENT, "`lease_ns` is 0; a lease must last").at("lease_ns"));
+        return Err(
+            Failure::new(SW_INVALID_ARGUMENT, "`lease_ns` is 0; a lease must last").at("lease_ns"),
+        );
     }
     Ok(Duration::from_nanos(lease_ns))
 }

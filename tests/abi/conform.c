@@ -15,6 +15,16 @@
 #define ASSERT(what, name) typedef char assert_##name[(what) ? 1 : -1]
 #endif
 
+#define CHECK(what) \
+  do { \
+    if (what) { \
+      passed++; \
+    } else { \
+      failed++; \
+      printf("failed: %s\n", #what); \
+    } \
+  } while (0)
+
 ASSERT(SW_ABI_VERSION == 1, value_of_SW_ABI_VERSION);
 ASSERT(SW_STRUCT_BYTES == 1, value_of_SW_STRUCT_BYTES);
 ASSERT(SW_STRUCT_STR == 2, value_of_SW_STRUCT_STR);
@@ -71,6 +81,8 @@ ASSERT(SW_CASE_EXISTS == 506, value_of_SW_CASE_EXISTS);
 ASSERT(SW_INPUT == 507, value_of_SW_INPUT);
 ASSERT(SW_UNKNOWN_ITEM == 508, value_of_SW_UNKNOWN_ITEM);
 ASSERT(SW_UNSUPPORTED_SPEC == 509, value_of_SW_UNSUPPORTED_SPEC);
+ASSERT(SW_DAMAGED == 510, value_of_SW_DAMAGED);
+ASSERT(SW_RANDOM == 511, value_of_SW_RANDOM);
 ASSERT(SW_ENGINE_CLOSED == 600, value_of_SW_ENGINE_CLOSED);
 ASSERT(SW_CONFIG == 601, value_of_SW_CONFIG);
 ASSERT(SW_PROCESS == 602, value_of_SW_PROCESS);
@@ -217,9 +229,9 @@ static sw_status (*const check_sw_flow_deploy)(sw_engine, const char *, size_t, 
 static sw_status (*const check_sw_flow_check)(const char *, size_t, sw_bytes *, sw_error *) = sw_flow_check;
 static sw_status (*const check_sw_case_start)(sw_engine, const char *, size_t, const uint8_t *, size_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_start;
 static sw_status (*const check_sw_case_get)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_get;
-static sw_status (*const check_sw_case_list)(sw_engine, const char *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_case_list;
+static sw_status (*const check_sw_case_list)(sw_engine, const char *, size_t, const char *, size_t, const char *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_case_list;
 static sw_status (*const check_sw_case_explain)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_explain;
-static sw_status (*const check_sw_case_history)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_history;
+static sw_status (*const check_sw_case_history)(sw_engine, const char *, size_t, uint64_t, sw_bytes *, sw_error *) = sw_case_history;
 static sw_status (*const check_sw_case_wait)(sw_engine, const char *, size_t, sw_cq, uint64_t, uint64_t *, sw_error *) = sw_case_wait;
 static sw_status (*const check_sw_case_wait_sync)(sw_engine, const char *, size_t, int64_t, sw_bytes *, sw_error *) = sw_case_wait_sync;
 static sw_status (*const check_sw_work_poll)(sw_engine, const uint8_t *, size_t, const char *, size_t, uint32_t, uint64_t, sw_cq, uint64_t, uint64_t *, sw_error *) = sw_work_poll;
@@ -237,7 +249,6 @@ static sw_status (*const check_sw_op_cancel)(sw_cq, uint64_t, sw_error *) = sw_o
 
 int main(void) {
   int passed = 0, failed = 0;
-  #define CHECK(what) do { if (what) passed++; else { failed++; printf("failed: %s\n", #what); } } while (0)
   CHECK(sw_abi_version() == SW_ABI_VERSION);
   CHECK(SW_ABI_VERSION == (SW_ABI_VERSION_MAJOR << 16 | SW_ABI_VERSION_MINOR));
   CHECK(strcmp(sw_version(), SW_VERSION) == 0);
@@ -296,6 +307,8 @@ int main(void) {
   CHECK(strcmp(sw_status_name(SW_INPUT), "SW_INPUT") == 0);
   CHECK(strcmp(sw_status_name(SW_UNKNOWN_ITEM), "SW_UNKNOWN_ITEM") == 0);
   CHECK(strcmp(sw_status_name(SW_UNSUPPORTED_SPEC), "SW_UNSUPPORTED_SPEC") == 0);
+  CHECK(strcmp(sw_status_name(SW_DAMAGED), "SW_DAMAGED") == 0);
+  CHECK(strcmp(sw_status_name(SW_RANDOM), "SW_RANDOM") == 0);
   CHECK(strcmp(sw_status_name(SW_ENGINE_CLOSED), "SW_ENGINE_CLOSED") == 0);
   CHECK(strcmp(sw_status_name(SW_CONFIG), "SW_CONFIG") == 0);
   CHECK(strcmp(sw_status_name(SW_PROCESS), "SW_PROCESS") == 0);

@@ -307,7 +307,16 @@ export const constants: {
    */
   readonly SW_UNSUPPORTED_SPEC: 509;
   /**
-   * The engine is closing or closed.
+   * What the store holds about a flow or case cannot be read: another version wrote it, or it is
+   * damaged.
+   */
+  readonly SW_DAMAGED: 510;
+  /**
+   * The system gave no random bytes.
+   */
+  readonly SW_RANDOM: 511;
+  /**
+   * The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
    */
   readonly SW_ENGINE_CLOSED: 600;
   /**
@@ -315,7 +324,7 @@ export const constants: {
    */
   readonly SW_CONFIG: 601;
   /**
-   * A program that a task runs could not be started or failed.
+   * A thread or a program could not be started.
    */
   readonly SW_PROCESS: 602;
   /**
@@ -446,7 +455,8 @@ export function close(engine: Engine): void;
 /**
  * Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
  * @param engine The engine.
- * @returns Receives an object.
+ * @returns Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
+ * `transactions`, `log` (since opening) and `recovery` (what opening found).
  */
 export function stats(engine: Engine): Uint8Array;
 
@@ -720,14 +730,15 @@ export function txnJsonList(txn: Txn, space: string, prefix: string, after: stri
  * @param engine The engine.
  * @param text The flow.
  * @param dir The folder it comes from, for `$flow.dir`; empty for none.
- * @returns Receives an object: name, version, hash.
+ * @returns Receives an object: `name`, `version`, `key` (names the exact content).
  */
 export function flowDeploy(engine: Engine, text: string, dir: string): Uint8Array;
 
 /**
  * Checks a flow's text and lists everything that is wrong with it.
  * @param text The flow.
- * @returns Receives an array of objects: line, column, message; empty when the flow is sound.
+ * @returns Receives an array of objects: `line`, `column`, `severity` ("error" or "warning"), `code`,
+ * `message`, `help`; empty when the flow is sound.
  */
 export function flowCheck(text: string): Uint8Array;
 
@@ -742,7 +753,12 @@ export function flowCheck(text: string): Uint8Array;
 export function caseStart(engine: Engine, flow: string, input: Uint8Array | undefined, caseId: string): string;
 
 /**
- * The state of a case: its status, data, result, running tasks.
+ * The state of a case.
+ *
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
+ * "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
+ * (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
+ * and `error` (null unless it ended so).
  * @param engine The engine.
  * @param id The case's id.
  * @returns Receives an object.
@@ -752,18 +768,21 @@ export function caseGet(engine: Engine, id: string): Uint8Array;
 /**
  * Lists cases in the order of their ids.
  * @param engine The engine.
+ * @param flow Only cases of this flow; empty is all.
+ * @param status Only cases with this status; empty is all.
  * @param after Only ids that come after this one; empty is from the first. For the next page, the last
  * id of this one.
  * @param limit At most so many.
- * @returns Receives an array of objects.
+ * @returns Receives an array of objects, each as `sw_case_get` gives it.
  */
-export function caseList(engine: Engine, after: string, limit: number): Uint8Array;
+export function caseList(engine: Engine, flow: string, status: string, after: string, limit: number): Uint8Array;
 
 /**
  * Tells what a case waits for, since when, and what would move it on.
  * @param engine The engine.
  * @param id The case's id.
- * @returns Receives an object.
+ * @returns Receives an array of objects: `task`, `item`, `what`, `since`, `until` (`at` and `then`:
+ * what happens next by itself), `unblocks`.
  */
 export function caseExplain(engine: Engine, id: string): Uint8Array;
 
@@ -771,9 +790,11 @@ export function caseExplain(engine: Engine, id: string): Uint8Array;
  * What has happened to a case, oldest first.
  * @param engine The engine.
  * @param id The case's id.
- * @returns Receives an array of objects.
+ * @param after Only events after this number; 0 is all.
+ * @returns Receives an array of objects: `case`, `seq`, `version`, `at`, `event`, `task`, `item`,
+ * `attempt`, `detail`.
  */
-export function caseHistory(engine: Engine, id: string): Uint8Array;
+export function caseHistory(engine: Engine, id: string, after: bigint): Uint8Array;
 
 /**
  * Starts waiting for a case to end. Completes with the case's state, as `sw_case_get` gives it.
@@ -789,6 +810,10 @@ export function caseWait(engine: Engine, id: string, cq: Cq, userData: bigint): 
 
 /**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
+ *
+ * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`
+ * (from 1), `idempotency_key` (the same for every attempt), `input`, `deadline` and `lease_until`
+ * (microseconds since the start of 1970, or null).
  * @param engine The engine.
  * @param topics An array of the topics to take items of.
  * @param worker The worker's name, for people who ask who has an item.

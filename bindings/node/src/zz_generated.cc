@@ -575,7 +575,7 @@ Napi::Value case_start(const Napi::CallbackInfo &info) noexcept {
   return take_text(env, &out_id);
 }
 
-// sw_case_get: The state of a case: its status, data, result, running tasks.
+// sw_case_get: The state of a case.
 Napi::Value case_get(const Napi::CallbackInfo &info) noexcept {
   Napi::Env env = info.Env();
   arguments args(info);
@@ -594,12 +594,14 @@ Napi::Value case_list(const Napi::CallbackInfo &info) noexcept {
   Napi::Env env = info.Env();
   arguments args(info);
   sw_engine engine{};
+  std::string flow;
+  std::string status;
   std::string after;
   uint32_t limit{};
-  if (!(args.u64(0, "engine", &engine.id) && args.text(1, "after", &after) && args.u32(2, "limit", &limit))) return env.Undefined();
+  if (!(args.u64(0, "engine", &engine.id) && args.text(1, "flow", &flow) && args.text(2, "status", &status) && args.text(3, "after", &after) && args.u32(4, "limit", &limit))) return env.Undefined();
   sw_bytes out_items{};
   sw_error error{};
-  const sw_status status = sw_case_list(engine, after.data(), after.size(), limit, &out_items, &error);
+  const sw_status status = sw_case_list(engine, flow.data(), flow.size(), status.data(), status.size(), after.data(), after.size(), limit, &out_items, &error);
   if (status != SW_OK) return throw_failure(env, status, error);
   return take_bytes(env, &out_items);
 }
@@ -624,10 +626,11 @@ Napi::Value case_history(const Napi::CallbackInfo &info) noexcept {
   arguments args(info);
   sw_engine engine{};
   std::string id;
-  if (!(args.u64(0, "engine", &engine.id) && args.text(1, "id", &id))) return env.Undefined();
+  uint64_t after{};
+  if (!(args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.u64(2, "after", &after))) return env.Undefined();
   sw_bytes out_events{};
   sw_error error{};
-  const sw_status status = sw_case_history(engine, id.data(), id.size(), &out_events, &error);
+  const sw_status status = sw_case_history(engine, id.data(), id.size(), after, &out_events, &error);
   if (status != SW_OK) return throw_failure(env, status, error);
   return take_bytes(env, &out_events);
 }
@@ -764,7 +767,8 @@ Napi::Value op_cancel(const Napi::CallbackInfo &info) noexcept {
 
 void register_generated(Napi::Env env, Napi::Object exports) {
   if (!abi_matches()) {
-    Napi::Error::New(env, "the loaded libstatewright is not the version this addon was built for").ThrowAsJavaScriptException();
+    const char *message = "the loaded libstatewright is not the version this addon needs";
+    Napi::Error::New(env, message).ThrowAsJavaScriptException();
     return;
   }
   exports.Set("abiVersion", Napi::Function::New(env, abi_version, "abiVersion"));
@@ -875,6 +879,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_INPUT", Napi::Number::New(env, static_cast<double>(SW_INPUT)));
   constants.Set("SW_UNKNOWN_ITEM", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_ITEM)));
   constants.Set("SW_UNSUPPORTED_SPEC", Napi::Number::New(env, static_cast<double>(SW_UNSUPPORTED_SPEC)));
+  constants.Set("SW_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_DAMAGED)));
+  constants.Set("SW_RANDOM", Napi::Number::New(env, static_cast<double>(SW_RANDOM)));
   constants.Set("SW_ENGINE_CLOSED", Napi::Number::New(env, static_cast<double>(SW_ENGINE_CLOSED)));
   constants.Set("SW_CONFIG", Napi::Number::New(env, static_cast<double>(SW_CONFIG)));
   constants.Set("SW_PROCESS", Napi::Number::New(env, static_cast<double>(SW_PROCESS)));

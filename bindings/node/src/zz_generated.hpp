@@ -86,7 +86,8 @@ class arguments {
   bool i32(size_t index, const char *name, int32_t *out) {
     const Napi::Value value = info_[index];
     const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0.5;
-    if (!(number >= -2147483648.0 && number <= 2147483647.0) || number != static_cast<double>(static_cast<int32_t>(number))) {
+    const bool fits = number >= -2147483648.0 && number <= 2147483647.0;
+    if (!fits || number != static_cast<double>(static_cast<int32_t>(number))) {
       return wrong(name, "an integer of 32 bits");
     }
     *out = static_cast<int32_t>(number);
@@ -143,7 +144,8 @@ class arguments {
  private:
   bool to_u32(Napi::Value value, const char *name, uint32_t *out) {
     const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1.0;
-    if (!(number >= 0.0 && number <= 4294967295.0) || number != static_cast<double>(static_cast<uint32_t>(number))) {
+    const bool fits = number >= 0.0 && number <= 4294967295.0;
+    if (!fits || number != static_cast<double>(static_cast<uint32_t>(number))) {
       return wrong(name, "an integer from 0 to 4294967295");
     }
     *out = static_cast<uint32_t>(number);

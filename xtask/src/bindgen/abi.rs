@@ -114,7 +114,8 @@ impl Proofs<'_> {
         Ok(self.workspace.target.join("debug"))
     }
 
-    /// The static library with AddressSanitizer and injected panics. The switch is not stable, hence the variable.
+    /// The static library with AddressSanitizer and injected panics. The switch is not stable, hence the
+    /// variable.
     fn build_sanitized(&self) -> Result<PathBuf> {
         let host = self.host()?;
         let target = self.out.join("asan");
@@ -353,7 +354,8 @@ mod tests {
 
     #[test]
     fn declarations_are_found_in_a_header() {
-        let header = "SW_API sw_status sw_sync(sw_engine engine);\n\nSW_API\nconst char *sw_version(\n    void);\nint other(void);\n";
+        let header = "SW_API sw_status sw_sync(sw_engine e);\n\nSW_API\nconst char *sw_version(\n    void);\n\
+                      int other(void);\n";
         assert_eq!(declared(header), ["sw_sync", "sw_version"]);
     }
 }

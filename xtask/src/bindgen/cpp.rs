@@ -70,7 +70,9 @@ fn codes(model: &Model, text: &mut Text) {
     text.blank();
     text.lines("namespace statewright {\ninline namespace v1 {");
     text.blank();
-    text.line("/// Why a call did not do what was asked: the codes of `sw_status`. They are stable.");
+    text.line(
+        "/// Why a call did not do what was asked: the codes of `sw_status`. They are stable.",
+    );
     text.block("enum class errc : sw_status {", "};", |text| {
         for status in model.statuses() {
             text.comment("///", &status.doc.join(" "));

@@ -6,15 +6,21 @@ use super::model::{
 };
 use super::text::Text;
 
+const PACKAGE: &str = "\
+// Package capi is the C ABI of Statewright in Go types: one function for each C function,
+// values as MessagePack.
+//
+// It adds nothing of its own. Where the library is found (compiler and linker flags) is for
+// another file of the package.
+package capi";
+
 const RUNTIME: &str = include_str!("go_runtime.go.txt");
 
 pub fn write(model: &Model) -> String {
     let mut text = Text::new("\t");
     text.line(format!("// {MARK}"));
     text.blank();
-    text.lines(
-        "// Package capi is the C ABI of Statewright in Go types: one function for each C function, values as MessagePack.\n//\n// It adds nothing of its own. Where the library is found (compiler and linker flags) is for another file of the package.\npackage capi",
-    );
+    text.lines(PACKAGE);
     text.blank();
     text.line("/*");
     text.line("#include <statewright.h>");
@@ -78,9 +84,8 @@ fn check(model: &Model, text: &mut Text) {
         text.line("const wanted = SW_ABI_VERSION");
         text.line("found := AbiVersion()");
         text.block("if found>>16 != wanted>>16 || (wanted>>16 == 0 && found != wanted) {", "}", |text| {
-            text.line(
-                "return fmt.Errorf(\"libstatewright %s speaks ABI %d.%d, this program needs %d.%d\", Version(), found>>16, found&0xffff, wanted>>16, wanted&0xffff)",
-            );
+            text.line("const message = \"libstatewright %s speaks ABI %d.%d, not %d.%d\"");
+            text.line("return fmt.Errorf(message, Version(), found>>16, found&0xffff, wanted>>16, wanted&0xffff)");
         });
         text.block("for _, s := range []struct {", "}{", |text| {
             text.line("name  string");
@@ -95,9 +100,8 @@ fn check(model: &Model, text: &mut Text) {
         text.outdent();
         text.block("} {", "}", |text| {
             text.block("if size := StructSize(s.which); uintptr(size) != s.size {", "}", |text| {
-                text.line(
-                    "return fmt.Errorf(\"libstatewright %s has a %s of %d bytes, this program one of %d\", Version(), s.name, size, s.size)",
-                );
+                text.line("const message = \"libstatewright %s has a %s of %d bytes, not %d\"");
+                    text.line("return fmt.Errorf(message, Version(), s.name, size, s.size)");
             });
         });
         text.line("return nil");

@@ -1,7 +1,8 @@
 //! `include/statewright.h`, written by cbindgen.
 //!
-//! cbindgen gets the sources with two changes: bodies are left out, and the documentation is rendered for Doxygen from the
-//! model. The signatures are those of the sources, so that the header does not depend on the model being right.
+//! cbindgen gets the sources with two changes: bodies are left out, and the documentation is rendered for
+//! Doxygen from the model. The signatures are those of the sources, so that the header does not depend on the
+//! model being right.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! How C lays structs out: computed here, and asserted against the compilers by the tests that are generated from it.
+//! How C lays structs out: computed here, and asserted against the compilers by the tests that are generated
+//! from it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ pub struct Layout {
     pub align: u64,
 }
 
-/// Lays out fields (name and C type) for pointers of `pointer` bytes. Padding is an error: it would be sent uninitialized.
+/// Lays out fields (name and C type) for pointers of `pointer` bytes. Padding is an error: it would be sent
+/// uninitialized.
 pub fn of(
     fields: &[(String, String)],
     pointer: u64,

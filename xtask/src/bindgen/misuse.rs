@@ -75,7 +75,8 @@ fn one(function: &Function, misuse: &Misuse, text: &mut Text) {
     }
 }
 
-/// A panic inside the export is caught at its entry, and again once its engine is known, which poisons the engine.
+/// A panic inside the export is caught at its entry, and again once its engine is known, which poisons the
+/// engine.
 fn injected(function: &Function, text: &mut Text) {
     let name = &function.name;
     let call = call(function, None);
@@ -287,6 +288,7 @@ fn good(function: &Function, param: &Param) -> String {
     let stem = param.c_type.trim_start_matches("sw_");
     match (param.direction, param.kind) {
         (Direction::In, Kind::Handle) => format!("live_{stem}"),
+        (Direction::In, Kind::Text) if param.name == "path" => "\".a\", 2".to_owned(),
         (Direction::In, Kind::Text) => "\"a\", 1".to_owned(),
         (Direction::In, Kind::Bytes) => "(const uint8_t *)\"a\", 1".to_owned(),
         (Direction::In, Kind::Msgpack) => "(const uint8_t *)\"\\xc0\", 1".to_owned(),

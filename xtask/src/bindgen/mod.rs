@@ -1,8 +1,9 @@
 //! `cargo xtask bindgen`: everything that is derived from the C ABI's sources.
 //!
-//! Data flows one way: [`parse`] reads `ffi/src` into a [`model::Model`] (and refuses what breaks the conventions); each
-//! other module writes one kind of file from it. Files are made in memory first, so `--check` compares and writes
-//! nothing. [`abi`] then proves that the header, the model and the built library say the same.
+//! Data flows one way: [`parse`] reads `ffi/src` into a [`model::Model`] (and refuses what breaks the
+//! conventions); each other module writes one kind of file from it. Files are made in memory first, so
+//! `--check` compares and writes nothing. [`abi`] then proves that the header, the model and the built
+//! library say the same.
 
 mod abi;
 mod cpp;

@@ -244,8 +244,8 @@ impl Function {
         self.params.iter().filter(|p| p.direction == Direction::Out)
     }
 
-    /// Whether this is one of the functions that each language wraps once, in its runtime part: freeing errors and
-    /// bytes, and filling options.
+    /// Whether this is one of the functions that each language wraps once, in its runtime part: freeing
+    /// errors and bytes, and filling options.
     pub fn is_plumbing(&self) -> bool {
         self.params.iter().any(|p| p.direction == Direction::InOut) || self.on == "error"
     }

@@ -19,10 +19,27 @@ fn generated(model: &Model) -> impl Iterator<Item = &Function> {
         .filter(|f| !f.is_plumbing() && !f.is_manual("node"))
 }
 
+/// Whether the function also comes as a promise: one that may be called from any thread, or that ends its handle
+/// (committing a transaction). What only starts an operation needs none.
+fn has_promise(function: &Function) -> bool {
+    let ends = function
+        .params
+        .iter()
+        .any(|p| p.ownership == Ownership::Consumed);
+    let any_thread = function.thread == Thread::Safe || ends;
+    function.returns == Returns::Status
+        && function.role != Role::Submit
+        && function.on != "cq"
+        && any_thread
+}
+
 pub fn addon(model: &Model) -> String {
     let mut text = Text::new("  ");
     text.line(format!("// {MARK}"));
-    text.lines("//\n// One JavaScript function for each C function. Failures are thrown; nothing here waits.\n#include \"zz_generated.hpp\"");
+    text.line("//");
+    text.line("// One JavaScript function for each C function, which runs at once and throws failures; and for most, one that");
+    text.line("// runs on libuv's pool and returns a promise (its name ends with Async).");
+    text.line("#include \"zz_generated.hpp\"");
     text.blank();
     text.line("namespace statewright_node {");
     text.line("namespace {");
@@ -30,29 +47,73 @@ pub fn addon(model: &Model) -> String {
         text.blank();
         options_reader(options, &mut text);
     }
-    for function in generated(model) {
+    for handle in model.handles() {
+        if let Some(end) = model
+            .destructor(&handle.name)
+            .filter(|end| !end.is_plumbing())
+        {
+            text.blank();
+            let (name, stem) = (&handle.name, handle.stem());
+            text.line(format!(
+                "void end_{stem}(uint64_t id) {{ static_cast<void>({}({name}{{id}}, nullptr)); }}",
+                end.name
+            ));
+        }
+    }
+    text.blank();
+    text.line("// A namespace of their own: the C library has functions of some of these names.");
+    text.line("namespace call {");
+    for function in generated(model).filter(|f| f.returns == Returns::Status) {
         text.blank();
-        wrapper(function, &mut text);
+        call(function, &mut text);
+    }
+    text.blank();
+    text.line("} // namespace call");
+    for function in generated(model).filter(|f| f.returns != Returns::Status) {
+        text.blank();
+        pure(function, &mut text);
     }
     text.blank();
     text.line("} // namespace");
     text.blank();
+    register(model, &mut text);
+    text.blank();
+    abi_matches(model, &mut text);
+    text.blank();
+    text.line("} // namespace statewright_node");
+    text.finish()
+}
+
+fn register(model: &Model, text: &mut Text) {
     text.block("void register_generated(Napi::Env env, Napi::Object exports) {", "}", |text| {
         text.block("if (!abi_matches()) {", "}", |text| {
-            text.line("Napi::Error::New(env, \"the loaded libstatewright is not the version this addon was built for\").ThrowAsJavaScriptException();");
+            text.line("const char *message = \"the loaded libstatewright is not the version this addon needs\";");
+            text.line("Napi::Error::New(env, message).ThrowAsJavaScriptException();");
             text.line("return;");
         });
         for function in generated(model) {
-            let name = camel(function.stem());
-            text.line(format!("exports.Set(\"{name}\", Napi::Function::New(env, {}, \"{name}\"));", function.stem()));
+            let (stem, name) = (function.stem(), camel(function.stem()));
+            let mut export = |callback: String, name: &str| {
+                text.line(format!("exports.Set(\"{name}\", Napi::Function::New<{callback}>(env, \"{name}\"));"));
+            };
+            match function.returns {
+                Returns::Status => export(format!("now<call::{stem}>"), &name),
+                _ => export(stem.to_owned(), &name),
+            }
+            if has_promise(function) {
+                export(format!("later<call::{stem}>"), &format!("{name}Async"));
+            }
         }
         text.line("Napi::Object constants = Napi::Object::New(env);");
         for constant in model.constants() {
-            text.line(format!("constants.Set(\"{0}\", Napi::Number::New(env, static_cast<double>({0})));", constant.name));
+            let value = format!("Napi::Number::New(env, static_cast<double>({}))", constant.name);
+            text.line(format!("constants.Set(\"{}\", {value});", constant.name));
         }
         text.line("exports.Set(\"constants\", constants);");
     });
-    text.blank();
+}
+
+fn abi_matches(model: &Model, text: &mut Text) {
     text.block("bool abi_matches() noexcept {", "}", |text| {
         text.line("const uint32_t found = sw_abi_version();");
         text.line("bool matches = found >> 16 == SW_ABI_VERSION_MAJOR;");
@@ -63,14 +124,15 @@ pub fn addon(model: &Model) -> String {
         }
         text.line("return matches;");
     });
-    text.blank();
-    text.line("} // namespace statewright_node");
-    text.finish()
 }
 
 fn options_reader(options: &Struct, text: &mut Text) {
     text.block(
-        format!("bool read_{0}(arguments &args, size_t index, {1} *options, bool *given) {{", options.stem(), options.name),
+        format!(
+            "bool read_{0}(arguments &args, size_t index, {1} *options, bool *given) {{",
+            options.stem(),
+            options.name
+        ),
         "}",
         |text| {
             text.line("*given = false;");
@@ -78,7 +140,9 @@ fn options_reader(options: &Struct, text: &mut Text) {
             text.line("if (!args.object(index, \"options\", &object, given) || !*given) return !args.failed();");
             text.line(format!("if ({}_init(options, sizeof *options, nullptr) != SW_OK) return false;", options.name));
             for field in options.fields.iter().filter(|field| field.name != "struct_size") {
-                text.line(format!("if (!args.{}(object, \"{}\", &options->{})) return false;", field_reader(&field.c_type), camel(&field.name), field.name));
+                let (reader, name) = (field_reader(&field.c_type), camel(&field.name));
+                let place = format!("&options->{}", field.name);
+                text.line(format!("if (!args.{reader}(object, \"{name}\", {place})) return false;"));
             }
             text.line("return true;");
         },
@@ -93,84 +157,104 @@ fn field_reader(c_type: &str) -> &'static str {
     }
 }
 
-fn wrapper(function: &Function, text: &mut Text) {
+/// One struct: the arguments, how they are read, the call, and what it gives.
+fn call(function: &Function, text: &mut Text) {
     text.line(format!("// {}: {}", function.name, function.brief));
-    text.block(
-        format!(
-            "Napi::Value {}(const Napi::CallbackInfo &info) noexcept {{",
-            function.stem()
-        ),
-        "}",
-        |text| {
-            text.line("Napi::Env env = info.Env();");
-            if function.returns != Returns::Status {
-                return pure(function, text);
+    let open = format!("struct {} : call_base {{", function.stem());
+    text.block(open, "};", |text| {
+        for param in function.inputs() {
+            text.line(format!("{};", local(param)));
+            if param.kind == Kind::Options {
+                text.line(format!("bool {}_given = false;", param.name));
             }
-            text.line("arguments args(info);");
-            let mut checks = Vec::new();
-            for (index, param) in function.inputs().enumerate() {
-                let name = &param.name;
-                text.line(format!("{};", local(param)));
-                checks.push(match param.kind {
-                    Kind::Handle => format!("args.u64({index}, \"{name}\", &{name}.id)"),
-                    Kind::Text => format!("args.text({index}, \"{name}\", &{name})"),
-                    Kind::Bytes | Kind::Msgpack => format!(
-                        "args.bytes({index}, \"{name}\", {}, &{name})",
-                        param.nullable
-                    ),
-                    Kind::Options => {
-                        text.line(format!("bool {name}_given = false;"));
-                        format!(
-                            "read_{}(args, {index}, &{name}, &{name}_given)",
-                            param.c_type.trim_start_matches("sw_")
-                        )
-                    }
-                    _ => format!(
-                        "args.{}({index}, \"{name}\", &{name})",
-                        number_reader(&param.c_type)
-                    ),
-                });
-            }
-            if !checks.is_empty() {
-                text.line(format!(
-                    "if (!({})) return env.Undefined();",
-                    checks.join(" && ")
-                ));
-            }
-            for param in function.outputs() {
-                text.line(format!("{} {}{{}};", param.c_type, out(param)));
-            }
-            text.line("sw_error error{};");
+        }
+        for param in function.outputs() {
+            text.line(format!("{} {}{{}};", param.c_type, out(param)));
+        }
+        let reads: Vec<String> = function
+            .inputs()
+            .enumerate()
+            .map(|(index, param)| read(index, param))
+            .collect();
+        if !reads.is_empty() {
+            text.blank();
+            text.block("bool read(arguments &args) {", "}", |text| {
+                text.line(format!("return {};", reads.join(" && ")));
+            });
+        }
+        text.blank();
+        text.block("sw_status run(sw_error *error) {", "}", |text| {
             text.line(format!(
-                "const sw_status status = {}({});",
+                "return {}({});",
                 function.name,
                 arguments(function)
             ));
-            text.line("if (status != SW_OK) return throw_failure(env, status, error);");
-            give(function, text);
-        },
-    );
+        });
+        if !results(function).is_empty() {
+            text.blank();
+            text.block("Napi::Value give(Napi::Env env) {", "}", |text| {
+                give(function, text);
+            });
+        }
+        let consumed = function
+            .params
+            .iter()
+            .find(|p| p.ownership == Ownership::Consumed);
+        if let Some(param) = consumed {
+            text.blank();
+            text.line(format!(
+                "uint64_t ends() const {{ return {}.id; }}",
+                param.name
+            ));
+        }
+    });
+}
+
+fn read(index: usize, param: &Param) -> String {
+    let name = &param.name;
+    match param.kind {
+        Kind::Handle => format!("args.u64({index}, \"{name}\", &{name}.id)"),
+        Kind::Text => format!("args.text({index}, \"{name}\", &{name})"),
+        Kind::Bytes | Kind::Msgpack => format!(
+            "args.bytes({index}, \"{name}\", {}, &{name})",
+            param.nullable
+        ),
+        Kind::Options => format!(
+            "read_{}(args, {index}, &{name}, &{name}_given)",
+            param.c_type.trim_start_matches("sw_")
+        ),
+        _ => format!(
+            "args.{}({index}, \"{name}\", &{name})",
+            number_reader(&param.c_type)
+        ),
+    }
 }
 
 fn pure(function: &Function, text: &mut Text) {
-    let mut arguments = Vec::new();
-    for (index, param) in function.inputs().enumerate() {
-        if index == 0 {
-            text.line("arguments args(info);");
+    text.line(format!("// {}: {}", function.name, function.brief));
+    let open = format!(
+        "Napi::Value {}(const Napi::CallbackInfo &info) {{",
+        function.stem()
+    );
+    text.block(open, "}", |text| {
+        let mut arguments = Vec::new();
+        for (index, param) in function.inputs().enumerate() {
+            if index == 0 {
+                text.line("arguments args(info, false);");
+            }
+            text.line(format!("{};", local(param)));
+            text.line(format!(
+                "if (!{}) return info.Env().Undefined();",
+                read(index, param)
+            ));
+            arguments.push(param.name.clone());
         }
-        text.line(format!("{};", local(param)));
-        text.line(format!(
-            "if (!args.{}({index}, \"{1}\", &{1})) return env.Undefined();",
-            number_reader(&param.c_type),
-            param.name
-        ));
-        arguments.push(param.name.clone());
-    }
-    let call = format!("{}({})", function.name, arguments.join(", "));
-    match function.returns {
-        Returns::Text => text.line(format!("return Napi::String::New(env, {call});")),
-        _ => text.line(format!("return Napi::Number::New(env, {call});")),
-    }
+        let call = format!("{}({})", function.name, arguments.join(", "));
+        match function.returns {
+            Returns::Text => text.line(format!("return Napi::String::New(info.Env(), {call});")),
+            _ => text.line(format!("return Napi::Number::New(info.Env(), {call});")),
+        }
+    });
 }
 
 fn local(param: &Param) -> String {
@@ -207,7 +291,7 @@ fn arguments(function: &Function) -> String {
         });
     }
     if function.error {
-        arguments.push("&error".to_owned());
+        arguments.push("error".to_owned());
     }
     arguments.join(", ")
 }

@@ -1,8 +1,8 @@
 //! Reads the sources of `ffi` into the [`Model`], and refuses what does not keep the conventions.
 //!
-//! Refused: an export that is not wrapped in `guard!` under its own name, that lacks documentation, `@role`, `@on`,
-//! `@thread`, `@since` or a `@param`, that takes an enum or `bool` by value, whose pointer has no ownership, whose last
-//! parameter is not `err`; a public item without documentation; a struct with padding.
+//! Refused: an export that is not wrapped in `guard!` under its own name, that lacks documentation, `@role`,
+//! `@on`, `@thread`, `@since` or a `@param`, that takes an enum or `bool` by value, whose pointer has no
+//! ownership, whose last parameter is not `err`; a public item without documentation; a struct with padding.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,8 +28,8 @@ pub struct Source {
     pub file: syn::File,
 }
 
-/// Reads the files that make up the ABI. A file with exports that is not in [`FILES`] is refused, unless it is only
-/// compiled under a feature.
+/// Reads the files that make up the ABI. A file with exports that is not in [`FILES`] is refused, unless it
+/// is only compiled under a feature.
 pub fn read(ffi: &Path) -> Result<Vec<Source>> {
     let folder = ffi.join("src");
     let root = parse_file(&folder.join("lib.rs"))?;
@@ -163,7 +163,7 @@ impl Reader {
                 }
                 syn::Item::Enum(item) if is_public(&item.vis) => {
                     self.at(source, item, &item.ident.to_string());
-                    self.problem("an enum cannot cross: a value it does not list is undefined behaviour; use constants");
+                    self.problem("an enum cannot cross (a value it lacks is undefined behaviour); use constants");
                 }
                 _ => {}
             }

@@ -4,6 +4,8 @@ use super::MARK;
 use super::model::{Function, Model, Returns, StructRole};
 use super::text::Text;
 
+const CONFORM: &str = include_str!("conform_runtime.c.txt");
+
 /// The exported names, sorted.
 pub fn symbols(model: &Model) -> String {
     let mut names: Vec<&str> = model
@@ -62,14 +64,7 @@ pub fn rust(model: &Model) -> String {
 pub fn conform(model: &Model) -> String {
     let mut text = Text::new("  ");
     text.line(format!("/* {MARK} */"));
-    text.lines(
-        "/* Compiled as C99 to C23 and C++11 to C++20: every declaration of the header is what the model says, and every\n   struct is laid out as the library's compiler laid it out. Run: the loaded library agrees. */",
-    );
-    text.lines("#include <statewright.h>\n#include <statewright.h> /* twice on purpose */\n\n#include <stdio.h>\n#include <string.h>");
-    text.blank();
-    text.lines(
-        "#if defined(__cplusplus)\n#define ASSERT(what, name) static_assert(what, #name)\n#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L\n#define ASSERT(what, name) _Static_assert(what, #name)\n#else\n#define ASSERT(what, name) typedef char assert_##name[(what) ? 1 : -1]\n#endif",
-    );
+    text.lines(CONFORM);
     text.blank();
     for constant in model.constants() {
         text.line(format!(
@@ -134,7 +129,6 @@ fn pointer(function: &Function) -> String {
 
 fn conform_main(model: &Model, text: &mut Text) {
     text.line("int passed = 0, failed = 0;");
-    text.line("#define CHECK(what) do { if (what) passed++; else { failed++; printf(\"failed: %s\\n\", #what); } } while (0)");
     text.line("CHECK(sw_abi_version() == SW_ABI_VERSION);");
     text.line("CHECK(SW_ABI_VERSION == (SW_ABI_VERSION_MAJOR << 16 | SW_ABI_VERSION_MINOR));");
     text.line("CHECK(strcmp(sw_version(), SW_VERSION) == 0);");

@@ -17,8 +17,8 @@
 //! /// @noerror                                        the function takes no `err`
 //! ```
 //!
-//! A `@param` is its name, a direction (`in`, `out`, `inout`), a kind, then any of `owned`, `borrowed until=F`, `consumed`,
-//! `nullable`, `max=C`, `present=P`, `cap=P`, `count=P`, a colon, and what it means.
+//! A `@param` is its name, a direction (`in`, `out`, `inout`), a kind, then any of `owned`, `borrowed
+//! until=F`, `consumed`, `nullable`, `max=C`, `present=P`, `cap=P`, `count=P`, a colon, and what it means.
 
 use super::model::{Direction, Kind, Ownership, Role, Thread};
 
@@ -241,7 +241,8 @@ mod tests {
         let mut problems = Vec::new();
         let tags = parse(
             &lines(
-                "Reads it.\n\nOne\nparagraph.\n\n@role getter\n@thread safe\n@param k in bytes max=M: The\n  key.\n@since 0.1 unstable",
+                "Reads it.\n\nOne\nparagraph.\n\n@role getter\n@thread safe\n\
+                 @param k in bytes max=M: The\n  key.\n@since 0.1 unstable",
             ),
             &mut problems,
         );

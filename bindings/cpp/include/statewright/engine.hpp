@@ -1,0 +1,405 @@
+/// @file
+/// The engine: a store, transactions on it, and the flows that run on it.
+#ifndef STATEWRIGHT_ENGINE_HPP
+#define STATEWRIGHT_ENGINE_HPP
+
+#include <random>
+
+#include <statewright/flow.hpp>
+#include <statewright/queue.hpp>
+#include <statewright/store.hpp>
+#include <statewright/worker.hpp>
+
+namespace statewright {
+inline namespace v1 {
+
+/// What a commit survives.
+enum class durability : std::uint32_t {
+  /// Strict with a folder, memory without one.
+  standard = SW_DURABILITY_DEFAULT,
+  /// Nothing; only without a folder.
+  memory = SW_DURABILITY_MEMORY,
+  /// A killed process, and a power cut once it is synced in the background.
+  buffered = SW_DURABILITY_BUFFERED,
+  /// A power cut.
+  strict = SW_DURABILITY_STRICT,
+};
+
+/// What a transaction checks when it commits.
+enum class isolation : std::uint32_t {
+  /// What was read and what is written must be unchanged: the result is that of some serial order.
+  serializable = SW_ISOLATION_SERIALIZABLE,
+  /// Only what is written must be unchanged.
+  snapshot = SW_ISOLATION_SNAPSHOT,
+};
+
+/// How to open an engine.
+struct open_options {
+  durability durable = durability::standard;
+  /// False: nothing moves; the store can be used and cases looked at.
+  bool run_cases = true;
+  /// How many programs of `process` tasks run at the same time, 1 to 256; 0 is the default, 4.
+  std::uint32_t worker_threads = 0;
+  /// In buffered mode, how long a commit waits at most before it is synced; 0 is the default, 50 ms.
+  std::chrono::nanoseconds sync_interval{0};
+};
+
+/// Which cases to list.
+struct case_filter {
+  /// Only cases of this flow; empty is all.
+  std::string flow;
+  /// Only cases with this status; empty is all.
+  std::string status;
+};
+
+/// A transaction: reads the state as it was when it began, plus its own writes, which nobody sees before `commit`.
+/// Rolled back when it goes. One thread at a time; a second gets `errc::busy`.
+template <class Policy>
+class basic_txn {
+  template <class T>
+  using ret = typename Policy::template ret<T>;
+
+ public:
+  explicit basic_txn(detail::unique_txn txn) noexcept : txn_(std::move(txn)) {}
+
+  /// Keys of a space; empty is "default".
+  basic_kv<Policy, sw_txn> kv(std::string_view space = {}) const { return {txn_.get(), space}; }
+  /// JSON documents of a space; empty is "default".
+  basic_json<Policy, sw_txn> json(std::string_view space = {}) const { return {txn_.get(), space}; }
+
+  /// All of its writes happen, or none. Gives the version that the commit made; if nothing was written, the version that
+  /// was read. Whatever the outcome, the transaction is over. `errc::conflict` and `errc::snapshot_too_old`: nothing was
+  /// written, and the whole transaction may be run again.
+  ret<std::uint64_t> commit() {
+    detail::owned_error details;
+    std::uint64_t version = 0;
+    const sw_status status = detail::txn_commit(txn_, version, &details);
+    if (status != SW_OK) return Policy::give(result<std::uint64_t>(detail::failure(status, details)));
+    return Policy::give(result<std::uint64_t>(version));
+  }
+  /// Ends it without writing anything. Does nothing if it is over.
+  void rollback() noexcept { txn_.reset(); }
+
+ private:
+  detail::unique_txn txn_;
+};
+
+namespace detail {
+
+/// Full jitter over an exponential ceiling, up to 16 ms: those who conflicted do not meet again in step.
+inline void pause_before_retry(int attempt) {
+  thread_local std::minstd_rand random(static_cast<unsigned>(
+      std::hash<std::thread::id>()(std::this_thread::get_id()) ^
+      static_cast<std::size_t>(std::chrono::steady_clock::now().time_since_epoch().count())));
+  const unsigned ceiling_us = 1U << std::min(attempt, 14);
+  std::this_thread::sleep_for(std::chrono::microseconds(random() % ceiling_us));
+}
+
+constexpr int max_attempts = 100;
+
+template <class T>
+struct is_result : std::false_type {};
+template <class T>
+struct is_result<result<T>> : std::true_type {};
+
+}  // namespace detail
+
+/// An open store and the flows that run on it. Any number of threads may use it. Closed when it goes.
+///
+///     auto db = statewright::engine::open("orders.store");
+///     db.kv().put("greeting", "hello");
+template <class Policy>
+class basic_engine {
+  template <class T>
+  using ret = typename Policy::template ret<T>;
+
+ public:
+  using txn = basic_txn<Policy>;
+  using queue = basic_queue<Policy>;
+  using worker = basic_worker<Policy>;
+  template <class T>
+  using pending = basic_pending<Policy, T>;
+
+  /// Opens a store's folder (a path in UTF-8), making it if it is not there, and recovers what it holds. One process at a
+  /// time has it open; another gets `errc::locked`.
+  static ret<basic_engine> open(std::string_view folder, const open_options &how = {}) {
+    if (folder.empty()) {
+      return Policy::give(result<basic_engine>(error(errc::invalid_argument, "the folder's name is empty", "folder",
+                                                     "use engine::in_memory() for a store without a folder")));
+    }
+    return open_at(folder, how);
+  }
+  /// An engine that lives in memory and is gone when it is closed.
+  static ret<basic_engine> in_memory(const open_options &how = {}) { return open_at({}, how); }
+
+  /// Stops its work, syncs, and releases the folder. Transactions then give `errc::closed`, what is pending completes
+  /// with it, other calls give `errc::misuse`. Does nothing if it is closed.
+  ret<void> close() {
+    if (!engine_) return Policy::give(result<void>());
+    detail::owned_error details;
+    return Policy::give(detail::done(detail::close(engine_, &details), details));
+  }
+
+  /// Keys of a space; empty is "default".
+  basic_kv<Policy, sw_engine> kv(std::string_view space = {}) const { return {raw(), space}; }
+  /// JSON documents of a space; empty is "default".
+  basic_json<Policy, sw_engine> json(std::string_view space = {}) const { return {raw(), space}; }
+
+  /// Begins a transaction.
+  ret<txn> begin(isolation level = isolation::serializable) const { return Policy::give(start_txn(level)); }
+
+  /// Runs `function(txn &)` in a transaction and commits it. If it conflicts, or fails with a retryable error, all is run
+  /// again, up to 100 times with growing pauses: `function` must have no effect beside the transaction. What it returns is
+  /// returned; in `nothrow` it returns a `result`. If it throws or returns an error, nothing is written.
+  template <class Function>
+  auto transact(Function &&function, isolation level = isolation::serializable) const;
+
+  /// Figures: versions, durability in force, commits, syncs, bytes, what opening found.
+  ret<value> stats() const { return fetch<value>(detail::stats, raw()); }
+  /// Makes everything committed so far survive a power cut. Does nothing in memory.
+  ret<void> sync() const { return call(detail::sync, raw()); }
+
+  /// Checks a flow's text (YAML or JSON) and keeps it under its name and version. `dir` is the folder it comes from, for
+  /// `$flow.dir`. `errc::invalid_spec` if it has errors; `check` lists them one by one.
+  ret<deployed_flow> deploy(std::string_view text, std::string_view dir = {}) const {
+    return fetch<deployed_flow>(detail::flow_deploy, raw(), text, dir);
+  }
+
+  /// Starts a case of a flow, and gives its id. The input is merged over the flow's own. With an empty `id` one is made;
+  /// otherwise `errc::case_exists` if there is such a case.
+  ret<std::string> start(std::string_view flow, const value &input = {}, std::string_view id = {}) const {
+    return Policy::give(start_case(flow, input, id));
+  }
+  /// The state of a case.
+  ret<case_state> get_case(std::string_view id) const { return fetch<case_state>(detail::case_get, raw(), id); }
+  /// Up to `limit` cases whose ids come after `after` (empty: from the first), in the order of their ids.
+  ret<std::vector<case_state>> cases(const case_filter &which = {}, std::string_view after = {},
+                                     std::uint32_t limit = 100) const {
+    return fetch<std::vector<case_state>>(detail::case_list, raw(), std::string_view(which.flow),
+                                          std::string_view(which.status), after, limit);
+  }
+  /// What happened to a case after event number `after`, oldest first.
+  ret<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0) const {
+    return fetch<std::vector<history_event>>(detail::case_history, raw(), id, after);
+  }
+  /// What a case waits for, since when, and what would move it on.
+  ret<std::vector<waiting>> explain(std::string_view id) const {
+    return fetch<std::vector<waiting>>(detail::case_explain, raw(), id);
+  }
+
+  /// Waits until a case has ended, however it ended: its status tells.
+  ret<case_state> wait(std::string_view id) const {
+    return fetch<case_state>(detail::case_wait_sync, raw(), id, std::int64_t{-1});
+  }
+  /// The same for a limited time; nothing if the case has not ended by then.
+  ret<std::optional<case_state>> wait_for(std::string_view id, std::chrono::nanoseconds time) const {
+    return Policy::give(unless_timeout<case_state>(
+        detail::fetch(detail::case_wait_sync, raw(), id, detail::nanoseconds(time))));
+  }
+  /// Waits on a queue instead of this thread.
+  ret<pending<case_state>> wait(std::string_view id, queue &on) const {
+    return promise<case_state>(on, wait_start(id));
+  }
+  /// The same; `callback(result<case_state>)` is called with the outcome.
+  template <class Callback>
+  ret<operation> wait(std::string_view id, queue &on, Callback callback) const {
+    return notify<case_state>(on, wait_start(id), std::move(callback));
+  }
+
+  /// Takes up to `options.max` work items of these topics, waiting for the first up to `timeout`; empty when there was
+  /// none in time.
+  ret<std::vector<work_item>> poll(const std::vector<std::string> &topics, std::chrono::nanoseconds timeout,
+                                   const poll_options &options = {}) const {
+    return Policy::give(detail::poll_now(raw(), topics, options, detail::nanoseconds(timeout)));
+  }
+  /// The same on a queue; at least one item.
+  ret<pending<std::vector<work_item>>> poll(const std::vector<std::string> &topics, queue &on,
+                                            const poll_options &options = {}) const {
+    return promise<std::vector<work_item>>(on, detail::poll_start(raw(), topics, options));
+  }
+  /// The same; `callback(result<std::vector<work_item>>)` is called with the outcome.
+  template <class Callback>
+  ret<operation> poll(const std::vector<std::string> &topics, queue &on, const poll_options &options,
+                      Callback callback) const {
+    return notify<std::vector<work_item>>(on, detail::poll_start(raw(), topics, options), std::move(callback));
+  }
+  /// Keeps a work item for `lease` from now on. `errc::stale_item` if it went elsewhere.
+  ret<void> heartbeat(std::string_view token, std::chrono::nanoseconds lease) const {
+    return call(detail::work_heartbeat, raw(), token, static_cast<std::uint64_t>(detail::nanoseconds(lease)));
+  }
+  /// Hands in a work item's result: that and the case's next step are one commit. `errc::stale_item` if somebody else has
+  /// the item or has finished it; nothing changes then.
+  ret<void> complete(std::string_view token, const value &outcome) const {
+    return Policy::give(detail::store(detail::work_complete, outcome, raw(), token));
+  }
+  /// Says that a work item could not be done. The task's retry rules decide what happens next.
+  ret<void> fail(std::string_view token, const failure &why) const {
+    return Policy::give(detail::store(detail::work_fail, detail::as_value(why), raw(), token));
+  }
+
+  /// Serves work items on threads of its own until the returned worker is stopped or goes, or the engine is closed. Each
+  /// handler gets the items of its topic, and its result is handed in; items are kept by heartbeats meanwhile.
+  ret<worker> serve(work_handlers handlers, const serve_options &options = {}) const {
+    return worker::start(raw(), std::move(handlers), options);
+  }
+
+  /// The C handle, for functions of `statewright.h`. It stays this object's.
+  sw_engine raw() const noexcept { return engine_.get(); }
+
+ private:
+  explicit basic_engine(detail::unique_engine engine) noexcept : engine_(std::move(engine)) {}
+
+  static ret<basic_engine> open_at(std::string_view folder, const open_options &how) {
+    return Policy::give(try_open(folder, how));
+  }
+  static result<basic_engine> try_open(std::string_view folder, const open_options &how);
+  result<txn> start_txn(isolation level) const {
+    detail::unique_txn made;
+    detail::owned_error details;
+    const sw_status status = detail::txn_begin(raw(), static_cast<std::uint32_t>(level), made, &details);
+    if (status != SW_OK) return detail::failure(status, details);
+    return txn(std::move(made));
+  }
+  result<std::string> start_case(std::string_view flow, const value &input, std::string_view id) const {
+    const auto packed = detail::pack(input);
+    if (!packed) return packed.error();
+    detail::owned_bytes made;
+    detail::owned_error details;
+    const sw_status status = detail::case_start(raw(), flow, *packed, id, made, &details);
+    if (status != SW_OK) return detail::failure(status, details);
+    return std::string(made.text());
+  }
+  auto wait_start(std::string_view id) const {
+    return [engine = raw(), id](sw_cq queue, std::uint64_t user_data, std::uint64_t &op, detail::owned_error *details) {
+      return detail::case_wait(engine, id, queue, user_data, op, details);
+    };
+  }
+
+  template <class Made, class Function, class... Arguments>
+  ret<Made> fetch(Function function, const Arguments &...arguments) const {
+    return Policy::give(detail::as<Made>(detail::fetch(function, arguments...)));
+  }
+  template <class Function, class... Arguments>
+  ret<void> call(Function function, const Arguments &...arguments) const {
+    detail::owned_error details;
+    return Policy::give(detail::done(function(arguments..., &details), details));
+  }
+  template <class Made>
+  static result<std::optional<Made>> unless_timeout(const result<value> &given) {
+    if (!given && given.error().code() == errc::timeout) return std::optional<Made>();
+    auto made = detail::as<Made>(given);
+    if (!made) return made.error();
+    return std::optional<Made>(*std::move(made));
+  }
+  template <class Made, class Start, class Callback>
+  static ret<operation> notify(queue &on, Start start, Callback callback) {
+    return Policy::give(on.core().submit(
+        start, [callback = std::move(callback)](result<value> outcome) mutable { callback(detail::as<Made>(outcome)); }));
+  }
+  template <class Made, class Start>
+  static ret<pending<Made>> promise(queue &on, Start start) {
+    std::promise<ret<Made>> kept;
+    auto outcome = kept.get_future();
+    auto started = on.core().submit(start, [kept = std::move(kept)](result<value> given) mutable {
+      detail::fulfil<Policy, Made>(kept, detail::as<Made>(given));
+    });
+    if (!started) return Policy::give(result<pending<Made>>(started.error()));
+    return Policy::give(result<pending<Made>>(pending<Made>(*started, std::move(outcome))));
+  }
+
+  detail::unique_engine engine_;
+};
+
+template <class Policy>
+result<basic_engine<Policy>> basic_engine<Policy>::try_open(std::string_view folder, const open_options &how) {
+  if (auto usable = detail::ready(); !usable) return usable.error();
+  sw_open_options options = detail::make_open_options();
+  options.durability = static_cast<std::uint32_t>(how.durable);
+  options.drive = how.run_cases ? SW_DRIVE_BACKGROUND : SW_DRIVE_NONE;
+  options.worker_threads = how.worker_threads;
+  options.sync_interval_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(how.sync_interval.count(), 0));
+  detail::unique_engine made;
+  detail::owned_error details;
+  const sw_status status = detail::open(folder, &options, made, &details);
+  if (status != SW_OK) return detail::failure(status, details);
+  return basic_engine(std::move(made));
+}
+
+template <class Policy>
+template <class Function>
+auto basic_engine<Policy>::transact(Function &&function, isolation level) const {
+  using made = std::invoke_result_t<Function &, txn &>;
+  for (int attempt = 1;; ++attempt) {
+    if constexpr (!Policy::throws) {
+      static_assert(detail::is_result<made>::value, "in nothrow, the function returns a result");
+      auto outcome = [&]() -> made {
+        auto running = start_txn(level);
+        if (!running) return running.error();
+        made computed = function(*running);
+        if (!computed) return computed;
+        auto committed = running->commit();
+        if (!committed) return committed.error();
+        return computed;
+      }();
+      if (outcome || !outcome.error().retryable() || attempt == detail::max_attempts) return outcome;
+    } else {
+#if STATEWRIGHT_EXCEPTIONS
+      try {
+        txn running = begin(level);
+        if constexpr (std::is_void_v<made>) {
+          function(running);
+          running.commit();
+          return;
+        } else {
+          made computed = function(running);
+          running.commit();
+          return computed;
+        }
+      } catch (const error &why) {
+        if (!why.retryable() || attempt == detail::max_attempts) throw;
+      }
+#endif
+    }
+    detail::pause_before_retry(attempt);
+  }
+}
+
+/// The version of this header, such as "0.1.0".
+constexpr std::string_view version() noexcept { return SW_VERSION; }
+/// The version of the loaded library.
+inline std::string_view library_version() noexcept { return sw_version(); }
+
+/// The API for code without exceptions: the same names, and every function that can fail gives a `result`.
+namespace nothrow {
+
+using engine = basic_engine<returning>;
+using txn = basic_txn<returning>;
+using queue = basic_queue<returning>;
+using worker = basic_worker<returning>;
+template <class T>
+using pending = basic_pending<returning, T>;
+
+/// Everything that is wrong with a flow's text; empty when it is sound.
+inline result<std::vector<problem>> check(std::string_view text) {
+  if (auto usable = detail::ready(); !usable) return usable.error();
+  return detail::as<std::vector<problem>>(detail::fetch(detail::flow_check, text));
+}
+
+}  // namespace nothrow
+
+#if STATEWRIGHT_EXCEPTIONS
+using engine = basic_engine<throwing>;
+using txn = basic_txn<throwing>;
+using queue = basic_queue<throwing>;
+using worker = basic_worker<throwing>;
+template <class T>
+using pending = basic_pending<throwing, T>;
+
+/// Everything that is wrong with a flow's text; empty when it is sound.
+inline std::vector<problem> check(std::string_view text) { return nothrow::check(text).value(); }
+#endif
+
+}  // namespace v1
+}  // namespace statewright
+
+#endif

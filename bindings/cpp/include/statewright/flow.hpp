@@ -1,0 +1,259 @@
+/// @file
+/// Records of flows, cases and work: what the engine tells about them.
+#ifndef STATEWRIGHT_FLOW_HPP
+#define STATEWRIGHT_FLOW_HPP
+
+#include <atomic>
+#include <chrono>
+
+#include <statewright/codec.hpp>
+
+namespace statewright {
+inline namespace v1 {
+
+/// A moment, as precise as the library keeps it.
+using timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
+
+/// A deployed flow.
+struct deployed_flow {
+  std::string name;
+  std::uint64_t version = 0;
+  /// Names the exact content.
+  std::string key;
+};
+
+/// Something wrong with a flow's text.
+struct problem {
+  /// Counted from 1.
+  std::uint64_t line = 0, column = 0;
+  /// "error" or "warning".
+  std::string severity;
+  /// A short, stable word for programs, such as "unknown-field".
+  std::string code;
+  std::string message;
+  /// What to do about it; may be empty.
+  std::string help;
+};
+
+/// Work of a case in flight.
+struct item_state {
+  std::uint64_t item = 0;
+  std::string task, kind, state;
+  std::uint64_t attempt = 0;
+};
+
+/// The state of a case.
+struct case_state {
+  std::string id, flow;
+  std::uint64_t version = 0;
+  /// "running", "completed", "failed" or "deadlocked".
+  std::string status;
+  timestamp created, updated;
+  /// What the case has gathered so far.
+  value data;
+  /// Tokens by place.
+  value marking;
+  std::vector<item_state> items;
+  /// Null unless it completed.
+  value result;
+  /// Null unless it ended otherwise.
+  value error;
+
+  bool completed() const noexcept { return status == "completed"; }
+  bool running() const noexcept { return status == "running"; }
+};
+
+/// Something that happened to a case.
+struct history_event {
+  std::string case_id;
+  /// Counted from 1 in each case.
+  std::uint64_t seq = 0;
+  /// The commit it happened in.
+  std::uint64_t version = 0;
+  timestamp at;
+  std::string event;
+  /// Empty when the event is not about a task.
+  std::string task;
+  std::optional<std::uint64_t> item, attempt;
+  value detail;
+};
+
+/// What a case waits for.
+struct waiting {
+  std::string task;
+  std::optional<std::uint64_t> item;
+  std::string what;
+  std::optional<timestamp> since;
+  /// When something happens by itself, and what.
+  std::optional<timestamp> until;
+  std::string then;
+  /// What would move the case on.
+  std::string unblocks;
+};
+
+/// Work to be done by this program. It is leased: complete it, fail it, or heartbeat before the lease runs out, else
+/// somebody else gets it.
+struct work_item {
+  /// For `complete`, `fail` and `heartbeat`.
+  std::string token;
+  std::string case_id;
+  std::uint64_t item = 0;
+  std::string task, topic;
+  /// From 1.
+  std::uint64_t attempt = 0;
+  /// The same for every attempt: lets the outside world recognise work it has seen.
+  std::string idempotency_key;
+  value input;
+  std::optional<timestamp> deadline, lease_until;
+
+  /// In a handler of `serve`: true once the lease was lost, so that nobody will take the result. Always false otherwise.
+  bool lost() const noexcept { return lost_ != nullptr && lost_->load(std::memory_order_relaxed); }
+
+  /// Set by `serve`.
+  std::shared_ptr<const std::atomic<bool>> lost_;
+};
+
+/// That a work item could not be done. Throw it in a handler of `serve`, return it, or pass it to `fail`.
+class failure : public std::exception {
+ public:
+  explicit failure(std::string message, bool retryable = true, std::string code = {})
+      : message_(std::move(message)), code_(std::move(code)), retryable_(retryable) {}
+
+  const char *what() const noexcept override { return message_.c_str(); }
+  /// Yours, for the history; may be empty.
+  const std::string &code() const noexcept { return code_; }
+  /// False: the task's retry rules are not applied, the task fails for good.
+  bool retryable() const noexcept { return retryable_; }
+
+ private:
+  std::string message_, code_;
+  bool retryable_;
+};
+
+namespace detail {
+
+inline std::string text_of(const value &from) { return std::string(from.as_text().value_or(std::string_view())); }
+inline std::uint64_t number_of(const value &from) { return from.as_uint64().value_or(0); }
+inline timestamp time_of(const value &from) { return timestamp(std::chrono::microseconds(from.as_int64().value_or(0))); }
+inline std::optional<timestamp> if_time(const value &from) {
+  return from.is_null() ? std::nullopt : std::optional<timestamp>(time_of(from));
+}
+
+inline void read(const value &from, deployed_flow &into) {
+  into.name = text_of(from["name"]);
+  into.version = number_of(from["version"]);
+  into.key = text_of(from["key"]);
+}
+
+inline void read(const value &from, problem &into) {
+  into.line = number_of(from["line"]);
+  into.column = number_of(from["column"]);
+  into.severity = text_of(from["severity"]);
+  into.code = text_of(from["code"]);
+  into.message = text_of(from["message"]);
+  into.help = text_of(from["help"]);
+}
+
+inline void read(const value &from, item_state &into) {
+  into.item = number_of(from["item"]);
+  into.task = text_of(from["task"]);
+  into.kind = text_of(from["kind"]);
+  into.state = text_of(from["state"]);
+  into.attempt = number_of(from["attempt"]);
+}
+
+template <class Record>
+std::vector<Record> read_all(const value &from) {
+  std::vector<Record> made(from.items().size());
+  for (std::size_t i = 0; i < made.size(); ++i) read(from[i], made[i]);
+  return made;
+}
+
+inline void read(const value &from, case_state &into) {
+  into.id = text_of(from["id"]);
+  into.flow = text_of(from["flow"]);
+  into.version = number_of(from["version"]);
+  into.status = text_of(from["status"]);
+  into.created = time_of(from["created"]);
+  into.updated = time_of(from["updated"]);
+  into.data = from["data"];
+  into.marking = from["marking"];
+  into.items = read_all<item_state>(from["items"]);
+  into.result = from["result"];
+  into.error = from["error"];
+}
+
+inline void read(const value &from, history_event &into) {
+  into.case_id = text_of(from["case"]);
+  into.seq = number_of(from["seq"]);
+  into.version = number_of(from["version"]);
+  into.at = time_of(from["at"]);
+  into.event = text_of(from["event"]);
+  into.task = text_of(from["task"]);
+  into.item = from["item"].as_uint64();
+  into.attempt = from["attempt"].as_uint64();
+  into.detail = from["detail"];
+}
+
+inline void read(const value &from, waiting &into) {
+  into.task = text_of(from["task"]);
+  into.item = from["item"].as_uint64();
+  into.what = text_of(from["what"]);
+  into.since = if_time(from["since"]);
+  into.until = if_time(from["until"]["at"]);
+  into.then = text_of(from["until"]["then"]);
+  into.unblocks = text_of(from["unblocks"]);
+}
+
+inline void read(const value &from, work_item &into) {
+  into.token = text_of(from["token"]);
+  into.case_id = text_of(from["case"]);
+  into.item = number_of(from["item"]);
+  into.task = text_of(from["task"]);
+  into.topic = text_of(from["topic"]);
+  into.attempt = number_of(from["attempt"]);
+  into.idempotency_key = text_of(from["idempotency_key"]);
+  into.input = from["input"];
+  into.deadline = if_time(from["deadline"]);
+  into.lease_until = if_time(from["lease_until"]);
+}
+
+/// Reads one record, or a list of them, out of what a call gave.
+template <class Record>
+struct shape {
+  static Record of(const value &from) {
+    Record made;
+    read(from, made);
+    return made;
+  }
+};
+template <class Record>
+struct shape<std::vector<Record>> {
+  static std::vector<Record> of(const value &from) { return read_all<Record>(from); }
+};
+template <>
+struct shape<value> {
+  static value of(const value &from) { return from; }
+};
+template <>
+struct shape<std::string> {
+  static std::string of(const value &from) { return text_of(from); }
+};
+
+template <class Made>
+result<Made> as(const result<value> &given) {
+  if (!given) return given.error();
+  return shape<Made>::of(*given);
+}
+
+inline value as_value(const failure &why) {
+  object made{{"message", why.what()}, {"retryable", why.retryable()}};
+  if (!why.code().empty()) made["code"] = why.code();
+  return made;
+}
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace statewright
+
+#endif

@@ -1,0 +1,134 @@
+//! What the engine's records look like as values: the objects that C gets as MessagePack.
+//!
+//! Times are microseconds since the start of 1970 (UTC). What there is not is null.
+
+use statewright::flow::{
+    CaseInfo, Deployed, HistoryEvent, ItemInfo, Problem, Severity, Waiting, WorkItem, WorkKind,
+};
+use statewright::{StoreStats, Timestamp, Value, value};
+
+pub(crate) fn stats(stats: &StoreStats) -> Value {
+    value!({
+        "version": (stats.version),
+        "durable_version": (stats.durable_version),
+        "durability": (stats.durability.to_string()),
+        "entries": (stats.entries),
+        "transactions": (stats.transactions),
+        "log": {
+            "commits": (stats.log.commits),
+            "bytes": (stats.log.bytes),
+            "syncs": (stats.log.syncs),
+            "batch_max": (stats.log.batch_max),
+            "segments_started": (stats.log.segments_started),
+        },
+        "recovery": {
+            "commits": (stats.recovery.frames),
+            "bytes": (stats.recovery.bytes),
+            "cut_bytes": (stats.recovery.cut_bytes),
+            "segments": (stats.recovery.segments),
+            "clean": (stats.recovery.clean),
+        },
+    })
+}
+
+pub(crate) fn deployed(flow: &Deployed) -> Value {
+    value!({ "name": (flow.name.as_str()), "version": (flow.version), "key": (flow.key.as_str()) })
+}
+
+pub(crate) fn problem(problem: &Problem) -> Value {
+    value!({
+        "line": (problem.line),
+        "column": (problem.column),
+        "severity": (match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }),
+        "code": (problem.code),
+        "message": (problem.message.as_str()),
+        "help": (problem.help.as_str()),
+    })
+}
+
+pub(crate) fn case(case: &CaseInfo) -> Value {
+    let marking: Value = case
+        .marking
+        .iter()
+        .map(|(place, tokens)| (place.as_str(), Value::from(*tokens)))
+        .collect();
+    let items: Value = case.items.iter().map(in_flight).collect();
+    value!({
+        "id": (case.id.as_str()),
+        "flow": (case.flow.as_str()),
+        "version": (case.version),
+        "status": (case.status.name()),
+        "created": (case.created.as_micros()),
+        "updated": (case.updated.as_micros()),
+        "data": (case.data.clone()),
+        "marking": (marking),
+        "items": (items),
+        "result": (case.result.clone()),
+        "error": (case.error.clone()),
+    })
+}
+
+fn in_flight(item: &ItemInfo) -> Value {
+    value!({
+        "item": (item.item),
+        "task": (item.task.as_str()),
+        "kind": (item.kind),
+        "state": (item.state),
+        "attempt": (item.attempt),
+    })
+}
+
+pub(crate) fn waiting(waiting: &Waiting) -> Value {
+    let until = waiting
+        .until
+        .as_ref()
+        .map(|(at, then)| value!({ "at": (at.as_micros()), "then": (then.as_str()) }));
+    value!({
+        "task": (waiting.task.as_str()),
+        "item": (waiting.item),
+        "what": (waiting.what.as_str()),
+        "since": (time(waiting.since)),
+        "until": (until),
+        "unblocks": (waiting.unblocks.as_str()),
+    })
+}
+
+pub(crate) fn event(event: &HistoryEvent) -> Value {
+    value!({
+        "case": (&*event.case),
+        "seq": (event.seq),
+        "version": (event.version),
+        "at": (event.at.as_micros()),
+        "event": (event.kind.name()),
+        "task": (event.task.as_deref()),
+        "item": (event.item),
+        "attempt": (event.attempt),
+        "detail": (event.detail.clone()),
+    })
+}
+
+pub(crate) fn item(item: &WorkItem) -> Value {
+    let topic = match &item.work {
+        WorkKind::Host { topic } => Some(topic.as_str()),
+        _ => None,
+    };
+    value!({
+        "token": (item.token.as_str()),
+        "case": (item.case.as_str()),
+        "item": (item.item),
+        "task": (item.task.as_str()),
+        "topic": (topic),
+        "attempt": (item.attempt),
+        "idempotency_key": (item.idempotency_key.as_str()),
+        "input": (item.input.clone()),
+        "deadline": (time(item.deadline)),
+        "lease_until": (time(item.lease_until)),
+    })
+}
+
+fn time(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_micros)
+}
