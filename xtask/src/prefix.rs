@@ -21,9 +21,16 @@ pub struct Options {
 /// `cargo xtask lib`: prints the prefix on standard output.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let mut session = Session::new(workspace, "lib", options.verbose)?;
-    build(&mut session).with_context(|| format!("see {}", session.log_path().display()))?;
-    println!("{}", folder(workspace).display());
-    Ok(ExitCode::SUCCESS)
+    match build(&mut session) {
+        Ok(()) => {
+            println!("{}", folder(workspace).display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            session.show_failure(&format!("{error:#}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 pub fn folder(workspace: &Workspace) -> PathBuf {

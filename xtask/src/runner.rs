@@ -1,6 +1,5 @@
 //! Runs a list of steps: toolchains first, then every step, failed or not, then the table.
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,8 +12,6 @@ use crate::session::Session;
 use crate::steps::Step;
 use crate::workspace::Workspace;
 
-/// Lines of a failed step's log that are shown.
-const TAIL: usize = 60;
 const EXIT_MISSING_TOOL: u8 = 3;
 
 #[derive(Args)]
@@ -160,18 +157,7 @@ fn finish(session: &Session<'_>, outcome: &Outcome, verbose: bool) {
         return;
     };
     eprintln!("{clear}{:16}FAILED, {seconds:.1} s", outcome.step);
-    if !verbose {
-        let log = fs::read(session.log_path()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-            eprintln!("    {line}");
-        }
-    }
-    eprintln!(
-        "    {error}\n    the whole log: {}",
-        session.log_path().display()
-    );
+    session.show_failure(error);
 }
 
 #[cfg(test)]

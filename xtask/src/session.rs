@@ -1,6 +1,6 @@
 //! One step's programs: started with the right environment, their output kept in one log file.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use crate::workspace::{Workspace, cargo};
 
 /// A hung program must not hang the whole run.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Lines of a failed step's log that are shown.
+const TAIL: usize = 60;
 const POLL: Duration = Duration::from_millis(20);
 
 pub struct Session<'a> {
@@ -48,8 +50,20 @@ impl<'a> Session<'a> {
         })
     }
 
-    pub fn log_path(&self) -> &Path {
-        &self.log_path
+    /// Shows the end of the log (unless it was shown already), what went wrong, and where the rest is.
+    pub fn show_failure(&self, error: &str) {
+        if !self.verbose {
+            let log = fs::read(&self.log_path).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+                eprintln!("    {line}");
+            }
+        }
+        eprintln!(
+            "    {error}\n    the whole log: {}",
+            self.log_path.display()
+        );
     }
 
     /// A program to run in the root of the clone, able to find the library that `prefix` lays out.
@@ -219,12 +233,11 @@ impl TakeFrom for File {
     }
 }
 
-/// The command as one would type it, with the folder when it is not the root.
+/// The command as one would type it: the program by its name alone.
 fn display(command: &Command) -> String {
-    let words: Vec<OsString> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(OsString::from)
-        .collect();
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     words.join(" ")
 }
