@@ -9,6 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef SW_PANIC_INJECTION
+void sw_test_panic_at(const char *name, size_t len, uint32_t moment);
+#endif
+
 static int passed, failed;
 
 #define CHECK(what) \
@@ -357,10 +361,47 @@ static void operations_complete_once(void) {
   IS(sw_bytes_free(&topics), SW_OK);
 }
 
+#ifdef SW_PANIC_INJECTION
+static void a_panic_poisons_one_engine(void) {
+  const char *name = "sw_kv_put";
+  sw_engine engine = open_memory(), other = open_memory();
+  const uint8_t nil = 0xc0;
+  sw_bytes out, id;
+  sw_cq cq;
+  sw_event events[2];
+  uint64_t op, version;
+  size_t count;
+  sw_txn txn;
+  IS(sw_flow_deploy(engine, FLOW, strlen(FLOW), NONE, &out, NULL), SW_OK);
+  IS(sw_bytes_free(&out), SW_OK);
+  id = start(engine);
+  IS(sw_cq_open(NULL, &cq, NULL), SW_OK);
+  IS(sw_txn_begin(engine, SW_ISOLATION_SNAPSHOT, &txn, NULL), SW_OK);
+  IS(sw_case_wait(engine, (const char *)id.data, id.len, cq, 55, &op, NULL), SW_OK);
+  sw_test_panic_at(name, strlen(name), 1);
+  IS(sw_kv_put(engine, NONE, BYTES("k"), &nil, 1, NULL), SW_PANIC);
+  IS(sw_kv_put(engine, NONE, BYTES("k"), &nil, 1, NULL), SW_POISONED);
+  /* What waits on it is told; what has nothing to do with it goes on. */
+  IS(sw_cq_wait(cq, events, 2, SECOND, &count, NULL), SW_OK);
+  CHECK(count == 1 && events[0].op == op && events[0].user_data == 55 && events[0].status == SW_POISONED);
+  free_event(&events[0]);
+  IS(sw_case_wait(engine, (const char *)id.data, id.len, cq, 0, &op, NULL), SW_POISONED);
+  IS(sw_txn_commit(txn, &version, NULL), SW_POISONED);
+  IS(sw_kv_put(other, NONE, BYTES("k"), &nil, 1, NULL), SW_OK);
+  IS(sw_close(engine, NULL), SW_OK);
+  IS(sw_cq_wait(cq, events, 2, 0, &count, NULL), SW_TIMEOUT);
+  IS(sw_cq_close(cq, NULL), SW_OK);
+  IS(sw_close(other, NULL), SW_OK);
+  IS(sw_bytes_free(&id), SW_OK);
+}
+#endif
+
 static void *wait_forever(void *cq) {
   sw_event event;
   size_t count;
-  IS(sw_cq_wait(*(sw_cq *)cq, &event, 1, -1, &count, NULL), SW_CLOSED);
+  const sw_status status = sw_cq_wait(*(sw_cq *)cq, &event, 1, -1, &count, NULL);
+  /* Misuse, if it came after the close; it hangs in neither case. */
+  CHECK(status == SW_CLOSED || status == SW_MISUSE);
   return NULL;
 }
 
@@ -371,7 +412,6 @@ static void closing_wakes_waiters(void) {
   CHECK(pthread_create(&thread, NULL, wait_forever, &cq) == 0);
   usleep(20000);
   IS(sw_cq_close(cq, NULL), SW_OK);
-  /* Not yet waiting when the queue was closed is misuse, and would hang nothing either. */
   CHECK(pthread_join(thread, NULL) == 0);
 }
 
@@ -465,6 +505,9 @@ int main(void) {
   options(folder);
   flows_and_work();
   operations_complete_once();
+#ifdef SW_PANIC_INJECTION
+  a_panic_poisons_one_engine();
+#endif
   closing_wakes_waiters();
   closing_races_with_use();
   a_forked_child_is_refused();
