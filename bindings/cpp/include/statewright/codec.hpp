@@ -24,16 +24,16 @@ class packer {
   bool write(const value &what, int depth = 0) {
     if (depth > max_depth) return false;
     switch (what.kind()) {
-      case value::type::null: return byte(0xc0);
-      case value::type::boolean: return byte(*what.as_bool() ? 0xc3 : 0xc2);
-      case value::type::integer: return integer(what);
-      case value::type::floating: return floating(*what.as_double());
-      case value::type::text: return text(*what.as_text());
-      case value::type::bytes: {
+      case kind::null: return byte(0xc0);
+      case kind::boolean: return byte(*what.as_bool() ? 0xc3 : 0xc2);
+      case kind::integer: return integer(what);
+      case kind::floating: return floating(*what.as_double());
+      case kind::text: return text(*what.as_text());
+      case kind::bytes: {
         const bytes_view given = *what.as_bytes();
         return length(given.size(), {0xc4, 0xc5, 0xc6}) && raw(given.data(), given.size());
       }
-      case value::type::array: {
+      case kind::array: {
         const std::size_t count = what.items().size();
         if (!(count < 16 ? byte(0x90 | count) : length(count, {0, 0xdc, 0xdd}))) return false;
         for (const value &item : what.items()) {
@@ -41,7 +41,7 @@ class packer {
         }
         return true;
       }
-      case value::type::object: {
+      case kind::object: {
         const std::size_t count = what.members().size();
         if (!(count < 16 ? byte(0x80 | count) : length(count, {0, 0xde, 0xdf}))) return false;
         for (const member &held : what.members()) {
@@ -231,7 +231,7 @@ inline result<value> from_json(std::string_view text) {
   owned_error details;
   if (auto usable = ready(); !usable) return usable.error();
   const sw_status status = value_from_json(text, packed, &details);
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   return unpack(packed);
 }
 
@@ -242,7 +242,7 @@ inline result<std::string> to_json(const value &what, std::uint32_t flags) {
   owned_bytes text;
   owned_error details;
   const sw_status status = value_to_json(*packed, flags, text, &details);
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   return std::string(text.text());
 }
 

@@ -74,7 +74,7 @@ class basic_txn {
     detail::owned_error details;
     std::uint64_t version = 0;
     const sw_status status = detail::txn_commit(txn_, version, &details);
-    if (status != SW_OK) return Policy::give(result<std::uint64_t>(detail::failure(status, details)));
+    if (status != SW_OK) return Policy::give(result<std::uint64_t>(detail::error_of(status, details)));
     return Policy::give(result<std::uint64_t>(version));
   }
   /// Ends it without writing anything. Does nothing if it is over.
@@ -257,7 +257,7 @@ class basic_engine {
     detail::unique_txn made;
     detail::owned_error details;
     const sw_status status = detail::txn_begin(raw(), static_cast<std::uint32_t>(level), made, &details);
-    if (status != SW_OK) return detail::failure(status, details);
+    if (status != SW_OK) return detail::error_of(status, details);
     return txn(std::move(made));
   }
   result<std::string> start_case(std::string_view flow, const value &input, std::string_view id) const {
@@ -266,12 +266,12 @@ class basic_engine {
     detail::owned_bytes made;
     detail::owned_error details;
     const sw_status status = detail::case_start(raw(), flow, *packed, id, made, &details);
-    if (status != SW_OK) return detail::failure(status, details);
+    if (status != SW_OK) return detail::error_of(status, details);
     return std::string(made.text());
   }
   auto wait_start(std::string_view id) const {
-    return [engine = raw(), id](sw_cq queue, std::uint64_t user_data, std::uint64_t &op, detail::owned_error *details) {
-      return detail::case_wait(engine, id, queue, user_data, op, details);
+    return [engine = raw(), id](sw_cq to, std::uint64_t user_data, std::uint64_t &op, detail::owned_error *details) {
+      return detail::case_wait(engine, id, to, user_data, op, details);
     };
   }
 
@@ -321,7 +321,7 @@ result<basic_engine<Policy>> basic_engine<Policy>::try_open(std::string_view fol
   detail::unique_engine made;
   detail::owned_error details;
   const sw_status status = detail::open(folder, &options, made, &details);
-  if (status != SW_OK) return detail::failure(status, details);
+  if (status != SW_OK) return detail::error_of(status, details);
   return basic_engine(std::move(made));
 }
 

@@ -172,7 +172,7 @@ struct throwing {
 namespace detail {
 
 /// What a failed call said. `details` may hold nothing: then the status alone is known.
-inline error failure(sw_status status, const owned_error &details) {
+inline error error_of(sw_status status, const owned_error &details) {
   const auto code = static_cast<errc>(status);
   if (!details) return error(code, {});
   return error(code, details.message(), details.path(), details.help(), details.retryable());
@@ -180,7 +180,7 @@ inline error failure(sw_status status, const owned_error &details) {
 
 /// The outcome of a call that gives nothing but its status.
 inline result<void> done(sw_status status, const owned_error &details) {
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   return {};
 }
 

@@ -163,11 +163,7 @@ inline void read(const value &from, item_state &into) {
 }
 
 template <class Record>
-std::vector<Record> read_all(const value &from) {
-  std::vector<Record> made(from.items().size());
-  for (std::size_t i = 0; i < made.size(); ++i) read(from[i], made[i]);
-  return made;
-}
+std::vector<Record> read_all(const value &from);
 
 inline void read(const value &from, case_state &into) {
   into.id = text_of(from["id"]);
@@ -216,6 +212,13 @@ inline void read(const value &from, work_item &into) {
   into.input = from["input"];
   into.deadline = if_time(from["deadline"]);
   into.lease_until = if_time(from["lease_until"]);
+}
+
+template <class Record>
+std::vector<Record> read_all(const value &from) {
+  std::vector<Record> made(from.items().size());
+  for (std::size_t i = 0; i < made.size(); ++i) read(from[i], made[i]);
+  return made;
 }
 
 /// Reads one record, or a list of them, out of what a call gave.

@@ -129,12 +129,12 @@ class queue_core {
     owned_error details;
     const sw_status status = cq_wait(queue_.get(), &event, 1, timeout_ns, count, &details);
     if (status == SW_TIMEOUT) return false;
-    if (status != SW_OK) return failure(status, details);
+    if (status != SW_OK) return error_of(status, details);
     const owned_bytes made(event.result);
     details.reset(event.error);
     const std::unique_ptr<completion_handler> handler(
         reinterpret_cast<completion_handler *>(static_cast<std::uintptr_t>(event.user_data)));
-    handler->completed(event.status == SW_OK ? unpack(made) : result<value>(failure(event.status, details)));
+    handler->completed(event.status == SW_OK ? unpack(made) : result<value>(error_of(event.status, details)));
     return true;
   }
 
@@ -153,7 +153,7 @@ class queue_core {
     std::uint64_t op = 0;
     owned_error details;
     const sw_status status = start(queue_.get(), user_data, op, &details);
-    if (status != SW_OK) return failure(status, details);
+    if (status != SW_OK) return error_of(status, details);
     // From here on the completion owns it, and may have ended it already.
     static_cast<void>(handler.release());
     return operation(queue_.get(), op);

@@ -59,7 +59,7 @@ result<std::optional<value>> lookup(Function function, const Arguments &...argum
   owned_error details;
   bool found = false;
   const sw_status status = function(arguments..., out, found, &details);
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   if (!found) return std::optional<value>();
   auto made = unpack(out);
   if (!made) return made.error();
@@ -81,7 +81,7 @@ result<bool> removal(Function function, const Arguments &...arguments) {
   owned_error details;
   bool found = false;
   const sw_status status = function(arguments..., found, &details);
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   return found;
 }
 
@@ -91,7 +91,7 @@ result<value> fetch(Function function, const Arguments &...arguments) {
   owned_bytes out;
   owned_error details;
   const sw_status status = function(arguments..., out, &details);
-  if (status != SW_OK) return failure(status, details);
+  if (status != SW_OK) return error_of(status, details);
   return unpack(out);
 }
 
@@ -247,7 +247,7 @@ class basic_json {
     bool found = false;
     const sw_status status = calls::json_version(on_, space(), key, version, found, &details);
     using found_version = result<std::optional<std::uint64_t>>;
-    if (status != SW_OK) return Policy::give(found_version(detail::failure(status, details)));
+    if (status != SW_OK) return Policy::give(found_version(detail::error_of(status, details)));
     return Policy::give(found_version(found ? std::optional<std::uint64_t>(version) : std::nullopt));
   }
 

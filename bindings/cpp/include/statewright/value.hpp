@@ -23,6 +23,9 @@ inline namespace v1 {
 class value;
 struct member;
 
+/// What a value is.
+enum class kind { null, boolean, integer, floating, text, bytes, array, object };
+
 /// Bytes that somebody else owns: made from text, or from whatever has `data()` and `size()` of bytes.
 using bytes_view = detail::bytes_view;
 /// Bytes, as a value.
@@ -71,9 +74,6 @@ class object {
 ///     order["lines"][0]["quantity"].as_int64().value_or(0);  // 3
 class value {
  public:
-  /// In the order of `kind()`.
-  enum class type { null, boolean, integer, floating, text, bytes, array, object };
-
   value() noexcept = default;
   value(std::nullptr_t) noexcept {}                                        // NOLINT: implicit on purpose, as all below
   value(const char *text) : data_(std::string(text)) {}                    // NOLINT
@@ -98,8 +98,8 @@ class value {
     }
   }
 
-  type kind() const noexcept;
-  bool is_null() const noexcept { return kind() == type::null; }
+  statewright::kind kind() const noexcept;
+  bool is_null() const noexcept { return kind() == kind::null; }
 
   std::optional<bool> as_bool() const noexcept { return copy<bool>(); }
   /// Integers that fit; nothing for other kinds, not even for 1.0.
@@ -209,9 +209,9 @@ inline bool operator==(const object &a, const object &b) {
                     [](auto *x, auto *y) { return x->key == y->key && x->val == y->val; });
 }
 
-inline value::type value::kind() const noexcept {
-  constexpr type kinds[] = {type::null, type::boolean, type::integer, type::integer, type::floating,
-                            type::text, type::bytes,   type::array,   type::object};
+inline kind value::kind() const noexcept {
+  constexpr statewright::kind kinds[] = {kind::null, kind::boolean, kind::integer, kind::integer, kind::floating,
+                            kind::text, kind::bytes,   kind::array,   kind::object};
   return kinds[data_.index()];
 }
 

@@ -1,0 +1,344 @@
+/// @file
+/// Doing the work that cases hand out: polls, and a worker that serves topics with handlers.
+#ifndef STATEWRIGHT_WORKER_HPP
+#define STATEWRIGHT_WORKER_HPP
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include <statewright/flow.hpp>
+#include <statewright/store.hpp>
+
+namespace statewright {
+inline namespace v1 {
+
+/// How to poll for work items.
+struct poll_options {
+  /// This worker's name, for people who ask who has an item.
+  std::string name = "c++";
+  /// At most so many items at once, 1 to 1000.
+  std::uint32_t max = 1;
+  /// How long they stay this worker's without a heartbeat.
+  std::chrono::nanoseconds lease = std::chrono::seconds(30);
+};
+
+/// What a handler returns: a result (anything a `value` is made of), or a `failure`.
+class work_outcome {
+ public:
+  template <class T, class = std::enable_if_t<std::is_convertible_v<T &&, value>>>
+  work_outcome(T &&result) : held_(std::in_place_index<0>, std::forward<T>(result)) {}          // NOLINT: implicit on purpose
+  work_outcome(failure why) : held_(std::in_place_index<1>, std::move(why)) {}                  // NOLINT: implicit on purpose
+
+  const value *result() const noexcept { return std::get_if<0>(&held_); }
+  const failure *why_not() const noexcept { return std::get_if<1>(&held_); }
+
+ private:
+  std::variant<value, failure> held_;
+};
+
+/// Does one work item. It may also throw: a `failure`, or another exception, which is a retryable failure with its text.
+using work_handler = std::function<work_outcome(const work_item &)>;
+/// Handlers by topic.
+using work_handlers = std::map<std::string, work_handler>;
+
+/// How to serve work items.
+struct serve_options {
+  /// This worker's name, for people who ask who has an item.
+  std::string name = "c++";
+  /// How many handlers run at the same time, each on a thread of its own.
+  unsigned concurrency = 4;
+  /// How long an item survives this process: heartbeats go out every third of it while a handler runs.
+  std::chrono::nanoseconds lease = std::chrono::seconds(30);
+  /// Told when a result could not be handed in, such as `errc::stale_item` when the lease was lost. From any thread of the
+  /// worker; must not throw.
+  std::function<void(const work_item &, const error &)> on_error;
+};
+
+namespace detail {
+
+inline result<binary> pack_topics(const std::vector<std::string> &topics) {
+  return pack(array(topics.begin(), topics.end()));
+}
+
+inline auto poll_start(sw_engine engine, const std::vector<std::string> &topics, const poll_options &how) {
+  return [engine, how, topics = pack_topics(topics)](sw_cq queue, std::uint64_t user_data, std::uint64_t &op,
+                                                     owned_error *details) -> sw_status {
+    if (!topics) return static_cast<sw_status>(topics.error().code());
+    const auto lease = static_cast<std::uint64_t>(std::max<std::int64_t>(how.lease.count(), 0));
+    return work_poll(engine, *topics, how.name, how.max, lease, queue, user_data, op, details);
+  };
+}
+
+inline result<std::vector<work_item>> poll_now(sw_engine engine, const std::vector<std::string> &topics,
+                                               const poll_options &how, std::int64_t timeout_ns) {
+  const auto packed = pack_topics(topics);
+  if (!packed) return packed.error();
+  const auto lease = static_cast<std::uint64_t>(std::max<std::int64_t>(how.lease.count(), 0));
+  auto given = detail::fetch(work_poll_sync, engine, *packed, std::string_view(how.name), how.max, lease, timeout_ns);
+  if (!given && given.error().code() == errc::timeout) return std::vector<work_item>();
+  return as<std::vector<work_item>>(given);
+}
+
+/// Keeps the items that handlers are at. Its thread sleeps until the next beat is due, and without limit when nothing is
+/// in work.
+class heart {
+  using clock = std::chrono::steady_clock;
+
+ public:
+  struct running {
+    std::string token;
+    clock::time_point next;
+    std::atomic<bool> lost{false};
+  };
+
+  heart(sw_engine engine, std::chrono::nanoseconds lease) : engine_(engine), lease_(lease), thread_([this] { beat(); }) {}
+  ~heart() {
+    {
+      const std::lock_guard<std::mutex> hold(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  heart(const heart &) = delete;
+  heart &operator=(const heart &) = delete;
+
+  std::shared_ptr<running> keep(const std::string &token) {
+    auto item = std::make_shared<running>();
+    item->token = token;
+    item->next = clock::now() + lease_ / 3;
+    {
+      const std::lock_guard<std::mutex> hold(mutex_);
+      items_.push_back(item);
+    }
+    changed_.notify_one();
+    return item;
+  }
+  void let_go(const std::shared_ptr<running> &item) {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    items_.erase(std::remove(items_.begin(), items_.end(), item), items_.end());
+  }
+
+ private:
+  void beat() {
+    std::unique_lock<std::mutex> hold(mutex_);
+    while (!stopping_) {
+      const auto sooner = [](auto &a, auto &b) { return a->next < b->next; };
+      const auto first = std::min_element(items_.begin(), items_.end(), sooner);
+      if (first == items_.end()) {
+        changed_.wait(hold);
+      } else if (const auto due = (*first)->next; clock::now() < due) {
+        changed_.wait_until(hold, due);
+      } else {
+        const auto item = *first;
+        item->next = clock::now() + lease_ / 3;
+        hold.unlock();
+        const auto lease = static_cast<std::uint64_t>(lease_.count());
+        const sw_status status = work_heartbeat(engine_, item->token, lease, nullptr);
+        hold.lock();
+        if (status != SW_OK) {
+          item->lost.store(true, std::memory_order_relaxed);
+          items_.erase(std::remove(items_.begin(), items_.end(), item), items_.end());
+        }
+      }
+    }
+  }
+
+  sw_engine engine_;
+  std::chrono::nanoseconds lease_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::shared_ptr<running>> items_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+/// The threads behind `basic_worker`. Each asks for one item at a time on the shared queue, so no item is leased before a
+/// thread is free for it; shutting the queue down ends them all without losing what is already leased.
+class worker_core {
+ public:
+  worker_core(sw_engine engine, work_handlers handlers, serve_options how)
+      : engine_(engine), handlers_(std::move(handlers)), how_(std::move(how)), heart_(engine, how_.lease) {}
+  worker_core(const worker_core &) = delete;
+  worker_core &operator=(const worker_core &) = delete;
+  ~worker_core() {
+    stop();
+    static_cast<void>(join());
+  }
+
+  result<void> start() {
+    std::vector<std::string> topics;
+    for (const auto &handler : handlers_) topics.push_back(handler.first);
+    auto packed = pack_topics(topics);
+    if (!packed) return packed.error();
+    topics_ = *std::move(packed);
+    owned_error details;
+    const sw_status status = cq_open(nullptr, queue_, &details);
+    if (status != SW_OK) return error_of(status, details);
+    // One request here and now: what is wrong with it is the caller's to know.
+    if (auto asked = ask(); !asked) return asked;
+    const unsigned count = std::max(how_.concurrency, 1U);
+    for (unsigned i = 0; i < count; ++i) {
+      const bool already_asked = i == 0;
+      threads_.emplace_back([this, already_asked] { work(already_asked); });
+    }
+    return {};
+  }
+
+  /// From any thread, also from a handler.
+  void stop() noexcept { static_cast<void>(cq_shutdown(queue_.get(), nullptr)); }
+
+  /// Waits for the threads, and gives the first error that ended one.
+  result<void> join() {
+    const std::lock_guard<std::mutex> one(joining_);
+    for (std::thread &thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+    const std::lock_guard<std::mutex> hold(mutex_);
+    if (error_) return *error_;
+    return {};
+  }
+
+ private:
+  result<void> ask() {
+    std::uint64_t op = 0;
+    owned_error details;
+    const auto lease = static_cast<std::uint64_t>(how_.lease.count());
+    return done(work_poll(engine_, topics_, how_.name, 1, lease, queue_.get(), 0, op, &details), details);
+  }
+
+  void work(bool asked) {
+    for (;;) {
+      if (!asked) {
+        if (auto accepted = ask(); !accepted) return give_up(accepted.error());
+      }
+      asked = false;
+      sw_event event{};
+      std::size_t count = 0;
+      owned_error details;
+      const sw_status status = cq_wait(queue_.get(), &event, 1, -1, count, &details);
+      if (status != SW_OK) return give_up(error_of(status, details));
+      const owned_bytes made(event.result);
+      details.reset(event.error);
+      if (event.status != SW_OK) return give_up(error_of(event.status, details));
+      const auto items = as<std::vector<work_item>>(unpack(made));
+      if (!items) return give_up(items.error());
+      for (const work_item &item : *items) serve(item);
+    }
+  }
+
+  /// A thread ends. That the worker was stopped or the engine closed is no error.
+  void give_up(const error &why) {
+    if (why.code() != errc::closed && why.code() != errc::misuse) {
+      const std::lock_guard<std::mutex> hold(mutex_);
+      if (!error_) error_ = why;
+    }
+    stop();
+  }
+
+  void serve(work_item item) {
+    const auto kept = heart_.keep(item.token);
+    item.lost_ = std::shared_ptr<const std::atomic<bool>>(kept, &kept->lost);
+    const work_outcome outcome = run(item);
+    heart_.let_go(kept);
+    owned_error details;
+    sw_status status = SW_OK;
+    if (const failure *why = outcome.why_not()) {
+      status = hand_in(work_fail, item, as_value(*why), details);
+    } else {
+      status = hand_in(work_complete, item, *outcome.result(), details);
+      // A result that cannot be taken, unlike one that comes too late, has to be told to the case.
+      if (status != SW_OK && status != SW_STALE_ITEM && status != SW_MISUSE && status != SW_CLOSED) {
+        const error unfit = error_of(status, details);
+        static_cast<void>(hand_in(work_fail, item, as_value(failure(unfit.what(), false)), details));
+      }
+    }
+    if (status != SW_OK && how_.on_error) how_.on_error(item, error_of(status, details));
+  }
+
+  template <class Function>
+  sw_status hand_in(Function function, const work_item &item, const value &what, owned_error &details) {
+    const auto packed = pack(what);
+    if (!packed) return static_cast<sw_status>(packed.error().code());
+    return function(engine_, item.token, *packed, &details);
+  }
+
+  work_outcome run(const work_item &item) {
+    const auto handler = handlers_.find(item.topic);
+    if (handler == handlers_.end()) return failure("this worker does not serve the topic " + item.topic);
+#if STATEWRIGHT_EXCEPTIONS
+    try {
+      return handler->second(item);
+    } catch (const failure &why) {
+      return why;
+    } catch (const std::exception &why) {
+      return failure(why.what());
+    } catch (...) {
+      return failure("the handler threw something that is no std::exception");
+    }
+#else
+    return handler->second(item);
+#endif
+  }
+
+  sw_engine engine_;
+  work_handlers handlers_;
+  serve_options how_;
+  binary topics_;
+  unique_cq queue_;
+  heart heart_;
+  std::mutex mutex_, joining_;
+  std::optional<error> error_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace detail
+
+/// Handlers at work. Stopped and waited for when it goes; so it must not go in one of its handlers.
+template <class Policy>
+class basic_worker {
+ public:
+  /// Takes no more items; handlers that run end as usual, and their results are handed in. From any thread, also from a
+  /// handler; does not wait.
+  void stop() noexcept { core_->stop(); }
+  /// Waits until all handlers have ended after `stop`, or because the engine was closed. Gives what else ended the
+  /// worker as an error. Not from a handler.
+  typename Policy::template ret<void> join() { return Policy::give(core_->join()); }
+
+  /// See `basic_engine::serve`.
+  static typename Policy::template ret<basic_worker> start(sw_engine engine, work_handlers handlers,
+                                                           const serve_options &how) {
+    return Policy::give(try_start(engine, std::move(handlers), how));
+  }
+
+ private:
+  explicit basic_worker(std::unique_ptr<detail::worker_core> core) noexcept : core_(std::move(core)) {}
+
+  static result<basic_worker> try_start(sw_engine engine, work_handlers handlers, const serve_options &how) {
+    std::unique_ptr<detail::worker_core> core;
+    result<void> started;
+#if STATEWRIGHT_EXCEPTIONS
+    try {
+#endif
+      core = std::make_unique<detail::worker_core>(engine, std::move(handlers), how);
+      started = core->start();
+#if STATEWRIGHT_EXCEPTIONS
+    } catch (const std::system_error &why) {
+      return error(errc::process, why.what());
+    }
+#endif
+    if (!started) return started.error();
+    return basic_worker(std::move(core));
+  }
+
+  std::unique_ptr<detail::worker_core> core_;
+};
+
+}  // namespace v1
+}  // namespace statewright
+
+#endif
