@@ -15,6 +15,8 @@ mod misuse;
 mod model;
 mod node;
 mod parse;
+#[cfg(test)]
+mod parse_tests;
 mod prove;
 mod tags;
 mod text;
