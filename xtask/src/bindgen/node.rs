@@ -2,7 +2,8 @@
 
 use super::MARK;
 use super::model::{
-    Direction, Function, Kind, Model, Param, Returns, Struct, StructRole, camel, pascal,
+    Direction, Function, Kind, Model, Ownership, Param, Returns, Role, Struct, StructRole, Thread,
+    camel, pascal,
 };
 use super::text::Text;
 
@@ -310,7 +311,10 @@ fn results(function: &Function) -> Vec<&Param> {
 fn give(function: &Function, text: &mut Text) {
     let results = results(function);
     let value = |param: &Param| match param.kind {
-        Kind::Handle => format!("Napi::BigInt::New(env, {}.id)", out(param)),
+        Kind::Handle => {
+            let end = param.c_type.trim_start_matches("sw_");
+            format!("give_handle(env, {}.id, end_{end})", out(param))
+        }
         Kind::Text => format!("take_text(env, &{})", out(param)),
         Kind::Bytes | Kind::Msgpack => format!("take_bytes(env, &{})", out(param)),
         Kind::Flag => format!("Napi::Boolean::New(env, {} != 0)", out(param)),
@@ -345,9 +349,9 @@ fn give(function: &Function, text: &mut Text) {
 pub fn types(model: &Model) -> String {
     let mut text = Text::new("  ");
     text.line(format!("// {MARK}"));
-    text.lines(
-        "//\n// The low-level layer: one function for each C function. Values are MessagePack.",
-    );
+    text.line("//");
+    text.line("// The low-level layer: one function for each C function, and for most one that returns a promise. Values are");
+    text.line("// MessagePack.");
     text.blank();
     text.line("declare const brand: unique symbol;");
     for handle in model.handles().filter(|handle| handle.name != "sw_error") {
@@ -362,6 +366,17 @@ pub fn types(model: &Model) -> String {
     text.blank();
     doc(
         &mut text,
+        &["The names of the statuses that a call may fail with.".to_owned()],
+        &[],
+    );
+    text.line("export type StatusName =");
+    for status in model.statuses().filter(|status| status.value != 0) {
+        text.line(format!("  | '{}'", status.name));
+    }
+    text.line("  | 'SW_UNKNOWN';");
+    text.blank();
+    doc(
+        &mut text,
         &["What every function throws when the library refuses.".to_owned()],
         &[],
     );
@@ -371,7 +386,7 @@ pub fn types(model: &Model) -> String {
         |text| {
             for (field, meaning) in [
                 (
-                    "code: string",
+                    "code: StatusName",
                     "The name of the status, such as \"SW_CONFLICT\".",
                 ),
                 ("status: number", "The status."),
@@ -463,8 +478,21 @@ fn declaration(function: &Function, text: &mut Text) {
         .inputs()
         .map(|p| format!("{}: {}", camel(&p.name), ts_type(p)))
         .collect();
-    let results = results(function);
-    let returns = match (function.returns, results.as_slice()) {
+    let (name, params) = (camel(function.stem()), params.join(", "));
+    let result = result_type(function);
+    text.line(format!("export function {name}({params}): {result};"));
+    if has_promise(function) {
+        text.blank();
+        let says = format!("`{name}` on a thread of libuv's pool.");
+        doc(text, &[says], &[]);
+        text.line(format!(
+            "export function {name}Async({params}): Promise<{result}>;"
+        ));
+    }
+}
+
+fn result_type(function: &Function) -> String {
+    match (function.returns, results(function).as_slice()) {
         (Returns::U32, _) => "number".to_owned(),
         (Returns::Text, _) => "string".to_owned(),
         (_, []) => "void".to_owned(),
@@ -477,12 +505,7 @@ fn declaration(function: &Function, text: &mut Text) {
                 .collect();
             format!("{{ {} }}", fields.join("; "))
         }
-    };
-    text.line(format!(
-        "export function {}({}): {returns};",
-        camel(function.stem()),
-        params.join(", ")
-    ));
+    }
 }
 
 fn ts_type(param: &Param) -> String {
