@@ -291,3 +291,246 @@ impl<'a> Reader<'a> {
         Ok(tail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::write_frame;
+    use crate::sim::SimIo;
+    use crate::time::Timestamp;
+
+    const CHAIN: Chain = Chain {
+        version: 6,
+        hash: [3; 16],
+    };
+    const TAG: u32 = 0xABCD;
+
+    fn commit(at: u64) -> FrameHeader {
+        FrameHeader {
+            kind: Kind::Commit,
+            length: 0,
+            tag: TAG,
+            offset: at as u32,
+            proven: FIRST_FRAME as u32,
+            payload_crc: 0,
+            version: 7,
+            time: Timestamp::EPOCH,
+            prev: CHAIN.hash,
+        }
+    }
+
+    /// Passes a segment with these bytes as its first frame to `look`.
+    fn with_segment<T>(
+        frame: &[u8],
+        limit: u64,
+        look: impl FnOnce(&mut Reader<'_>) -> Result<T>,
+    ) -> T {
+        let (io, path) = (SimIo::new(), Path::new("/s"));
+        let file = io.open(path, OpenMode::CreateNew).unwrap();
+        file.set_len(FIRST_FRAME + 4096).unwrap();
+        file.write_all_at(frame, FIRST_FRAME).unwrap();
+        look(&mut Reader::new(&*file, path, limit)).unwrap()
+    }
+
+    /// Why a frame with these bytes is none, if it is none.
+    fn problem(bytes: &[u8], limit: u64) -> Option<&'static str> {
+        with_segment(bytes, limit, |reader| {
+            Ok(match reader.item(FIRST_FRAME, TAG, &CHAIN)? {
+                Item::Nothing(problem) => Some(problem),
+                _ => None,
+            })
+        })
+    }
+
+    fn frame(header: FrameHeader, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, header, payload);
+        bytes
+    }
+
+    #[test]
+    fn each_condition_of_a_valid_frame_is_checked_by_itself() {
+        let (good, limit) = (commit(FIRST_FRAME), FIRST_FRAME + 4096);
+        assert_eq!(problem(&frame(good, b"hello"), limit), None);
+        let wrong = [
+            FrameHeader {
+                tag: TAG + 1,
+                ..good
+            },
+            FrameHeader {
+                offset: good.offset + 4,
+                ..good
+            },
+            FrameHeader {
+                proven: good.proven - 4,
+                ..good
+            },
+            FrameHeader {
+                proven: good.offset + 4,
+                ..good
+            },
+            FrameHeader { version: 6, ..good },
+            FrameHeader { version: 8, ..good },
+            FrameHeader {
+                prev: [4; 16],
+                ..good
+            },
+            FrameHeader {
+                kind: Kind::Close,
+                ..good
+            },
+            FrameHeader {
+                kind: Kind::Seal,
+                version: 6,
+                ..good
+            }, // a mark has no payload
+        ];
+        for header in wrong {
+            assert!(
+                problem(&frame(header, b"hello"), limit).is_some(),
+                "{header:?}"
+            );
+        }
+        for damaged in [
+            FRAME_HEADER,
+            FRAME_HEADER + 4,
+            FRAME_HEADER + 5,
+            FRAME_HEADER + 7,
+        ] {
+            let mut bytes = frame(good, b"hello");
+            bytes[damaged] ^= 1; // payload, then padding
+            assert!(problem(&bytes, limit).is_some(), "byte {damaged}");
+        }
+        for short in 0..frame_len(5) {
+            assert!(
+                problem(&frame(good, b"hello"), FIRST_FRAME + short).is_some(),
+                "cut at {short}"
+            );
+        }
+        assert_eq!(
+            problem(&frame(good, b"hello"), FIRST_FRAME + frame_len(5)),
+            None
+        );
+    }
+
+    #[test]
+    fn marks_are_told_from_commits() {
+        for kind in [Kind::Close, Kind::Seal] {
+            let mark = FrameHeader {
+                kind,
+                version: 6,
+                ..commit(FIRST_FRAME)
+            };
+            let found = with_segment(&frame(mark, &[]), FIRST_FRAME + 4096, |reader| {
+                Ok(match reader.item(FIRST_FRAME, TAG, &CHAIN)? {
+                    Item::Mark(header) => Some(header.kind),
+                    _ => None,
+                })
+            });
+            assert_eq!(found, Some(kind));
+        }
+    }
+
+    #[test]
+    fn only_a_record_of_this_file_and_place_proves_anything() {
+        let at = FIRST_FRAME + 1000;
+        let behind = FrameHeader {
+            proven: at as u32 - 8,
+            ..commit(at)
+        };
+        for (header, proven) in [
+            (behind, at - 8),
+            (
+                FrameHeader {
+                    tag: TAG + 1,
+                    ..behind
+                },
+                0,
+            ),
+            (
+                FrameHeader {
+                    offset: behind.offset + 4,
+                    ..behind
+                },
+                0,
+            ),
+        ] {
+            let mut bytes = vec![0; 1000];
+            bytes.extend(frame(header, b""));
+            let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
+                reader.tail(FIRST_FRAME, 0, TAG)
+            });
+            assert_eq!(
+                tail,
+                Tail {
+                    last_byte: Some(at + FRAME_HEADER as u64),
+                    proven
+                },
+                "{header:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_tail_is_zeros_up_to_its_last_byte() {
+        for (byte, skip, last) in [
+            (0, 0, Some(1)),
+            (0, 60, None),
+            (59, 60, None),
+            (60, 60, Some(61)),
+            (4095, 60, Some(4096)),
+        ] {
+            let mut bytes = vec![0; 4096];
+            bytes[byte] = 1;
+            let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
+                reader.tail(FIRST_FRAME, skip, TAG)
+            });
+            assert_eq!(
+                tail,
+                Tail {
+                    last_byte: last.map(|last: u64| FIRST_FRAME + last),
+                    proven: 0
+                },
+                "{byte} {skip}"
+            );
+        }
+        assert_eq!(
+            with_segment(&[], FIRST_FRAME + 4096, |r| r.tail(FIRST_FRAME, 0, TAG)).last_byte,
+            None
+        );
+    }
+
+    #[test]
+    fn names_of_segments_read_back_and_others_are_none() {
+        for number in [1, 42, 9_999_999_999, 10_000_000_000, u64::MAX] {
+            assert_eq!(segment_number(&segment_name(number)), Some(number));
+            assert!(is_unfinished(&format!("{}.tmp", segment_name(number))));
+        }
+        for name in [
+            "0000000000.swlog",
+            "1.swlog",
+            "+000000001.swlog",
+            "0000000001.swlog.tmp",
+            "x",
+            ".swlog",
+        ] {
+            assert_eq!(segment_number(name), None, "{name}");
+        }
+        assert!(!is_unfinished("0000000001.swlog") && !is_unfinished("notes.tmp"));
+    }
+
+    #[test]
+    fn segments_double_the_log_within_the_limits() {
+        let options = LogOptions::default();
+        let length = |log_bytes, need| segment_length(&options, log_bytes, need);
+        assert_eq!(length(0, 0), 256 << 10);
+        assert_eq!(length(256 << 10, 100), 256 << 10);
+        assert_eq!(length(700 << 10, 100), 1 << 20);
+        assert_eq!(length(u64::MAX, 100), 16 << 20);
+        assert_eq!(
+            length(0, 40 << 20),
+            (40 << 20) + 8192,
+            "a commit that does not fit gets what it needs"
+        );
+    }
+}

@@ -277,6 +277,18 @@ fn what_lies_behind_a_cut_is_never_taken_for_valid_later() {
 }
 
 #[test]
+fn a_segment_that_continues_other_commits_is_refused() {
+    let io = three_segments(true);
+    io.edit(&segment(2), |bytes| {
+        bytes[64] ^= 1; // the hash of the commit before
+        let crc = crc32fast::hash(&bytes[..124]);
+        bytes[124..128].copy_from_slice(&crc.to_le_bytes());
+    })
+    .unwrap();
+    assert_refused(try_disk(&io.disk()), 1, frames_end(1));
+}
+
+#[test]
 fn newer_formats_are_refused_as_such() {
     let io = three_segments(true);
     io.edit(&segment(2), |bytes| {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::*;
 use parking_lot::Mutex;
 use statewright_log::sim::{self, Damage, Image, Op, SimIo};
-use statewright_log::{Durability, Env, Error, Log, LogOptions, SyncHooks, Timestamp};
+use statewright_log::{Durability, Env, Error, Io, Log, LogOptions, SyncHooks, Timestamp};
 
 #[test]
 fn commits_come_back_in_order_over_many_segments_and_openings() {
@@ -399,4 +399,18 @@ fn opening_for_the_first_time_takes_few_changes() {
         Create, SyncDir, Create, SyncDir, Create, Create, Write, Sync, Rename, SyncDir, Write,
     ];
     assert_eq!(*seen.lock(), expected);
+}
+
+#[test]
+fn a_folder_somebody_else_made_is_made_durable_too() {
+    let io = SimIo::new();
+    io.create_dir_all(dir().parent().unwrap()).unwrap();
+    io.create_dir(dir()).unwrap(); // and not synced
+    let (log, _, _) = open(&io, Durability::Strict);
+    append_synced(&log, 10);
+    let io = io.crash(&Image {
+        damage: Damage::Lose,
+        seed: 1,
+    });
+    assert_eq!(open(&io, Durability::Strict).2.len(), 1);
 }
