@@ -1,7 +1,7 @@
 //! The threads that move cases: one driver for timers and recovery, workers for programs, one for background syncs.
 //!
-//! None of them polls. The driver sleeps until the next timer is due or the gate tells it that something changed; a worker
-//! until work is offered; the syncer until there is something to sync.
+//! None of them polls. The driver sleeps until the next timer is due or the gate tells it that something changed; a
+//! worker until work is offered; the syncer until there is something to sync.
 
 use std::path::PathBuf;
 use std::sync::Arc;

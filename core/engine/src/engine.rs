@@ -94,8 +94,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Begins to move cases in an engine that was opened with [`drive(false)`](Options::drive), for whoever must look or
-    /// [observe](Engine::observe) before anything happens. Does nothing if they move already.
+    /// Begins to move cases in an engine that was opened with [`drive(false)`](Options::drive), for whoever must
+    /// look or [observe](Engine::observe) before anything happens. Does nothing if they move already.
     pub fn drive(&self) -> Result<()> {
         self.core.check()?;
         if !self.core.begin_driving() {
@@ -132,11 +132,12 @@ impl Engine {
         Ok(self.core.flows.deploy(spec, dir)?)
     }
 
-    /// Starts a case of the newest version of a flow and gives its id. `input` is an object, or null; it is merged over
-    /// the flow's defaults. `id` is 1 to 128 of `A-Z a-z 0-9 . _ -`; without one, a new one that sorts by time is made.
+    /// Starts a case of the newest version of a flow and gives its id. `input` is an object, or null; it is merged
+    /// over the flow's defaults. `id` is 1 to 128 of `A-Z a-z 0-9 . _ -`; without one, a new one that sorts by time
+    /// is made.
     ///
-    /// When this returns, the case is as durable as the store. Its automatic tasks up to the first one that takes time
-    /// have fired.
+    /// When this returns, the case is as durable as the store. Its automatic tasks up to the first one that takes
+    /// time have fired.
     pub fn start(&self, flow: &str, input: Value, id: Option<&str>) -> Result<String> {
         self.core.check()?;
         let moved = self.core.flows.start(flow, &input, id)?;
@@ -165,8 +166,8 @@ impl Engine {
         Ok(self.core.flows.explain(id)?)
     }
 
-    /// Calls `observer` for every history event from now on, after its commit, in order for each case. It runs on whatever
-    /// thread made the commit; it must be quick and not call the engine.
+    /// Calls `observer` for every history event from now on, after its commit, in order for each case. It runs on
+    /// whatever thread made the commit; it must be quick and not call the engine.
     pub fn observe(&self, observer: impl Fn(&HistoryEvent) + Send + Sync + 'static) {
         self.core.observe(Arc::new(observer));
     }
@@ -240,8 +241,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Ends a wait or poll with [`Error::Cancelled`]; tells whether it was still waiting. Its callback has run when this
-    /// returns.
+    /// Ends a wait or poll with [`Error::Cancelled`]; tells whether it was still waiting. Its callback has run when
+    /// this returns.
     pub fn cancel(&self, wait: WaitId) -> bool {
         self.core.waits.cancel(wait)
     }
@@ -255,8 +256,9 @@ impl Engine {
         Ok(until)
     }
 
-    /// Gives a claimed item's result. When this returns, the result is in the case's data and the case has moved on, in
-    /// one commit. Fails with [`StaleItem`](statewright_flow::Error::StaleItem), and then nothing was changed.
+    /// Gives a claimed item's result. When this returns, the result is in the case's data and the case has moved
+    /// on, in one commit. Fails with [`StaleItem`](statewright_flow::Error::StaleItem), and then nothing was
+    /// changed.
     pub fn complete(&self, token: &str, result: Value) -> Result<()> {
         self.core.check()?;
         let moved = self.core.flows.complete(token, &result)?;
@@ -270,8 +272,8 @@ impl Engine {
         self.core.follow(moved)
     }
 
-    /// Stops every thread, ends running programs and every wait (with [`Error::Closed`]), syncs and releases the folder.
-    /// Cases that are not closed go on when the store is opened again. Doing it twice is fine.
+    /// Stops every thread, ends running programs and every wait (with [`Error::Closed`]), syncs and releases the
+    /// folder. Cases that are not closed go on when the store is opened again. Doing it twice is fine.
     pub fn close(&self) -> Result<()> {
         self.threads.close()
     }

@@ -1,7 +1,8 @@
 //! Runs a program for a `process` task: input on its stdin, result from its stdout, bounded in time and output.
 //!
-//! The program leads a process group of its own. When it ends, is timed out or is cancelled, the whole group ends; when
-//! the engine's process is killed, the kernel ends the program too, so that a resumed case does not run beside it.
+//! The program leads a process group of its own. When it ends, is timed out or is cancelled, the whole group ends;
+//! when the engine's process is killed, the kernel ends the program too, so that a resumed case does not run beside
+//! it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -258,7 +259,8 @@ fn wait(
 )]
 fn end_group(group: u32) {
     if let Ok(group) = libc::pid_t::try_from(group) {
-        // SAFETY: plain system call. The group's leader is our child and not yet waited for, so the number is still its own.
+        // SAFETY: plain system call. The group's leader is our child and not yet waited for, so the number is still
+        // its own.
         unsafe {
             libc::kill(group.saturating_neg(), libc::SIGKILL);
         }

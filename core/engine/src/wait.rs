@@ -168,7 +168,8 @@ impl Waits {
 
     /// Gives polls what `claim` finds for them, longest waiting first.
     ///
-    /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before it.
+    /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before
+    /// it.
     pub fn serve_polls(&self, mut claim: impl FnMut(&Poll) -> Result<Vec<WorkItem>>) -> Result<()> {
         let _turn = self.serving.lock();
         let mut after = WaitId(0);

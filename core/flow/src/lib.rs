@@ -3,17 +3,17 @@
 //! # How data flows
 //!
 //! A spec (YAML or JSON, `docs/FLOWS.md`) is read and checked (`spec`) and compiled to a flat [`Net`](net::Net) whose
-//! mappings and conditions are [jq expressions](Expr) on values. [`Flows`] keeps deployed nets and running cases in the
-//! store. Every event (a case is started, an item is claimed, completed or failed, a timer is due, an automatic task is
-//! enabled) loads the case, lets the pure `machine` change it, and writes the difference as path-level ops: one
-//! transaction, one commit, with the history event in it. What is left is told to the caller as [`Moved`].
+//! mappings and conditions are [jq expressions](Expr) on values. [`Flows`] keeps deployed nets and running cases in
+//! the store. Every event (a case is started, an item is claimed, completed or failed, a timer is due, an automatic
+//! task is enabled) loads the case, lets the pure `machine` change it, and writes the difference as path-level ops:
+//! one transaction, one commit, with the history event in it. What is left is told to the caller as [`Moved`].
 //!
 //! # Why jq
 //!
-//! Mappings and conditions need one language that people know, that has an implementation kept by others, that works on our
-//! values directly and that can be made deterministic and limited by steps. jq is all of that: CNCF Serverless Workflow
-//! uses it, and jaq's value type is a trait. CEL is the other candidate; it has no transformations of arrays and objects to
-//! speak of, and its Rust implementation works on its own value type.
+//! Mappings and conditions need one language that people know, that has an implementation kept by others, that
+//! works on our values directly and that can be made deterministic and limited by steps. jq is all of that: CNCF
+//! Serverless Workflow uses it, and jaq's value type is a trait. CEL is the other candidate; it has no
+//! transformations of arrays and objects to speak of, and its Rust implementation works on its own value type.
 //!
 //! # What it does not know
 //!

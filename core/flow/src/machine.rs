@@ -1,9 +1,9 @@
 //! The machine: firing, as a pure function of net, case, event and time.
 //!
-//! It reads no store, no clock and no random source. Every event changes a [`Case`] in memory and leaves [`Note`]s of what
-//! happened; the runtime writes the difference as one commit. The semantics are those of YAWL nets: firing consumes
-//! tokens when a task starts and produces them when it completes, and a busy task is not started again (van der Aalst and
-//! ter Hofstede 2005; patterns 1 to 5, and 8 and 10 where a net asks for them).
+//! It reads no store, no clock and no random source. Every event changes a [`Case`] in memory and leaves [`Note`]s
+//! of what happened; the runtime writes the difference as one commit. The semantics are those of YAWL nets: firing
+//! consumes tokens when a task starts and produces them when it completes, and a busy task is not started again
+//! (van der Aalst and ter Hofstede 2005; patterns 1 to 5, and 8 and 10 where a net asks for them).
 
 use statewright_log::Timestamp;
 use statewright_value::{Path, Value, value};

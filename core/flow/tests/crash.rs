@@ -20,7 +20,12 @@ tasks:
   left: { kind: host, topic: a, next: join, retry: { attempts: 3, delay: 1s } }
   right: { kind: process, run: [true], stdout: json, next: join, timeout: 10s }
   pause: { kind: wait, for: 2s, next: join }
-  join: { kind: set, join: and, set: { .n: '.n + 1' }, split: xor, next: [{ to: odd, when: '.n % 2 == 1' }, { to: even }] }
+  join:
+    kind: set
+    join: and
+    set: { .n: '.n + 1' }
+    split: xor
+    next: [{ to: odd, when: '.n % 2 == 1' }, { to: even }]
   odd: { kind: log, message: '\"odd\"', next: last }
   even: { kind: log, message: '\"even\"', next: last }
   last: { kind: host, topic: b, join: xor, input: '{left, right}' }

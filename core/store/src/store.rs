@@ -37,8 +37,8 @@ pub enum Place {
 pub struct StoreLimits {
     /// Ops in one transaction at most; 100,000 by default.
     pub max_ops: usize,
-    /// Recent writes remembered for conflict detection at most; 1,000,000 by default. A snapshot older than the window
-    /// can no longer commit.
+    /// Recent writes remembered for conflict detection at most; 1,000,000 by default. A snapshot older than the
+    /// window can no longer commit.
     pub max_recent: usize,
     /// How often [`Store::transact`] runs its closure at most; 100 by default.
     pub max_attempts: u32,
@@ -105,13 +105,15 @@ pub struct LoggedCommit {
     pub ops: Vec<Op>,
 }
 
-/// A store: transactional state over one log and one tree. Cheap to clone; every clone is the same store. Thread-safe.
+/// A store: transactional state over one log and one tree. Cheap to clone; every clone is the same store.
+/// Thread-safe.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
 }
 
-/// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it shares.
+/// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it
+/// shares.
 #[derive(Clone)]
 pub struct Snapshot {
     version: u64,
@@ -321,7 +323,8 @@ impl Store {
     }
 
     /// Runs a closure in a transaction and commits it; runs it again, after a short random pause, while what fails is
-    /// retryable, at most [`StoreLimits::max_attempts`] times. The closure must have no effect beside the transaction.
+    /// retryable, at most [`StoreLimits::max_attempts`] times. The closure must have no effect beside the
+    /// transaction.
     ///
     /// ```
     /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};

@@ -34,8 +34,8 @@ pub struct Commit {
     pub version: u64,
 }
 
-/// A transaction. Reads see its snapshot and its own writes; nothing is visible to others before [`commit`](Txn::commit).
-/// Dropping it rolls back. It can move between threads but is used by one at a time.
+/// A transaction. Reads see its snapshot and its own writes; nothing is visible to others before
+/// [`commit`](Txn::commit). Dropping it rolls back. It can move between threads but is used by one at a time.
 pub struct Txn {
     shared: Arc<Shared>,
     base: u64,
@@ -129,7 +129,8 @@ impl Txn {
     }
 
     /// Sets one path of a document, making missing parents; the root path replaces or makes the whole.
-    /// Fails with [`Error::NotFound`] if the document is not there, or if the path does not fit what is. O(log n + path).
+    /// Fails with [`Error::NotFound`] if the document is not there, or if the path does not fit what is. O(log n +
+    /// path).
     pub fn doc_set(
         &self,
         primitive: Primitive,

@@ -12,8 +12,8 @@
 //! | `queue/process/<since>/<case>/<n>` | null; there while the item is offered to process workers |
 //! | `timer/<due>/<case>/<n>` | null; there while time alone will change the item |
 //!
-//! Numbers are zero-padded, so byte order is their order. Queue and timer keys follow from the item; they are written with
-//! it, in the same commit.
+//! Numbers are zero-padded, so byte order is their order. Queue and timer keys follow from the item; they are
+//! written with it, in the same commit.
 
 use statewright_log::Timestamp;
 

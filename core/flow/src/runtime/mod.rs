@@ -1,7 +1,7 @@
 //! Cases in the store: every event is loaded, given to the machine and written back in one transaction, one commit.
 //!
-//! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands offered
-//! work out, sets an alarm for [`Flows::next_due`].
+//! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands
+//! offered work out, sets an alarm for [`Flows::next_due`].
 
 pub(crate) mod keys;
 mod query;
@@ -35,7 +35,8 @@ pub struct Deployed {
     pub name: String,
     /// The version that its spec states.
     pub version: u64,
-    /// Names the exact content: the same spec from the same folder has the same key. Cases keep the net they began on.
+    /// Names the exact content: the same spec from the same folder has the same key. Cases keep the net they began
+    /// on.
     pub key: String,
 }
 
@@ -63,8 +64,8 @@ impl Flows {
         self.store.env().clock.now()
     }
 
-    /// Checks a spec and makes it the newest of its name; `dir` is what `$flow.dir` gives. Deploying the same again changes
-    /// nothing. Fails with [`Error::InvalidSpec`], which has every problem with its line and column.
+    /// Checks a spec and makes it the newest of its name; `dir` is what `$flow.dir` gives. Deploying the same again
+    /// changes nothing. Fails with [`Error::InvalidSpec`], which has every problem with its line and column.
     pub fn deploy(&self, source: &str, dir: Option<&str>) -> Result<Deployed> {
         let net = Net::compile(source, dir).map_err(|problems| Error::InvalidSpec { problems })?;
         let key = net_key(source, dir);

@@ -154,8 +154,8 @@ impl Flows {
             .collect()
     }
 
-    /// What a case waits for: every piece of work in flight and every join that lacks tokens. Empty if it is closed, or
-    /// if it can move on by itself. Fails with [`Error::UnknownCase`].
+    /// What a case waits for: every piece of work in flight and every join that lacks tokens. Empty if it is
+    /// closed, or if it can move on by itself. Fails with [`Error::UnknownCase`].
     pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
         let (net, case) = self.load(id)?;
         if case.status.is_final() && case.status != Status::Deadlocked {

@@ -239,7 +239,8 @@ impl Flows {
             .map(|(due, _, _)| due))
     }
 
-    /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one commit.
+    /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one
+    /// commit.
     pub fn fire_due(&self) -> Result<Vec<Moved>> {
         let now = self.now();
         let view = self.store.snapshot();

@@ -81,8 +81,8 @@ impl World {
         Ok(None)
     }
 
-    /// Does one thing after the other until only time could change something, lets it pass, and goes on; until nothing is
-    /// left to do.
+    /// Does one thing after the other until only time could change something, lets it pass, and goes on; until
+    /// nothing is left to do.
     pub fn drive(&self, mut answer: impl FnMut(&WorkItem) -> Answer) -> Result<(), Error> {
         loop {
             let mut moved = false;
