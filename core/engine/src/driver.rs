@@ -222,7 +222,8 @@ impl Core {
             }
             for (item, moved) in claimed {
                 self.announce(&moved);
-                // Another worker may be needed for what else is offered.
+                // All workers wake for an offer and reach for the same item; the others look again for what is left.
+                self.offers.notify();
                 match self.run(&item) {
                     Some(Ok(result)) => self.settle(self.flows.complete(&item.token, &result))?,
                     Some(Err(failure)) => self.settle(self.flows.fail(&item.token, &failure))?,
