@@ -1,1 +1,65 @@
-fn main() {}
+//! The command line: `statewright run`, `resume`, `cases`, `case`, `check` and `log`.
+//!
+//! # How data flows
+//!
+//! [`args`] says what was asked. [`check`] and [`show`] look; `run` and `resume` ([`session`]) open an engine and follow
+//! cases to their end: every committed event comes through one channel to the main thread, which puts it in order and
+//! gives it to the [`timeline`]. Signals, the ends of cases and what `--worker` programs ([`worker`]) have to say come
+//! through the same channel. Results go to stdout, everything else to stderr. How it ended is an [`exit::Exit`].
+//!
+//! # What it does not know
+//!
+//! How cases move and how they are stored: all of that is the library's.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the seams are for the library; a command line reads files, clocks and the environment itself"
+)]
+
+mod args;
+mod check;
+mod console;
+mod event;
+mod exit;
+mod input;
+mod region;
+mod resume;
+mod run;
+mod session;
+mod show;
+mod signals;
+mod store;
+mod timeline;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let json = arguments.command.json();
+    let done = match &arguments.command {
+        Command::Run(options) => run::run(options),
+        Command::Resume(options) => resume::resume(options),
+        Command::Cases(options) => show::cases(options),
+        Command::Case(options) => show::case(options),
+        Command::Check(options) => check::check(options),
+        Command::Log(options) => show::log(options),
+    };
+    let exit = match done {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.report(json);
+            failure.exit
+        }
+    };
+    exit.into()
+}

@@ -1,0 +1,195 @@
+//! What can be asked, and how.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use statewright::Durability;
+use statewright::flow::{Status, parse_duration};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 1 the case failed · 2 wrong usage or unreadable input · 3 the flow was refused · 4 the case is \
+deadlocked · 5 the store cannot be used (locked, damaged, not writable, …) · 6 out of time · 7 no such case or flow · \
+8 a worker could not be kept running · 130, 143 stopped by a signal";
+
+/// Durable workflows that survive kill -9
+#[derive(Parser)]
+#[command(name = "statewright", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start a case of a flow and bring it to its end
+    Run(Run),
+    /// Go on with cases that were interrupted
+    Resume(Resume),
+    /// List cases
+    Cases(Cases),
+    /// Show a case, and why it waits
+    Case(Case),
+    /// Find everything that is wrong with flows
+    Check(Check),
+    /// Show the commits of a store
+    Log(Log),
+}
+
+impl Command {
+    /// Whether the output is for programs.
+    pub fn json(&self) -> bool {
+        match self {
+            Command::Run(options) => options.drive.json,
+            Command::Resume(options) => options.drive.json,
+            Command::Cases(options) => options.json,
+            Command::Case(options) => options.json,
+            Command::Check(options) => options.json,
+            Command::Log(options) => options.json,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// The flow: a YAML or JSON file
+    pub spec: PathBuf,
+    /// The case's input, an object: a file, JSON text, or - for stdin
+    #[arg(long, short, value_name = "FILE|JSON|-")]
+    pub input: Option<String>,
+    /// The new case's id (1 to 128 of A-Z a-z 0-9 . _ -); made up without it
+    #[arg(long, value_name = "ID")]
+    pub case_id: Option<String>,
+    /// The folder of the store [default: .statewright]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    #[command(flatten)]
+    pub drive: Drive,
+}
+
+#[derive(Args)]
+pub struct Resume {
+    /// The cases to go on with; all that are open without it
+    #[arg(value_name = "CASE")]
+    pub cases: Vec<String>,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    #[command(flatten)]
+    pub drive: Drive,
+}
+
+/// What `run` and `resume` share.
+#[derive(Args)]
+pub struct Drive {
+    /// What a commit survives: strict (a power cut, the default), buffered (a killed process) or memory (nothing; only
+    /// without --store, and only for run)
+    #[arg(long, value_name = "MODE", default_value = "strict", hide_default_value = true, value_parser = durability)]
+    pub durability: Durability,
+    /// Serve host tasks with this program (may be given several times); docs/CLI.md tells how they talk
+    #[arg(long = "worker", value_name = "CMD")]
+    pub workers: Vec<String>,
+    /// How long a worker's items stay its own once it is gone
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = lease)]
+    pub lease: Duration,
+    /// How many programs of process tasks run at the same time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub jobs: usize,
+    /// Stop after this long (200ms, 1.5s, 2m, 1h); what is not done can be resumed
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Print one JSON object a line: every event as it is committed, then the end
+    #[arg(long)]
+    pub json: bool,
+    /// Print the result and errors only
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct Cases {
+    /// Only cases that are running, completed, failed or deadlocked
+    #[arg(long, value_parser = status)]
+    pub status: Option<Status>,
+    /// Only cases of this flow
+    #[arg(long)]
+    pub flow: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Case {
+    /// The case's id
+    pub id: String,
+    /// Also show everything that happened
+    #[arg(long)]
+    pub history: bool,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// The flows: YAML or JSON files
+    #[arg(required = true)]
+    pub specs: Vec<PathBuf>,
+    /// Print one JSON object a line for each problem
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Log {
+    /// The first version to show
+    #[arg(long, value_name = "V", default_value_t = 1)]
+    pub from: u64,
+    /// At most this many commits
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The store of the commands that need one that is there.
+#[derive(Args)]
+pub struct StoreFolder {
+    /// The folder of the store
+    #[arg(long = "store", value_name = "DIR", default_value = ".statewright")]
+    pub dir: PathBuf,
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    text.parse()
+        .map_err(|_| "write strict, buffered or memory".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .ok_or_else(|| "write 200ms, 1.5s, 2m, 1h or a number of seconds".to_owned())
+}
+
+/// Shorter leases would be mostly heartbeats, each of which is a commit.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if lease < Duration::from_millis(100) {
+        return Err("a lease must be 100ms or longer".to_owned());
+    }
+    Ok(lease)
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    text.parse()
+        .map_err(|()| "write running, completed, failed or deadlocked".to_owned())
+}

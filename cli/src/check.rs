@@ -1,0 +1,126 @@
+//! `statewright check`: everything that is wrong with flows, each with its place.
+
+use std::path::Path;
+
+use anstyle::Style;
+use statewright::flow::{Problem, Severity};
+use statewright::{Engine, Value, value};
+
+use crate::args::Check;
+use crate::console::{self, BAD, BOLD, DIM, GOOD, Out, WARN, one_line};
+use crate::exit::{Exit, Failure, Result};
+use crate::input;
+
+pub fn check(options: &Check) -> Result<Exit> {
+    let mut out = Out::new();
+    let mut exit = Exit::Done;
+    for path in &options.specs {
+        let spec = match input::spec(path) {
+            Ok(spec) => spec,
+            Err(failure) => {
+                // The other files are looked at all the same.
+                out.flush()?;
+                failure.report(options.json);
+                exit = failure.exit;
+                continue;
+            }
+        };
+        let problems = Engine::check(&spec.source);
+        for problem in &problems {
+            out.line(if options.json {
+                to_value(path, problem).to_json()
+            } else {
+                for_people(path, problem)
+            })?;
+        }
+        if input::errors(&problems) > 0 && exit == Exit::Done {
+            exit = Exit::SpecRefused;
+        }
+        if input::errors(&problems) == 0 && !options.json {
+            out.line(format!("{}: {GOOD}ok{GOOD:#}", path.display()))?;
+        }
+    }
+    out.flush()?;
+    Ok(exit)
+}
+
+/// Refuses a flow with errors before anything is done with it. The problems are shown as `check` shows them, but on
+/// stderr, where diagnostics of a run belong; for programs they are on stdout.
+pub fn refuse(path: &Path, source: &str, json: bool) -> Result<()> {
+    use std::io::Write;
+    let problems = Engine::check(source);
+    let mut out = Out::new();
+    for problem in &problems {
+        if json {
+            out.line(to_value(path, problem))?;
+        } else {
+            // Without a stderr there is nobody to tell.
+            let _ = writeln!(console::stderr(), "{}", for_people(path, problem));
+        }
+    }
+    out.flush()?;
+    match input::errors(&problems) {
+        0 => Ok(()),
+        errors => {
+            let what = if errors == 1 {
+                "1 error".to_owned()
+            } else {
+                format!("{errors} errors")
+            };
+            let message = format!(
+                "{} has {what} and was refused; nothing was run",
+                path.display()
+            );
+            Err(Failure::new(Exit::SpecRefused, 500, message))
+        }
+    }
+}
+
+fn severity(problem: &Problem) -> (&'static str, Style) {
+    match problem.severity {
+        Severity::Error => ("error", BAD),
+        Severity::Warning => ("warning", WARN),
+    }
+}
+
+/// `file:line:column: error[code]: message`, and the help on a line of its own.
+fn for_people(path: &Path, problem: &Problem) -> String {
+    let Problem {
+        line,
+        column,
+        code,
+        message,
+        help,
+        ..
+    } = problem;
+    let (severity, style) = severity(problem);
+    let message = one_line(message);
+    let mut text = format!(
+        "{BOLD}{}:{line}:{column}:{BOLD:#} {style}{severity}[{code}]{style:#}: {message}",
+        path.display()
+    );
+    if !help.is_empty() {
+        text.push_str(&format!("\n  {DIM}help:{DIM:#} {}", one_line(help)));
+    }
+    text
+}
+
+fn to_value(path: &Path, problem: &Problem) -> Value {
+    let Problem {
+        line,
+        column,
+        code,
+        message,
+        help,
+        ..
+    } = problem;
+    value!({
+        "file": (path.display().to_string()),
+        "line": (*line),
+        "column": (*column),
+        "severity": (severity(problem).0),
+        "code": (*code),
+        "message": (message.as_str()),
+        "help": (help.as_str()),
+    })
+}

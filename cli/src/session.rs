@@ -1,0 +1,293 @@
+//! A session: an engine whose cases are followed to their ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use statewright::flow::{CaseInfo, HistoryEvent};
+use statewright::{Engine, Timestamp};
+
+use crate::args::Drive;
+use crate::exit::{Exit, Failure, Result};
+use crate::signals;
+use crate::store::{self, Place};
+use crate::timeline::{Mode, Timeline};
+use crate::worker::Workers;
+
+/// When nothing has happened for this long, work that nobody takes is pointed out.
+const HINT_AFTER: Duration = Duration::from_secs(2);
+
+/// What comes to the main thread.
+pub enum Message {
+    /// An event was committed.
+    Event(Box<HistoryEvent>),
+    /// A case has ended, or nobody will ever know.
+    Closed(String, Box<statewright::Result<CaseInfo>>),
+    Signal(i32),
+    /// What the user should know about a worker.
+    Note(String),
+    /// A worker's name, and a line it wrote to its stderr.
+    Said(String, String),
+    /// A worker could not be kept running.
+    WorkerLost(String),
+    /// The engine cannot go on.
+    Broken(Box<statewright::Error>),
+}
+
+pub struct Session {
+    pub engine: Engine,
+    place: Place,
+    timeline: Timeline,
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+    deadline: Option<(Instant, Duration)>,
+    /// The cases that are followed and not closed.
+    open: BTreeMap<String, Order>,
+    hinted: BTreeSet<(String, u64)>,
+    workers: Workers,
+}
+
+/// Events of one case come from several threads; this puts them in order.
+struct Order {
+    /// The number of the last event that was shown.
+    seen: u64,
+    early: BTreeMap<u64, Box<HistoryEvent>>,
+}
+
+impl Session {
+    /// Opens a store. Nothing moves before [`run`](Session::run).
+    pub fn open(place: Place, drive: &Drive) -> Result<Session> {
+        let deadline = drive
+            .timeout
+            .and_then(|t| Some((Instant::now().checked_add(t)?, t)));
+        let (sender, receiver) = channel();
+        let engine = store::open(&place, drive)?;
+        let events = sender.clone();
+        engine.observe(move |event| {
+            // When nobody listens any more, the session is over.
+            let _ = events.send(Message::Event(Box::new(event.clone())));
+        });
+        signals::listen(sender.clone())?;
+        Ok(Session {
+            engine,
+            place,
+            timeline: Timeline::new(Mode::of(drive.json, drive.quiet)),
+            sender,
+            receiver,
+            deadline,
+            open: BTreeMap::new(),
+            hinted: BTreeSet::new(),
+            workers: Workers::default(),
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.store().env().clock.now()
+    }
+
+    pub fn note(&mut self, text: &str) {
+        self.timeline.note(text);
+    }
+
+    /// Follows a case from the event after number `seen` on.
+    pub fn follow(&mut self, case: &str, seen: u64, resumed: bool) -> Result<()> {
+        let now = self.now();
+        self.timeline.begin(&self.engine.case(case)?, resumed, now);
+        self.open.insert(
+            case.to_owned(),
+            Order {
+                seen,
+                early: BTreeMap::new(),
+            },
+        );
+        let (sender, id) = (self.sender.clone(), case.to_owned());
+        let tell = move |closed| {
+            let _ = sender.send(Message::Closed(id, Box::new(closed)));
+        };
+        self.engine.on_closed(case, Box::new(tell))?;
+        Ok(())
+    }
+
+    /// Lets cases move until all that are followed have ended; shows each one's result, and gives the exit code of the
+    /// worst. The engine is closed in any case.
+    pub fn run(mut self, drive: &Drive) -> Result<Exit> {
+        let ended = self.drive(drive);
+        self.workers.stop();
+        let closed = self.engine.close();
+        let now = self.now();
+        self.timeline.finish(now)?;
+        let infos = ended?;
+        let mut worst = Exit::Done;
+        for info in &infos {
+            self.timeline.end(info)?;
+            let exit = Exit::of_status(info.status);
+            if exit != Exit::Done && worst != Exit::CaseFailed {
+                worst = exit;
+            }
+            if exit != Exit::Done {
+                crate::show::unhappy_end(info);
+            }
+        }
+        closed?;
+        Ok(worst)
+    }
+
+    fn drive(&mut self, drive: &Drive) -> Result<Vec<CaseInfo>> {
+        self.workers = Workers::start(&drive.workers, &self.engine, drive.lease, &self.sender)?;
+        self.engine.drive()?;
+        let mut ended = Vec::new();
+        let mut quiet_since = Instant::now();
+        while !self.open.is_empty() {
+            let now = self.now();
+            self.timeline.update(now)?;
+            let message = match self.receiver.recv_timeout(self.patience(quiet_since)) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.check_deadline()?;
+                    if quiet_since.elapsed() >= HINT_AFTER {
+                        self.hint()?;
+                        quiet_since = Instant::now();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.interrupted(Exit::Store, 600, "the engine ended"));
+                }
+            };
+            quiet_since = Instant::now();
+            ended.extend(self.take(message)?);
+            // What has come meanwhile is shown in one go.
+            while let Ok(message) = self.receiver.try_recv() {
+                ended.extend(self.take(message)?);
+            }
+            self.check_deadline()?;
+        }
+        Ok(ended)
+    }
+
+    fn patience(&self, quiet_since: Instant) -> Duration {
+        let hint = HINT_AFTER.saturating_sub(quiet_since.elapsed());
+        let deadline = self
+            .deadline
+            .map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        [Some(hint), deadline, self.timeline.idle()]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(hint)
+    }
+
+    fn take(&mut self, message: Message) -> Result<Option<CaseInfo>> {
+        match message {
+            Message::Event(event) => self.event(event)?,
+            Message::Closed(case, closed) => {
+                let info = (*closed).map_err(|e| Failure::from(e).case(&case))?;
+                self.catch_up(&case)?;
+                self.open.remove(&case);
+                return Ok(Some(info));
+            }
+            Message::Signal(signal) => {
+                let why = format!("{} stopped it", signals::name(signal));
+                return Err(self.interrupted(Exit::Signal(signal), 111, &why));
+            }
+            Message::Note(text) => self.timeline.note(&text),
+            Message::Said(worker, line) => self.timeline.said(&worker, &line),
+            Message::Broken(error) => return Err((*error).into()),
+            Message::WorkerLost(why) => return Err(self.interrupted(Exit::Worker, 602, &why)),
+        }
+        Ok(None)
+    }
+
+    /// Shows an event and those that waited for it.
+    fn event(&mut self, event: Box<HistoryEvent>) -> Result<()> {
+        let Some(order) = self.open.get_mut(&*event.case) else {
+            return Ok(());
+        };
+        if event.seq > order.seen {
+            order.early.insert(event.seq, event);
+        }
+        while let Some(event) = order.early.remove(&order.seen.saturating_add(1)) {
+            order.seen = event.seq;
+            self.timeline.event(&event)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a case may overtake its last events: takes what is missing from the history.
+    fn catch_up(&mut self, case: &str) -> Result<()> {
+        let Some(seen) = self.open.get(case).map(|order| order.seen) else {
+            return Ok(());
+        };
+        for event in self.engine.history(case, seen)? {
+            self.event(Box::new(event))?;
+        }
+        Ok(())
+    }
+
+    fn check_deadline(&self) -> Result<()> {
+        match self.deadline {
+            Some((at, timeout)) if Instant::now() >= at => {
+                Err(self.interrupted(Exit::Timeout, 112, &format!("not done within {timeout:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why the session ends before its cases do, and how to go on with them.
+    fn interrupted(&self, exit: Exit, code: i32, why: &str) -> Failure {
+        let mut cases = self.open.keys();
+        let (first, more) = (cases.next(), cases.next().is_some());
+        let all = if more {
+            ""
+        } else {
+            first.map_or("", String::as_str)
+        };
+        let case = first.map(|first| {
+            if more {
+                "the open cases are kept".to_owned()
+            } else {
+                format!("case {first} is kept")
+            }
+        });
+        let kept = match (&self.place, case) {
+            (Place::Dir(_), Some(case)) => format!("{case}; {}", self.place.how_to_resume(all)),
+            (Place::Memory, Some(_)) => self.place.how_to_resume(all),
+            (_, None) => "nothing is open".to_owned(),
+        };
+        let failure = Failure::new(
+            exit,
+            code,
+            format!("{}; {kept}", why.trim_end_matches(['.', ';'])),
+        );
+        match first {
+            Some(case) if !more => failure.case(case),
+            _ => failure,
+        }
+    }
+
+    /// Points out offered items that nobody takes, once each.
+    fn hint(&mut self) -> Result<()> {
+        let cases: Vec<String> = self.open.keys().cloned().collect();
+        for case in cases {
+            let info = self.engine.case(&case)?;
+            let offered = info
+                .items
+                .iter()
+                .filter(|item| item.kind == "host" && item.state == "offered");
+            let offered: BTreeSet<u64> = offered.map(|item| item.item).collect();
+            for waiting in self.engine.explain(&case)? {
+                let Some(item) = waiting.item.filter(|item| offered.contains(item)) else {
+                    continue;
+                };
+                if self.hinted.insert((case.clone(), item)) {
+                    let text = format!(
+                        "{} waits for {}; --worker CMD can serve it",
+                        waiting.task, waiting.what
+                    );
+                    self.timeline.note(&text);
+                }
+            }
+        }
+        Ok(())
+    }
+}
