@@ -2,7 +2,7 @@
 //!
 //! # How a call runs
 //!
-//! C calls an export (`sw_kv_get`). Its body runs inside [`guard!`](guard), which refuses forked children,
+//! C calls an export (`sw_kv_get`). Its body runs inside `guard!`, which refuses forked children,
 //! catches panics and turns a failure into a status and a [`sw_error`]. The body reads its arguments through
 //! a `Call`: handles become objects, (pointer, length) pairs become checked slices and text, MessagePack
 //! becomes values. It makes one call to the engine and hands the result out, as a number, a handle, or
