@@ -1,1 +1,3 @@
 //! Tests that cross layers and languages.
+
+pub mod crash;

@@ -1,0 +1,233 @@
+//! Runs a scenario once and keeps every moment of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use statewright_log::sim::{self, Change, Disk, SimIo, SimRandom};
+use statewright_log::{Durability, Env, Error, Frame, Log, LogOptions, Random, Timestamp};
+
+use super::scenario::{Scenario, Step};
+
+/// What a commit contains.
+pub type Payload = Arc<Vec<u8>>;
+
+/// The disk just before a change, and what may be expected to be on it.
+pub struct Moment {
+    /// The change that did not happen any more.
+    pub change: Change,
+    /// The disk before it.
+    pub disk: Disk,
+    /// What may be there.
+    pub expected: Expected,
+}
+
+/// What may be found after a crash: the first `acknowledged` commits at least, `written` at most, exactly these.
+#[derive(Clone, Default)]
+pub struct Expected {
+    /// How many commits were acknowledged as durable.
+    pub acknowledged: u64,
+    /// All commits that were ever handed to the log, and not found to be lost.
+    pub written: Vec<Payload>,
+}
+
+/// The folder of the log.
+#[must_use]
+pub fn dir() -> &'static Path {
+    Path::new("/data/store")
+}
+
+/// Small segments, so that a few commits fill several.
+#[must_use]
+pub fn options(durability: Durability) -> LogOptions {
+    LogOptions {
+        durability,
+        first_segment_bytes: 8192,
+        segment_bytes: 12_288,
+        ..LogOptions::default()
+    }
+}
+
+/// Opens the log and returns its commits. Says what is wrong if their versions or hashes do not follow each other.
+pub fn open(env: Env, durability: Durability) -> Result<(Log, Vec<Payload>), String> {
+    let mut commits: Vec<Payload> = Vec::new();
+    let mut hash = None;
+    let mut wrong = None;
+    let opened = Log::open(env, dir(), options(durability), &mut |frame: Frame<'_>| {
+        let version = commits.len() as u64 + 1;
+        if frame.version != version || hash.is_some_and(|hash| hash != frame.prev) {
+            wrong.get_or_insert(format!(
+                "commit {} does not continue commit {}",
+                frame.version,
+                version - 1
+            ));
+        }
+        if frame.time != time(version) {
+            wrong.get_or_insert(format!("commit {version} has another time"));
+        }
+        hash = Some(frame.hash);
+        commits.push(Arc::new(frame.ops.to_vec()));
+        Ok(())
+    });
+    let (log, recovery) = opened.map_err(|e| format!("the log cannot be opened: {e}"))?;
+    if let Some(wrong) = wrong {
+        return Err(wrong);
+    }
+    if recovery.frames != commits.len() as u64 || log.durable_version() != recovery.frames {
+        return Err(format!(
+            "{recovery:?} contradicts {} commits",
+            commits.len()
+        ));
+    }
+    if hash.is_some_and(|hash| hash != log.last_hash()) {
+        return Err("the last hash is not that of the last commit".to_owned());
+    }
+    Ok((log, commits))
+}
+
+/// The time given to a commit.
+#[must_use]
+pub fn time(version: u64) -> Timestamp {
+    Timestamp::from_micros(version as i64 * 1_000_003)
+}
+
+/// Runs the scenario and returns its moments, in order. Fails if the log breaks a promise even without a crash.
+pub fn run(scenario: &Scenario, seed: u64) -> Result<Vec<Moment>, String> {
+    let io = SimIo::new();
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let expected = Arc::new(Mutex::new(Expected::default()));
+    let (kept, model) = (moments.clone(), expected.clone());
+    io.on_change(move |change, disk| {
+        let moment = Moment {
+            change: change.clone(),
+            disk: disk.clone(),
+            expected: model.lock().clone(),
+        };
+        kept.lock().push(moment);
+    });
+    let (log, _) = open(sim::env(&io, seed), scenario.durability)?;
+    let mut runner = Runner {
+        io,
+        expected,
+        log,
+        durability: scenario.durability,
+        seed,
+    };
+    for step in &scenario.steps {
+        runner
+            .step(step)
+            .map_err(|e| format!("without any crash, at {step:?}: {e}"))?;
+    }
+    runner.io.heal();
+    runner.reopen(false, runner.durability)?;
+    drop(runner);
+    let moments = std::mem::take(&mut *moments.lock());
+    Ok(moments)
+}
+
+struct Runner {
+    io: SimIo,
+    expected: Arc<Mutex<Expected>>,
+    log: Log,
+    durability: Durability,
+    seed: u64,
+}
+
+impl Runner {
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Append(len) => self.append(*len),
+            Step::Sync => {
+                let synced = self.log.sync_to(u64::MAX, &());
+                self.acknowledge();
+                self.go_on(synced)
+            }
+            Step::Reopen(durability) => self.reopen(false, *durability),
+            Step::Kill(durability) => self.reopen(true, *durability),
+            Step::Fail(fault) => {
+                self.io.fail(fault.clone());
+                Ok(())
+            }
+            Step::Heal => {
+                self.io.heal();
+                Ok(())
+            }
+        }
+    }
+
+    fn append(&mut self, len: usize) -> Result<(), String> {
+        let (version, payload) = {
+            let mut expected = self.expected.lock();
+            let version = expected.written.len() as u64 + 1;
+            // Different each time, so that a commit that should be lost is not taken for its successor.
+            let mut payload = vec![0; len];
+            let random = SimRandom::new(self.seed ^ self.io.boundaries() ^ version << 32);
+            random.fill(&mut payload).map_err(|e| e.to_string())?;
+            expected.written.push(Arc::new(payload.clone()));
+            (version, payload)
+        };
+        match self.log.append(time(version), &payload) {
+            Ok(appended) if appended == version => Ok(()),
+            Ok(appended) => Err(format!("commit {version} was numbered {appended}")),
+            Err(Error::NoSpace { .. }) => {
+                // Nothing was appended, and the log goes on.
+                self.expected.lock().written.pop();
+                Ok(())
+            }
+            failed => self.go_on(failed.map(|_| ())),
+        }
+    }
+
+    fn acknowledge(&self) {
+        let mut expected = self.expected.lock();
+        expected.acknowledged = expected.acknowledged.max(self.log.durable_version());
+    }
+
+    /// After a failure that was injected, opens the log again; any other failure is a violation.
+    fn go_on(&mut self, result: Result<(), Error>) -> Result<(), String> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(Error::Poisoned { .. }) if self.io.failed() > 0 => {
+                self.reopen(false, self.durability)
+            }
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    fn reopen(&mut self, kill: bool, durability: Durability) -> Result<(), String> {
+        let kernel = if self.durability == Durability::Buffered {
+            self.log.last_version()
+        } else {
+            0
+        };
+        let mut at_least = kernel.max(self.log.durable_version());
+        if kill {
+            self.io.halt_at(self.io.boundaries());
+        } else if self.log.close().is_ok() {
+            at_least = self.log.last_version();
+            self.acknowledge();
+        } else {
+            at_least = self.log.durable_version();
+        }
+        // A log without files takes the place of the one that is dropped.
+        self.log = Log::in_memory(sim::env(&self.io, 0));
+        self.io.resume();
+        let env = |io: &SimIo| sim::env(io, self.seed ^ io.boundaries());
+        let (log, commits) = match open(env(&self.io), durability) {
+            Err(_) if self.io.failed() > 0 => {
+                self.io.heal();
+                open(env(&self.io), durability)?
+            }
+            other => other?,
+        };
+        let mut expected = self.expected.lock();
+        at_least = at_least.max(expected.acknowledged);
+        super::check::compare(&commits, at_least, &expected.written)?;
+        // What is shown is durable, and what is not shown must never come back.
+        expected.written.truncate(commits.len());
+        expected.acknowledged = commits.len() as u64;
+        drop(expected);
+        (self.log, self.durability) = (log, durability);
+        Ok(())
+    }
+}
