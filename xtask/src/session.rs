@@ -82,6 +82,7 @@ impl<'a> Session<'a> {
     pub fn cargo<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(cargo());
         command
+            .env("CARGO_TERM_COLOR", "never")
             .current_dir(&self.workspace.root)
             .stdin(Stdio::null())
             .args(arguments);
