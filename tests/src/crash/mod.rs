@@ -1,8 +1,8 @@
 //! The crash test of the log: every change a log makes to its disk is a moment at which the power can go.
 //!
-//! A [`Scenario`](scenario::Scenario) is run once on the simulated disk, and every moment between two changes is kept
+//! A [`Scenario`] is run once on the simulated disk, and every moment between two changes is kept
 //! ([`run`]). For each of them the disk is damaged in many ways that a power cut may leave it in
-//! ([`Image`](statewright_log::sim::Image)), recovered, and [`check`]ed. Each recovery changes the disk too, so some
+//! ([`Image`]), recovered, and [`check`]ed. Each recovery changes the disk too, so some
 //! of them are crashed in turn, and some of those again.
 
 pub mod check;
