@@ -31,7 +31,7 @@ impl Place {
     /// How to go on with a case that is kept here.
     pub fn how_to_resume(&self, case: &str) -> String {
         match self {
-            Place::Memory => "it was kept in memory alone and is gone".to_owned(),
+            Place::Memory => "the case was kept in memory alone and is gone".to_owned(),
             Place::Dir(dir) if dir == Path::new(DEFAULT) => {
                 format!("go on with: statewright resume {case}")
             }
