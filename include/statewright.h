@@ -120,6 +120,11 @@
 #define SW_JSON_PRETTY 1
 
 /**
+ * For `sw_value_to_json`: the keys of every object in byte order, so that equal values give equal text.
+ */
+#define SW_JSON_SORTED 2
+
+/**
  * Strict with a folder, memory without one.
  */
 #define SW_DURABILITY_DEFAULT 0
@@ -772,7 +777,7 @@ sw_status sw_value_from_json(const char *json,
  *
  * @param[in] value The value. MessagePack. At most `SW_MAX_INPUT_BYTES`.
  * @param[in] value_len Its length in bytes.
- * @param[in] flags 0, or `SW_JSON_PRETTY`.
+ * @param[in] flags 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
  * @param[out] json Receives the text. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.

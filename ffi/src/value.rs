@@ -12,6 +12,8 @@ use crate::status::*;
 
 /// For `sw_value_to_json`: line breaks and two spaces of indentation.
 pub const SW_JSON_PRETTY: u32 = 1;
+/// For `sw_value_to_json`: the keys of every object in byte order, so that equal values give equal text.
+pub const SW_JSON_SORTED: u32 = 2;
 
 /// Reads JSON text (RFC 8259) and returns the value as MessagePack.
 ///
@@ -41,7 +43,7 @@ pub unsafe extern "C" fn sw_value_from_json(
 /// @on value
 /// @thread safe
 /// @param value in msgpack max=SW_MAX_INPUT_BYTES: The value.
-/// @param flags in number: 0, or `SW_JSON_PRETTY`.
+/// @param flags in number: 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
 /// @param json out text owned: Receives the text.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
@@ -55,15 +57,19 @@ pub unsafe extern "C" fn sw_value_to_json(
     guard!(sw_value_to_json, err, |call| {
         let out = call.out("json", json)?;
         let value = call.value("value", value, value_len)?;
-        let text = match flags {
+        if flags & !(SW_JSON_PRETTY | SW_JSON_SORTED) != 0 {
+            let message = format!("`flags` {flags:#x} has bits that are not known");
+            return Err(Failure::new(SW_INVALID_ARGUMENT, message)
+                .at("flags")
+                .help("pass 0, SW_JSON_PRETTY, SW_JSON_SORTED, or both added up"));
+        }
+        let value = match flags & SW_JSON_SORTED {
+            0 => value,
+            _ => Value::from_msgpack(&value.canonical())?,
+        };
+        let text = match flags & SW_JSON_PRETTY {
             0 => value.to_json(),
-            SW_JSON_PRETTY => value.to_json_pretty(),
-            _ => {
-                let message = format!("`flags` {flags:#x} has bits that are not known");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
-                    .at("flags")
-                    .help("pass 0 or SW_JSON_PRETTY"));
-            }
+            _ => value.to_json_pretty(),
         };
         out.give(text.into_bytes())
     })

@@ -254,6 +254,10 @@ enum class json_style : std::uint32_t {
   compact = 0,
   /// Line breaks and two spaces of indentation.
   pretty = SW_JSON_PRETTY,
+  /// One line, members in the order of their names: equal values give equal text.
+  sorted = SW_JSON_SORTED,
+  /// Both.
+  pretty_sorted = SW_JSON_PRETTY | SW_JSON_SORTED,
 };
 
 namespace nothrow {

@@ -225,7 +225,7 @@ class basic_engine {
   }
   /// Keeps a work item for `lease` from now on. `errc::stale_item` if it went elsewhere.
   ret<void> heartbeat(std::string_view token, std::chrono::nanoseconds lease) const {
-    return call(detail::work_heartbeat, raw(), token, static_cast<std::uint64_t>(detail::nanoseconds(lease)));
+    return call(detail::work_heartbeat, raw(), token, detail::lease_ns(lease));
   }
   /// Hands in a work item's result: that and the case's next step are one commit. `errc::stale_item` if somebody else has
   /// the item or has finished it; nothing changes then.

@@ -144,8 +144,10 @@ class [[nodiscard]] result<void> {
   std::variant<std::monostate, statewright::error> state_;
 };
 
-/// Policy of `statewright::nothrow`: every function gives a `result`.
-struct returning {
+/// Policy of `statewright::nothrow`: every function gives a `result`. `Exceptions` tells whether callbacks may throw: code
+/// that depends on the compiler's switch must not bear one name in files compiled with and without it.
+template <bool Exceptions>
+struct returning_policy {
   static constexpr bool throws = false;
   template <class T>
   using ret = result<T>;
@@ -154,6 +156,8 @@ struct returning {
     return outcome;
   }
 };
+
+using returning = returning_policy<STATEWRIGHT_EXCEPTIONS != 0>;
 
 #if STATEWRIGHT_EXCEPTIONS
 /// Policy of `statewright`: every function gives what it makes, or throws `error`.

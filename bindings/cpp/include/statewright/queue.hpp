@@ -86,6 +86,7 @@ class callback_handler final : public completion_handler {
 };
 
 /// The queue behind `basic_queue`. It stays where it is, so that its thread can use it.
+template <class Policy>
 class queue_core {
  public:
   queue_core() = default;
@@ -194,7 +195,7 @@ class basic_queue {
  public:
   /// At most `capacity` operations may be pending or not yet dispatched; 0 is the default, 65536.
   static ret<basic_queue> open(dispatch_on where = dispatch_on::own_thread, std::uint32_t capacity = 0) {
-    auto core = std::make_unique<detail::queue_core>();
+    auto core = std::make_unique<detail::queue_core<Policy>>();
     auto opened = core->open(capacity);
     if (opened && where == dispatch_on::own_thread) opened = core->start_thread();
     if (!opened) return Policy::give(result<basic_queue>(opened.error()));
@@ -216,11 +217,11 @@ class basic_queue {
   }
 
   /// For what starts operations.
-  detail::queue_core &core() noexcept { return *core_; }
+  detail::queue_core<Policy> &core() noexcept { return *core_; }
 
  private:
-  explicit basic_queue(std::unique_ptr<detail::queue_core> core) noexcept : core_(std::move(core)) {}
-  std::unique_ptr<detail::queue_core> core_;
+  explicit basic_queue(std::unique_ptr<detail::queue_core<Policy>> core) noexcept : core_(std::move(core)) {}
+  std::unique_ptr<detail::queue_core<Policy>> core_;
 };
 
 }  // namespace v1

@@ -112,9 +112,11 @@ class value {
   std::optional<bytes_view> as_bytes() const noexcept;
 
   /// The elements; none if this is not an array.
-  const array &items() const noexcept;
+  const array &items() const & noexcept;
+  array items() && { return std::as_const(*this).items(); }
   /// The members; none if this is not an object.
-  const object &members() const noexcept;
+  const object &members() const & noexcept;
+  object members() && { return std::as_const(*this).members(); }
   /// Of an array or object, how many it holds; of text or bytes, how many bytes; else 0.
   std::size_t size() const noexcept;
   /// The element or member, or null.
@@ -241,13 +243,13 @@ inline std::optional<bytes_view> value::as_bytes() const noexcept {
   return bytes == nullptr ? std::nullopt : std::optional<bytes_view>(*bytes);
 }
 
-inline const array &value::items() const noexcept {
+inline const array &value::items() const & noexcept {
   static const array none;
   const auto *items = std::get_if<array>(&data_);
   return items == nullptr ? none : *items;
 }
 
-inline const object &value::members() const noexcept {
+inline const object &value::members() const & noexcept {
   static const object none;
   const auto *members = std::get_if<object>(&data_);
   return members == nullptr ? none : *members;

@@ -60,6 +60,11 @@ struct serve_options {
 
 namespace detail {
 
+/// A negative lease is none, which the library refuses.
+inline std::uint64_t lease_ns(std::chrono::nanoseconds lease) noexcept {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(lease.count(), 0));
+}
+
 inline result<binary> pack_topics(const std::vector<std::string> &topics) {
   return pack(array(topics.begin(), topics.end()));
 }
@@ -68,8 +73,7 @@ inline auto poll_start(sw_engine engine, const std::vector<std::string> &topics,
   return [engine, how, topics = pack_topics(topics)](sw_cq queue, std::uint64_t user_data, std::uint64_t &op,
                                                      owned_error *details) -> sw_status {
     if (!topics) return static_cast<sw_status>(topics.error().code());
-    const auto lease = static_cast<std::uint64_t>(std::max<std::int64_t>(how.lease.count(), 0));
-    return work_poll(engine, *topics, how.name, how.max, lease, queue, user_data, op, details);
+    return work_poll(engine, *topics, how.name, how.max, lease_ns(how.lease), queue, user_data, op, details);
   };
 }
 
@@ -77,8 +81,8 @@ inline result<std::vector<work_item>> poll_now(sw_engine engine, const std::vect
                                                const poll_options &how, std::int64_t timeout_ns) {
   const auto packed = pack_topics(topics);
   if (!packed) return packed.error();
-  const auto lease = static_cast<std::uint64_t>(std::max<std::int64_t>(how.lease.count(), 0));
-  auto given = detail::fetch(work_poll_sync, engine, *packed, std::string_view(how.name), how.max, lease, timeout_ns);
+  auto given = detail::fetch(work_poll_sync, engine, *packed, std::string_view(how.name), how.max, lease_ns(how.lease),
+                             timeout_ns);
   if (!given && given.error().code() == errc::timeout) return std::vector<work_item>();
   return as<std::vector<work_item>>(given);
 }
@@ -137,8 +141,7 @@ class heart {
         const auto item = *first;
         item->next = clock::now() + lease_ / 3;
         hold.unlock();
-        const auto lease = static_cast<std::uint64_t>(lease_.count());
-        const sw_status status = work_heartbeat(engine_, item->token, lease, nullptr);
+        const sw_status status = work_heartbeat(engine_, item->token, lease_ns(lease_), nullptr);
         hold.lock();
         if (status != SW_OK) {
           item->lost.store(true, std::memory_order_relaxed);
@@ -159,6 +162,7 @@ class heart {
 
 /// The threads behind `basic_worker`. Each asks for one item at a time on the shared queue, so no item is leased before a
 /// thread is free for it; shutting the queue down ends them all without losing what is already leased.
+template <class Policy>
 class worker_core {
  public:
   worker_core(sw_engine engine, work_handlers handlers, serve_options how)
@@ -207,8 +211,7 @@ class worker_core {
   result<void> ask() {
     std::uint64_t op = 0;
     owned_error details;
-    const auto lease = static_cast<std::uint64_t>(how_.lease.count());
-    return done(work_poll(engine_, topics_, how_.name, 1, lease, queue_.get(), 0, op, &details), details);
+    return done(work_poll(engine_, topics_, how_.name, 1, lease_ns(how_.lease), queue_.get(), 0, op, &details), details);
   }
 
   void work(bool asked) {
@@ -316,15 +319,15 @@ class basic_worker {
   }
 
  private:
-  explicit basic_worker(std::unique_ptr<detail::worker_core> core) noexcept : core_(std::move(core)) {}
+  explicit basic_worker(std::unique_ptr<detail::worker_core<Policy>> core) noexcept : core_(std::move(core)) {}
 
   static result<basic_worker> try_start(sw_engine engine, work_handlers handlers, const serve_options &how) {
-    std::unique_ptr<detail::worker_core> core;
+    std::unique_ptr<detail::worker_core<Policy>> core;
     result<void> started;
 #if STATEWRIGHT_EXCEPTIONS
     try {
 #endif
-      core = std::make_unique<detail::worker_core>(engine, std::move(handlers), how);
+      core = std::make_unique<detail::worker_core<Policy>>(engine, std::move(handlers), how);
       started = core->start();
 #if STATEWRIGHT_EXCEPTIONS
     } catch (const std::system_error &why) {
@@ -335,7 +338,7 @@ class basic_worker {
     return basic_worker(std::move(core));
   }
 
-  std::unique_ptr<detail::worker_core> core_;
+  std::unique_ptr<detail::worker_core<Policy>> core_;
 };
 
 }  // namespace v1

@@ -324,6 +324,10 @@ const SW_PROCESS Status = 602
 // SW_JSON_PRETTY: For `sw_value_to_json`: line breaks and two spaces of indentation.
 const SW_JSON_PRETTY = 1
 
+// SW_JSON_SORTED: For `sw_value_to_json`: the keys of every object in byte order, so that equal values
+// give equal text.
+const SW_JSON_SORTED = 2
+
 // SW_DURABILITY_DEFAULT: Strict with a folder, memory without one.
 const SW_DURABILITY_DEFAULT = 0
 
@@ -642,7 +646,7 @@ func ValueFromJson(json string) (value []byte, err error) {
 // "<base64>"}`.
 //
 // value: The value.
-// flags: 0, or `SW_JSON_PRETTY`.
+// flags: 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
 // json: Receives the text.
 func ValueToJson(value []byte, flags uint32) (json string, err error) {
 	var cJson C.sw_bytes

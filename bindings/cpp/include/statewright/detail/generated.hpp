@@ -326,7 +326,7 @@ inline bool abi_matches() noexcept {
 /// Calls `sw_value_to_json`. Writes a value as JSON text. Bytes become `{"$bytes": "<base64>"}`.
 ///
 /// @param value The value.
-/// @param flags 0, or `SW_JSON_PRETTY`.
+/// @param flags 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
 /// @param json Receives the text.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status value_to_json(
