@@ -1,0 +1,266 @@
+// The engine: opening a store, and everything that is done with it.
+
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { native } from './addon';
+import {
+  readCase,
+  readCases,
+  readDeployed,
+  readHistory,
+  readProblems,
+  readStats,
+  readWaiting,
+  type CaseListOptions,
+  type CaseState,
+  type Deployed,
+  type HistoryEvent,
+  type Problem,
+  type Stats,
+  type Waiting,
+} from './cases';
+import { operation, type WaitOptions } from './completions';
+import { translated } from './errors';
+import { listing, type Listing } from './listing';
+import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
+import { attempt, Session } from './session';
+import { Space, type Json, type Kv } from './store';
+import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
+import { encode, nanoseconds, text, type Storable, type Value } from './values';
+import { items, poll, serve, type Handler, type PollOptions, type WorkerOptions, type WorkItem } from './work';
+
+/** How to open an engine. */
+export interface EngineOptions {
+  /**
+   * What a commit survives: `strict`, the default, a power cut; `buffered` a killed process, and a power cut soon after.
+   */
+  durability?: 'buffered' | 'strict';
+  /** In buffered mode, how long a commit waits at most before it is synced, in milliseconds; 50 by default. */
+  syncIntervalMs?: number;
+  /** False: cases do not move, only the store can be used. */
+  drive?: boolean;
+  /** How many programs of `process` tasks run at the same time, 1 to 256; 4 by default. */
+  workerThreads?: number;
+}
+
+/** How to start a case. */
+export interface StartOptions {
+  /** The id to give it; one is made if it is not given. `SW_CASE_EXISTS` if it is taken. */
+  id?: string;
+}
+
+/**
+ * An open store and the flows that run on it.
+ *
+ * Reading is in memory and returns at once. What commits returns a promise, which is fulfilled when the commit is durable:
+ * waiting for the disk is done on threads of libuv's pool. Writes that are not awaited run in any order.
+ */
+export class Engine {
+  readonly #session: Session;
+  readonly #space: Space;
+
+  private constructor(session: Session) {
+    this.#session = session;
+    this.#space = new Space(session, '');
+  }
+
+  /**
+   * Opens a store's folder, making it if it is not there, and recovers what it holds. One process at a time has a folder
+   * open; another gets `SW_LOCKED`.
+   */
+  static async open(folder: string, options: EngineOptions = {}): Promise<Engine> {
+    if (text('folder', folder) === '') throw new TypeError('`folder` must not be empty; Engine.memory() needs none');
+    const given = nativeOptions(options);
+    const handle = await native.openAsync(resolve(folder), given).catch((error: unknown) => {
+      throw translated(error);
+    });
+    return new Engine(new Session(handle, true));
+  }
+
+  /** An engine that lives in memory, and is gone when it is closed. */
+  static memory(options: Pick<EngineOptions, 'drive' | 'workerThreads'> = {}): Engine {
+    return new Engine(new Session(attempt(() => native.open('', nativeOptions(options))), true));
+  }
+
+  /**
+   * The engine that another thread of this process has open, by its {@link handle}. Closing this one only lets go of it: it
+   * ends when the thread that opened it closes it, or ends itself.
+   */
+  static attach(handle: bigint): Engine {
+    return new Engine(new Session(handle as Handle, false));
+  }
+
+  /** For {@link attach} in a worker thread. It is no secret, and a wrong one is refused. */
+  get handle(): bigint {
+    return this.#session.handle;
+  }
+
+  /** Stops its work, syncs, and releases the folder. Pending operations reject with `SW_CLOSED`, workers end. */
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  /** False once it was closed. */
+  get isOpen(): boolean {
+    return this.#session.open;
+  }
+
+  /** `close` on the JavaScript thread, which it may hold up; prefer `await using`. */
+  [Symbol.dispose](): void {
+    this.#session.closeNow();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The keys of the space `default`. */
+  get kv(): Kv {
+    return this.#space.kv;
+  }
+
+  /** The JSON documents of the space `default`. */
+  get json(): Json {
+    return this.#space.json;
+  }
+
+  /** A part of the store with keys and documents of its own, such as `tenant/app/agent/run`. */
+  space(name: string): Space {
+    return new Space(this.#session, name);
+  }
+
+  /** Begins a transaction. Prefer {@link transact}, which runs it again after a conflict. */
+  begin(options: TxnOptions = {}): Txn {
+    return new Txn(this.#session, options);
+  }
+
+  /**
+   * Runs `work` in a transaction and commits it, again and again while it conflicts with others. So `work` may run more
+   * than once and must do nothing that cannot be done twice. What it throws rolls back and is thrown on.
+   */
+  transact<T>(work: (txn: Txn) => T | PromiseLike<T>, options: TransactOptions = {}): Promise<T> {
+    return transact(this.#session, work, options);
+  }
+
+  /** Makes everything committed so far survive a power cut. */
+  sync(): Promise<void> {
+    return this.#session.later(native.syncAsync);
+  }
+
+  stats(): Stats {
+    return readStats(this.#session.now(native.stats));
+  }
+
+  /**
+   * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version. `SW_INVALID_SPEC` if it has
+   * errors, which {@link check} lists.
+   */
+  async deploy(flow: string, options: { dir?: string } = {}): Promise<Deployed> {
+    const dir = text('dir', options.dir ?? '');
+    return readDeployed(await this.#session.later(native.flowDeployAsync, text('flow', flow), dir));
+  }
+
+  /** Deploys the flow in a file; its folder is `$flow.dir`. */
+  async deployFile(file: string): Promise<Deployed> {
+    return this.deploy(await readFile(file, 'utf8'), { dir: resolve(dirname(file)) });
+  }
+
+  /** Starts a case of a flow; its input is merged over the flow's own. Gives the case's id. */
+  async start(flow: string, input: Storable = null, options: StartOptions = {}): Promise<string> {
+    const id = text('id', options.id ?? '');
+    return this.#session.later(native.caseStartAsync, text('flow', flow), encode(input), id);
+  }
+
+  /** The state of a case. */
+  case<T = Value>(id: string): CaseState<T> {
+    return readCase<T>(this.#session.now(native.caseGet, text('id', id)));
+  }
+
+  /** Cases in the order of their ids. */
+  cases<T = Value>(options: CaseListOptions = {}): Listing<CaseState<T>> {
+    const session = this.#session;
+    const filter = [text('flow', options.flow ?? ''), text('status', options.status ?? '')] as const;
+    const first = text('after', options.after ?? '');
+    return listing<CaseState<T>, CaseState<T>>({
+      now: (after, limit) => readCases<T>(session.now(native.caseList, ...filter, after?.id ?? first, limit)),
+      later: async (after, limit) =>
+        readCases<T>(await session.later(native.caseListAsync, ...filter, after?.id ?? first, limit)),
+      show: (state) => state,
+      limit: options.limit,
+    });
+  }
+
+  /** What a case waits for, since when, and what would move it on. */
+  explain(id: string): Waiting[] {
+    return readWaiting(this.#session.now(native.caseExplain, text('id', id)));
+  }
+
+  /** What has happened to a case, oldest first; only what came after the event with that number, if it is given. */
+  history(id: string, options: { after?: number } = {}): Listing<HistoryEvent> {
+    const session = this.#session;
+    const name = text('id', id);
+    const first = options.after ?? 0;
+    // One page: the library gives all there is.
+    const rest = (after: HistoryEvent | undefined) => BigInt(after?.seq ?? first);
+    return listing<HistoryEvent, HistoryEvent>({
+      now: (after) => readHistory(session.now(native.caseHistory, name, rest(after))),
+      later: async (after) => readHistory(await session.later(native.caseHistoryAsync, name, rest(after))),
+      show: (event) => event,
+      limit: undefined,
+    });
+  }
+
+  /** Waits for a case to end, and gives its state, however it ended: see its `status`. */
+  wait<T = Value>(id: string, options: WaitOptions = {}): Promise<CaseState<T>> {
+    const submit = (engine: Handle, cq: Parameters<typeof native.caseWait>[2]) =>
+      native.caseWait(engine, text('id', id), cq, 0n);
+    return operation(this.#session, submit, readCase<T>, options);
+  }
+
+  /** Takes work items, waiting for at least one. Each must then be completed, failed, or kept by heartbeats. */
+  poll<T = Value>(options: PollOptions): Promise<WorkItem<T>[]> {
+    return poll<T>(this.#session, options);
+  }
+
+  /** Work items one after the other: `for await (const item of engine.items({ topics, signal }))`. */
+  items<T = Value>(options: PollOptions): AsyncGenerator<WorkItem<T>, void, undefined> {
+    return items<T>(this.#session, options);
+  }
+
+  /**
+   * Serves topics: takes items, runs the topic's handler, heartbeats meanwhile, and completes or fails them. The promise is
+   * fulfilled when the signal was aborted or the engine closed, and what was at work is done; it rejects when items could
+   * not be taken or finished for another reason.
+   */
+  // `any`: each handler says what input it expects.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  worker(handlers: Readonly<Record<string, Handler<any>>>, options: WorkerOptions = {}): Promise<void> {
+    return serve(this.#session, handlers, options);
+  }
+}
+
+/** Everything that is wrong with a flow's text; nothing if it is sound. */
+export function check(flow: string): Problem[] {
+  return readProblems(attempt(() => native.flowCheck(text('flow', flow))));
+}
+
+/** The version of the library, such as `0.1.0`. */
+export function version(): string {
+  return native.version();
+}
+
+function nativeOptions(options: EngineOptions): NativeOptions {
+  const { SW_DURABILITY_BUFFERED, SW_DURABILITY_STRICT, SW_DRIVE_NONE } = native.constants;
+  const known = { buffered: SW_DURABILITY_BUFFERED, strict: SW_DURABILITY_STRICT };
+  const { durability, syncIntervalMs, drive = true, workerThreads } = options;
+  const given: NativeOptions = {};
+  if (durability !== undefined) {
+    given.durability = known[durability];
+    if (given.durability === undefined) throw new TypeError("`durability` must be 'buffered' or 'strict'");
+  }
+  if (syncIntervalMs !== undefined) given.syncIntervalNs = nanoseconds('syncIntervalMs', syncIntervalMs);
+  if (!drive) given.drive = SW_DRIVE_NONE;
+  if (workerThreads !== undefined) given.workerThreads = workerThreads;
+  return given;
+}

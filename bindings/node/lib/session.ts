@@ -1,0 +1,104 @@
+// An open engine, as everything that was made from it shares it: its handle, and how calls are made on it.
+
+import { native } from './addon';
+import { StatewrightError, translated } from './errors';
+import type { Engine as Handle } from './native';
+import { decode } from './values';
+
+type Now<A extends unknown[], R> = (engine: Handle, ...rest: A) => R;
+type Later<A extends unknown[], R> = (engine: Handle, ...rest: A) => Promise<R>;
+
+/** An engine that nobody can reach any more and that was not closed. */
+const forgotten = new FinalizationRegistry<Handle>((handle) => {
+  process.emitWarning('an Engine was not closed before it was garbage', { code: 'SW_NOT_CLOSED' });
+  native.closeAsync(handle).catch(() => {});
+});
+
+export class Session {
+  #handle: Handle | undefined;
+  readonly #owned: boolean;
+  #closing: Promise<void> | undefined;
+  /** Commits wait for no disk, so that they are made at once. */
+  readonly #inMemory: boolean;
+
+  constructor(handle: Handle, owned: boolean) {
+    const stats = decode(attempt(() => native.stats(handle))) as { durability: string };
+    this.#handle = handle;
+    this.#owned = owned;
+    this.#inMemory = stats.durability === 'memory';
+    if (owned) forgotten.register(this, handle, this);
+  }
+
+  get handle(): Handle {
+    if (this.#handle === undefined) throw closed();
+    return this.#handle;
+  }
+
+  get open(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /** A call that is quick: it reads memory, or only starts something. */
+  now<A extends unknown[], R>(call: Now<A, R>, ...rest: A): R {
+    return attempt(() => call(this.handle, ...rest));
+  }
+
+  /** A call that may take long, on a thread of the pool. */
+  async later<A extends unknown[], R>(call: Later<A, R>, ...rest: A): Promise<R> {
+    try {
+      return await call(this.handle, ...rest);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  /** A commit: on the pool if it waits for the disk. */
+  async commit<A extends unknown[], R>(now: Now<A, R>, later: Later<A, R>, ...rest: A): Promise<R> {
+    return this.commits(() => now(this.handle, ...rest), () => later(this.handle, ...rest));
+  }
+
+  async commits<R>(now: () => R, later: () => Promise<R>): Promise<R> {
+    try {
+      return this.#inMemory ? now() : await later();
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const handle = this.#give();
+    if (handle === undefined) return;
+    await native.closeAsync(handle).catch((error: unknown) => Promise.reject(translated(error)));
+  }
+
+  closeNow(): void {
+    const handle = this.#give();
+    if (handle !== undefined) attempt(() => native.close(handle));
+  }
+
+  /** The handle, if it is to be closed; this session is over either way. */
+  #give(): Handle | undefined {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    forgotten.unregister(this);
+    return this.#owned ? handle : undefined;
+  }
+}
+
+/** Runs a call of the addon; its failure becomes a {@link StatewrightError}. */
+export function attempt<R>(call: () => R): R {
+  try {
+    return call();
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+function closed(): StatewrightError {
+  return new StatewrightError('the engine is closed', { code: 'SW_CLOSED', help: 'open it again' });
+}

@@ -1,0 +1,136 @@
+// Transactions.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { native } from './addon';
+import { hasCode, StatewrightError } from './errors';
+import type { Txn as Handle } from './native';
+import { attempt, type Session } from './session';
+import { TxnJson, TxnKv, type Source } from './store';
+import { integer, text } from './values';
+
+/** What must be unchanged when a transaction commits. */
+export interface TxnOptions {
+  /**
+   * `serializable`, the default: what it read and what it writes, so that the result is that of some serial order;
+   * `snapshot`: only what it writes.
+   */
+  isolation?: 'serializable' | 'snapshot';
+}
+
+/** How often a transaction is run again. */
+export interface TransactOptions extends TxnOptions {
+  /** How often it is run at most; 20 by default. */
+  attempts?: number;
+  /** Ends the trying between two runs. */
+  signal?: AbortSignal;
+}
+
+/** A transaction that nobody can reach any more and that was not ended. */
+const forgotten = new FinalizationRegistry<Handle>((handle) => {
+  attempt(() => native.txnRollback(handle));
+});
+
+/** A part of the store, as a transaction sees it. */
+export interface TxnSpace {
+  readonly kv: TxnKv;
+  readonly json: TxnJson;
+}
+
+/**
+ * A transaction: it reads the state as it was when it began, plus its own writes, which nobody else sees before it commits.
+ * Reading and writing are in memory and return at once. End it with `commit` or `rollback`; leaving a `using` block
+ * without a commit rolls it back.
+ */
+export class Txn implements TxnSpace {
+  #handle: Handle | undefined;
+  readonly #session: Session;
+  readonly kv: TxnKv;
+  readonly json: TxnJson;
+
+  /** @internal */
+  constructor(session: Session, options: TxnOptions) {
+    const { SW_ISOLATION_SERIALIZABLE, SW_ISOLATION_SNAPSHOT } = native.constants;
+    const known = { serializable: SW_ISOLATION_SERIALIZABLE, snapshot: SW_ISOLATION_SNAPSHOT };
+    const isolation = known[options.isolation ?? 'serializable'];
+    if (isolation === undefined) throw new TypeError("`isolation` must be 'serializable' or 'snapshot'");
+    this.#session = session;
+    this.#handle = session.now(native.txnBegin, isolation);
+    forgotten.register(this, this.#handle, this);
+    ({ kv: this.kv, json: this.json } = this.space(''));
+  }
+
+  /** A part of the store with keys and documents of its own, such as `tenant/app`; empty is `default`. */
+  space(name: string): TxnSpace {
+    const source: Source<Handle> = {
+      call: (call, ...rest) => attempt(() => call(this.#open(), ...rest)),
+      space: text('name', name),
+    };
+    return { kv: new TxnKv(source), json: new TxnJson(source) };
+  }
+
+  /** False once it was committed or rolled back. */
+  get active(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /**
+   * Commits: all of its writes happen, or none. Gives the version that this made (if it wrote nothing, the one it read).
+   * Whatever the outcome, the transaction is over. `SW_CONFLICT` and `SW_SNAPSHOT_TOO_OLD` are retryable: nothing was
+   * written, and the whole transaction may be run again, which {@link Engine.transact} does.
+   */
+  async commit(): Promise<number | bigint> {
+    const handle = this.#end();
+    return integer(await this.#session.commits(() => native.txnCommit(handle), () => native.txnCommitAsync(handle)));
+  }
+
+  /** Ends it without writing anything; does nothing if it has ended. */
+  rollback(): void {
+    if (this.#handle !== undefined) attempt(() => native.txnRollback(this.#end()));
+  }
+
+  [Symbol.dispose](): void {
+    this.rollback();
+  }
+
+  #open(): Handle {
+    if (this.#handle !== undefined) return this.#handle;
+    throw new StatewrightError('the transaction was committed or rolled back already', { code: 'SW_TXN_CLOSED' });
+  }
+
+  #end(): Handle {
+    const handle = this.#open();
+    this.#handle = undefined;
+    forgotten.unregister(this);
+    return handle;
+  }
+}
+
+const ATTEMPTS = 20;
+const LONGEST_PAUSE_MS = 100;
+
+/** Runs `work` in transactions until one commits. */
+export async function transact<T>(
+  session: Session,
+  work: (txn: Txn) => T | PromiseLike<T>,
+  options: TransactOptions,
+): Promise<T> {
+  const attempts = options.attempts ?? ATTEMPTS;
+  if (!Number.isInteger(attempts) || attempts < 1) throw new TypeError('`attempts` must be a whole number above 0');
+  for (let attempt = 1; ; attempt++) {
+    options.signal?.throwIfAborted();
+    const txn = new Txn(session, options);
+    try {
+      const result = await work(txn);
+      if (txn.active) await txn.commit();
+      return result;
+    } catch (error) {
+      txn.rollback();
+      const conflict = hasCode(error, 'SW_CONFLICT') || hasCode(error, 'SW_SNAPSHOT_TOO_OLD');
+      if (!conflict || attempt >= attempts) throw error;
+    }
+    // At once the first time; then longer and longer, and not in step with whom it collided with.
+    const longest = Math.min(2 ** (attempt - 2), LONGEST_PAUSE_MS);
+    if (attempt > 1) await sleep(Math.random() * longest);
+  }
+}

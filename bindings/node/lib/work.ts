@@ -1,0 +1,223 @@
+// Work items: what cases hand out to be done here.
+
+import { native } from './addon';
+import { operation, type WaitOptions } from './completions';
+import { hasCode } from './errors';
+import type { Session } from './session';
+import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
+
+/** Which work to take. */
+export interface PollOptions extends WaitOptions {
+  /** Items of these topics. */
+  topics: readonly string[];
+  /** At most so many, from 1 to 1000; 1 by default. */
+  max?: number;
+  /** How long an item stays ours without a heartbeat, in milliseconds; 30 000 by default. */
+  leaseMs?: number;
+  /** This worker's name, for people who ask who has an item; `node-<process id>` by default. */
+  worker?: string;
+}
+
+const LEASE_MS = 30_000;
+const CONCURRENCY = 10;
+
+/** What {@link WorkItem.fail} takes: an error, what happened in words, or both with details. */
+export type FailureReason = Error | string | { message: string; code?: string; retryable?: boolean };
+
+/** Thrown by a handler, fails its item with a code, and says whether trying again makes sense. */
+export class WorkFailure extends Error {
+  readonly code: string | undefined;
+  readonly retryable: boolean;
+
+  constructor(message: string, details: { code?: string; retryable?: boolean; cause?: unknown } = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = details.code;
+    this.retryable = details.retryable ?? true;
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'WorkFailure', configurable: true, writable: true });
+  }
+}
+
+/**
+ * A piece of work, leased to this worker: complete it, fail it, or heartbeat before the lease runs out; after that it is
+ * offered again. So an item may be delivered twice, with the same `idempotencyKey`; only the first completion counts, later
+ * ones get `SW_STALE_ITEM`.
+ */
+export class WorkItem<T = Value> {
+  readonly case: string;
+  readonly item: number;
+  readonly task: string;
+  readonly topic: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** The same for every attempt. */
+  readonly idempotencyKey: string;
+  readonly input: T;
+  /** When this attempt times out. */
+  readonly deadline: Date | null;
+  /** Until when it is ours without a heartbeat. */
+  readonly leaseUntil: Date | null;
+  readonly token: string;
+  readonly #session: Session;
+
+  /** @internal */
+  constructor(session: Session, raw: Record<string, unknown>) {
+    const date = (micros: unknown) => (micros === null ? null : new Date(Math.floor(Number(micros) / 1000)));
+    this.#session = session;
+    this.case = raw.case as string;
+    this.item = raw.item as number;
+    this.task = raw.task as string;
+    this.topic = raw.topic as string;
+    this.attempt = raw.attempt as number;
+    this.idempotencyKey = raw.idempotency_key as string;
+    this.input = raw.input as T;
+    this.deadline = date(raw.deadline);
+    this.leaseUntil = date(raw.lease_until);
+    this.token = raw.token as string;
+  }
+
+  /** Keeps it for so long from now on. `SW_STALE_ITEM` if it is somebody else's already. */
+  async heartbeat(leaseMs: number = LEASE_MS): Promise<void> {
+    await this.#session.later(native.workHeartbeatAsync, this.token, nanoseconds('leaseMs', leaseMs));
+  }
+
+  /** Hands in the result. Its effect and the case's next step are one commit. */
+  async complete(result: Storable = null): Promise<void> {
+    await this.#session.later(native.workCompleteAsync, this.token, encode(result));
+  }
+
+  /**
+   * Says that it could not be done. The task's retry rules decide what happens next, unless `retryable` is false. An
+   * error's `code` (if text) and `retryable` are passed on.
+   */
+  async fail(reason: FailureReason): Promise<void> {
+    await this.#session.later(native.workFailAsync, this.token, encode(failureOf(reason)));
+  }
+}
+
+function failureOf(reason: unknown): Record<string, Storable> {
+  const { message, name, code, retryable } = Object(reason) as Partial<Record<string, unknown>>;
+  const says = typeof reason === 'string' ? reason : message || name || 'failed without a reason';
+  return {
+    message: String(says).toWellFormed(),
+    ...(typeof code === 'string' ? { code: code.toWellFormed() } : {}),
+    ...(typeof retryable === 'boolean' ? { retryable } : {}),
+  };
+}
+
+/** Takes work items, waiting for at least one. */
+export async function poll<T>(session: Session, options: PollOptions): Promise<WorkItem<T>[]> {
+  const { topics, max = 1, leaseMs = LEASE_MS, worker = `node-${process.pid}` } = options;
+  const lease = nanoseconds('leaseMs', leaseMs);
+  const names = topics.map((topic) => text('topics', topic));
+  return operation(
+    session,
+    (engine, cq) => native.workPoll(engine, encode(names), text('worker', worker), max, lease, cq, 0n),
+    (result) => (decode(result) as Record<string, unknown>[]).map((raw) => new WorkItem<T>(session, raw)),
+    options,
+  );
+}
+
+/** Items one after the other, until the loop is left or the signal is aborted. */
+export async function* items<T>(session: Session, options: PollOptions): AsyncGenerator<WorkItem<T>, void, undefined> {
+  for (;;) yield* await poll<T>(session, options);
+}
+
+/**
+ * Does an item's work and returns its result; what it throws fails the item. `signal` is aborted when the item is no
+ * longer ours, so that going on is of no use.
+ */
+export type Handler<T = Value> = (
+  item: WorkItem<T>,
+  context: { signal: AbortSignal },
+) => Storable | void | PromiseLike<Storable | void>;
+
+/** How a worker works. */
+export interface WorkerOptions {
+  /** Stops it: no more items are taken, and the promise is fulfilled when those at work are done. */
+  signal?: AbortSignal;
+  /** How many items are at work at the same time; 10 by default. */
+  concurrency?: number;
+  /** How long items are leased, in milliseconds; 30 000 by default. Heartbeats are sent three times as often. */
+  leaseMs?: number;
+  /** This worker's name, for people who ask who has an item. */
+  name?: string;
+}
+
+/** Serves topics until it is stopped or the engine is closed. */
+export async function serve(
+  session: Session,
+  handlers: Readonly<Record<string, Handler<never>>>,
+  options: WorkerOptions,
+): Promise<void> {
+  const { concurrency = CONCURRENCY, leaseMs = LEASE_MS, name } = options;
+  const topics = Object.keys(handlers);
+  if (topics.length === 0) throw new TypeError('`handlers` must have a handler for at least one topic');
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new TypeError('`concurrency` must be a whole number above 0');
+  }
+  // Aborted by the caller, and by an item that could not be finished.
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const atWork = new Set<Promise<void>>();
+  try {
+    while (!signal.aborted) {
+      if (atWork.size >= concurrency) {
+        await Promise.race(atWork);
+        continue;
+      }
+      const max = Math.min(concurrency - atWork.size, native.constants.SW_MAX_WORK_ITEMS);
+      const worker = name === undefined ? {} : { worker: name };
+      for (const item of await poll<never>(session, { topics, max, leaseMs, signal, ...worker })) {
+        const done = work(item, handlers[item.topic], leaseMs)
+          .catch((error: unknown) => stop.abort(error))
+          .finally(() => atWork.delete(done));
+        atWork.add(done);
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted && !isOver(error)) stop.abort(error);
+  }
+  await Promise.all(atWork);
+  if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+/** One item: its handler, with heartbeats meanwhile, and its end. */
+async function work(item: WorkItem<never>, handler: Handler<never> | undefined, leaseMs: number): Promise<void> {
+  const lost = new AbortController();
+  const beat = () => item.heartbeat(leaseMs).catch((error: unknown) => lost.abort(error));
+  const heart = setInterval(beat, Math.max(leaseMs / 3, 1));
+  try {
+    const outcome = await attempted(item, handler, lost.signal);
+    clearInterval(heart);
+    await outcome();
+  } catch (error) {
+    // Somebody else has it, or nobody can have it any more: the engine offers it again.
+    if (!hasCode(error, 'SW_STALE_ITEM') && !isOver(error)) throw error;
+  } finally {
+    clearInterval(heart);
+  }
+}
+
+/** Runs the handler; gives what is left to do: completing or failing the item. */
+async function attempted(
+  item: WorkItem<never>,
+  handler: Handler<never> | undefined,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  try {
+    if (handler === undefined) throw new WorkFailure(`nobody serves the topic ${item.topic}`);
+    const result = (await handler(item, { signal })) ?? null;
+    encode(result); // what cannot be stored is the handler's failure, and trying again would not help
+    return () => item.complete(result);
+  } catch (error) {
+    return () => item.fail(error as Error);
+  }
+}
+
+/** Whether the engine is closed, which ends its workers. */
+function isOver(error: unknown): boolean {
+  return hasCode(error, 'SW_CLOSED') || hasCode(error, 'SW_MISUSE');
+}
