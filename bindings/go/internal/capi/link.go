@@ -1,0 +1,6 @@
+//go:build !statewright_static
+
+package capi
+
+// #cgo pkg-config: statewright
+import "C"

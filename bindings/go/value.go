@@ -1,0 +1,139 @@
+package statewright
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/statewright/statewright/bindings/go/internal/capi"
+	"github.com/statewright/statewright/bindings/go/internal/codec"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Value is one value as the engine holds it, in MessagePack. No bytes are null, as is the byte 0xc0.
+//
+// A Value can be used wherever a Go value goes in or out, also inside a struct: its bytes are taken as they
+// are. Use it for what is passed on or looked at later; [Value.Decode] and [Decode] turn it into Go values.
+type Value []byte
+
+// Encode turns a Go value into a Value.
+//
+// The rules are those of encoding/json: structs become objects, with the field names and options of the `json` tags
+// (or of `msgpack` tags, which go first); types that write themselves as text do so, time.Time too. But []byte
+// becomes bytes, and integers and floats stay what they are, exact to 64 bits. Channels, functions, NaN, infinities
+// and text that is not UTF-8 have no form.
+func Encode(value any) (Value, error) {
+	var out Value
+	err := encoded(value, func(bytes []byte) error {
+		out = append(Value{}, bytes...)
+		return nil
+	})
+	return out, err
+}
+
+// FromJSON reads JSON text. Fails with [ErrInvalidJSON], and with [ErrLimit] if it is nested too deeply.
+func FromJSON(text string) (Value, error) {
+	bytes, err := capi.ValueFromJson(text)
+	return bytes, convertedValue(err)
+}
+
+// Decode turns the value into what out points to, by the rules of [Encode]. What does not fit is an error that
+// names its place: a number too large for its type, a fraction for an integer, text for a number. Object fields
+// that out has no place for are ignored. Into an `any`, integers come as int64, or as uint64 if they are above its
+// range; other numbers as float64, text as string, bytes as []byte, arrays as []any, objects as map[string]any.
+func (v Value) Decode(out any) error {
+	if err := codec.Decode(v.orNull(), out, toJSON); err != nil {
+		return fmt.Errorf("statewright: the value does not fit: %w", err)
+	}
+	return nil
+}
+
+// Decode turns a value into a T; see [Value.Decode].
+func Decode[T any](value Value) (T, error) {
+	var out T
+	err := value.Decode(&out)
+	return out, err
+}
+
+// IsNull tells whether the value is null.
+func (v Value) IsNull() bool { return len(v) == 0 || (len(v) == 1 && v[0] == null) }
+
+// JSON gives the value as compact JSON text. Objects keep the order they were made in; bytes become
+// {"$bytes": "<base64>"}.
+func (v Value) JSON() (string, error) {
+	text, err := capi.ValueToJson(v.orNull(), 0)
+	return text, convertedValue(err)
+}
+
+// String gives the value as JSON text, or says why it has none.
+func (v Value) String() string {
+	text, err := v.JSON()
+	if err != nil {
+		return "!(" + err.Error() + ")"
+	}
+	return text
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (v Value) MarshalJSON() ([]byte, error) {
+	text, err := v.JSON()
+	return []byte(text), err
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (v *Value) UnmarshalJSON(text []byte) (err error) {
+	*v, err = FromJSON(string(text))
+	return err
+}
+
+// EncodeMsgpack implements [msgpack.CustomEncoder].
+func (v Value) EncodeMsgpack(encoder *msgpack.Encoder) error {
+	return encoder.Encode(msgpack.RawMessage(v.orNull()))
+}
+
+// DecodeMsgpack implements [msgpack.CustomDecoder].
+func (v *Value) DecodeMsgpack(decoder *msgpack.Decoder) error {
+	raw, err := decoder.DecodeRaw()
+	*v = append(Value{}, raw...)
+	return err
+}
+
+var (
+	_ json.Marshaler        = Value{}
+	_ json.Unmarshaler      = (*Value)(nil)
+	_ msgpack.CustomEncoder = Value{}
+	_ msgpack.CustomDecoder = (*Value)(nil)
+)
+
+const null = 0xc0
+
+func (v Value) orNull() Value {
+	if len(v) == 0 {
+		return Value{null}
+	}
+	return v
+}
+
+func convertedValue(err error) error { return converted(err, ErrMisuse, "") }
+
+// encoded lends the value's bytes to use, which must not keep them.
+func encoded(value any, use func(bytes []byte) error) error {
+	switch value := value.(type) {
+	case nil:
+		return use(Value{null})
+	case Value:
+		return use(value.orNull())
+	}
+	var used error
+	err := codec.Encode(value, fromJSON, func(bytes []byte) error {
+		used = use(bytes)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("statewright: the %T is no value: %w", value, err)
+	}
+	return used
+}
+
+func fromJSON(text []byte) ([]byte, error) { return FromJSON(string(text)) }
+
+func toJSON(value []byte) ([]byte, error) { return Value(value).MarshalJSON() }

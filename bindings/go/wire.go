@@ -1,0 +1,122 @@
+package statewright
+
+import "time"
+
+// The objects that the library gives, where they are not the public types already: times are microseconds since the
+// start of 1970.
+
+type micros int64
+
+func (m *micros) time() time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(*m)).UTC()
+}
+
+type wireCase struct {
+	ID      string         `msgpack:"id"`
+	Flow    string         `msgpack:"flow"`
+	Version uint64         `msgpack:"version"`
+	Status  Status         `msgpack:"status"`
+	Created micros         `msgpack:"created"`
+	Updated micros         `msgpack:"updated"`
+	Data    Value          `msgpack:"data"`
+	Marking map[string]int `msgpack:"marking"`
+	Items   []InFlight     `msgpack:"items"`
+	Result  Value          `msgpack:"result"`
+	Error   *wireFailure   `msgpack:"error"`
+}
+
+func (w *wireCase) public() Case {
+	return Case{
+		ID: w.ID, Flow: w.Flow, Version: w.Version, Status: w.Status,
+		Created: w.Created.time(), Updated: w.Updated.time(),
+		Data: w.Data, Marking: w.Marking, Items: w.Items,
+		Result: w.Result, Failure: w.Error.public(),
+	}
+}
+
+func caseOf(bytes []byte, err error) (Case, error) {
+	wire, err := decoded[wireCase](bytes, err)
+	if err != nil {
+		return Case{}, err
+	}
+	return wire.public(), nil
+}
+
+type wireFailure struct {
+	Code      string `msgpack:"code,omitempty"`
+	Message   string `msgpack:"message"`
+	Retryable bool   `msgpack:"retryable"`
+	Task      string `msgpack:"task,omitempty"`
+	Detail    Value  `msgpack:"detail,omitempty"`
+}
+
+func (w *wireFailure) public() *Failure {
+	if w == nil {
+		return nil
+	}
+	return &Failure{Code: w.Code, Message: w.Message, Final: !w.Retryable, Task: w.Task, Detail: w.Detail}
+}
+
+type wireWaiting struct {
+	Task  string  `msgpack:"task"`
+	Item  uint64  `msgpack:"item"`
+	What  string  `msgpack:"what"`
+	Since *micros `msgpack:"since"`
+	Until *struct {
+		At   micros `msgpack:"at"`
+		Then string `msgpack:"then"`
+	} `msgpack:"until"`
+	Unblocks string `msgpack:"unblocks"`
+}
+
+func (w *wireWaiting) public() Waiting {
+	waiting := Waiting{Task: w.Task, Item: w.Item, What: w.What, Since: w.Since.time(), Unblocks: w.Unblocks}
+	if w.Until != nil {
+		waiting.Next = &Next{At: w.Until.At.time(), Then: w.Until.Then}
+	}
+	return waiting
+}
+
+type wireEvent struct {
+	Case    string `msgpack:"case"`
+	Seq     uint64 `msgpack:"seq"`
+	Version uint64 `msgpack:"version"`
+	At      micros `msgpack:"at"`
+	Event   string `msgpack:"event"`
+	Task    string `msgpack:"task"`
+	Item    uint64 `msgpack:"item"`
+	Attempt int    `msgpack:"attempt"`
+	Detail  Value  `msgpack:"detail"`
+}
+
+func (w *wireEvent) public() HistoryEvent {
+	return HistoryEvent{
+		Case: w.Case, Seq: w.Seq, Version: w.Version, At: w.At.time(), Event: w.Event,
+		Task: w.Task, Item: w.Item, Attempt: w.Attempt, Detail: w.Detail,
+	}
+}
+
+type wireItem struct {
+	Token          string  `msgpack:"token"`
+	Case           string  `msgpack:"case"`
+	Item           uint64  `msgpack:"item"`
+	Task           string  `msgpack:"task"`
+	Topic          string  `msgpack:"topic"`
+	Attempt        int     `msgpack:"attempt"`
+	IdempotencyKey string  `msgpack:"idempotency_key"`
+	Input          Value   `msgpack:"input"`
+	Deadline       *micros `msgpack:"deadline"`
+	LeaseUntil     *micros `msgpack:"lease_until"`
+}
+
+func (w *wireItem) public(engine *Engine) *Item {
+	return &Item{
+		engine: engine,
+		Token:  w.Token, Case: w.Case, Number: w.Item, Task: w.Task, Topic: w.Topic, Attempt: w.Attempt,
+		IdempotencyKey: w.IdempotencyKey, Input: w.Input,
+		Deadline: w.Deadline.time(), LeaseUntil: w.LeaseUntil.time(),
+	}
+}
