@@ -43,6 +43,8 @@ pub(crate) struct Core {
     /// Notified once, when the engine stops.
     stopping: Gate,
     stopped: AtomicBool,
+    /// Whether every case that was open when the engine began has been taken up.
+    recovered: AtomicBool,
     fault: Mutex<Option<Error>>,
 }
 
@@ -59,6 +61,7 @@ impl Core {
             offers: Gate::new(),
             stopping: Gate::new(),
             stopped: AtomicBool::new(false),
+            recovered: AtomicBool::new(false),
             fault: Mutex::default(),
         }
     }
@@ -194,11 +197,16 @@ impl Core {
 
     fn drive_timers(&self) -> Result<()> {
         self.recover()?;
+        self.recovered.store(true, Ordering::Release);
         // Programs that were offered before this process began.
         self.offers.notify();
         let clock = &self.store.env().clock;
-        while !self.is_stopped() {
+        loop {
+            // Taken before looking whether to stop, so that no notification is missed in between.
             let seen = self.timers.epoch();
+            if self.is_stopped() {
+                return Ok(());
+            }
             for moved in self.flows.fire_due()? {
                 self.follow(moved)?;
             }
@@ -209,14 +217,22 @@ impl Core {
                 }
             }
         }
-        Ok(())
     }
 
     fn work(&self, name: &str) -> Result<()> {
         let clock = &self.store.env().clock;
-        while !self.is_stopped() {
+        loop {
+            // Taken before looking whether to stop, so that no notification is missed in between.
             let seen = self.offers.epoch();
-            let claimed = self.flows.claim(&Queue::Process, name, None, 1)?;
+            if self.is_stopped() {
+                return Ok(());
+            }
+            // Recovery takes every claim for one of an earlier process, so there must be none of this one.
+            let claimed = if self.recovered.load(Ordering::Acquire) {
+                self.flows.claim(&Queue::Process, name, None, 1)?
+            } else {
+                Vec::new()
+            };
             if claimed.is_empty() {
                 clock.wait(&self.offers, seen, None);
             }
@@ -232,7 +248,6 @@ impl Core {
                 }
             }
         }
-        Ok(())
     }
 
     /// A result that came too late (the attempt had timed out, or the case failed meanwhile) is dropped.

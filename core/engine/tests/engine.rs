@@ -424,3 +424,49 @@ fn an_idle_engine_wakes_for_nothing() {
     assert_eq!(clock.wakes.load(Ordering::SeqCst), before);
     engine.cancel(poll);
 }
+
+#[test]
+fn an_engine_can_be_closed_at_any_moment_of_its_start() {
+    // A worker that missed the notification would wait for ever.
+    for pause in 0..1000 {
+        let engine = Engine::in_memory(Options::default()).unwrap();
+        for _ in 0..pause % 50 {
+            std::thread::yield_now();
+        }
+        engine.close().unwrap();
+    }
+}
+
+#[test]
+fn recovery_leaves_what_this_process_has_claimed_alone() {
+    let tasks: String = (0..8)
+        .map(|n| format!("  t{n}: {{ kind: process, run: ['true'], stdout: none }}\n"))
+        .collect();
+    let names: Vec<String> = (0..8).map(|n| format!("t{n}")).collect();
+    let spec = format!(
+        "name: wide\nversion: 1\ntasks:\n  begin: {{ kind: set, set: {{ .x: '1' }}, split: and, next: [{}] }}\n{tasks}",
+        names.join(", ")
+    );
+    for _ in 0..10 {
+        let dir = tempfile::tempdir().unwrap();
+        let options = || Options::default().durability(Durability::Buffered);
+        let engine = Engine::open(dir.path(), options()).unwrap();
+        engine.deploy(&spec, None).unwrap();
+        // Closed as early as can be: some programs may have been started, most are only offered.
+        let case = engine.start("wide", value!({}), None).unwrap();
+        engine.close().unwrap();
+        let before = engine.history(&case, 0).unwrap().len();
+        let engine = Engine::open(dir.path(), options()).unwrap();
+        assert_eq!(
+            engine.wait(&case, MINUTE).unwrap().status,
+            Status::Completed
+        );
+        let mut starts = std::collections::BTreeMap::new();
+        for event in engine.history(&case, before as u64).unwrap() {
+            if event.kind == EventKind::Started {
+                *starts.entry(event.item).or_insert(0) += 1;
+            }
+        }
+        assert!(starts.values().all(|n| *n == 1), "{starts:?}");
+    }
+}
