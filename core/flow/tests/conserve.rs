@@ -154,7 +154,7 @@ fn same(world: &World, case: &str, paper: &Paper<'_>) {
 }
 
 fn number(task: &str) -> usize {
-    task[1..].parse().unwrap()
+    task.trim_start_matches('t').parse().unwrap()
 }
 
 fn tasks() -> impl Strategy<Value = Vec<Task>> {
