@@ -16,8 +16,6 @@ use crate::workspace::{Workspace, cargo};
 
 /// A hung program must not hang the whole run.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// Lines of a failed step's log that are shown.
-const TAIL: usize = 60;
 const POLL: Duration = Duration::from_millis(20);
 
 pub struct Session<'a> {
@@ -50,15 +48,14 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Shows the end of the log (unless it was shown already), what went wrong, and where the rest is.
+    /// Shows what the log tells of the failure (unless it was shown already), what went wrong, and where the rest is.
     pub fn show_failure(&self, error: &str) {
         if !self.verbose {
             let log = fs::read(&self.log_path).unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
-            let lines: Vec<&str> = log.lines().collect();
-            for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-                eprintln!("    {line}");
-            }
+            excerpt(&log)
+                .iter()
+                .for_each(|line| eprintln!("    {line}"));
         }
         eprintln!(
             "    {error}\n    the whole log: {}",
@@ -234,6 +231,42 @@ impl TakeFrom for File {
     }
 }
 
+/// What a reader wants of a long log: the places that tell of a failure with what follows them, and the end.
+fn excerpt(log: &str) -> Vec<&str> {
+    const MARKS: [&str; 8] = [
+        "panicked at",
+        "... FAILED",
+        "--- FAIL",
+        "not ok ",
+        "***Failed",
+        "error: ",
+        "error[",
+        "FAILED ",
+    ];
+    const FOLLOWING: usize = 8;
+    const TELLING: usize = 80;
+    const END: usize = 15;
+    let lines: Vec<&str> = log.lines().collect();
+    let end = lines.len().saturating_sub(END);
+    let mut shown = Vec::new();
+    let mut wanted_until = 0;
+    let mut next = 0;
+    for (number, line) in lines.iter().enumerate() {
+        if MARKS.iter().any(|mark| line.contains(mark)) {
+            wanted_until = number + FOLLOWING;
+        }
+        let telling = number < wanted_until && shown.len() < TELLING;
+        if telling || number >= end {
+            if number > next {
+                shown.push("…");
+            }
+            shown.push(*line);
+            next = number + 1;
+        }
+    }
+    shown
+}
+
 /// The command as one would type it: the program by its name alone.
 fn display(command: &Command) -> String {
     let program = Path::new(command.get_program());
@@ -241,4 +274,29 @@ fn display(command: &Command) -> String {
     let words = std::iter::once(program).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_shows_the_failure_and_the_end() {
+        let quiet = "test x ... ok\n".repeat(100);
+        let log =
+            format!("{quiet}thread 'a' panicked at src/a.rs:1:\nleft: 1\nright: 2\n{quiet}the end");
+        let shown = excerpt(&log);
+        assert_eq!(
+            shown[..4],
+            [
+                "…",
+                "thread 'a' panicked at src/a.rs:1:",
+                "left: 1",
+                "right: 2"
+            ]
+        );
+        assert_eq!(shown.last(), Some(&"the end"));
+        assert!(shown.len() < 30, "{shown:#?}");
+        assert_eq!(excerpt("one\ntwo"), ["one", "two"]);
+    }
 }
