@@ -43,7 +43,8 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with microseconds, without trailing zeros: `2024-02-29T12:00:00.5Z`.
+/// RFC 3339 in UTC with microseconds, without trailing zeros: `2024-02-29T12:00:00.5Z`. What is beyond the year 9999 is
+/// shown as microseconds since 1970.
 ///
 /// ```
 /// use statewright_log::Timestamp;
@@ -52,48 +53,11 @@ impl Timestamp {
 /// ```
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1_000_000);
-        let micros = self.0.rem_euclid(1_000_000);
-        let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, mday) = civil_from_days(day);
-        if (0..=9999).contains(&year) {
-            write!(f, "{year:04}")?;
-        } else {
-            write!(f, "{year:+07}")?;
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(time) => write!(f, "{time}"),
+            Err(_) => write!(f, "{} µs", self.0),
         }
-        write!(
-            f,
-            "-{month:02}-{mday:02}T{:02}:{:02}:{:02}",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        )?;
-        if micros != 0 {
-            let digits = format!("{micros:06}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        f.write_str("Z")
     }
-}
-
-/// Year, month and day of a day number (0 = 1970-01-01) in the proleptic Gregorian calendar. The year is taken to
-/// begin in March, so that the leap day is its last day and month lengths follow one linear formula.
-fn civil_from_days(day: i64) -> (i64, i64, i64) {
-    const DAYS_IN_ERA: i64 = 146_097; // 400 years
-    let shifted = day + 719_468; // days since 0000-03-01
-    let era = shifted.div_euclid(DAYS_IN_ERA);
-    let day_of_era = shifted.rem_euclid(DAYS_IN_ERA);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let mday = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, mday)
 }
 
 /// A wake-up counter: whoever changes something that others may wait for calls [`Gate::notify`]; whoever waits
