@@ -92,10 +92,18 @@ TEST(store, errors_say_what_where_and_what_to_do) {
     CHECK_EQ(why.name(), "SW_NOT_FOUND");
     CHECK(!why.retryable());
     CHECK_EQ(why.path(), "default/json/nope");
-    CHECK(!why.help().empty());
+    CHECK(why.message().find("create it first") != std::string_view::npos);
     CHECK(std::string(why.what()).find("SW_NOT_FOUND at default/json/nope: ") == 0);
     const std::exception &as_any = why;
     CHECK_EQ(as_any.what(), std::string(why.what()));
+  }
+  try {
+    const engine nowhere = engine::open("");
+    CHECK(!"opened");
+  } catch (const error &why) {
+    CHECK_EQ(why.path(), "folder");
+    CHECK_EQ(why.help(), "use engine::in_memory() for a store without a folder");
+    CHECK(std::string(why.what()).find("; use engine::in_memory()") != std::string::npos);
   }
 }
 

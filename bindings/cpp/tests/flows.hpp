@@ -1,0 +1,29 @@
+// Flows that several tests use.
+#ifndef STATEWRIGHT_TESTS_FLOWS_HPP
+#define STATEWRIGHT_TESTS_FLOWS_HPP
+
+namespace flows {
+
+/// Ends at once.
+constexpr const char *greet = R"yaml(
+name: greet
+version: 1
+input: { name: you }
+tasks:
+  greet: { kind: set, set: { .text: '"hello \(.input.name)"' } }
+output: .text
+)yaml";
+
+/// Waits for a host to do one job, three times if it must.
+constexpr const char *work = R"yaml(
+name: work
+version: 1
+input: { n: 1 }
+tasks:
+  do: { kind: host, topic: job, input: .input.n, into: .done, retry: { attempts: 3, delay: 1ms } }
+output: .done
+)yaml";
+
+}  // namespace flows
+
+#endif

@@ -1,0 +1,81 @@
+// Compiled with -fno-exceptions: everything is there in nothrow, and nothing of it needs them.
+#include "check.hpp"
+#include "flows.hpp"
+
+static_assert(STATEWRIGHT_EXCEPTIONS == 0, "compile this with -fno-exceptions");
+
+namespace sw = statewright::nothrow;
+using namespace statewright;
+using namespace std::chrono_literals;
+
+TEST(nothrow, results) {
+  result<int> good = 5, bad = error(errc::busy, "no");
+  CHECK(good && *good == 5 && good.has_value() && good.value_or(7) == 5);
+  CHECK(!bad && bad.error().code() == errc::busy && bad.value_or(7) == 7);
+  result<void> nothing, wrong = error(errc::io, "disk");
+  CHECK(nothing && !wrong);
+  result<std::string> text = "converted";
+  CHECK_EQ(text->size(), 9U);
+  CHECK_EQ(*std::move(text), "converted");
+}
+
+TEST(nothrow, store) {
+  auto db = *sw::engine::in_memory();
+  CHECK(db.kv().put("k", 1));
+  CHECK(db.kv().get("k")->value_or(0) == value(1));
+  CHECK(!*db.kv().get("none"));
+  CHECK(*db.kv().erase("k"));
+  const auto wrong = db.json().set("none", ".a", 1);
+  CHECK(!wrong && wrong.error().code() == errc::not_found);
+  CHECK(db.json().create("d", object{{"n", 1}}));
+  CHECK_EQ(db.json().page("", "", 10)->at(0).key, "d");
+  CHECK(db.json().version("d")->has_value());
+  CHECK(sw::engine::open("").error().code() == errc::invalid_argument);
+  CHECK(db.close());
+  CHECK(db.kv().get("k").error().code() == errc::misuse);
+}
+
+TEST(nothrow, transactions) {
+  auto db = *sw::engine::in_memory();
+  int runs = 0;
+  const auto made = db.transact([&](sw::txn &txn) -> result<int> {
+    const auto read = txn.kv().get("k");
+    if (!read) return read.error();
+    if (++runs == 1) CHECK(db.kv().put("k", 10));
+    if (auto put = txn.kv().put("k", 2); !put) return put.error();
+    return 42;
+  });
+  CHECK(made && *made == 42);
+  CHECK_EQ(runs, 2);
+  const auto refused = db.transact([](sw::txn &txn) -> result<void> {
+    if (auto put = txn.kv().put("x", 1); !put) return put;
+    return error(errc::invalid_argument, "not this way");
+  });
+  CHECK(!refused && refused.error().message() == "not this way");
+  CHECK(!*db.kv().get("x"));
+  auto first = *db.begin();
+  first.rollback();
+  CHECK(!first.commit());
+}
+
+TEST(nothrow, flows_and_waits) {
+  auto db = *sw::engine::in_memory();
+  CHECK(!sw::check("name: x")->empty());
+  CHECK(db.deploy(flows::work));
+  auto worker = db.serve({{"job", [](const work_item &item) -> work_outcome {
+                             if (item.attempt == 1) return failure("busy");
+                             return item.attempt;
+                           }}});
+  CHECK(worker);
+  auto on = *sw::queue::open();
+  const auto id = *db.start("work");
+  auto waited = db.wait(id, on);
+  const auto ended = waited->get();
+  CHECK(ended && ended->result == value(2));
+  CHECK(db.wait(id)->completed());
+  auto poll = db.poll({"other"}, on);
+  poll->cancel();
+  CHECK(poll->get().error().code() == errc::cancelled);
+  worker->stop();
+  CHECK(worker->join());
+}
