@@ -21,6 +21,7 @@ mod compare;
 mod meter;
 mod natives;
 mod number;
+mod ops;
 mod prelude;
 mod regex;
 mod text;

@@ -1,11 +1,13 @@
 //! Specs: from text to a [`Net`].
 //!
-//! [`yaml`] reads the text into a tree that knows its positions; [`read`] turns the tree into tasks and edges and
-//! compiles the expressions; [`graph`] joins them to a net and checks it. Each goes on after an error as far as it
-//! makes sense, so that all that is wrong with a spec is reported at once.
+//! [`yaml`] reads the text into a tree that knows its positions; [`read`] and [`kinds`] turn the tree into tasks and
+//! edges and compile the expressions; [`graph`] joins them to a net and checks it, with [`explore`] to look at what
+//! it can do. Each goes on after an error as far as it makes sense, so that all that is wrong with a spec is reported
+//! at once.
 
 mod explore;
 mod graph;
+mod kinds;
 mod locate;
 mod read;
 mod yaml;

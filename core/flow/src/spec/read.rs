@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use statewright_value::{Path, Value};
+use statewright_value::Value;
 
 use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
 use crate::names::closest;
-use crate::net::{Format, Host, Join, Process, Retry, Split, TaskKind, VARIABLES, Wait, Work};
+use crate::net::{Join, Split, TaskKind, VARIABLES};
 use crate::problem::{Pos, Problems};
 
 /// Most tasks, and most edges, of a flow.
@@ -46,9 +46,9 @@ pub(crate) struct When {
     pub expr: Option<Expr>,
 }
 
-struct Reader<'s> {
+pub(super) struct Reader<'s> {
     source: &'s str,
-    problems: &'s mut Problems,
+    pub(super) problems: &'s mut Problems,
 }
 
 /// Reads a whole spec; none if it is not even a mapping with tasks.
@@ -101,20 +101,25 @@ pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option
 }
 
 /// The entries of a mapping whose keys are all known.
-struct Fields<'n> {
-    at: Pos,
+pub(super) struct Fields<'n> {
+    pub(super) at: Pos,
     entries: &'n [(Key, Node)],
 }
 
 impl<'n> Fields<'n> {
-    fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         self.entries
             .iter()
             .find(|(key, _)| key.name == name)
             .map(|(_, node)| node)
     }
 
-    fn required(&self, reader: &mut Reader<'_>, name: &str, of: &str) -> Option<&'n Node> {
+    pub(super) fn required(
+        &self,
+        reader: &mut Reader<'_>,
+        name: &str,
+        of: &str,
+    ) -> Option<&'n Node> {
         let found = self.get(name);
         if found.is_none() {
             let message = format!("{of} needs the field `{name}`");
@@ -130,12 +135,12 @@ impl<'n> Fields<'n> {
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, node: &Node, field: &str, expected: &str) {
+    pub(super) fn wrong(&mut self, node: &Node, field: &str, expected: &str) {
         let message = format!("`{field}` must be {expected}, not {}", node.data.describe());
         self.problems.error(node.at, "wrong-type", message, "");
     }
 
-    fn fields<'n>(
+    pub(super) fn fields<'n>(
         &mut self,
         node: &'n Node,
         at: Pos,
@@ -166,7 +171,7 @@ impl Reader<'_> {
         Some(Fields { at, entries })
     }
 
-    fn text<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n str> {
+    pub(super) fn text<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n str> {
         match &node.data {
             Data::Text(text) => Some(text),
             _ => {
@@ -201,7 +206,13 @@ impl Reader<'_> {
         good.then(|| name.to_owned())
     }
 
-    fn integer(&mut self, node: &Node, field: &str, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn integer(
+        &mut self,
+        node: &Node,
+        field: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
         match node.data {
             Data::Integer(n) if u64::try_from(n).is_ok_and(|n| (least..=most).contains(&n)) => {
                 u64::try_from(n).ok()
@@ -228,7 +239,7 @@ impl Reader<'_> {
     }
 
     /// A jq expression. Numbers, booleans and null are expressions too, so they need no quotes.
-    fn expr(&mut self, node: &Node, field: &str) -> Option<Expr> {
+    pub(super) fn expr(&mut self, node: &Node, field: &str) -> Option<Expr> {
         let text = match &node.data {
             Data::Text(text) => text.clone(),
             Data::List(_) | Data::Map(_) => {
@@ -255,7 +266,7 @@ impl Reader<'_> {
         }
     }
 
-    fn duration(&mut self, node: &Node, field: &str) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node, field: &str) -> Option<Duration> {
         let duration = match &node.data {
             Data::Text(text) => parse_duration(text),
             Data::Integer(_) | Data::Float(_) => parse_duration(&node.value().to_json()),
@@ -270,7 +281,12 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    fn word<T: Copy>(&mut self, node: &Node, field: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        node: &Node,
+        field: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let found = match &node.data {
             Data::Text(text) => words
                 .iter()
@@ -462,287 +478,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn set(&mut self, fields: &Fields<'_>) -> Option<Vec<(Path, Expr)>> {
-        let node = fields.required(self, "set", "a `set` task")?;
-        let Data::Map(entries) = &node.data else {
-            self.wrong(node, "set", "a mapping from paths to expressions");
-            return None;
-        };
-        if entries.is_empty() {
-            self.problems.error(
-                node.at,
-                "empty",
-                "`set` sets nothing",
-                "add `.path: 'expression'`",
-            );
-            return None;
-        }
-        let mut assignments = Some(Vec::new());
-        for (key, node) in entries {
-            let path = self.path(&key.name, key.at);
-            let expr = self.expr(node, &key.name);
-            match (assignments.as_mut(), path, expr) {
-                (Some(list), Some(path), Some(expr)) => list.push((path, expr)),
-                _ => assignments = None,
-            }
-        }
-        assignments
-    }
-
-    fn path(&mut self, text: &str, at: Pos) -> Option<Path> {
-        let help = "a path begins with a dot, such as `.report.total` or `.rows[0]`";
-        match Path::parse(text) {
-            Ok(path) if path.segments().is_empty() => {
-                self.problems.error(
-                    at,
-                    "bad-path",
-                    "the data as a whole cannot be replaced",
-                    help,
-                );
-                None
-            }
-            Ok(path) if !text.starts_with('.') => {
-                self.problems.error(
-                    at,
-                    "bad-path",
-                    format!("`{path}` is written without its dot"),
-                    help,
-                );
-                None
-            }
-            Ok(path) => Some(path),
-            Err(error) => {
-                self.problems.error(at, "bad-path", error.to_string(), help);
-                None
-            }
-        }
-    }
-
-    fn wait(&mut self, fields: &Fields<'_>) -> Option<Wait> {
-        match (fields.get("for"), fields.get("until")) {
-            (Some(node), None) => match &node.data {
-                Data::Text(text) if parse_duration(text).is_none() => {
-                    self.expr(node, "for").map(Wait::ForExpr)
-                }
-                _ => self.duration(node, "for").map(Wait::For),
-            },
-            (None, Some(node)) => match &node.data {
-                Data::Text(text) if text.parse::<jiff::Timestamp>().is_ok() => {
-                    Expr::compile(&Value::text(text).to_json(), &VARIABLES)
-                        .ok()
-                        .map(Wait::Until)
-                }
-                _ => self.expr(node, "until").map(Wait::Until),
-            },
-            (first, _) => {
-                let how = if first.is_some() {
-                    "only one of"
-                } else {
-                    "one of"
-                };
-                let help = "`for: 1.5s` waits so long, `until: .deadline` waits for that time";
-                let message = format!("a `wait` task has {how} `for` and `until`");
-                self.problems
-                    .error(fields.at, "missing-field", message, help);
-                None
-            }
-        }
-    }
-
-    fn process(&mut self, fields: &Fields<'_>, name: &str) -> Option<Process> {
-        let formats = [
-            ("json", Format::Json),
-            ("text", Format::Text),
-            ("lines", Format::Lines),
-            ("none", Format::None),
-        ];
-        let work = self.work(fields, name);
-        let run = fields
-            .required(self, "run", "a `process` task")
-            .and_then(|node| self.run(node));
-        let args = self.optional_expr(fields, "args");
-        let cwd = self.optional_expr(fields, "cwd");
-        let stdin = fields.get("stdin").map_or(Some(Format::Json), |node| {
-            self.word(node, "stdin", &formats)
-        });
-        let stdout = fields.get("stdout").map_or(Some(Format::Json), |node| {
-            self.word(node, "stdout", &formats)
-        });
-        Some(Process {
-            work: work?,
-            run: run?,
-            args: args?,
-            cwd: cwd?,
-            stdin: stdin?,
-            stdout: stdout?,
-        })
-    }
-
-    fn host(&mut self, fields: &Fields<'_>, name: &str) -> Option<Host> {
-        let work = self.work(fields, name);
-        let topic = match fields.get("topic") {
-            None => Some(name.to_owned()),
-            Some(node) => self.topic(node),
-        };
-        Some(Host {
-            work: work?,
-            topic: topic?,
-        })
-    }
-
-    fn topic(&mut self, node: &Node) -> Option<String> {
-        let topic = self.text(node, "topic")?;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let good = (1..=128).contains(&topic.len()) && topic.chars().all(allowed);
-        if !good {
-            let help = "use up to 128 letters, digits, `.`, `_` and `-`";
-            self.problems.error(
-                node.at,
-                "bad-name",
-                format!("`{topic}` is not a topic"),
-                help,
-            );
-        }
-        good.then(|| topic.to_owned())
-    }
-
-    fn run(&mut self, node: &Node) -> Option<Vec<String>> {
-        let Data::List(items) = &node.data else {
-            let message = format!(
-                "`run` must be a list: the program and its arguments, not {}",
-                node.data.describe()
-            );
-            let help =
-                "write `run: [program, argument]`, or `run: [sh, -c, \"…\"]` for a shell command";
-            self.problems.error(node.at, "wrong-type", message, help);
-            return None;
-        };
-        if items.is_empty() {
-            self.problems.error(
-                node.at,
-                "empty",
-                "`run` names no program",
-                "write `run: [program, argument]`",
-            );
-            return None;
-        }
-        let mut run = Some(Vec::new());
-        for item in items {
-            let text = match &item.data {
-                Data::Text(text) if !text.contains('\0') => Some(text.clone()),
-                Data::Integer(_) | Data::Bool(_) => Some(item.value().to_json()),
-                Data::Text(_) => {
-                    self.problems.error(
-                        item.at,
-                        "bad-argument",
-                        "an argument cannot contain a NUL character",
-                        "",
-                    );
-                    None
-                }
-                _ => {
-                    self.wrong(item, "an item of `run`", "text");
-                    None
-                }
-            };
-            match (run.as_mut(), text) {
-                (Some(run), Some(text)) => run.push(text),
-                _ => run = None,
-            }
-        }
-        run
-    }
-
-    /// None if there is one that does not compile.
-    fn optional_expr(&mut self, fields: &Fields<'_>, name: &str) -> Option<Option<Expr>> {
-        match fields.get(name) {
-            None => Some(None),
-            Some(node) => self.expr(node, name).map(Some),
-        }
-    }
-
-    fn work(&mut self, fields: &Fields<'_>, name: &str) -> Option<Work> {
-        let input = self.optional_expr(fields, "input");
-        let output = self.optional_expr(fields, "output");
-        let into = match fields.get("into") {
-            None => Some(Path::root().key(name)),
-            Some(node) => self
-                .text(node, "into")
-                .and_then(|text| self.path(text, node.at)),
-        };
-        let retry = fields
-            .get("retry")
-            .map_or_else(|| Some(Retry::default()), |node| self.retry(node));
-        let timeout = match fields.get("timeout") {
-            None => Some(None),
-            Some(node) => self.positive(node, "timeout").map(Some),
-        };
-        Some(Work {
-            input: input?,
-            output: output?,
-            into: into?,
-            retry: retry?,
-            timeout: timeout?,
-        })
-    }
-
-    fn positive(&mut self, node: &Node, field: &str) -> Option<Duration> {
-        let duration = self.duration(node, field)?;
-        if duration.is_zero() {
-            let help = "leave it out for no limit";
-            self.problems.error(
-                node.at,
-                "bad-duration",
-                format!("`{field}` must be longer than 0"),
-                help,
-            );
-        }
-        (!duration.is_zero()).then_some(duration)
-    }
-
-    fn retry(&mut self, node: &Node) -> Option<Retry> {
-        let default = Retry::default();
-        let fields = self.fields(
-            node,
-            node.at,
-            "`retry`",
-            &["attempts", "delay", "factor", "max_delay"],
-        )?;
-        let attempts = fields
-            .required(self, "attempts", "`retry`")
-            .and_then(|node| self.integer(node, "attempts", 1, 1_000_000))
-            .and_then(|attempts| u32::try_from(attempts).ok());
-        let delay = fields
-            .get("delay")
-            .map_or(Some(default.delay), |node| self.duration(node, "delay"));
-        let factor = fields
-            .get("factor")
-            .map_or(Some(default.factor), |node| self.factor(node));
-        let max_delay = match fields.get("max_delay") {
-            None => Some(None),
-            Some(node) => self.duration(node, "max_delay").map(Some),
-        };
-        Some(Retry {
-            attempts: attempts?,
-            delay: delay?,
-            factor: factor?,
-            max_delay: max_delay?,
-        })
-    }
-
-    fn factor(&mut self, node: &Node) -> Option<f64> {
-        let factor = match node.data {
-            Data::Integer(n) => Some(n as f64),
-            Data::Float(n) => Some(n),
-            _ => None,
-        };
-        let factor = factor.filter(|factor| (1.0..=1000.0).contains(factor));
-        if factor.is_none() {
-            self.wrong(node, "factor", "a number from 1 to 1000");
-        }
-        factor
     }
 }
 
