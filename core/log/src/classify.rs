@@ -5,12 +5,12 @@
 //!
 //! | segment | evidence | verdict |
 //! | --- | --- | --- |
-//! | not the last | the frames lead up to the first commit of the next segment | sealed: the rest is not looked at |
+//! | not the last | the frames lead up to the first commit of the next segment | sealed: the rest does not matter |
 //! | not the last | they do not | damage: a segment is synced before the next one exists |
-//! | last | the file is not as long as its header says | damage: its size was durable before it got its name |
-//! | last | the end holds a seal | damage: a seal is written when the next segment is durable, and it is missing |
-//! | last | an intact frame header behind the end says that more than the end was durable | damage |
-//! | last | only zeros behind the end (or a closing mark), and everything before it is proven durable | clean: go on here |
+//! | last | the file is not as long as its header says | damage: its size was durable before its name |
+//! | last | the end holds a seal | damage: the next segment was durable before, and is missing |
+//! | last | an intact header behind the end proves that more than the end was durable | damage |
+//! | last | behind the end (or a closing mark) only zeros; all before it proven | clean: go on here |
 //! | last | anything else | torn: keep what is valid, drop the rest, go on in a new segment |
 //!
 //! A valid frame behind the end is no damage by itself: un-synced writes may reach the disk in any order, so only what

@@ -20,6 +20,8 @@ enum Step {
     Fail(Op, u64, usize),
 }
 
+const FAILING: [Op; 5] = [Op::Write, Op::Sync, Op::Rename, Op::SyncDir, Op::Create];
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => prop_oneof![0..200_usize, 0..3000_usize].prop_map(Step::Append),
@@ -27,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Close),
         1 => Just(Step::Kill),
         2 => any::<u64>().prop_map(Step::Crash),
-        1 => (prop::sample::select(vec![Op::Write, Op::Sync, Op::Rename, Op::SyncDir, Op::Create]), 1..4_u64, 0..500_usize)
+        1 => (prop::sample::select(FAILING.to_vec()), 1..4_u64, 0..500_usize)
             .prop_map(|(op, nth, partial)| Step::Fail(op, nth, partial)),
     ]
 }

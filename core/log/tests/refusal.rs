@@ -59,6 +59,22 @@ fn a_second_opening_in_another_process_is_refused() {
 }
 
 #[test]
+fn a_process_being_started_elsewhere_does_not_keep_the_lock() {
+    let temp = tempfile::tempdir().unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                Command::new("true").status().unwrap();
+            }
+        });
+        let outcome = (0..200).try_for_each(|_| RealIo.lock(&temp.path().join("lock")).map(drop));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        outcome.unwrap();
+    });
+}
+
+#[test]
 #[ignore = "run by a_second_opening_in_another_process_is_refused"]
 fn child_opens_the_folder() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else {

@@ -92,7 +92,7 @@ impl Io for RealIo {
         let _ = file
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Box::new((file, held)))
+        Ok(Box::new(Locked { file, _held: held }))
     }
 
     fn kind(&self, path: &Path) -> io::Result<PathKind> {
@@ -105,12 +105,26 @@ impl Io for RealIo {
     }
 }
 
-/// An entry in [`HELD`], removed when dropped (after the file that carries the kernel's lock).
+/// An entry in [`HELD`].
 struct Held((u64, u64));
 
 impl Drop for Held {
     fn drop(&mut self) {
         HELD.lock().remove(&self.0);
+    }
+}
+
+/// A lock file that is locked. Fields are dropped in order: the entry goes last.
+struct Locked {
+    file: fs::File,
+    _held: Held,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that another thread is just starting has a copy of the handle
+        // until it runs its own program. If this fails, closing does what it can.
+        let _ = self.file.unlock();
     }
 }
 

@@ -5,23 +5,23 @@
 //!
 //! | fault | how | |
 //! | --- | --- | --- |
-//! | power cut between any two changes | [`SimIo::on_change`] sees the disk before each; [`SimIo::halt_at`] stops there | yes |
-//! | un-synced write kept, lost, or torn at any byte | [`Damage::Keep`], [`Damage::Lose`], [`Damage::Prefix`] | yes |
-//! | un-synced writes in any order (a later one kept, an earlier one lost) | [`Damage::Suffix`], [`Damage::Sectors`] | yes |
-//! | sectors (512 B) of a write kept or lost each for itself | [`Damage::Sectors`] | yes |
-//! | size kept, content zero | [`Damage::Zeros`] | yes |
-//! | sectors of a write full of garbage | [`Damage::Garbage`] | yes |
-//! | un-synced names (create, rename, remove) kept or lost each for itself | all but `Keep` and `Lose`; [`Damage::Names`], [`Damage::Contents`] | yes |
-//! | un-synced change of size kept or lost | as names | yes |
-//! | write, sync, rename, remove, … fails with any error, at the k-th call, once or for ever | [`SimIo::fail`] | yes |
+//! | power cut between any two changes | [`SimIo::on_change`], [`SimIo::halt_at`], [`SimIo::crash`] | yes |
+//! | un-synced write kept, lost, or torn at any byte | [`Damage`]: `Keep`, `Lose`, `Prefix` | yes |
+//! | un-synced writes in any order: a later one kept, an earlier one lost | `Suffix`, `Sectors` | yes |
+//! | sectors (512 B) of a write kept or lost each for itself | `Sectors` | yes |
+//! | size kept, content zero | `Zeros` | yes |
+//! | sectors of a write full of garbage | `Garbage` | yes |
+//! | un-synced names and sizes kept or lost each for itself | all but `Keep` and `Lose` | yes |
+//! | names durable and contents not, and the other way round | `Names`, `Contents` | yes |
+//! | any call fails with any error, at the k-th time, once or for ever | [`SimIo::fail`] | yes |
 //! | write fails after a part of it was done | [`Fault::partial`] | yes |
-//! | failed sync: the page cache keeps the data and calls it clean, the disk has any part of it, the next sync succeeds | always | yes |
-//! | killed process: the page cache survives | drop everything and open again on the same [`SimIo`] | yes |
-//! | flipped bits, lost or misdirected writes, cut or missing files | [`SimIo::edit`], [`Io::remove`](crate::Io::remove) | by hand |
-//! | file removed while open | [`Io::remove`](crate::Io::remove) | by hand |
-//! | damage to bytes near, but not in, an un-synced write (no power-safe overwrite) | | no |
+//! | failed sync: the cache calls the data clean, the disk has some of it, the next sync succeeds | always | yes |
+//! | killed process: the page cache survives | [`SimIo::halt_at`], then [`SimIo::resume`] | yes |
+//! | flipped bits, lost or misdirected writes, cut files | [`SimIo::edit`] | by hand |
+//! | file removed while open, missing files | [`Io::remove`](crate::Io::remove) | by hand |
+//! | damage near, but not in, an un-synced write (no power-safe overwrite) | | no |
 //! | a sync that lies: reports success and did nothing | | no |
-//! | read errors that come and go, slow calls | [`Op::Read`] fails by [`SimIo::fail`] | in part |
+//! | read errors that come and go, slow calls | [`SimIo::fail`] with [`Op::Read`] | in part |
 //! | memory exhaustion, thread schedules | | no |
 
 mod clock;
