@@ -115,7 +115,7 @@ fn first_difference(expected: &[u8], printed: &[u8]) -> Option<String> {
     Some("the bytes differ, though they read the same as text".into())
 }
 
-/// Checks every flow and runs those that need no program to serve their host tasks.
+/// Checks every flow and runs it; one with host tasks only if `examples/workers` has a worker of its name to serve them.
 pub fn flows(session: &mut Session<'_>) -> Result<()> {
     let mut build = session.cargo(["build", "--locked", "-p", "statewright-cli"]);
     session.run(&mut build)?;
@@ -146,7 +146,9 @@ fn flow(session: &mut Session<'_>, statewright: &Path, folder: &Path, name: &str
     let spec = folder.join(format!("{name}.yaml"));
     let mut check = session.command(statewright);
     session.run(check.arg("check").arg(&spec))?;
-    if fs::read_to_string(&spec)?.contains("kind: host") {
+    let worker = format!("examples/workers/{name}.mjs");
+    let served = session.workspace.root.join(&worker).is_file();
+    if fs::read_to_string(&spec)?.contains("kind: host") && !served {
         return Ok(());
     }
     let work = fresh_folder(&session.workspace.out.join(format!("examples/flows/{name}")))?;
@@ -155,13 +157,31 @@ fn flow(session: &mut Session<'_>, statewright: &Path, folder: &Path, name: &str
         .arg(&spec)
         .arg("--store")
         .arg(work.join("store"));
+    if served {
+        run.args(["--worker", &format!("node {worker}")]);
+    }
     let input = folder.join(format!("{name}.input.json"));
     if input.is_file() {
         run.arg("--input").arg(input);
     }
-    session
-        .run_captured(&mut run, &work.join("stdout.txt"), EXAMPLE_LIMIT)
-        .map(drop)
+    let printed = session.run_captured(&mut run, &work.join("stdout.txt"), EXAMPLE_LIMIT)?;
+    let root = &session.workspace.root;
+    match fs::read(root.join(format!("examples/expected/{name}.txt"))) {
+        Ok(expected) => same_json(&expected, &printed),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The command line lays a result out for people, the programs print it in one line: as JSON they are the same.
+fn same_json(expected: &[u8], printed: &[u8]) -> Result<()> {
+    let parse = |text| serde_json::from_slice::<serde_json::Value>(text);
+    let expected = parse(expected).context("the expected result is not JSON")?;
+    let printed = parse(printed).context("it did not print JSON")?;
+    ensure!(
+        expected == printed,
+        "its result is {printed}, expected {expected}"
+    );
+    Ok(())
 }
 
 fn rust(session: &mut Session<'_>) -> Result<Vec<Example>> {
@@ -327,6 +347,13 @@ fn fresh_folder(folder: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_are_compared_as_json() {
+        assert!(same_json(b"{\"a\":1,\"b\":2}", b"{ \"b\": 2,\n \"a\": 1 }").is_ok());
+        assert!(same_json(b"{\"a\":1}", b"{\"a\":2}").is_err());
+        assert!(same_json(b"{}", b"done").is_err());
+    }
 
     #[test]
     fn a_difference_names_the_line() {

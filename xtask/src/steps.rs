@@ -104,8 +104,8 @@ pub const TESTS: &[Step] = &[
     },
     Step {
         name: "examples-flows",
-        about: "every flow checks; those without host tasks run",
-        tools: &[RUSTC, CC],
+        about: "every flow checks and runs",
+        tools: &[RUSTC, CC, NODE],
         run: examples::flows,
     },
     Step {
