@@ -75,7 +75,9 @@ pub(crate) struct Case {
     pub data: Value,
     /// Tokens by place; a place without tokens is not in it.
     pub marking: BTreeMap<PlaceId, u32>,
-    /// Work in flight by item number. A task with an item here is busy.
+    /// The task of every item in flight, by item number. A task that is here is busy.
+    pub in_flight: BTreeMap<u64, TaskId>,
+    /// Those items in flight that the running event concerns; all others stay in the store.
     pub items: BTreeMap<u64, Item>,
     pub next_item: u64,
     /// How many history events there are.
@@ -108,7 +110,7 @@ impl Case {
     }
 
     pub fn is_busy(&self, task: TaskId) -> bool {
-        self.items.values().any(|item| item.task == task)
+        self.in_flight.values().any(|busy| *busy == task)
     }
 }
 

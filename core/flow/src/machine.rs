@@ -31,6 +31,9 @@ pub(crate) struct Machine<'a> {
     pub notes: Vec<Note>,
     /// The key under which a completed case's result is stored as a document, if the flow asks for it.
     pub document: Option<String>,
+    /// The event turned out to concern every item in flight: what was done is to be thrown away, and the event run again
+    /// with all of them in the case.
+    pub needs_all_items: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -41,6 +44,7 @@ impl<'a> Machine<'a> {
             now,
             notes: Vec::new(),
             document: None,
+            needs_all_items: false,
         }
     }
 
@@ -163,7 +167,8 @@ impl<'a> Machine<'a> {
                 self.fail_case(task, None, failure);
             }
         }
-        if self.case.status == Status::Running && self.case.items.is_empty() && !self.can_fire() {
+        if self.case.status == Status::Running && self.case.in_flight.is_empty() && !self.can_fire()
+        {
             self.close();
         }
     }
@@ -276,6 +281,7 @@ impl<'a> Machine<'a> {
             failures: 0,
             state,
         };
+        self.case.in_flight.insert(number, task);
         self.case.items.insert(number, item);
         self.note_item(kind, number, task, detail);
         Ok(())
@@ -426,6 +432,12 @@ impl<'a> Machine<'a> {
 
     /// The case fails because a task did: everything else in flight is cancelled.
     fn fail_case(&mut self, task: TaskId, number: Option<u64>, failure: Failure) {
+        if self.case.in_flight.len() > self.case.items.len() {
+            self.needs_all_items = true;
+            // Nothing more is to happen in this run of the event.
+            self.case.status = Status::Failed;
+            return;
+        }
         let name = self.net.tasks.get(task).map_or("", |t| &*t.name);
         let mut error = failure.to_value();
         // An object that was just made takes another key.
@@ -553,6 +565,7 @@ impl<'a> Machine<'a> {
     /// A finished item stays in the case until the runtime has written it; it does not make its task busy.
     fn end_item(&mut self, number: u64, state: ItemState) {
         self.set_state(number, state);
+        self.case.in_flight.remove(&number);
         if let Some(item) = self.case.items.remove(&number) {
             self.case.ended.push(item);
         }

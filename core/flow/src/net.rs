@@ -4,6 +4,7 @@
 //! one for each edge (YAWL's implicit conditions), so every place has one task that it leads to. A place holds a
 //! count of tokens, not a flag: a net need not be safe.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,29 @@ pub struct Net {
     pub document: Option<Expr>,
     /// What somebody should look at, though the net can run.
     pub warnings: Vec<Problem>,
+    /// Tasks and places by name.
+    pub(crate) names: Names,
+}
+
+/// Where names lead, so that a stored case is read without searching.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    tasks: BTreeMap<Arc<str>, TaskId>,
+    places: BTreeMap<Arc<str>, PlaceId>,
+}
+
+impl Names {
+    pub fn new(tasks: &[Task], places: &[Place]) -> Names {
+        let tasks = tasks.iter().enumerate().map(|(id, t)| (t.name.clone(), id));
+        let places = places
+            .iter()
+            .enumerate()
+            .map(|(id, p)| (p.name.as_str().into(), id));
+        Names {
+            tasks: tasks.collect(),
+            places: places.collect(),
+        }
+    }
 }
 
 /// A condition: tokens wait here for `target`.
@@ -245,8 +269,13 @@ impl Net {
         spec::compile(source, dir)
     }
 
-    /// The task of a name. O(tasks).
+    /// The task of a name. O(log tasks).
     pub fn task(&self, name: &str) -> Option<TaskId> {
-        self.tasks.iter().position(|task| &*task.name == name)
+        self.names.tasks.get(name).copied()
+    }
+
+    /// The place of a name. O(log places).
+    pub fn place(&self, name: &str) -> Option<PlaceId> {
+        self.names.places.get(name).copied()
     }
 }

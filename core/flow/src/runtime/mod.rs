@@ -21,11 +21,14 @@ pub use query::{CaseFilter, CaseInfo, ItemInfo, Waiting};
 pub use save::Moved;
 pub use work::{Queue, WorkItem, WorkKind};
 
+use save::Items;
+
 use crate::case::{Case, Status};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::machine::Machine;
 use crate::net::Net;
+use crate::problem::Problem;
 
 /// A deployed flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct Deployed {
     /// Names the exact content: the same spec from the same folder has the same key. Cases keep the net they began
     /// on.
     pub key: String,
+    /// What somebody should look at, though the flow can run.
+    pub warnings: Vec<Problem>,
 }
 
 /// The flows and cases of a store. Thread-safe; cheap to share by reference.
@@ -73,6 +78,7 @@ impl Flows {
             name: net.name.to_string(),
             version: net.version,
             key: key.clone(),
+            warnings: net.warnings.clone(),
         };
         let (name, version) = (deployed.name.as_str(), deployed.version);
         let newest = value!({"version": version, "net": (key.as_str())});
@@ -131,6 +137,7 @@ impl Flows {
                 updated: now,
                 data: initial_data(&net, input)?,
                 marking: BTreeMap::new(),
+                in_flight: BTreeMap::new(),
                 items: BTreeMap::new(),
                 next_item: 1,
                 seq: 0,
@@ -147,7 +154,7 @@ impl Flows {
 
     /// Fires one enabled automatic task of a case (`set`, `log`), in one commit. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
-        self.step(case, |machine| Ok(machine.fire()))
+        self.step(case, Items::None, |machine| Ok(machine.fire()))
     }
 
     /// The open cases, oldest id first, after `after`.
@@ -167,24 +174,29 @@ impl Flows {
             .collect())
     }
 
-    /// Runs an event on a case: loads it, lets `event` change it, writes the difference. `event` says whether it did
-    /// anything. A closed case has no events.
+    /// Runs an event on a case: loads it with the items that the event needs, lets `event` change it, writes the
+    /// difference. `event` says whether it did anything. A closed case has no events.
     pub(crate) fn step(
         &self,
         id: &str,
+        items: Items,
         mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<Option<Moved>> {
         let mut nothing = false;
         let moved = self.transact(|txn| {
-            nothing = false;
             let value = save::read(txn, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
                 case: id.to_owned(),
             })?;
             let net = self.net(txn, &record::net_of_case(id, &value)?)?;
-            let before = save::load(txn, &net, id, &value)?;
-            let mut machine = Machine::new(&net, before.clone(), self.now());
-            if before.status.is_final() || !event(&mut machine)? {
-                nothing = true;
+            let mut run = |items: Items| -> Result<_> {
+                let before = save::load(txn, &net, id, &value, items)?;
+                let mut machine = Machine::new(&net, before.clone(), self.now());
+                nothing = before.status.is_final() || !event(&mut machine)?;
+                Ok((before, machine))
+            };
+            let (mut before, mut machine) = run(items)?;
+            if machine.needs_all_items {
+                (before, machine) = run(Items::All)?;
             }
             if nothing {
                 Ok(Moved::nothing(id))

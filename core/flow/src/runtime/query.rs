@@ -125,7 +125,10 @@ impl Flows {
                     continue;
                 }
                 let net = self.net(&view, &record::net_of_case(id, &value)?)?;
-                found.push(info(&net, &save::load(&view, &net, id, &value)?));
+                found.push(info(
+                    &net,
+                    &save::load(&view, &net, id, &value, save::Items::All)?,
+                ));
             }
         }
     }
@@ -171,7 +174,7 @@ impl Flows {
             case: id.to_owned(),
         })?;
         let net = self.net(&view, &record::net_of_case(id, &value)?)?;
-        let case = save::load(&view, &net, id, &value)?;
+        let case = save::load(&view, &net, id, &value, save::Items::All)?;
         Ok((net, case))
     }
 }

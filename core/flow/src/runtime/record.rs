@@ -75,9 +75,18 @@ pub(crate) fn marking(net: &Net, case: &Case) -> Value {
     })
 }
 
-/// The numbers of the items in flight.
-pub(crate) fn in_flight(case: &Case) -> Value {
-    case.items.keys().map(|n| Value::from(*n)).collect()
+/// A task by its name: names stay when a spec's order changes.
+pub(crate) fn task_name(net: &Net, task: usize) -> Value {
+    Value::from(net.tasks.get(task).map_or("", |t| &*t.name))
+}
+
+/// The items in flight: `{number: task}`.
+fn in_flight(net: &Net, case: &Case) -> Value {
+    let mut object = Value::object();
+    for (number, task) in &case.in_flight {
+        put(&mut object, &number.to_string(), task_name(net, *task));
+    }
+    object
 }
 
 pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
@@ -88,7 +97,7 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
     });
     put(&mut object, "data", case.data.clone());
     put(&mut object, "marking", marking(net, case));
-    put(&mut object, "items", in_flight(case));
+    put(&mut object, "items", in_flight(net, case));
     put(&mut object, "next_item", Value::from(case.next_item));
     put(&mut object, "seq", Value::from(case.seq));
     for (key, value) in [("result", &case.result), ("error", &case.error)] {
@@ -99,25 +108,28 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
     object
 }
 
-/// The case without its items, which are documents of their own; their numbers come beside it.
-pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Case, Vec<u64>)> {
+/// The case without its items, which are documents of their own.
+pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<Case> {
     let of = format!("case/{id}");
     let fields = Fields { of: &of, value };
     let mut marking = BTreeMap::new();
     for (name, tokens) in fields.get("marking")?.entries() {
-        let place = net
-            .places
-            .iter()
-            .position(|p| p.name == name)
-            .ok_or_else(|| fields.bad("marking"))?;
+        let place = net.place(name).ok_or_else(|| fields.bad("marking"))?;
         let tokens = tokens
             .as_u64()
             .and_then(|n| u32::try_from(n).ok())
             .ok_or_else(|| fields.bad("marking"))?;
         marking.insert(place, tokens);
     }
-    let numbers: Option<Vec<u64>> = fields.get("items")?.items().map(|n| n.as_u64()).collect();
-    let case = Case {
+    let mut in_flight = BTreeMap::new();
+    for (number, task) in fields.get("items")?.entries() {
+        let task = task.as_str().and_then(|name| net.task(name));
+        let (Ok(number), Some(task)) = (number.parse(), task) else {
+            return Err(fields.bad("items"));
+        };
+        in_flight.insert(number, task);
+    }
+    Ok(Case {
         id: id.into(),
         net: fields.text("net")?.into(),
         status: fields
@@ -128,6 +140,7 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
         updated: fields.time("updated")?,
         data: fields.get("data")?,
         marking,
+        in_flight,
         items: BTreeMap::new(),
         next_item: fields.number("next_item")?,
         seq: fields.number("seq")?,
@@ -135,8 +148,7 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
         error: value.get("error"),
         ended: Vec::new(),
         writes: Vec::new(),
-    };
-    Ok((case, numbers.ok_or_else(|| fields.bad("items"))?))
+    })
 }
 
 /// The key of the net that a case runs on.
@@ -226,11 +238,7 @@ pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value)
     };
     Ok(Item {
         number,
-        task: net
-            .tasks
-            .iter()
-            .position(|t| *t.name == *task)
-            .ok_or_else(|| fields.bad("task"))?,
+        task: net.task(&task).ok_or_else(|| fields.bad("task"))?,
         work,
         input: fields.get("input")?,
         created: fields.time("created")?,

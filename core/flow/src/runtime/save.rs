@@ -40,14 +40,29 @@ pub(crate) fn read(view: &impl Reader, key: &str) -> Result<Option<Value>> {
     Ok(view.doc_get(Primitive::Flow, &Space::default(), key, &Path::root())?)
 }
 
-/// A case with the items in flight.
-pub(crate) fn load(view: &impl Reader, net: &Net, id: &str, value: &Value) -> Result<Case> {
-    let (mut case, numbers) = record::case_from_value(net, id, value)?;
-    for number in numbers {
+/// Which items in flight an event needs to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Items {
+    All,
+    One(u64),
+    None,
+}
+
+/// A case with these of the items in flight.
+pub(crate) fn load(
+    view: &impl Reader,
+    net: &Net,
+    id: &str,
+    value: &Value,
+    items: Items,
+) -> Result<Case> {
+    let mut case = record::case_from_value(net, id, value)?;
+    let wanted = |n: &u64| items == Items::All || items == Items::One(*n);
+    for number in case.in_flight.keys().copied().filter(wanted) {
         let key = keys::item(id, number);
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
-        case.items
-            .insert(number, record::item_from_value(net, id, number, &value)?);
+        let item = record::item_from_value(net, id, number, &value)?;
+        case.items.insert(number, item);
     }
     Ok(case)
 }
@@ -86,9 +101,7 @@ pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<M
         writer.set(&key, &below("data", path), value.clone())?;
     }
     writer.marking(&key, net, before, &after)?;
-    if !before.items.keys().eq(after.items.keys()) {
-        set("items", record::in_flight(&after))?;
-    }
+    writer.in_flight(&key, net, before, &after)?;
     if before.next_item != after.next_item {
         set("next_item", Value::from(after.next_item))?;
     }
@@ -125,6 +138,7 @@ impl Writer<'_> {
             now,
             notes,
             document,
+            ..
         } = machine;
         case.updated = now;
         let none = BTreeMap::new();
@@ -223,6 +237,23 @@ impl Writer<'_> {
             } else {
                 self.set(key, &path, Value::from(is))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Adds the items that began and takes out those that ended.
+    fn in_flight(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
+        let path = |number: &u64| Path::root().key("items").key(&number.to_string());
+        let was_there = |n: &&u64| before.in_flight.contains_key(n);
+        for number in before.in_flight.keys() {
+            if !after.in_flight.contains_key(number) {
+                self.txn
+                    .doc_remove(Primitive::Flow, &self.space, key, &path(number))?;
+            }
+        }
+        for number in after.in_flight.keys().filter(|n| !was_there(n)) {
+            let task = after.in_flight.get(number).copied().unwrap_or_default();
+            self.set(key, &path(number), record::task_name(net, task))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
+use super::save::Items;
 use super::{Flows, Moved, keys};
 use crate::case::{Item, ItemState, ItemWork, Lease};
 use crate::error::{Error, Result};
@@ -120,7 +121,7 @@ impl Flows {
     ) -> Result<Option<(WorkItem, Moved)>> {
         let nonce = ids::new_nonce(self.store.env())?;
         let mut taken = None;
-        let moved = self.step(case, |machine| {
+        let moved = self.step(case, Items::One(number), |machine| {
             let Some(item) = machine.case.items.get(&number) else {
                 return Ok(false);
             };
@@ -194,7 +195,7 @@ impl Flows {
             item: token.to_owned(),
             why: why.to_owned(),
         };
-        let moved = self.step(case, |machine| {
+        let moved = self.step(case, Items::One(number), |machine| {
             match machine.case.items.get(&number).map(|i| &i.state) {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number),
                 Some(ItemState::Leased(_)) => {
@@ -215,7 +216,7 @@ impl Flows {
 
     /// Offers again what process workers of an earlier process had taken from this case: they are gone.
     pub fn release(&self, case: &str) -> Result<Option<Moved>> {
-        self.step(case, |machine| {
+        self.step(case, Items::All, |machine| {
             let items = machine.case.items.values();
             let lost = |i: &&Item| {
                 matches!(
@@ -259,7 +260,7 @@ impl Flows {
             if at > now {
                 break;
             }
-            moved.extend(self.step(case, |machine| {
+            moved.extend(self.step(case, Items::One(number), |machine| {
                 machine.due(number);
                 Ok(!machine.notes.is_empty())
             })?);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::explore;
 use super::read::{Flow, Task as SpecTask, listed};
 use crate::names::closest;
-use crate::net::{self, Edge, Join, Net, Place, PlaceId, Split, TaskId};
+use crate::net::{self, Edge, Join, Names, Net, Place, PlaceId, Split, TaskId};
 use crate::problem::{Pos, Problems};
 
 /// Most edges of a flow.
@@ -336,6 +336,7 @@ fn assemble(
     for (task, inputs) in tasks.iter_mut().zip(inputs) {
         task.inputs = inputs;
     }
+    let names = Names::new(&tasks, &places);
     Some(Net {
         name: flow.name.into(),
         version: flow.version,
@@ -349,5 +350,6 @@ fn assemble(
         output: flow.output,
         document: flow.document,
         warnings: Vec::new(),
+        names,
     })
 }
