@@ -17,11 +17,7 @@ if(NOT APPLE)
   install(FILES "${links_dir}/${statewright_soname}" "${links_dir}/${plain_name}"
           DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
-# The prefix may hold a link under this name: its target is what is installed.
-install(CODE "
-  file(REAL_PATH \"${statewright_shared}\" library)
-  file(INSTALL \"\${library}\" DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\" TYPE SHARED_LIBRARY
-       RENAME \"${real_name}\")")
+install(PROGRAMS "${statewright_shared}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" RENAME "${real_name}")
 install(FILES "${statewright_archive}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/statewrightConfig.cmake.in"

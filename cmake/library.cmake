@@ -25,6 +25,7 @@ if(STATEWRIGHT_PREFIX)
                           "STATEWRIGHT_PREFIX")
     endif()
   endforeach()
+  file(REAL_PATH "${statewright_shared}" statewright_shared)
 else()
   find_program(STATEWRIGHT_CARGO cargo HINTS "$ENV{HOME}/.cargo/bin"
                DOC "Rust's build tool, to build the library if STATEWRIGHT_PREFIX is not given")
@@ -33,17 +34,18 @@ else()
                         "the folder of a built library")
   endif()
   set(statewright_include_dir "${PROJECT_SOURCE_DIR}/include")
-  set(cargo_dir "${PROJECT_BINARY_DIR}/cargo")
+  set(STATEWRIGHT_CARGO_TARGET_DIR "${PROJECT_BINARY_DIR}/cargo" CACHE PATH
+      "Where cargo builds; name a target folder that is there already to build less")
   set(library_dir "${PROJECT_BINARY_DIR}/lib")
   set(statewright_shared "${library_dir}/${statewright_soname}")
   set(statewright_archive "${library_dir}/libstatewright.a")
   # Cargo knows what is out of date; what it made is copied only if it differs, so nothing is linked again for nothing.
   add_custom_target(statewright_cargo ALL
     COMMAND "${STATEWRIGHT_CARGO}" build --quiet --locked --release --package statewright-capi
-            --target-dir "${cargo_dir}"
+            --target-dir "${STATEWRIGHT_CARGO_TARGET_DIR}"
     COMMAND "${CMAKE_COMMAND}" -E make_directory "${library_dir}"
-    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${cargo_dir}/release/${plain_name}" "${statewright_shared}"
-    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${cargo_dir}/release/libstatewright.a" "${statewright_archive}"
+    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${STATEWRIGHT_CARGO_TARGET_DIR}/release/${plain_name}" "${statewright_shared}"
+    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${STATEWRIGHT_CARGO_TARGET_DIR}/release/libstatewright.a" "${statewright_archive}"
     BYPRODUCTS "${statewright_shared}" "${statewright_archive}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
     COMMENT "Building libstatewright with cargo (release)"

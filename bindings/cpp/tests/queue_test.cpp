@@ -160,13 +160,15 @@ TEST(queue, many_operations_each_complete_once) {
   auto db = with_work();
   auto on = queue::open();
   constexpr int count = 500;
+  poll_options patient;
+  patient.lease = 1h;
   std::atomic<int> ended{0};
   std::vector<pending<case_state>> waits;
   for (int i = 0; i < count; ++i) {
     const auto id = db.start("work", object{{"n", i}});
     waits.push_back(db.wait(id, on));
     db.wait(id, on, [&](const auto &state) { ended += state && state->completed(); });
-    db.poll({"job"}, on, {}, [&](const result<std::vector<work_item>> &items) {
+    db.poll({"job"}, on, patient, [&](const result<std::vector<work_item>> &items) {
       for (const work_item &item : *items) db.complete(item.token, item.input);
     });
   }

@@ -1,0 +1,45 @@
+# Compiles the consumer by hand, as pkg-config says. -DPREFIX, -DCC, -DCXX, -DOUT
+foreach(variable IN ITEMS PREFIX CC CXX OUT)
+  if(NOT ${variable})
+    message(FATAL_ERROR "${variable} is not given")
+  endif()
+endforeach()
+
+file(GLOB_RECURSE pc "${PREFIX}/*/statewright.pc")
+get_filename_component(pc_dir "${pc}" DIRECTORY)
+set(ENV{PKG_CONFIG_PATH} "${pc_dir}")
+
+function(run)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output RESULT_VARIABLE result OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${result}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+function(build_and_run compiler source)
+  set(program "${OUT}/${source}.out")
+  run("${compiler}" ${ARGN} -o "${program}")
+  run("${program}")
+  message("${output}")
+endfunction()
+
+file(MAKE_DIRECTORY "${OUT}")
+run(pkg-config --cflags statewright)
+separate_arguments(cflags UNIX_COMMAND "${output}")
+run(pkg-config --libs statewright)
+separate_arguments(libs UNIX_COMMAND "${output}")
+run(pkg-config --variable=libdir statewright)
+set(libdir "${output}")
+run(pkg-config --modversion statewright)
+message("pkg-config: ${output}, ${cflags} ${libs}")
+
+set(here "${CMAKE_CURRENT_LIST_DIR}")
+build_and_run("${CC}" main.c ${cflags} "${here}/main.c" ${libs} "-Wl,-rpath,${libdir}")
+build_and_run("${CXX}" main.cpp -std=c++17 ${cflags} "${here}/main.cpp" ${libs} "-Wl,-rpath,${libdir}" -pthread)
+
+# The static library by its own name; what it needs beside is in Libs.private, which --static adds.
+run(pkg-config --libs --static statewright)
+string(REPLACE "-lstatewright" "${libdir}/libstatewright.a" static "${output}")
+separate_arguments(static UNIX_COMMAND "${static}")
+build_and_run("${CC}" main.c -DSW_STATIC ${cflags} "${here}/main.c" ${static})
