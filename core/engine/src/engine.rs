@@ -189,10 +189,21 @@ impl Engine {
         self.core.flows.case(case)?;
         let id = self.core.waits.add_case(case, callback);
         // Looked at after the wait was added, so that it cannot end unseen in between.
-        if let Some(info) = self.core.ended(case)? {
-            self.core.waits.case_closed(&info);
+        let looked = self.core.ended(case).map(|ended| {
+            if let Some(info) = ended {
+                self.core.waits.case_closed(&info);
+            }
+        });
+        self.accepted(id, looked)
+    }
+
+    /// A wait that was added is either refused, and then its callback never runs, or accepted, and then it runs once:
+    /// perhaps it has already, while what came after adding it failed (the engine was closing, say).
+    fn accepted(&self, id: WaitId, result: Result<()>) -> Result<WaitId> {
+        match result {
+            Err(e) if self.core.waits.forget(id) => Err(e),
+            _ => Ok(id),
         }
-        Ok(id)
     }
 
     /// Takes work items of `host` tasks, waiting for some to be offered. Empty if none is within `timeout`.
@@ -237,8 +248,8 @@ impl Engine {
             });
         }
         let id = self.core.waits.add_poll(poll, callback);
-        self.core.serve_polls()?;
-        Ok(id)
+        let served = self.core.serve_polls();
+        self.accepted(id, served)
     }
 
     /// Ends a wait or poll with [`Error::Cancelled`]; tells whether it was still waiting. Its callback has run when

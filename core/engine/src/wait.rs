@@ -145,6 +145,15 @@ impl Waits {
         false
     }
 
+    /// Takes a wait back without calling it; tells whether it was still waiting.
+    pub fn forget(&self, id: WaitId) -> bool {
+        let mut inner = self.inner.lock();
+        let case = inner.cases.remove(&id);
+        let poll = inner.polls.remove(&id);
+        drop(inner); // what a callback holds is dropped outside the lock
+        case.is_some() || poll.is_some()
+    }
+
     /// Tells everyone who waits for this case.
     pub fn case_closed(&self, info: &CaseInfo) {
         let mut inner = self.inner.lock();

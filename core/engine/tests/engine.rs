@@ -470,3 +470,41 @@ fn recovery_leaves_what_this_process_has_claimed_alone() {
         assert!(starts.values().all(|n| *n == 1), "{starts:?}");
     }
 }
+
+/// What is accepted ends once, and what is refused never ends; also while the engine closes.
+#[test]
+fn a_wait_that_is_refused_is_not_called_too() {
+    for _ in 0..200 {
+        let engine = with(HOST);
+        let case = engine.start("h", value!({}), None).unwrap();
+        let (accepted, called) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        std::thread::scope(|scope| {
+            for polls in [true, true, false] {
+                let (engine, case, accepted, called) = (&engine, &case, &accepted, &called);
+                scope.spawn(move || {
+                    loop {
+                        let called = Arc::clone(called);
+                        let count = move || {
+                            called.fetch_add(1, Ordering::SeqCst);
+                        };
+                        let wait = if polls {
+                            engine.on_work(Poll::topic("work"), Box::new(move |_| count()))
+                        } else {
+                            engine.on_closed(case, Box::new(move |_| count()))
+                        };
+                        if wait.is_err() {
+                            break;
+                        }
+                        accepted.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            std::thread::yield_now();
+            engine.close().unwrap();
+        });
+        assert_eq!(
+            accepted.load(Ordering::SeqCst),
+            called.load(Ordering::SeqCst)
+        );
+    }
+}
