@@ -133,8 +133,9 @@ impl Session {
     }
 
     fn drive(&mut self, drive: &Drive) -> Result<Vec<CaseInfo>> {
-        self.workers = Workers::start(&drive.workers, &self.engine, drive.lease, &self.sender)?;
         self.engine.drive()?;
+        // An engine that does not drive yet hands out no work.
+        self.workers = Workers::start(&drive.workers, &self.engine, drive.lease, &self.sender)?;
         let mut ended = Vec::new();
         let mut quiet_since = Instant::now();
         while !self.open.is_empty() {

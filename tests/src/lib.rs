@@ -1,3 +1,4 @@
 //! Tests that cross layers and languages.
 
 pub mod crash;
+pub mod kill;

@@ -1,0 +1,122 @@
+//! `check`: every error of a spec with its place.
+
+use crate::program::{Folder, HELLO};
+
+const BROKEN: &str = "name: broken
+version: 1
+tasks:
+  first: { kind: proces, run: [true], next: second }
+  second: { kind: set, set: { .x: '.a +' }, next: nowhere }
+";
+
+#[test]
+fn a_sound_flow_is_ok() {
+    let f = Folder::new();
+    let spec = f.file("hello.yaml", HELLO);
+    assert_eq!(f.run(&["check", spec]).ok().stdout, "hello.yaml: ok\n");
+    assert_eq!(f.run(&["check", spec, "--json"]).ok().stdout, "");
+}
+
+#[test]
+fn every_error_is_told_with_line_and_column() {
+    let f = Folder::new();
+    let spec = f.file("b.yaml", BROKEN);
+    let done = f.run(&["check", spec]).ended(3);
+    for place in [
+        "b.yaml:4:18: error[",
+        "b.yaml:5:40: error[",
+        "b.yaml:5:51: error[",
+    ] {
+        assert!(
+            done.stdout.lines().any(|line| line.starts_with(place)),
+            "{place}: {}",
+            done.stdout
+        );
+    }
+    for word in ["'proces'", "'nowhere'"] {
+        assert!(
+            done.stdout.replace('`', "'").contains(word),
+            "{word}: {}",
+            done.stdout
+        );
+    }
+    assert!(done.stdout.contains("\n  help: "), "{}", done.stdout);
+    assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn an_unreachable_task_is_told() {
+    let f = Folder::new();
+    let spec = f.file("u.yaml", "name: u\nversion: 1\ntasks:\n  a: { kind: log, message: '1' }\n  island: { kind: log, message: '1' }\n");
+    let done = f.run(&["check", spec]).ended(3);
+    assert!(
+        done.stdout.starts_with("u.yaml:5:3: error[unreachable]: ")
+            && done.stdout.contains("island"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn json_has_one_object_for_each_problem() {
+    let f = Folder::new();
+    let spec = f.file("b.yaml", BROKEN);
+    let problems = f.run(&["check", spec, "--json"]).ended(3).lines();
+    assert!(problems.len() >= 3, "{problems:?}");
+    for problem in problems {
+        assert_eq!(
+            (&problem["file"], &problem["severity"]),
+            (&"b.yaml".into(), &"error".into())
+        );
+        assert!(problem["line"].as_u64().unwrap() >= 1 && problem["column"].as_u64().unwrap() >= 1);
+        assert!(
+            !problem["code"].as_str().unwrap().is_empty()
+                && !problem["message"].as_str().unwrap().is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let f = Folder::new();
+    let spec = f.file("hello.yaml", HELLO);
+    let done = f.run(&["check", "missing.yaml", spec]).ended(2);
+    assert_eq!(done.stdout, "hello.yaml: ok\n");
+    assert!(
+        done.stderr.starts_with("error[300]: ") && done.stderr.contains("missing.yaml"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn a_refused_flow_makes_no_store() {
+    let f = Folder::new();
+    let spec = f.file("b.yaml", BROKEN);
+    let done = f.run(&["run", spec]).ended(3);
+    assert_eq!(done.stdout, "");
+    assert!(done.stderr.contains("b.yaml:4:18: error["), "{done:?}");
+    let last = done.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("error[500]: b.yaml has ") && last.ends_with("nothing was run"),
+        "{done:?}"
+    );
+    assert!(!f.path(".statewright").exists());
+    let end = f
+        .run(&["run", spec, "--json"])
+        .ended(3)
+        .lines()
+        .pop()
+        .unwrap();
+    assert_eq!(
+        (&end["error"]["code"], &end["error"]["exit"]),
+        (&500.into(), &3.into())
+    );
+}
+
+#[test]
+fn the_examples_are_sound() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/flows");
+    let f = Folder::new();
+    for name in ["audit.yaml", "order.yaml"] {
+        f.run(&["check", &format!("{folder}/{name}")]).ok();
+    }
+}
