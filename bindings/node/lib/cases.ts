@@ -8,7 +8,7 @@ export interface Problem {
   column: number;
   severity: 'error' | 'warning';
   /** Names the kind of mistake. */
-  code: string | number;
+  code: string;
   message: string;
   help: string;
 }

@@ -44,7 +44,7 @@ export async function operation<T>(
   { signal, timeoutMs }: WaitOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
-  if (timeoutMs !== undefined && !(timeoutMs >= 0 && timeoutMs <= MAX_TIMER)) {
+  if (timeoutMs !== undefined && !(Number(timeoutMs) === timeoutMs && timeoutMs >= 0 && timeoutMs <= MAX_TIMER)) {
     throw new TypeError(`\`timeoutMs\` must be a number from 0 to ${MAX_TIMER}`);
   }
   const { cq, hold } = (queue ??= native.queueOpen(deliver));

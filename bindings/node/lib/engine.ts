@@ -27,7 +27,7 @@ import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { attempt, Session } from './session';
 import { Space, type Json, type Kv } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
-import { encode, nanoseconds, text, type Storable, type Value } from './values';
+import { encode, nanoseconds, text, type Value } from './values';
 import { items, poll, serve, type Handler, type PollOptions, type WorkerOptions, type WorkItem } from './work';
 
 /** How to open an engine. */
@@ -166,8 +166,8 @@ export class Engine {
     return this.deploy(await readFile(file, 'utf8'), { dir: resolve(dirname(file)) });
   }
 
-  /** Starts a case of a flow; its input is merged over the flow's own. Gives the case's id. */
-  async start(flow: string, input: Storable = null, options: StartOptions = {}): Promise<string> {
+  /** Starts a case of a flow; its input, an object, is merged over the flow's own. Gives the case's id. */
+  async start(flow: string, input: object | null = null, options: StartOptions = {}): Promise<string> {
     const id = text('id', options.id ?? '');
     return this.#session.later(native.caseStartAsync, text('flow', flow), encode(input), id);
   }

@@ -114,15 +114,16 @@ class queue {
     }
   }
 
-  /// On the JavaScript thread. `env` is null when there is no JavaScript any more.
+  /// On the JavaScript thread. `env` is null when Node drops a wake-up at the end: after the finalizer, so `context` is
+  /// gone, with what it held.
   static void deliver(napi_env env, napi_value deliver_to, void *context, void *) noexcept {
+    if (env == nullptr) return;
     queue *self = static_cast<queue *>(context);
     std::vector<sw_event> events;
     {
       const std::lock_guard<std::mutex> lock(self->mutex_);
       events.swap(self->done_);
     }
-    if (env == nullptr) return discard(&events);
     napi_value list = nullptr, undefined = nullptr, thrown = nullptr;
     static_cast<void>(napi_create_array_with_length(env, events.size(), &list));
     for (size_t index = 0; index < events.size(); index++) {

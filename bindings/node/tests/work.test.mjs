@@ -1,0 +1,246 @@
+// Work items and workers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Engine, WorkFailure, WorkItem } from '@statewright/node';
+
+import { ONE_TASK, fails, memory, sleep } from './support/help.mjs';
+
+async function prepared(t, cases = 1) {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const ids = [];
+  for (let index = 0; index < cases; index++) ids.push(await engine.start('one', { index }));
+  return { engine, ids };
+}
+
+test('an item is polled, kept and completed', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const items = await engine.poll({ topics: ['other', 'work'], worker: 'me', leaseMs: 1000 });
+  assert.equal(items.length, 1);
+  const [item] = items;
+  assert.ok(item instanceof WorkItem);
+  assert.deepEqual(
+    [item.case, item.task, item.topic, item.attempt, item.input, item.deadline],
+    [ids[0], 'work', 'work', 1, { index: 0 }, null],
+  );
+  assert.ok(item.leaseUntil > Date.now() && item.leaseUntil < Date.now() + 2000);
+  assert.equal(typeof item.idempotencyKey, 'string');
+  await item.heartbeat(5000);
+  await item.complete({ ok: 2n ** 60n });
+  assert.deepEqual((await engine.wait(ids[0])).result, { ok: 2n ** 60n });
+  assert.match(JSON.stringify(engine.history(ids[0]).toArray()), /"me"/);
+  await fails(() => item.complete(1), 'SW_STALE_ITEM');
+  await fails(() => item.fail('late'), 'SW_STALE_ITEM');
+  await fails(() => item.heartbeat(), 'SW_STALE_ITEM');
+});
+
+test('a poll waits for work, takes several items, and no item twice', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const waiting = [1, 2, 3].map(() => engine.poll({ topics: ['work'], max: 10 }));
+  await sleep(5);
+  for (let index = 0; index < 3; index++) await engine.start('one', { index });
+  const taken = (await Promise.all(waiting)).flat();
+  assert.deepEqual(taken.map(({ input }) => input.index).sort(), [0, 1, 2]);
+  for (let index = 3; index < 8; index++) await engine.start('one', { index });
+  assert.equal((await engine.poll({ topics: ['work'], max: 4 })).length, 4);
+  assert.equal((await engine.poll({ topics: ['work'], max: 4 })).length, 1);
+});
+
+test('a poll can time out and be aborted, and loses nothing', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  await fails(() => engine.poll({ topics: ['work'], timeoutMs: 10 }), 'SW_TIMEOUT');
+  const reason = new Error('stop');
+  let [delivered, aborted] = [0, 0];
+  for (let round = 0; round < 200; round++) {
+    const stop = new AbortController();
+    const polling = engine.poll({ topics: ['work'], signal: stop.signal });
+    const started = engine.start('one', { round });
+    setImmediate(() => stop.abort(reason));
+    try {
+      const [item] = await polling;
+      await item.complete(round);
+      delivered++;
+    } catch (error) {
+      assert.equal(error, reason);
+      aborted++;
+      await started;
+      const [item] = await engine.poll({ topics: ['work'], timeoutMs: 5000 }); // nobody has it
+      await item.complete(round);
+    }
+    assert.equal((await engine.wait(await started)).result, round);
+  }
+  assert.equal(delivered + aborted, 200);
+});
+
+test('bad arguments are refused', async (t) => {
+  const { engine } = await prepared(t);
+  await fails(() => engine.poll({ topics: [] }), 'SW_INVALID_ARGUMENT');
+  await fails(() => engine.poll({ topics: ['work'], max: 0 }), 'SW_INVALID_ARGUMENT');
+  await fails(() => engine.poll({ topics: ['work'], max: 1001 }), 'SW_INVALID_ARGUMENT');
+  await fails(() => engine.poll({ topics: ['work'], leaseMs: 0 }), 'SW_INVALID_ARGUMENT');
+  await assert.rejects(engine.poll({ topics: [1] }), TypeError);
+  await assert.rejects(engine.poll({ topics: ['work'], leaseMs: -1 }), TypeError);
+  await assert.rejects(engine.poll({ topics: ['work'], max: 1.5 }), TypeError);
+  await assert.rejects(engine.worker({}), TypeError);
+  await assert.rejects(engine.worker({ work() {} }, { concurrency: 0 }), TypeError);
+});
+
+test('an item whose lease ran out goes to somebody else', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const [first] = await engine.poll({ topics: ['work'], leaseMs: 20 });
+  const [second] = await engine.poll({ topics: ['work'], timeoutMs: 5000 });
+  assert.equal(second.idempotencyKey, first.idempotencyKey);
+  assert.notEqual(second.token, first.token);
+  await fails(() => first.heartbeat(), 'SW_STALE_ITEM');
+  await fails(() => first.complete('too late'), 'SW_STALE_ITEM');
+  await second.complete('in time');
+  assert.equal((await engine.wait(ids[0])).result, 'in time');
+});
+
+test('a failed item is tried again as its task says', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const reasons = ['busy', new WorkFailure('busier', { code: 'E_BUSY' })];
+  for (const [index, reason] of reasons.entries()) {
+    const [item] = await engine.poll({ topics: ['work'], timeoutMs: 5000 });
+    assert.equal(item.attempt, index + 1);
+    await item.fail(reason);
+  }
+  const [item] = await engine.poll({ topics: ['work'], timeoutMs: 5000 });
+  await item.fail({ message: 'for good', code: 'E_LAST', retryable: false });
+  const { status, error } = await engine.wait(ids[0]);
+  assert.equal(status, 'failed');
+  assert.match(JSON.stringify(error), /for good/);
+});
+
+test('items one after the other', async (t) => {
+  const { engine, ids } = await prepared(t, 3);
+  const seen = [];
+  for await (const item of engine.items({ topics: ['work'] })) {
+    seen.push(item.case);
+    await item.complete(null);
+    if (seen.length === 3) break;
+  }
+  assert.deepEqual(seen.sort(), ids.sort());
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 10);
+  await assert.rejects(async () => {
+    for await (const _ of engine.items({ topics: ['work'], signal: stop.signal }));
+  }, { name: 'AbortError' });
+});
+
+test('a worker serves its topics until it is stopped', async (t) => {
+  const { engine, ids } = await prepared(t, 30);
+  const stop = new AbortController();
+  let [atWork, most] = [0, 0];
+  const serving = engine.worker(
+    {
+      work: async ({ input }) => {
+        most = Math.max(most, ++atWork);
+        await sleep(3);
+        atWork--;
+        return input.index * 2;
+      },
+    },
+    { signal: stop.signal, concurrency: 4, name: 'four at a time' },
+  );
+  const states = await Promise.all(ids.map((id) => engine.wait(id)));
+  assert.deepEqual(states.map(({ result }) => result), ids.map((_, index) => index * 2));
+  assert.equal(most, 4);
+  stop.abort();
+  await serving;
+  const id = await engine.start('one');
+  await fails(() => engine.wait(id, { timeoutMs: 20 }), 'SW_TIMEOUT');
+});
+
+test('stopping a worker lets it finish what it has', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const stop = new AbortController();
+  const serving = engine.worker({ work: async () => (stop.abort(), await sleep(30), 'finished') }, { signal: stop.signal });
+  await serving;
+  assert.equal(engine.case(ids[0]).result, 'finished');
+  await engine.worker({ work() {} }, { signal: stop.signal }); // stopped already
+});
+
+test('a handler that throws fails its item, one that returns nothing completes it with null', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const attempts = [];
+  const serving = engine.worker({
+    work: ({ input, attempt }) => {
+      attempts.push(attempt);
+      const { does } = input;
+      if (does === 'throws once' && attempt === 1) throw new Error('once');
+      if (does === 'throws for good') throw new WorkFailure('for good', { code: 'E_GOOD', retryable: false });
+      if (does === 'gives what cannot be stored') return { then: undefined, f: () => 1 };
+    },
+  });
+  const outcome = async (does) => engine.wait(await engine.start('one', { does }));
+  assert.deepEqual([(await outcome('throws once')).result, attempts.splice(0)], [null, [1, 2]]);
+  const failed = await outcome('throws for good');
+  assert.deepEqual([failed.status, attempts.splice(0)], ['failed', [1]]);
+  assert.match(JSON.stringify(failed.error), /for good/);
+  const unstorable = await outcome('gives what cannot be stored');
+  assert.deepEqual([unstorable.status, attempts.splice(0)], ['failed', [1]]);
+  assert.match(JSON.stringify(unstorable.error), /a function is no value/);
+  await engine.close();
+  await serving;
+});
+
+test('heartbeats keep an item while its handler works', async (t) => {
+  const { engine, ids } = await prepared(t);
+  let runs = 0;
+  const serving = engine.worker({ work: async () => (runs++, await sleep(2200), 'kept') }, { leaseMs: 1000 });
+  assert.equal((await engine.wait(ids[0])).result, 'kept');
+  assert.equal(runs, 1);
+  await engine.close();
+  await serving;
+});
+
+test('a handler is told when its item is lost', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK.replace('retry:', 'timeout: 50ms, retry:'));
+  const id = await engine.start('one');
+  const lost = new Promise((resolve) => {
+    engine.worker({
+      work: async (item, { signal }) => {
+        if (item.attempt > 1) return 'second';
+        await new Promise((stop) => signal.addEventListener('abort', stop));
+        resolve(signal.reason);
+      },
+    }, { leaseMs: 30 });
+  });
+  assert.equal((await lost).code, 'SW_STALE_ITEM');
+  assert.equal((await engine.wait(id)).result, 'second');
+});
+
+test('closing the engine ends its workers, also with items at work', async () => {
+  const engine = Engine.memory();
+  await engine.deploy(ONE_TASK);
+  await engine.start('one');
+  let told;
+  const started = new Promise((resolve) => (told = resolve));
+  const busy = engine.worker({ work: async () => (told(), await sleep(20), 1) });
+  const idle = engine.worker({ other() {} });
+  await started;
+  await engine.close();
+  await Promise.all([busy, idle]);
+});
+
+test('what is thrown may be anything', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const thrown = [undefined, null, 'text', 7, {}, new Error(''), Object.assign(new Error('a\ud800'), { code: 7 }), 2n];
+  const serving = engine.worker({
+    work: ({ input }) => {
+      throw thrown[input.index];
+    },
+  });
+  for (const index of thrown.keys()) {
+    assert.equal((await engine.wait(await engine.start('one', { index }))).status, 'failed', String(index));
+  }
+  await engine.close();
+  await serving;
+});
