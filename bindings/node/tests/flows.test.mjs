@@ -111,7 +111,7 @@ test('a waiting case explains itself, and its history tells what happened', asyn
   const [why] = engine.explain(id);
   assert.equal(why.task, 'work');
   assert.ok(why.since instanceof Date);
-  assert.match(why.unblocks, /work/);
+  assert.match(why.unblocks, /poll topic/);
   const [item] = await engine.poll({ topics: ['work'] });
   await item.complete('done');
   await engine.wait(id);

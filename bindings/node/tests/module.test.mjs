@@ -11,6 +11,7 @@ import * as module from '@statewright/node';
 import { folder, runs } from './support/help.mjs';
 
 const require = createRequire(import.meta.url);
+const ROOT = join(import.meta.dirname, '..');
 
 test('import and require give the same classes', () => {
   const required = require('@statewright/node');
@@ -23,13 +24,20 @@ test('the version is that of the package', () => {
 });
 
 test('the lock file names no registry', () => {
-  const lock = readFileSync(join(import.meta.dirname, '../package-lock.json'), 'utf8');
+  const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
   assert.doesNotMatch(lock, /"resolved"/);
+});
+
+test('the program in the README works', (t) => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const program = /```js\n([^]*?)```/.exec(readme)[1].replace("'store'", JSON.stringify(folder(t)));
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: ROOT, encoding: 'utf8' });
+  assert.equal(printed, 'hello Ada\n');
 });
 
 test('the types are right', () => {
   const tsc = require.resolve('typescript/bin/tsc');
-  const project = join(import.meta.dirname, 'types');
+  const project = join(ROOT, 'tests/types');
   try {
     execFileSync(process.execPath, [tsc, '--noEmit', '-p', project], { encoding: 'utf8' });
   } catch (error) {
