@@ -1,7 +1,7 @@
 //! A session: an engine whose cases are followed to their ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use statewright::flow::{CaseInfo, HistoryEvent};
@@ -16,6 +16,8 @@ use crate::worker::Workers;
 
 /// When nothing has happened for this long, work that nobody takes is pointed out.
 const HINT_AFTER: Duration = Duration::from_secs(2);
+/// Messages that are taken before the time is looked at again.
+const MOST_AT_ONCE: usize = 1000;
 
 /// What comes to the main thread.
 pub enum Message {
@@ -43,6 +45,7 @@ pub struct Session {
     deadline: Option<(Instant, Duration)>,
     /// The cases that are followed and not closed.
     open: BTreeMap<String, Order>,
+    ended: Vec<CaseInfo>,
     hinted: BTreeSet<(String, u64)>,
     workers: Workers,
 }
@@ -76,6 +79,7 @@ impl Session {
             receiver,
             deadline,
             open: BTreeMap::new(),
+            ended: Vec::new(),
             hinted: BTreeSet::new(),
             workers: Workers::default(),
         })
@@ -111,81 +115,87 @@ impl Session {
     /// Lets cases move until all that are followed have ended; shows each one's result, and gives the exit code of the
     /// worst. The engine is closed in any case.
     pub fn run(mut self, drive: &Drive) -> Result<Exit> {
-        let ended = self.drive(drive);
+        let driven = self.drive(drive);
         self.workers.stop();
         let closed = self.engine.close();
+        for message in self.receiver.try_iter() {
+            // A worker's last words.
+            if let Message::Said(worker, line) = message {
+                self.timeline.said(&worker, &line);
+            }
+        }
         let now = self.now();
         self.timeline.finish(now)?;
-        let infos = ended?;
         let mut worst = Exit::Done;
-        for info in &infos {
+        // Those that ended before an interruption too.
+        for info in &self.ended {
             self.timeline.end(info)?;
             let exit = Exit::of_status(info.status);
-            if exit != Exit::Done && worst != Exit::CaseFailed {
-                worst = exit;
-            }
             if exit != Exit::Done {
                 crate::show::unhappy_end(info);
             }
+            if exit != Exit::Done && worst != Exit::CaseFailed {
+                worst = exit;
+            }
         }
+        driven?;
         closed?;
         Ok(worst)
     }
 
-    fn drive(&mut self, drive: &Drive) -> Result<Vec<CaseInfo>> {
+    fn drive(&mut self, drive: &Drive) -> Result<()> {
         self.engine.drive()?;
         // An engine that does not drive yet hands out no work.
         self.workers = Workers::start(&drive.workers, &self.engine, drive.lease, &self.sender)?;
-        let mut ended = Vec::new();
-        let mut quiet_since = Instant::now();
+        let mut quiet_since = Some(Instant::now());
         while !self.open.is_empty() {
             let now = self.now();
             self.timeline.update(now)?;
-            let message = match self.receiver.recv_timeout(self.patience(quiet_since)) {
-                Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.check_deadline()?;
-                    if quiet_since.elapsed() >= HINT_AFTER {
-                        self.hint()?;
-                        quiet_since = Instant::now();
-                    }
-                    continue;
+            match self.next(quiet_since) {
+                Some(message) => {
+                    quiet_since = Some(Instant::now());
+                    self.take(message)?;
+                    // What has come meanwhile is shown in one go.
+                    let more: Vec<Message> = self.receiver.try_iter().take(MOST_AT_ONCE).collect();
+                    more.into_iter()
+                        .try_for_each(|message| self.take(message))?;
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(self.interrupted(Exit::Store, 600, "the engine ended"));
+                None if quiet_since.is_some_and(|since| since.elapsed() >= HINT_AFTER) => {
+                    quiet_since = None;
+                    self.hint()?;
                 }
-            };
-            quiet_since = Instant::now();
-            ended.extend(self.take(message)?);
-            // What has come meanwhile is shown in one go.
-            while let Ok(message) = self.receiver.try_recv() {
-                ended.extend(self.take(message)?);
+                None => {}
             }
             self.check_deadline()?;
         }
-        Ok(ended)
+        Ok(())
     }
 
-    fn patience(&self, quiet_since: Instant) -> Duration {
-        let hint = HINT_AFTER.saturating_sub(quiet_since.elapsed());
+    /// The next message; none if something else is to be done first.
+    fn next(&self, quiet_since: Option<Instant>) -> Option<Message> {
+        let hint = quiet_since.map(|since| HINT_AFTER.saturating_sub(since.elapsed()));
         let deadline = self
             .deadline
             .map(|(at, _)| at.saturating_duration_since(Instant::now()));
-        [Some(hint), deadline, self.timeline.idle()]
+        match [hint, deadline, self.timeline.idle()]
             .into_iter()
             .flatten()
             .min()
-            .unwrap_or(hint)
+        {
+            Some(patience) => self.receiver.recv_timeout(patience).ok(),
+            // This session holds a sender, so something may always come.
+            None => self.receiver.recv().ok(),
+        }
     }
 
-    fn take(&mut self, message: Message) -> Result<Option<CaseInfo>> {
+    fn take(&mut self, message: Message) -> Result<()> {
         match message {
             Message::Event(event) => self.event(event)?,
             Message::Closed(case, closed) => {
                 let info = (*closed).map_err(|e| Failure::from(e).case(&case))?;
                 self.catch_up(&case)?;
                 self.open.remove(&case);
-                return Ok(Some(info));
+                self.ended.push(info);
             }
             Message::Signal(signal) => {
                 let why = format!("{} stopped it", signals::name(signal));
@@ -196,7 +206,7 @@ impl Session {
             Message::Broken(error) => return Err((*error).into()),
             Message::WorkerLost(why) => return Err(self.interrupted(Exit::Worker, 602, &why)),
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Shows an event and those that waited for it.

@@ -50,7 +50,7 @@ pub fn verify(scenario: &Scenario, folder: &Path, processes: u32) -> Found {
         .unwrap_or_default();
     end(scenario, &case, &mut found);
     order(&history, &mut found);
-    steps(scenario, &history, &mut found);
+    steps(scenario.tasks, &history, &mut found);
     witness(folder, &history, &mut found);
     acknowledged(folder, processes, &history, &mut found);
     match objects(scenario, folder, &["log"]) {
@@ -124,7 +124,7 @@ fn order(history: &[Value], found: &mut Found) {
 }
 
 /// No item goes on after its completion, and every task is completed exactly once.
-fn steps(scenario: &Scenario, history: &[Value], found: &mut Found) {
+fn steps(tasks: &[&str], history: &[Value], found: &mut Found) {
     let mut completed: BTreeSet<u64> = BTreeSet::new();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for event in history {
@@ -138,7 +138,7 @@ fn steps(scenario: &Scenario, history: &[Value], found: &mut Found) {
             *times.entry(task).or_default() += 1;
         }
     }
-    for task in scenario.tasks {
+    for task in tasks {
         match times.remove(task).unwrap_or(0) {
             1 => {}
             0 => found.problem(format!("{task} never ran")),
@@ -239,5 +239,121 @@ fn log(commits: &[Value], history: &[Value], found: &mut Found) {
         if !ops.is_some_and(|ops| ops.iter().any(|op| text(op, "at").ends_with(&key))) {
             found.lost(format!("the log has no event {seq} in commit {version}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(seq: u64, kind: &str, task: &str, item: u64, attempt: u64) -> Value {
+        json!({"event": kind, "seq": seq, "version": seq, "task": task, "item": item, "attempt": attempt})
+    }
+
+    /// A step that was killed once.
+    fn history() -> Vec<Value> {
+        vec![
+            event(1, "offered", "t", 1, 0),
+            event(2, "started", "t", 1, 1),
+            event(3, "released", "t", 1, 1),
+            event(4, "started", "t", 1, 2),
+            event(5, "completed", "t", 1, 2),
+        ]
+    }
+
+    fn folder(witness: &str, printed: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("witness"), witness).unwrap();
+        fs::write(folder.path().join("out-1"), printed).unwrap();
+        folder
+    }
+
+    fn steps_of(history: &[Value]) -> Found {
+        let mut found = Found::default();
+        order(history, &mut found);
+        steps(&["t"], history, &mut found);
+        found
+    }
+
+    #[test]
+    fn a_good_history_is_good() {
+        let history = history();
+        assert!(steps_of(&history).problems.is_empty());
+        let line = format!("{}\n{{\"event\":\"comple", history[0]);
+        let folder = folder("victim/1 1\nvictim/1 2\n", &line);
+        let mut found = Found::default();
+        witness(folder.path(), &history, &mut found);
+        acknowledged(folder.path(), 1, &history, &mut found);
+        assert!(found.problems.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn steps_after_a_completion_are_found() {
+        let mut again = history();
+        again.push(event(6, "started", "t", 1, 3));
+        assert_eq!(steps_of(&again).run_twice, 1);
+        let mut fired_twice = history();
+        fired_twice.push(event(6, "completed", "t", 2, 1));
+        assert_eq!(steps_of(&fired_twice).run_twice, 1);
+    }
+
+    #[test]
+    fn gaps_and_missing_steps_are_found() {
+        let mut gap = history();
+        gap.remove(2);
+        assert_eq!(steps_of(&gap).lost, 1);
+        assert_eq!(steps_of(&history()[..4]).problems, ["t never ran"]);
+    }
+
+    #[test]
+    fn the_witness_tells_what_the_history_does_not() {
+        for (lines, twice, lost) in [
+            ("victim/1 1\nvictim/1 2\nvictim/1 2\n", 1, 0),
+            ("victim/1 1\nvictim/1 2\nvictim/1 3\n", 1, 1),
+            ("victim/1 1\nvictim/1 2\nvictim/2 1\n", 0, 1),
+        ] {
+            let mut found = Found::default();
+            witness(folder(lines, "").path(), &history(), &mut found);
+            assert_eq!(
+                (found.run_twice, found.lost),
+                (twice, lost),
+                "{lines}: {found:?}"
+            );
+        }
+        let mut found = Found::default();
+        witness(folder("", "").path(), &history(), &mut found);
+        assert_eq!(
+            found.problems,
+            ["item 1 completed as attempt 2, but never ran"]
+        );
+    }
+
+    #[test]
+    fn what_was_printed_and_is_not_kept_is_lost() {
+        for printed in [
+            event(6, "completed", "u", 2, 1),
+            event(2, "started", "t", 1, 7),
+        ] {
+            let mut found = Found::default();
+            acknowledged(
+                folder("", &format!("{printed}\n")).path(),
+                1,
+                &history(),
+                &mut found,
+            );
+            assert_eq!(found.lost, 1, "{printed}");
+        }
+    }
+
+    #[test]
+    fn the_log_must_hold_every_event_in_its_commit() {
+        let commit = |version: u64| json!({"version": version, "ops": [{"at": format!("default/flow/history/victim/{version:08}")}]});
+        let mut commits: Vec<Value> = (1..=5).map(commit).collect();
+        let mut found = Found::default();
+        log(&commits, &history(), &mut found);
+        assert!(found.problems.is_empty(), "{found:?}");
+        commits.swap_remove(4);
+        log(&commits, &history(), &mut found);
+        assert_eq!(found.lost, 1);
     }
 }
