@@ -65,3 +65,8 @@ pub mod flow {
 pub mod store {
     pub use statewright_store::*;
 }
+
+/// The programs in the README are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -31,8 +31,8 @@ pub(crate) struct Machine<'a> {
     pub notes: Vec<Note>,
     /// The key under which a completed case's result is stored as a document, if the flow asks for it.
     pub document: Option<String>,
-    /// The event turned out to concern every item in flight: what was done is to be thrown away, and the event run again
-    /// with all of them in the case.
+    /// The event turned out to concern every item in flight: what was done is to be thrown away, and the event run
+    /// again with all of them in the case.
     pub needs_all_items: bool,
 }
 

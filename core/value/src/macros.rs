@@ -18,18 +18,54 @@ use crate::Value;
 #[macro_export]
 macro_rules! value {
     (@items [$($done:expr,)*]) => { $crate::Value::from(::std::vec![$($done),*]) };
-    (@items [$($done:expr,)*] null $(, $($rest:tt)*)?) => { $crate::value!(@items [$($done,)* $crate::Value::NULL,] $($($rest)*)?) };
-    (@items [$($done:expr,)*] [$($array:tt)*] $(, $($rest:tt)*)?) => { $crate::value!(@items [$($done,)* $crate::value!([$($array)*]),] $($($rest)*)?) };
-    (@items [$($done:expr,)*] {$($object:tt)*} $(, $($rest:tt)*)?) => { $crate::value!(@items [$($done,)* $crate::value!({$($object)*}),] $($($rest)*)?) };
-    (@items [$($done:expr,)*] $item:expr $(, $($rest:tt)*)?) => { $crate::value!(@items [$($done,)* $crate::value!($item),] $($($rest)*)?) };
+    (@items [$($done:expr,)*] null $(, $($rest:tt)*)?) => {
+        $crate::value!(@items [$($done,)* $crate::Value::NULL,] $($($rest)*)?)
+    };
+    (@items [$($done:expr,)*] [$($array:tt)*] $(, $($rest:tt)*)?) => {
+        $crate::value!(@items [$($done,)* $crate::value!([$($array)*]),] $($($rest)*)?)
+    };
+    (@items [$($done:expr,)*] {$($object:tt)*} $(, $($rest:tt)*)?) => {
+        $crate::value!(@items [$($done,)* $crate::value!({$($object)*}),] $($($rest)*)?)
+    };
+    (@items [$($done:expr,)*] $item:expr $(, $($rest:tt)*)?) => {
+        $crate::value!(@items [$($done,)* $crate::value!($item),] $($($rest)*)?)
+    };
 
-    (@entries [$($done:expr,)*]) => { <$crate::Value as ::std::iter::FromIterator<(::std::sync::Arc<str>, $crate::Value)>>::from_iter([$($done),*]) };
-    (@entries [$($done:expr,)*] ($key:expr) : $($rest:tt)*) => { $crate::value!(@entry [$($done,)*] ($key) $($rest)*) };
-    (@entries [$($done:expr,)*] $key:literal : $($rest:tt)*) => { $crate::value!(@entry [$($done,)*] ($key) $($rest)*) };
-    (@entry [$($done:expr,)*] ($key:expr) null $(, $($rest:tt)*)?) => { $crate::value!(@entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::Value::NULL),] $($($rest)*)?) };
-    (@entry [$($done:expr,)*] ($key:expr) [$($array:tt)*] $(, $($rest:tt)*)?) => { $crate::value!(@entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!([$($array)*])),] $($($rest)*)?) };
-    (@entry [$($done:expr,)*] ($key:expr) {$($object:tt)*} $(, $($rest:tt)*)?) => { $crate::value!(@entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!({$($object)*})),] $($($rest)*)?) };
-    (@entry [$($done:expr,)*] ($key:expr) $value:expr $(, $($rest:tt)*)?) => { $crate::value!(@entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!($value)),] $($($rest)*)?) };
+    (@entries [$($done:expr,)*]) => {
+        <$crate::Value as ::std::iter::FromIterator<(::std::sync::Arc<str>, $crate::Value)>>::from_iter(
+            [$($done),*]
+        )
+    };
+    (@entries [$($done:expr,)*] ($key:expr) : $($rest:tt)*) => {
+        $crate::value!(@entry [$($done,)*] ($key) $($rest)*)
+    };
+    (@entries [$($done:expr,)*] $key:literal : $($rest:tt)*) => {
+        $crate::value!(@entry [$($done,)*] ($key) $($rest)*)
+    };
+    (@entry [$($done:expr,)*] ($key:expr) null $(, $($rest:tt)*)?) => {
+        $crate::value!(
+            @entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::Value::NULL),]
+            $($($rest)*)?
+        )
+    };
+    (@entry [$($done:expr,)*] ($key:expr) [$($array:tt)*] $(, $($rest:tt)*)?) => {
+        $crate::value!(
+            @entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!([$($array)*])),]
+            $($($rest)*)?
+        )
+    };
+    (@entry [$($done:expr,)*] ($key:expr) {$($object:tt)*} $(, $($rest:tt)*)?) => {
+        $crate::value!(
+            @entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!({$($object)*})),]
+            $($($rest)*)?
+        )
+    };
+    (@entry [$($done:expr,)*] ($key:expr) $value:expr $(, $($rest:tt)*)?) => {
+        $crate::value!(
+            @entries [$($done,)* (::std::sync::Arc::<str>::from($key), $crate::value!($value)),]
+            $($($rest)*)?
+        )
+    };
 
     (null) => { $crate::Value::NULL };
     ([]) => { $crate::Value::array() };
