@@ -1,16 +1,20 @@
-// Operations that end later: waiting for a case, polling for work. They end on the completion queue of this thread, which
-// is opened when it is first needed. A pending operation keeps the event loop alive, an idle queue does not.
+// Operations that end later: waiting for a case, polling for work. They end on the completion queue of this
+// thread, which is opened when it is first needed. A pending operation keeps the event loop alive, an idle
+// queue does not.
 
 import { native, type Completion, type Queue } from './addon';
 import { StatewrightError, translated } from './errors';
 import type { Cq, Engine as Handle } from './native';
 import type { Session } from './session';
+import { whenAborted } from './signals';
 
 /** How an operation may be ended early. */
 export interface WaitOptions {
   /** Ends the operation; the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** How long to wait at most, in milliseconds; without it, without limit. Then it rejects with `SW_TIMEOUT`. */
+  /**
+   * How long to wait at most, in milliseconds; without it, without limit. Then it rejects with `SW_TIMEOUT`.
+   */
   timeoutMs?: number | undefined;
 }
 
@@ -44,7 +48,10 @@ export async function operation<T>(
   { signal, timeoutMs }: WaitOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
-  if (timeoutMs !== undefined && !(Number(timeoutMs) === timeoutMs && timeoutMs >= 0 && timeoutMs <= MAX_TIMER)) {
+  if (
+    timeoutMs !== undefined &&
+    !(Number(timeoutMs) === timeoutMs && timeoutMs >= 0 && timeoutMs <= MAX_TIMER)
+  ) {
     throw new TypeError(`\`timeoutMs\` must be a number from 0 to ${MAX_TIMER}`);
   }
   const { cq, hold } = (queue ??= native.queueOpen(deliver));
@@ -55,8 +62,7 @@ export async function operation<T>(
     unwanted ??= { because };
     native.opCancel(cq, op);
   };
-  const aborted = () => cancel(signal?.reason);
-  signal?.addEventListener('abort', aborted, { once: true });
+  const forget = signal && whenAborted(signal, () => cancel(signal.reason));
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => cancel(timeout(timeoutMs)), timeoutMs);
   try {
     const { result, error } = await new Promise<Completion>((settle) => pending.set(op, { session, settle }));
@@ -65,10 +71,13 @@ export async function operation<T>(
     throw error?.code === 'SW_CANCELLED' && unwanted ? unwanted.because : translated(error);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', aborted);
+    forget?.();
   }
 }
 
 function timeout(milliseconds: number): StatewrightError {
-  return new StatewrightError(`nothing happened within ${milliseconds} ms`, { code: 'SW_TIMEOUT', retryable: true });
+  return new StatewrightError(`nothing happened within ${milliseconds} ms`, {
+    code: 'SW_TIMEOUT',
+    retryable: true,
+  });
 }

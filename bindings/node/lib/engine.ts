@@ -28,12 +28,21 @@ import { attempt, Session } from './session';
 import { Space, type Json, type Kv } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
 import { encode, nanoseconds, text, type Value } from './values';
-import { items, poll, serve, type Handler, type PollOptions, type WorkerOptions, type WorkItem } from './work';
+import {
+  items,
+  poll,
+  serve,
+  type Handler,
+  type PollOptions,
+  type WorkerOptions,
+  type WorkItem,
+} from './work';
 
 /** How to open an engine. */
 export interface EngineOptions {
   /**
-   * What a commit survives: `strict`, the default, a power cut; `buffered` a killed process, and a power cut soon after.
+   * What a commit survives: `strict`, the default, a power cut; `buffered` a killed process, and a power cut
+   * soon after.
    */
   durability?: 'buffered' | 'strict';
   /** In buffered mode, how long a commit waits at most before it is synced, in milliseconds; 50 by default. */
@@ -53,8 +62,9 @@ export interface StartOptions {
 /**
  * An open store and the flows that run on it.
  *
- * Reading is in memory and returns at once. What commits returns a promise, which is fulfilled when the commit is durable:
- * waiting for the disk is done on threads of libuv's pool. Writes that are not awaited run in any order.
+ * Reading is in memory and returns at once. What commits returns a promise, which is fulfilled when the commit
+ * is durable: waiting for the disk is done on threads of libuv's pool. Writes that are not awaited run in any
+ * order.
  */
 export class Engine {
   readonly #session: Session;
@@ -66,11 +76,12 @@ export class Engine {
   }
 
   /**
-   * Opens a store's folder, making it if it is not there, and recovers what it holds. One process at a time has a folder
-   * open; another gets `SW_LOCKED`.
+   * Opens a store's folder, making it if it is not there, and recovers what it holds. One process at a time has
+   * a folder open; another gets `SW_LOCKED`.
    */
   static async open(folder: string, options: EngineOptions = {}): Promise<Engine> {
-    if (text('folder', folder) === '') throw new TypeError('`folder` must not be empty; Engine.memory() needs none');
+    if (text('folder', folder) === '')
+      throw new TypeError('`folder` must not be empty; Engine.memory() needs none');
     const given = nativeOptions(options);
     const handle = await native.openAsync(resolve(folder), given).catch((error: unknown) => {
       throw translated(error);
@@ -80,12 +91,17 @@ export class Engine {
 
   /** An engine that lives in memory, and is gone when it is closed. */
   static memory(options: Pick<EngineOptions, 'drive' | 'workerThreads'> = {}): Engine {
-    return new Engine(new Session(attempt(() => native.open('', nativeOptions(options))), true));
+    return new Engine(
+      new Session(
+        attempt(() => native.open('', nativeOptions(options))),
+        true,
+      ),
+    );
   }
 
   /**
-   * The engine that another thread of this process has open, by its {@link handle}. Closing this one only lets go of it: it
-   * ends when the thread that opened it closes it, or ends itself.
+   * The engine that another thread of this process has open, by its {@link handle}. Closing this one only lets
+   * go of it: it ends when the thread that opened it closes it, or ends itself.
    */
   static attach(handle: bigint): Engine {
     return new Engine(new Session(handle as Handle, false));
@@ -96,7 +112,9 @@ export class Engine {
     return this.#session.handle;
   }
 
-  /** Stops its work, syncs, and releases the folder. Pending operations reject with `SW_CLOSED`, workers end. */
+  /**
+   * Stops its work, syncs, and releases the folder. Pending operations reject with `SW_CLOSED`, workers end.
+   */
   close(): Promise<void> {
     return this.#session.close();
   }
@@ -136,8 +154,9 @@ export class Engine {
   }
 
   /**
-   * Runs `work` in a transaction and commits it, again and again while it conflicts with others. So `work` may run more
-   * than once and must do nothing that cannot be done twice. What it throws rolls back and is thrown on.
+   * Runs `work` in a transaction and commits it, again and again while it conflicts with others. So `work` may
+   * run more than once and must do nothing that cannot be done twice. What it throws rolls back and is thrown
+   * on.
    */
   transact<T>(work: (txn: Txn) => T | PromiseLike<T>, options: TransactOptions = {}): Promise<T> {
     return transact(this.#session, work, options);
@@ -153,8 +172,8 @@ export class Engine {
   }
 
   /**
-   * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version. `SW_INVALID_SPEC` if it has
-   * errors, which {@link check} lists.
+   * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version. `SW_INVALID_SPEC`
+   * if it has errors, which {@link check} lists.
    */
   async deploy(flow: string, options: { dir?: string } = {}): Promise<Deployed> {
     const dir = text('dir', options.dir ?? '');
@@ -196,7 +215,9 @@ export class Engine {
     return readWaiting(this.#session.now(native.caseExplain, text('id', id)));
   }
 
-  /** What has happened to a case, oldest first; only what came after the event with that number, if it is given. */
+  /**
+   * What has happened to a case, oldest first; only what came after the event with that number, if it is given.
+   */
   history(id: string, options: { after?: number } = {}): Listing<HistoryEvent> {
     const session = this.#session;
     const name = text('id', id);
@@ -229,12 +250,11 @@ export class Engine {
   }
 
   /**
-   * Serves topics: takes items, runs the topic's handler, heartbeats meanwhile, and completes or fails them. The promise is
-   * fulfilled when the signal was aborted or the engine closed, and what was at work is done; it rejects when items could
-   * not be taken or finished for another reason.
+   * Serves topics: takes items, runs the topic's handler, heartbeats meanwhile, and completes or fails them.
+   * The promise is fulfilled when the signal was aborted or the engine closed, and what was at work is done; it
+   * rejects when items could not be taken or finished for another reason.
    */
   // `any`: each handler says what input it expects.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   worker(handlers: Readonly<Record<string, Handler<any>>>, options: WorkerOptions = {}): Promise<void> {
     return serve(this.#session, handlers, options);
   }

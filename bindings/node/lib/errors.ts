@@ -15,8 +15,8 @@ export interface ErrorDetails {
 }
 
 /**
- * What every refused call throws, or rejects with. (Arguments of the wrong JavaScript type give a `TypeError`, and what an
- * `AbortSignal` ends rejects with the signal's reason.)
+ * What every refused call throws, or rejects with. (Arguments of the wrong JavaScript type give a `TypeError`,
+ * and what an `AbortSignal` ends rejects with the signal's reason.)
  */
 export class StatewrightError extends Error {
   /** The name of the status, such as `'SW_CONFLICT'`. Compare this one. */
@@ -41,7 +41,11 @@ export class StatewrightError extends Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'StatewrightError', configurable: true, writable: true });
+    Object.defineProperty(this.prototype, 'name', {
+      value: 'StatewrightError',
+      configurable: true,
+      writable: true,
+    });
   }
 }
 
@@ -58,5 +62,7 @@ export function hasCode(error: unknown, code: StatusName): boolean {
 }
 
 function isNative(error: unknown): error is NativeError {
-  return error instanceof Error && 'code' in error && 'status' in error && 'retryable' in error && 'help' in error;
+  return (
+    error instanceof Error && 'code' in error && 'status' in error && 'retryable' in error && 'help' in error
+  );
 }

@@ -13,12 +13,12 @@ export interface Pages<R, T> {
 const PAGE = 256;
 
 /**
- * A list that is read as it is iterated, some hundred entries at a time. It can be iterated any number of times, each of
- * which reads anew.
+ * A list that is read as it is iterated, some hundred entries at a time. It can be iterated any number of
+ * times, each of which reads anew.
  *
- * `for (const x of list)` reads on the JavaScript thread; `for await (const x of list)` reads on another one, so that a
- * long list does not hold up the event loop. Outside a transaction, pages are read one after the other: what is written in
- * between is seen.
+ * `for (const x of list)` reads on the JavaScript thread; `for await (const x of list)` reads on another one,
+ * so that a long list does not hold up the event loop. Outside a transaction, pages are read one after the
+ * other: what is written in between is seen.
  */
 export class Listing<T> implements Iterable<T>, AsyncIterable<T> {
   readonly #pages: Pages<unknown, T>;
@@ -30,7 +30,7 @@ export class Listing<T> implements Iterable<T>, AsyncIterable<T> {
 
   *[Symbol.iterator](): Generator<T, void, undefined> {
     const { now, show } = this.#pages;
-    for (const next = this.#cursor(); next.limit > 0; ) {
+    for (const next = this.#cursor(); next.limit > 0;) {
       const page = now(next.after, next.limit);
       yield* page.map(show);
       next.advance(page);
@@ -39,7 +39,7 @@ export class Listing<T> implements Iterable<T>, AsyncIterable<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     const { now, later, show } = this.#pages;
-    for (const next = this.#cursor(); next.limit > 0; ) {
+    for (const next = this.#cursor(); next.limit > 0;) {
       const page = await (later ?? now)(next.after, next.limit);
       yield* page.map(show);
       next.advance(page);

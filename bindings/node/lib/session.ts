@@ -54,7 +54,10 @@ export class Session {
 
   /** A commit: on the pool if it waits for the disk. */
   async commit<A extends unknown[], R>(now: Now<A, R>, later: Later<A, R>, ...rest: A): Promise<R> {
-    return this.commits(() => now(this.handle, ...rest), () => later(this.handle, ...rest));
+    return this.commits(
+      () => now(this.handle, ...rest),
+      () => later(this.handle, ...rest),
+    );
   }
 
   async commits<R>(now: () => R, later: () => Promise<R>): Promise<R> {

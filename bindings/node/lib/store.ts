@@ -43,7 +43,13 @@ export interface Source<H> {
 interface KvFunctions<H> {
   get(handle: H, space: string, key: Uint8Array): Uint8Array | undefined;
   list(handle: H, space: string, prefix: Uint8Array, after: Uint8Array, limit: number): Uint8Array;
-  listLater?(handle: H, space: string, prefix: Uint8Array, after: Uint8Array, limit: number): Promise<Uint8Array>;
+  listLater?(
+    handle: H,
+    space: string,
+    prefix: Uint8Array,
+    after: Uint8Array,
+    limit: number,
+  ): Promise<Uint8Array>;
 }
 
 interface JsonFunctions<H> {
@@ -85,7 +91,10 @@ export class KvReader<H> {
     return listing<Raw, [Key, T]>({
       now: (after, limit) => read(call(list, space, prefix, after?.[0] ?? first, limit)),
       ...(later && listLater
-        ? { later: async (after, limit) => read(await later(listLater, space, prefix, after?.[0] ?? first, limit)) }
+        ? {
+            later: async (after, limit) =>
+              read(await later(listLater, space, prefix, after?.[0] ?? first, limit)),
+          }
         : {}),
       show: ([key, value]) => [asText ? keyText(key) : key, value],
       limit: options.limit,
@@ -93,7 +102,9 @@ export class KvReader<H> {
   }
 }
 
-/** Reads documents. A path is a place in one, such as `.lines[0].price`; the empty path is the whole document. */
+/**
+ * Reads documents. A path is a place in one, such as `.lines[0].price`; the empty path is the whole document.
+ */
 export class JsonReader<H> {
   readonly #source: Source<H>;
   readonly #functions: JsonFunctions<H>;
@@ -129,7 +140,10 @@ export class JsonReader<H> {
     return listing<Raw, Raw>({
       now: (after, limit) => read(call(list, space, prefix, after?.[0] ?? first, limit)),
       ...(later && listLater
-        ? { later: async (after, limit) => read(await later(listLater, space, prefix, after?.[0] ?? first, limit)) }
+        ? {
+            later: async (after, limit) =>
+              read(await later(listLater, space, prefix, after?.[0] ?? first, limit)),
+          }
         : {}),
       show: (raw) => raw,
       limit: options.limit,
@@ -162,7 +176,9 @@ export class Kv extends KvReader<EngineHandle> {
   }
 }
 
-/** The JSON documents of a space. Each write is a transaction of its own, durable when its promise is fulfilled. */
+/**
+ * The JSON documents of a space. Each write is a transaction of its own, durable when its promise is fulfilled.
+ */
 export class Json extends JsonReader<EngineHandle> {
   readonly #session: Session;
   readonly #space: string;
@@ -182,8 +198,8 @@ export class Json extends JsonReader<EngineHandle> {
   }
 
   /**
-   * Sets one place in a document, making missing objects on the way; an index equal to an array's length appends.
-   * `SW_NOT_FOUND` if there is no such document; the empty path makes or replaces it.
+   * Sets one place in a document, making missing objects on the way; an index equal to an array's length
+   * appends. `SW_NOT_FOUND` if there is no such document; the empty path makes or replaces it.
    */
   async set(key: string, path: string, value: Storable): Promise<void> {
     const { jsonSet, jsonSetAsync } = native;
@@ -203,7 +219,10 @@ export class Json extends JsonReader<EngineHandle> {
   }
 }
 
-/** The keys of a space as a transaction sees them, with its own writes; nobody else sees those before it commits. */
+/**
+ * The keys of a space as a transaction sees them, with its own writes; nobody else sees those before it
+ * commits.
+ */
 export class TxnKv extends KvReader<TxnHandle> {
   readonly #source: Source<TxnHandle>;
 
@@ -296,6 +315,11 @@ function keyText(key: Uint8Array): string {
   } catch (cause) {
     const path = Buffer.from(key).toString('hex');
     const help = "list with keys: 'bytes'";
-    throw new StatewrightError(`the key with the bytes ${path} is not text`, { code: 'SW_INVALID_UTF8', path, help, cause });
+    throw new StatewrightError(`the key with the bytes ${path} is not text`, {
+      code: 'SW_INVALID_UTF8',
+      path,
+      help,
+      cause,
+    });
   }
 }

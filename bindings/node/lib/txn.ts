@@ -12,8 +12,8 @@ import { integer, text } from './values';
 /** What must be unchanged when a transaction commits. */
 export interface TxnOptions {
   /**
-   * `serializable`, the default: what it read and what it writes, so that the result is that of some serial order;
-   * `snapshot`: only what it writes.
+   * `serializable`, the default: what it read and what it writes, so that the result is that of some serial
+   * order; `snapshot`: only what it writes.
    */
   isolation?: 'serializable' | 'snapshot';
 }
@@ -38,9 +38,9 @@ export interface TxnSpace {
 }
 
 /**
- * A transaction: it reads the state as it was when it began, plus its own writes, which nobody else sees before it commits.
- * Reading and writing are in memory and return at once. End it with `commit` or `rollback`; leaving a `using` block
- * without a commit rolls it back.
+ * A transaction: it reads the state as it was when it began, plus its own writes, which nobody else sees before
+ * it commits. Reading and writing are in memory and return at once. End it with `commit` or `rollback`; leaving
+ * a `using` block without a commit rolls it back.
  */
 export class Txn implements TxnSpace {
   #handle: Handle | undefined;
@@ -75,13 +75,19 @@ export class Txn implements TxnSpace {
   }
 
   /**
-   * Commits: all of its writes happen, or none. Gives the version that this made (if it wrote nothing, the one it read).
-   * Whatever the outcome, the transaction is over. `SW_CONFLICT` and `SW_SNAPSHOT_TOO_OLD` are retryable: nothing was
-   * written, and the whole transaction may be run again, which {@link Engine.transact} does.
+   * Commits: all of its writes happen, or none. Gives the version that this made (if it wrote nothing, the one
+   * it read). Whatever the outcome, the transaction is over. `SW_CONFLICT` and `SW_SNAPSHOT_TOO_OLD` are
+   * retryable: nothing was written, and the whole transaction may be run again, which {@link Engine.transact}
+   * does.
    */
   async commit(): Promise<number | bigint> {
     const handle = this.#end();
-    return integer(await this.#session.commits(() => native.txnCommit(handle), () => native.txnCommitAsync(handle)));
+    return integer(
+      await this.#session.commits(
+        () => native.txnCommit(handle),
+        () => native.txnCommitAsync(handle),
+      ),
+    );
   }
 
   /** Ends it without writing anything; does nothing if it has ended. */
@@ -95,7 +101,9 @@ export class Txn implements TxnSpace {
 
   #open(): Handle {
     if (this.#handle !== undefined) return this.#handle;
-    throw new StatewrightError('the transaction was committed or rolled back already', { code: 'SW_TXN_CLOSED' });
+    throw new StatewrightError('the transaction was committed or rolled back already', {
+      code: 'SW_TXN_CLOSED',
+    });
   }
 
   #end(): Handle {
@@ -116,7 +124,8 @@ export async function transact<T>(
   options: TransactOptions,
 ): Promise<T> {
   const attempts = options.attempts ?? ATTEMPTS;
-  if (!Number.isInteger(attempts) || attempts < 1) throw new TypeError('`attempts` must be a whole number above 0');
+  if (!Number.isInteger(attempts) || attempts < 1)
+    throw new TypeError('`attempts` must be a whole number above 0');
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
     const txn = new Txn(session, options);

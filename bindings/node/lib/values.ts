@@ -1,22 +1,24 @@
 // JavaScript values to MessagePack and back.
 //
-// The codec is @msgpack/msgpack. What it does not do is done here, in a walk before encoding and one after decoding: an
-// integer is a number when that is exact and a bigint otherwise, both ways; text must be text; and what JSON.stringify
-// would lose silently is refused, with the place where it was found.
+// The codec is @msgpack/msgpack. What it does not do is done here, in a walk before encoding and one after
+// decoding: an integer is a number when that is exact and a bigint otherwise, both ways; text must be text; and
+// what JSON.stringify would lose silently is refused, with the place where it was found.
 
 import { Encoder, decode as decodeMessagePack } from '@msgpack/msgpack';
 
 import { StatewrightError, type StatusName } from './errors';
 
 /**
- * What the store holds. Integers are numbers when they are safe integers, else bigints (from -2^63 to 2^64 - 1); bytes
- * are a `Uint8Array`.
+ * What the store holds. Integers are numbers when they are safe integers, else bigints (from -2^63 to 2^64 -
+ * 1); bytes are a `Uint8Array`.
  */
-export type Value = null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
+export type Value =
+  null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
 
 /**
- * What can be stored: a {@link Value}, or what turns into one as with `JSON.stringify`: an object with a `toJSON`
- * method (such as a `Date`), an instance of a class, an object with members that are `undefined` (they are left out).
+ * What can be stored: a {@link Value}, or what turns into one as with `JSON.stringify`: an object with a
+ * `toJSON` method (such as a `Date`), an instance of a class, an object with members that are `undefined` (they
+ * are left out).
  */
 export type Storable = Value | object;
 
@@ -83,7 +85,9 @@ function prepared(value: unknown, place: Place): unknown {
       throw refused('text with half of a surrogate pair cannot be stored', place, 'SW_INVALID_UTF8');
     case 'number':
       // The encoder writes integers beyond 32 bits as floats, unless they are bigints.
-      return Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000) ? BigInt(value) : value;
+      return Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000)
+        ? BigInt(value)
+        : value;
     case 'bigint':
       if (value >= MIN_INTEGER && value <= MAX_INTEGER) return value;
       throw refused('an integer must be from -2^63 to 2^64 - 1', place, 'SW_NOT_REPRESENTABLE');

@@ -4,6 +4,7 @@ import { native } from './addon';
 import { operation, type WaitOptions } from './completions';
 import { hasCode } from './errors';
 import type { Session } from './session';
+import { whenAborted } from './signals';
 import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
 
 /** Which work to take. */
@@ -36,14 +37,18 @@ export class WorkFailure extends Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'WorkFailure', configurable: true, writable: true });
+    Object.defineProperty(this.prototype, 'name', {
+      value: 'WorkFailure',
+      configurable: true,
+      writable: true,
+    });
   }
 }
 
 /**
- * A piece of work, leased to this worker: complete it, fail it, or heartbeat before the lease runs out; after that it is
- * offered again. So an item may be delivered twice, with the same `idempotencyKey`; only the first completion counts, later
- * ones get `SW_STALE_ITEM`.
+ * A piece of work, leased to this worker: complete it, fail it, or heartbeat before the lease runs out; after
+ * that it is offered again. So an item may be delivered twice, with the same `idempotencyKey`; only the first
+ * completion counts, later ones get `SW_STALE_ITEM`.
  */
 export class WorkItem<T = Value> {
   readonly case: string;
@@ -89,8 +94,8 @@ export class WorkItem<T = Value> {
   }
 
   /**
-   * Says that it could not be done. The task's retry rules decide what happens next, unless `retryable` is false. An
-   * error's `code` (if text) and `retryable` are passed on.
+   * Says that it could not be done. The task's retry rules decide what happens next, unless `retryable` is
+   * false. An error's `code` (if text) and `retryable` are passed on.
    */
   async fail(reason: FailureReason): Promise<void> {
     await this.#session.later(native.workFailAsync, this.token, encode(failureOf(reason)));
@@ -121,13 +126,16 @@ export async function poll<T>(session: Session, options: PollOptions): Promise<W
 }
 
 /** Items one after the other, until the loop is left or the signal is aborted. */
-export async function* items<T>(session: Session, options: PollOptions): AsyncGenerator<WorkItem<T>, void, undefined> {
+export async function* items<T>(
+  session: Session,
+  options: PollOptions,
+): AsyncGenerator<WorkItem<T>, void, undefined> {
   for (;;) yield* await poll<T>(session, options);
 }
 
 /**
- * Does an item's work and returns its result; what it throws fails the item. `signal` is aborted when the item is no
- * longer ours, so that going on is of no use.
+ * Does an item's work and returns its result; what it throws fails the item. `signal` is aborted when the item
+ * is no longer ours, so that going on is of no use.
  */
 export type Handler<T = Value> = (
   item: WorkItem<T>,
@@ -140,7 +148,9 @@ export interface WorkerOptions {
   signal?: AbortSignal;
   /** How many items are at work at the same time; 10 by default. */
   concurrency?: number;
-  /** How long items are leased, in milliseconds; 30 000 by default. Heartbeats are sent three times as often. */
+  /**
+   * How long items are leased, in milliseconds; 30 000 by default. Heartbeats are sent three times as often.
+   */
   leaseMs?: number;
   /** This worker's name, for people who ask who has an item. */
   name?: string;
@@ -158,9 +168,15 @@ export async function serve(
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new TypeError('`concurrency` must be a whole number above 0');
   }
-  // Aborted by the caller, and by an item that could not be finished.
   const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const forget = options.signal && whenAborted(options.signal, () => stop.abort());
+  if (options.signal?.aborted) stop.abort();
+  let failure: { error: unknown } | undefined;
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    stop.abort();
+  };
+  const { signal } = stop;
   const atWork = new Set<Promise<void>>();
   try {
     while (!signal.aborted) {
@@ -172,20 +188,25 @@ export async function serve(
       const worker = name === undefined ? {} : { worker: name };
       for (const item of await poll<never>(session, { topics, max, leaseMs, signal, ...worker })) {
         const done = work(item, handlers[item.topic], leaseMs)
-          .catch((error: unknown) => stop.abort(error))
+          .catch(fail)
           .finally(() => atWork.delete(done));
         atWork.add(done);
       }
     }
   } catch (error) {
-    if (!signal.aborted && !isOver(error)) stop.abort(error);
+    if (!signal.aborted && !isOver(error)) fail(error);
   }
   await Promise.all(atWork);
-  if (stop.signal.aborted) throw stop.signal.reason;
+  forget?.();
+  if (failure) throw failure.error;
 }
 
 /** One item: its handler, with heartbeats meanwhile, and its end. */
-async function work(item: WorkItem<never>, handler: Handler<never> | undefined, leaseMs: number): Promise<void> {
+async function work(
+  item: WorkItem<never>,
+  handler: Handler<never> | undefined,
+  leaseMs: number,
+): Promise<void> {
   const lost = new AbortController();
   const beat = () => item.heartbeat(leaseMs).catch((error: unknown) => lost.abort(error));
   const heart = setInterval(beat, Math.max(leaseMs / 3, 1));

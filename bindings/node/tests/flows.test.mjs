@@ -39,7 +39,9 @@ test('a case has the id it is given, once', async (t) => {
 
 test('large integers and bytes pass through a case', async (t) => {
   const engine = memory(t);
-  await engine.deploy('name: through\nversion: 1\ntasks:\n  keep: { kind: set, set: { .kept: .input } }\noutput: .kept\n');
+  await engine.deploy(
+    'name: through\nversion: 1\ntasks:\n  keep: { kind: set, set: { .kept: .input } }\noutput: .kept\n',
+  );
   const input = { big: 2n ** 64n - 1n, safe: 2 ** 40, list: [-(2n ** 63n)] };
   const { result } = await engine.wait(await engine.start('through', input));
   assert.deepEqual(result, input);
@@ -47,14 +49,18 @@ test('large integers and bytes pass through a case', async (t) => {
 
 test('a failing case tells why', async (t) => {
   const engine = memory(t);
-  await engine.deploy('name: bad\nversion: 1\ntasks:\n  break: { kind: set, set: { .x: \'error("broken")\' } }\n');
+  await engine.deploy(
+    'name: bad\nversion: 1\ntasks:\n  break: { kind: set, set: { .x: \'error("broken")\' } }\n',
+  );
   const state = await engine.wait(await engine.start('bad'));
   assert.equal(state.status, 'failed');
   assert.match(JSON.stringify(state.error), /broken/);
 });
 
 test('every mistake of a flow is told with its place', async (t) => {
-  const problems = check('name: x\nversion: 1\ntasks:\n  a: { kind: nope }\n  b: { kind: set, set: { .x: "(" } }\n');
+  const problems = check(
+    'name: x\nversion: 1\ntasks:\n  a: { kind: nope }\n  b: { kind: set, set: { .x: "(" } }\n',
+  );
   assert.ok(problems.length >= 2);
   for (const { line, column, severity, code, message, help } of problems) {
     assert.ok(line >= 1 && column >= 1);
@@ -72,7 +78,10 @@ test('every mistake of a flow is told with its place', async (t) => {
 test('a flow from a file knows its folder', async (t) => {
   const where = folder(t);
   mkdirSync(where);
-  writeFileSync(`${where}/here.yaml`, "name: here\nversion: 1\ntasks:\n  say: { kind: set, set: { .dir: '$flow.dir' } }\noutput: .dir\n");
+  writeFileSync(
+    `${where}/here.yaml`,
+    "name: here\nversion: 1\ntasks:\n  say: { kind: set, set: { .dir: '$flow.dir' } }\noutput: .dir\n",
+  );
   const engine = memory(t);
   await engine.deployFile(`${where}/here.yaml`);
   assert.equal((await engine.wait(await engine.start('here'))).result, where);
@@ -100,8 +109,14 @@ test('cases are listed by flow and status, in pages', async (t) => {
   const awaited = [];
   for await (const { id } of engine.cases({ flow: 'greet', status: 'completed' })) awaited.push(id);
   assert.deepEqual(awaited, [...ids].sort());
-  assert.deepEqual(Array.from(engine.cases({ status: 'running' }), ({ id }) => id), [waiting]);
-  assert.deepEqual(Array.from(engine.cases({ after: all[297], limit: 2 }), ({ id }) => id), all.slice(298, 300));
+  assert.deepEqual(
+    Array.from(engine.cases({ status: 'running' }), ({ id }) => id),
+    [waiting],
+  );
+  assert.deepEqual(
+    Array.from(engine.cases({ after: all[297], limit: 2 }), ({ id }) => id),
+    all.slice(298, 300),
+  );
 });
 
 test('a waiting case explains itself, and its history tells what happened', async (t) => {
@@ -116,7 +131,10 @@ test('a waiting case explains itself, and its history tells what happened', asyn
   await item.complete('done');
   await engine.wait(id);
   const events = engine.history(id).toArray();
-  assert.deepEqual(events.map(({ seq }) => seq), events.map((_, index) => index + 1));
+  assert.deepEqual(
+    events.map(({ seq }) => seq),
+    events.map((_, index) => index + 1),
+  );
   assert.equal(events[0].event, 'case_started');
   assert.equal(events.at(-1).event, 'case_completed');
   assert.ok(events.every(({ at, case: of }) => at instanceof Date && of === id));
@@ -150,6 +168,24 @@ test('waiting can time out, and be aborted before and meanwhile', async (t) => {
   await assert.rejects(engine.wait(id, { signal: AbortSignal.timeout(10) }), { name: 'TimeoutError' });
 });
 
+test('many operations may share a signal', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const id = await engine.start('one');
+  const warned = [];
+  const note = (warning) => warned.push(warning.name);
+  process.on('warning', note);
+  const stop = new AbortController();
+  const waits = Array.from({ length: 50 }, () =>
+    assert.rejects(engine.wait(id, { signal: stop.signal }), { name: 'AbortError' }),
+  );
+  await sleep(10);
+  stop.abort();
+  await Promise.all(waits);
+  process.off('warning', note);
+  assert.deepEqual(warned, []);
+});
+
 test('aborting after the end does nothing', async (t) => {
   const engine = memory(t);
   await engine.deploy(GREET);
@@ -166,7 +202,9 @@ test('closing ends every wait', async () => {
   await engine.deploy(ONE_TASK);
   const id = await engine.start('one');
   const waits = Array.from({ length: 50 }, () => fails(() => engine.wait(id), 'SW_CLOSED'));
-  const polls = Array.from({ length: 50 }, () => fails(() => engine.poll({ topics: ['other'] }), 'SW_CLOSED'));
+  const polls = Array.from({ length: 50 }, () =>
+    fails(() => engine.poll({ topics: ['other'] }), 'SW_CLOSED'),
+  );
   await engine.close();
   await Promise.all([...waits, ...polls]);
 });
@@ -175,8 +213,13 @@ test('a thousand waits at the same time', async (t) => {
   const engine = memory(t);
   await engine.deploy(GREET);
   const names = Array.from({ length: 1000 }, (_, index) => `n${index}`);
-  const results = await Promise.all(names.map(async (name) => engine.wait(await engine.start('greet', { name }))));
-  assert.deepEqual(results.map(({ result }) => result), names.map((name) => `hello ${name}`));
+  const results = await Promise.all(
+    names.map(async (name) => engine.wait(await engine.start('greet', { name }))),
+  );
+  assert.deepEqual(
+    results.map(({ result }) => result),
+    names.map((name) => `hello ${name}`),
+  );
 });
 
 test('an engine that does not drive leaves its cases where they are', async (t) => {

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { folder, runs } from './support/help.mjs';
 
 for (const what of ['engines', 'txns', 'values', 'errors', 'waits']) {
-  test(`ten thousand ${what} leak nothing`, () => runs('leaks.mjs', [what, '10000'], `no leak in ${what}`, ['--expose-gc']));
+  test(`ten thousand ${what} leak nothing`, () =>
+    runs('leaks.mjs', [what, '10000'], `no leak in ${what}`, ['--expose-gc']));
 }
 
 test('a forgotten engine is closed when it is garbage, one that is waited on is not', async (t) => {

@@ -5,13 +5,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import * as module from '@statewright/node';
 
 import { folder, runs } from './support/help.mjs';
 
 const require = createRequire(import.meta.url);
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 test('import and require give the same classes', () => {
   const required = require('@statewright/node');
@@ -31,7 +32,10 @@ test('the lock file names no registry', () => {
 test('the program in the README works', (t) => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const program = /```js\n([^]*?)```/.exec(readme)[1].replace("'store'", JSON.stringify(folder(t)));
-  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: ROOT, encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
   assert.equal(printed, 'hello Ada\n');
 });
 

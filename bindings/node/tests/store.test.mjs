@@ -52,7 +52,11 @@ test('documents: create, set, get, remove, drop, version', async (t) => {
   await fails(() => json.create('d', 1), 'SW_ALREADY_EXISTS');
   await json.set('d', '.lines[1]', { price: 2 });
   await json.set('d', '.new.path', 'x');
-  assert.deepEqual(json.get('d'), { lines: [{ price: 1 }, { price: 2 }], 'odd key': true, new: { path: 'x' } });
+  assert.deepEqual(json.get('d'), {
+    lines: [{ price: 1 }, { price: 2 }],
+    'odd key': true,
+    new: { path: 'x' },
+  });
   assert.equal(json.get('d', '.lines[1].price'), 2);
   assert.equal(json.get('d', '."odd key"'), true);
   assert.equal(json.get('d', '.nothing'), undefined);
@@ -99,16 +103,29 @@ test('lists: order, prefix, after, limit, many pages, both ways of iterating', a
   await engine.kv.put('other', true);
   const list = engine.kv.list({ prefix: 'key/' });
   assert.ok(list instanceof Listing);
-  assert.deepEqual(list.toArray(), names.map((name, index) => [name, index]));
-  assert.deepEqual(Array.from(list, ([key]) => key), names);
+  assert.deepEqual(
+    list.toArray(),
+    names.map((name, index) => [name, index]),
+  );
+  assert.deepEqual(
+    Array.from(list, ([key]) => key),
+    names,
+  );
   const awaited = [];
   for await (const [key] of list) awaited.push(key);
   assert.deepEqual(awaited, names);
   for (const limit of [0, 1, 255, 256, 257, 512, 700, 1000]) {
-    assert.equal(engine.kv.list({ prefix: 'key/', limit }).toArray().length, Math.min(limit, 700), `limit ${limit}`);
+    assert.equal(
+      engine.kv.list({ prefix: 'key/', limit }).toArray().length,
+      Math.min(limit, 700),
+      `limit ${limit}`,
+    );
   }
   const after = engine.kv.list({ after: names[698], keys: 'bytes' }).toArray();
-  assert.deepEqual(after.map(([key]) => Buffer.from(key).toString()), [names[699], 'other']);
+  assert.deepEqual(
+    after.map(([key]) => Buffer.from(key).toString()),
+    [names[699], 'other'],
+  );
   for (const limit of [-1, 1.5, NaN, '1']) assert.throws(() => engine.kv.list({ limit }), TypeError);
 });
 
@@ -121,7 +138,10 @@ test('leaving a list early reads no more of it', async (t) => {
   for (const _ of engine.json.list()) if (++seen === 3) break;
   for await (const _ of engine.json.list()) if (++seen === 6) break;
   assert.equal(seen, 6);
-  assert.deepEqual(engine.json.list({ prefix: 'd99', after: 'd990', limit: 2 }).toArray(), [['d991', 991], ['d992', 992]]);
+  assert.deepEqual(engine.json.list({ prefix: 'd99', after: 'd990', limit: 2 }).toArray(), [
+    ['d991', 991],
+    ['d992', 992],
+  ]);
 });
 
 test('a key that is not text is listed as bytes, or told', async (t) => {

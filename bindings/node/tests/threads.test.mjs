@@ -8,12 +8,14 @@ import { Engine } from '@statewright/node';
 
 import { fails, folder, memory, run, runs } from './support/help.mjs';
 
-const PACKAGE = import.meta.resolve('@statewright/node');
+const PACKAGE = new URL('../index.mjs', import.meta.url).href;
 
 /** Runs the text as a module in a thread, with `data`; gives what it exits with. */
 function thread(text, data) {
   const source = `import { workerData } from 'node:worker_threads'; import { Engine } from '${PACKAGE}'; ${text}`;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData: data });
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
+    workerData: data,
+  });
   return new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
 }
 
@@ -42,7 +44,10 @@ test('several threads use one engine by its handle', async (t) => {
 
 test('a thread that ends lets go of what it had open', async (t) => {
   const where = folder(t);
-  const code = await thread("const engine = await Engine.open(workerData); await engine.kv.put('k', 1); engine.begin();", where);
+  const code = await thread(
+    "const engine = await Engine.open(workerData); await engine.kv.put('k', 1); engine.begin();",
+    where,
+  );
   assert.equal(code, 0);
   const engine = await Engine.open(where);
   assert.equal(engine.kv.get('k'), 1);
@@ -53,7 +58,8 @@ test('an error in a thread is its own', async () => {
   await assert.rejects(thread("Engine.memory().kv.get('');"), { code: 'SW_INVALID_KEY' });
 });
 
-test('neither an open engine nor an idle queue keeps the process', (t) => runs('ends.mjs', ['open', folder(t)], 'open'));
+test('neither an open engine nor an idle queue keeps the process', (t) =>
+  runs('ends.mjs', ['open', folder(t)], 'open'));
 
 test('a pending wait keeps the process', () => runs('ends.mjs', ['pending'], 'completed'));
 

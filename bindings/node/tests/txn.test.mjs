@@ -17,8 +17,13 @@ test('a transaction sees its own writes, and nobody else does before it commits'
   assert.equal(txn.json.remove('d', '.x'), true);
   assert.equal(txn.kv.get('a'), 2);
   assert.deepEqual(txn.json.get('d'), { y: 2 });
-  assert.deepEqual(txn.kv.list().toArray(), [['a', 2], ['b', 3]]);
+  assert.deepEqual(txn.kv.list().toArray(), [
+    ['a', 2],
+    ['b', 3],
+  ]);
   assert.deepEqual(txn.json.list().toArray(), [['d', { y: 2 }]]);
+  for await (const [key, value] of txn.json.list({ prefix: 'd' }))
+    assert.deepEqual([key, value], ['d', { y: 2 }]);
   assert.equal(engine.kv.get('a'), 1);
   assert.equal(engine.json.get('d'), undefined);
   const version = await txn.commit();
@@ -72,7 +77,10 @@ test('changes of one place conflict, of two places do not', async (t) => {
 });
 
 test('isolation: what was only read matters to serializable, not to snapshot', async (t) => {
-  for (const [isolation, conflicts] of [['serializable', true], ['snapshot', false]]) {
+  for (const [isolation, conflicts] of [
+    ['serializable', true],
+    ['snapshot', false],
+  ]) {
     const engine = memory(t);
     await engine.kv.put('a', 1);
     const txn = engine.begin({ isolation });
@@ -89,16 +97,22 @@ test('transact runs again until it commits', async (t) => {
     await engine.json.create('counter', { n: 0 });
     let runs = 0;
     const add = async () =>
-      engine.transact(async (txn) => {
-        runs++;
-        const n = txn.json.get('counter', '.n');
-        await new Promise(setImmediate);
-        txn.json.set('counter', '.n', n + 1);
-        return n;
-      }, { attempts: 1000 });
+      engine.transact(
+        async (txn) => {
+          runs++;
+          const n = txn.json.get('counter', '.n');
+          await new Promise(setImmediate);
+          txn.json.set('counter', '.n', n + 1);
+          return n;
+        },
+        { attempts: 1000 },
+      );
     const seen = await Promise.all(Array.from({ length: 20 }, add));
     assert.equal(engine.json.get('counter', '.n'), 20);
-    assert.deepEqual(seen.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
+    assert.deepEqual(
+      seen.sort((a, b) => a - b),
+      Array.from({ length: 20 }, (_, index) => index),
+    );
     assert.ok(runs > 20, `${runs} runs: there were conflicts`);
     assert.equal(engine.stats().transactions, 0);
   }

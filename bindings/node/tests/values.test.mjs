@@ -33,7 +33,11 @@ const same = [
   ['odd keys', { '': 1, 'a.b': 2, 'ü\0': 3 }, '{"":1,"a.b":2,"ü\\u0000":3}'],
   ['the key __proto__', JSON.parse('{"__proto__":{"a":[1]},"b":9007199254740993}'), undefined],
   ['the key constructor', { constructor: 1, toString: 'x' }, '{"constructor":1,"toString":"x"}'],
-  ['a large integer deep inside', { a: [{ b: 2 ** 40 }, { b: 2n ** 60n }] }, '{"a":[{"b":1099511627776},{"b":1152921504606846976}]}'],
+  [
+    'a large integer deep inside',
+    { a: [{ b: 2 ** 40 }, { b: 2n ** 60n }] },
+    '{"a":[{"b":1099511627776},{"b":1152921504606846976}]}',
+  ],
 ];
 
 for (const [name, value, json] of same) {
@@ -51,13 +55,31 @@ const turned = [
   ['a small bigint becomes a number', 7n, 7],
   ['minus zero becomes zero', -0, 0],
   ['a date becomes text', new Date(0), '1970-01-01T00:00:00.000Z'],
-  ['toJSON is asked, deep inside too', [{ at: { toJSON: () => ({ n: 2n ** 60n }) } }], [{ at: { n: 2n ** 60n } }]],
-  ['an instance of a class becomes an object', new (class Point { x = 1; #y = 2; sum() { return this.#y; } })(), { x: 1 }],
+  [
+    'toJSON is asked, deep inside too',
+    [{ at: { toJSON: () => ({ n: 2n ** 60n }) } }],
+    [{ at: { n: 2n ** 60n } }],
+  ],
+  [
+    'an instance of a class becomes an object',
+    new (class Point {
+      x = 1;
+      #y = 2;
+      sum() {
+        return this.#y;
+      }
+    })(),
+    { x: 1 },
+  ],
   ['an object without prototype becomes one with', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
   ['members that are undefined are left out', { a: undefined, b: 1, c: undefined }, { b: 1 }],
   ['gaps in arrays become null', [undefined, , 1], [null, null, 1]],
   ['a Buffer becomes a Uint8Array', Buffer.from('ab'), new Uint8Array([97, 98])],
-  ['members in a class with undefined and large integers', { u: undefined, n: 2 ** 40, ['__proto__x']: 1 }, { n: 2 ** 40, ['__proto__x']: 1 }],
+  [
+    'members in a class with undefined and large integers',
+    { u: undefined, n: 2 ** 40, ['__proto__x']: 1 },
+    { n: 2 ** 40, ['__proto__x']: 1 },
+  ],
 ];
 
 for (const [name, value, expected] of turned) {
@@ -148,7 +170,8 @@ test('random values come back the same', async (t) => {
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
     return (seed >> 8) % below;
   };
-  const word = () => String.fromCodePoint(...Array.from({ length: random(40) }, () => [65, 0xe9, 0x4e16, 0x1f30d][random(4)]));
+  const word = () =>
+    String.fromCodePoint(...Array.from({ length: random(40) }, () => [65, 0xe9, 0x4e16, 0x1f30d][random(4)]));
   const scalars = [
     () => null,
     () => random(2) === 1,

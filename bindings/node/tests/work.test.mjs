@@ -126,9 +126,12 @@ test('items one after the other', async (t) => {
   assert.deepEqual(seen.sort(), ids.sort());
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 10);
-  await assert.rejects(async () => {
-    for await (const _ of engine.items({ topics: ['work'], signal: stop.signal }));
-  }, { name: 'AbortError' });
+  await assert.rejects(
+    async () => {
+      for await (const _ of engine.items({ topics: ['work'], signal: stop.signal }));
+    },
+    { name: 'AbortError' },
+  );
 });
 
 test('a worker serves its topics until it is stopped', async (t) => {
@@ -147,7 +150,10 @@ test('a worker serves its topics until it is stopped', async (t) => {
     { signal: stop.signal, concurrency: 4, name: 'four at a time' },
   );
   const states = await Promise.all(ids.map((id) => engine.wait(id)));
-  assert.deepEqual(states.map(({ result }) => result), ids.map((_, index) => index * 2));
+  assert.deepEqual(
+    states.map(({ result }) => result),
+    ids.map((_, index) => index * 2),
+  );
   assert.equal(most, 4);
   stop.abort();
   await serving;
@@ -158,7 +164,10 @@ test('a worker serves its topics until it is stopped', async (t) => {
 test('stopping a worker lets it finish what it has', async (t) => {
   const { engine, ids } = await prepared(t);
   const stop = new AbortController();
-  const serving = engine.worker({ work: async () => (stop.abort(), await sleep(30), 'finished') }, { signal: stop.signal });
+  const serving = engine.worker(
+    { work: async () => (stop.abort(), await sleep(30), 'finished') },
+    { signal: stop.signal },
+  );
   await serving;
   assert.equal(engine.case(ids[0]).result, 'finished');
   await engine.worker({ work() {} }, { signal: stop.signal }); // stopped already
@@ -204,13 +213,16 @@ test('a handler is told when its item is lost', async (t) => {
   await engine.deploy(ONE_TASK.replace('retry:', 'timeout: 50ms, retry:'));
   const id = await engine.start('one');
   const lost = new Promise((resolve) => {
-    engine.worker({
-      work: async (item, { signal }) => {
-        if (item.attempt > 1) return 'second';
-        await new Promise((stop) => signal.addEventListener('abort', stop));
-        resolve(signal.reason);
+    engine.worker(
+      {
+        work: async (item, { signal }) => {
+          if (item.attempt > 1) return 'second';
+          await new Promise((stop) => signal.addEventListener('abort', stop));
+          resolve(signal.reason);
+        },
       },
-    }, { leaseMs: 30 });
+      { leaseMs: 30 },
+    );
   });
   assert.equal((await lost).code, 'SW_STALE_ITEM');
   assert.equal((await engine.wait(id)).result, 'second');
@@ -232,7 +244,16 @@ test('closing the engine ends its workers, also with items at work', async () =>
 test('what is thrown may be anything', async (t) => {
   const engine = memory(t);
   await engine.deploy(ONE_TASK);
-  const thrown = [undefined, null, 'text', 7, {}, new Error(''), Object.assign(new Error('a\ud800'), { code: 7 }), 2n];
+  const thrown = [
+    undefined,
+    null,
+    'text',
+    7,
+    {},
+    new Error(''),
+    Object.assign(new Error('a\ud800'), { code: 7 }),
+    2n,
+  ];
   const serving = engine.worker({
     work: ({ input }) => {
       throw thrown[input.index];

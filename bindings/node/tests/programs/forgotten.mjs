@@ -1,5 +1,5 @@
-// Engines that are forgotten are closed when they are garbage, and a warning says so. Run with --expose-gc in a folder of
-// its own.
+// Engines that are forgotten are closed when they are garbage, and a warning says so. Run with --expose-gc in a
+// folder of its own.
 import { Engine } from '@statewright/node';
 
 let warnings = 0;

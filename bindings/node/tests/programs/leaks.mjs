@@ -1,5 +1,5 @@
-// Ten thousand engines, transactions, values and waits, by the first argument: the memory of the process must not grow with
-// them. Run with --expose-gc.
+// Ten thousand engines, transactions, values and waits, by the first argument: the memory of the process must
+// not grow with them. Run with --expose-gc.
 import { Engine } from '@statewright/node';
 
 const [what, count] = [process.argv[2], Number(process.argv[3])];
@@ -64,10 +64,16 @@ async function run(times) {
 
 const before = await run(count / 5);
 const after = await run(count);
-const grown = { rss: after.rss - before.rss, heap: after.heapUsed - before.heapUsed, external: after.external - before.external };
-if (shared.stats().transactions !== 0) throw new Error(`${shared.stats().transactions} transactions are still open`);
+const grown = {
+  rss: after.rss - before.rss,
+  heap: after.heapUsed - before.heapUsed,
+  external: after.external - before.external,
+};
+if (shared.stats().transactions !== 0)
+  throw new Error(`${shared.stats().transactions} transactions are still open`);
 for (const [kind, bytes] of Object.entries(grown)) {
-  if (bytes > (kind === 'rss' ? TOLERATED : 4 << 20)) throw new Error(`${kind} grew by ${bytes} bytes: ${JSON.stringify(after)}`);
+  if (bytes > (kind === 'rss' ? TOLERATED : 4 << 20))
+    throw new Error(`${kind} grew by ${bytes} bytes: ${JSON.stringify(after)}`);
 }
 await shared.close();
 console.log(`no leak in ${what}`);

@@ -1,5 +1,5 @@
-// Every function of the low-level layer with arguments of every wrong kind: it may only throw or reject. Runs in the folder
-// that is its argument.
+// Every function of the low-level layer with arguments of every wrong kind: it may only throw or reject. Runs
+// in the folder that is its argument.
 import { createRequire } from 'node:module';
 
 const native = createRequire(import.meta.url)('../../build/statewright.node');
@@ -16,13 +16,54 @@ const cq = native.cqOpen(undefined);
 const detached = new Uint8Array(8);
 structuredClone(detached.buffer, { transfer: [detached.buffer] });
 const odd = [
-  undefined, null, true, 0, 1, -1, 1.5, NaN, 2 ** 53, 0n, 1n, -1n, 2n ** 64n, 'text', '', 'a\0b', '\ud800', Symbol('s'),
-  {}, [], () => {}, new Uint8Array(0), new Uint8Array([0xc1]), new Uint8Array([0xc0]), detached, new Uint16Array(3),
-  new ArrayBuffer(3), new DataView(new ArrayBuffer(3)), new Uint8Array(new SharedArrayBuffer(3)), new Proxy({}, {}),
-  { durability: 'x' }, { get drive() { throw new Error('from a getter'); } }, { capacity: -1 },
-  closed, ended, engine, txn, cq, engine ^ 1n, txn + (1n << 32n),
+  undefined,
+  null,
+  true,
+  0,
+  1,
+  -1,
+  1.5,
+  NaN,
+  2 ** 53,
+  0n,
+  1n,
+  -1n,
+  2n ** 64n,
+  'text',
+  '',
+  'a\0b',
+  '\ud800',
+  Symbol('s'),
+  {},
+  [],
+  () => {},
+  new Uint8Array(0),
+  new Uint8Array([0xc1]),
+  new Uint8Array([0xc0]),
+  detached,
+  new Uint16Array(3),
+  new ArrayBuffer(3),
+  new DataView(new ArrayBuffer(3)),
+  new Uint8Array(new SharedArrayBuffer(3)),
+  new Proxy({}, {}),
+  { durability: 'x' },
+  {
+    get drive() {
+      throw new Error('from a getter');
+    },
+  },
+  { capacity: -1 },
+  closed,
+  ended,
+  engine,
+  txn,
+  cq,
+  engine ^ 1n,
+  txn + (1n << 32n),
 ];
-const functions = Object.entries(native).filter(([name, value]) => typeof value === 'function' && name !== 'queueOpen');
+const functions = Object.entries(native).filter(
+  ([name, value]) => typeof value === 'function' && name !== 'queueOpen',
+);
 const live = new Set([engine, txn, cq]);
 
 let seed = 1;
@@ -33,7 +74,8 @@ for (let round = 0; round < 400; round++) {
   for (const [name, call] of functions) {
     const args = Array.from({ length: round % 9 }, pick);
     // A call may end what it is given; then the next rounds see it stale.
-    if (/^(close|cqClose|txnCommit|txnRollback|cqShutdown)/.test(name) && live.has(args[0]) && round < 390) continue;
+    if (/^(close|cqClose|txnCommit|txnRollback|cqShutdown)/.test(name) && live.has(args[0]) && round < 390)
+      continue;
     calls++;
     try {
       const result = call(...args);
@@ -48,7 +90,8 @@ await Promise.all(promises);
 
 function checked(error) {
   thrown++;
-  const known = error instanceof TypeError || typeof error.status === 'number' || error.message === 'from a getter';
+  const known =
+    error instanceof TypeError || typeof error.status === 'number' || error.message === 'from a getter';
   if (!known) throw error;
 }
 

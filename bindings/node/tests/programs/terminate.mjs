@@ -1,5 +1,5 @@
-// Worker threads are terminated while commits, waits and polls of theirs are under way. Nothing may crash, and what
-// they had open must be free afterwards. Arguments: how often, and the folder for the stores.
+// Worker threads are terminated while commits, waits and polls of theirs are under way. Nothing may crash, and
+// what they had open must be free afterwards. Arguments: how often, and the folder for the stores.
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 
 import { Engine } from '@statewright/node';
@@ -14,7 +14,8 @@ async function load(folder) {
   };
   const serving = engine.worker({ work: ({ input }) => input });
   const waiting = Array.from({ length: 8 }, () =>
-    forever(async (turn) => engine.wait(await engine.start('one', { turn }))));
+    forever(async (turn) => engine.wait(await engine.start('one', { turn }))),
+  );
   const writing = forever((turn) => engine.kv.put(`k${turn % 10}`, { turn, filler: 'x'.repeat(1000) }));
   const polling = Array.from({ length: 50 }, () => engine.poll({ topics: ['nobody offers this'] }));
   const refused = forever(() => engine.json.set('none', '.a', 1).catch(() => {}));

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { Engine } from '@statewright/node';
 
@@ -44,7 +45,7 @@ export async function fails(call, code) {
 
 /** Runs a program of the folder `programs`; gives its exit code, signal and outputs. */
 export function run(program, args = [], flags = []) {
-  const file = join(import.meta.dirname, '../programs', program);
+  const file = fileURLToPath(new URL(`../programs/${program}`, import.meta.url));
   return new Promise((resolve) => {
     execFile(process.execPath, [...flags, file, ...args], { timeout: 120_000 }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr }),
@@ -55,7 +56,11 @@ export function run(program, args = [], flags = []) {
 /** The program ends well and prints this as its last line. */
 export async function runs(program, args, last, flags) {
   const { code, signal, stdout, stderr } = await run(program, args, flags);
-  assert.deepEqual({ code, signal, last: stdout.trim().split('\n').at(-1) }, { code: 0, signal: null, last }, stdout + stderr);
+  assert.deepEqual(
+    { code, signal, last: stdout.trim().split('\n').at(-1) },
+    { code: 0, signal: null, last },
+    stdout + stderr,
+  );
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

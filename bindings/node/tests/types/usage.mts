@@ -80,7 +80,16 @@ const pricing: Handler<Order[]> = (item, { signal }) => {
   if (item.attempt > 1) throw new WorkFailure('no', { code: 'E', retryable: false });
   return item.input.map(({ quantity }) => quantity);
 };
-await engine.worker({ pricing, nothing() {}, async later() { return { ok: true }; } }, { concurrency: 2 });
+await engine.worker(
+  {
+    pricing,
+    nothing() {},
+    async later() {
+      return { ok: true };
+    },
+  },
+  { concurrency: 2 },
+);
 for await (const item of engine.items<Order>({ topics: ['t'] })) await item.complete(item.input);
 // @ts-expect-error: topics are needed
 await engine.poll({ max: 1 });
