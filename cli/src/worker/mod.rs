@@ -1,8 +1,8 @@
 //! `--worker CMD`: a program in another process that serves host tasks, one JSON object a line in both directions.
 //!
 //! Each worker has a thread here. It starts the program, claims items of the topics that it declares, hands them over,
-//! keeps their leases while the program lives, and gives its answers to the engine. A program that ends is started again
-//! after a pause. What it held is offered again when its leases end: a program that dies is no failed attempt.
+//! keeps their leases while the program lives, and gives its answers to the engine. A program that ends is started
+//! again after a pause. What it held is offered again when its leases end: a program that dies is no failed attempt.
 //! `docs/CLI.md` describes the protocol.
 
 mod process;

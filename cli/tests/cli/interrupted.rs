@@ -158,7 +158,8 @@ fn a_loop_without_work_can_be_stopped() {
 name: loop
 version: 1
 tasks:
-  count: { kind: set, join: xor, set: { .n: '.n + 1' }, split: xor, next: [ { to: count, when: '.n > 0' }, { to: end } ] }
+  count:
+    { kind: set, join: xor, set: { .n: '.n + 1' }, split: xor, next: [ { to: count, when: '.n > 0' }, { to: end } ] }
   end: { kind: log, message: '\"never\"' }
 ",
     );

@@ -193,7 +193,11 @@ fn a_retried_step_says_so() {
 name: r
 version: 1
 tasks:
-  t: { kind: process, run: [sh, -c, 'test $STATEWRIGHT_ATTEMPT = 2'], stdout: none, retry: { attempts: 2, delay: 10ms } }
+  t:
+    kind: process
+    run: [sh, -c, 'test $STATEWRIGHT_ATTEMPT = 2']
+    stdout: none
+    retry: { attempts: 2, delay: 10ms }
 ",
     );
     let done = f.run(&["run", spec]).ok();

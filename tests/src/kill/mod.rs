@@ -2,11 +2,11 @@
 //!
 //! # How it works
 //!
-//! A [`scenario`] is an example flow with what it needs around it, slowed down so that there is time to be killed in, and
-//! with a *witness*: a file, written past the engine, in which each step notes its idempotency key and attempt when it
-//! begins. A [`run`] starts `statewright run`, kills it at a random moment ([`victim`]), resumes it, mostly kills it again,
-//! and at last lets it come to its end. Then [`verify`] holds against each other what the killed processes had printed
-//! (each line was committed and acknowledged before), the history, the log and the witness.
+//! A [`scenario`] is an example flow with what it needs around it, slowed down so that there is time to be killed in,
+//! and with a *witness*: a file, written past the engine, in which each step notes its idempotency key and attempt
+//! when it begins. A [`run`] starts `statewright run`, kills it at a random moment ([`victim`]), resumes it, mostly
+//! kills it again, and at last lets it come to its end. Then [`verify`] holds against each other what the killed
+//! processes had printed (each line was committed and acknowledged before), the history, the log and the witness.
 
 #![expect(
     clippy::disallowed_methods,

@@ -80,7 +80,7 @@ impl Victim {
     )]
     fn kill_group(&self) -> Result<(), String> {
         let group = i32::try_from(self.child.id()).map_err(|e| e.to_string())?;
-        // SAFETY: a plain system call. The group's leader is our child and not yet waited for, so the number is its own.
+        // SAFETY: a plain system call. The group's leader is our child and not waited for yet, so the number is its.
         match unsafe { libc::kill(group.saturating_neg(), libc::SIGKILL) } {
             0 => Ok(()),
             _ => Err(format!("cannot kill: {}", std::io::Error::last_os_error())),
