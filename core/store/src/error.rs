@@ -71,7 +71,7 @@ pub enum Error {
     Closed,
     /// A commit's content cannot be read or applied: the log is damaged, or was written by a newer version.
     #[error(
-        "commit {version} cannot be applied: {why}; run `statewright verify` on a copy of the folder"
+        "commit {version} cannot be applied: {why}; restore the folder from a backup, or copy it away before any repair"
     )]
     Corrupt {
         /// The commit.
