@@ -105,6 +105,21 @@ pub fn ctest_junit(xml: &str) -> Counts {
     }
 }
 
+/// Our own programs: the last line of the form `N passed, N failed`.
+pub fn closing_line(output: &str) -> Counts {
+    let numbers = |line: &str| {
+        let (passed, rest) = line.split_once(" passed, ")?;
+        let (failed, _) = rest.split_once(" failed")?;
+        Some((passed.parse().ok()?, failed.parse().ok()?))
+    };
+    let (passed, failed) = output.lines().rev().find_map(numbers).unwrap_or((0, 0));
+    Counts {
+        passed,
+        failed,
+        skipped: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,8 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn our_own_closing_line_counts() {
+        let output = "        misuse: 57 passed, 0 failed\n14 passed, 1 failed\n";
+        assert_eq!(
+            closing_line(output),
+            Counts {
+                passed: 14,
+                failed: 1,
+                skipped: 0
+            }
+        );
+    }
+
+    #[test]
     fn silence_counts_nothing() {
-        for count in [cargo_test, go_test, node_test, ctest_junit] {
+        for count in [cargo_test, go_test, node_test, ctest_junit, closing_line] {
             assert_eq!(count("error: could not compile\n"), Counts::default());
         }
     }

@@ -115,7 +115,7 @@ fn first_difference(expected: &[u8], printed: &[u8]) -> Option<String> {
     Some("the bytes differ, though they read the same as text".into())
 }
 
-/// Checks every flow and runs it; one with host tasks only if `examples/workers` has a worker of its name to serve them.
+/// Checks every flow and runs it; one with host tasks only if `examples/workers` has a worker of its name for them.
 pub fn flows(session: &mut Session<'_>) -> Result<()> {
     let mut build = session.cargo(["build", "--locked", "-p", "statewright-cli"]);
     session.run(&mut build)?;

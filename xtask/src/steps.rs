@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::counts::{cargo_test, ctest_junit, go_test, node_test};
+use crate::counts::{cargo_test, closing_line, ctest_junit, go_test, node_test};
 use crate::examples::{self, Language};
 use crate::prefix;
 use crate::session::Session;
@@ -186,7 +186,7 @@ fn bindgen(session: &mut Session<'_>) -> Result<()> {
 
 fn abi(session: &mut Session<'_>) -> Result<()> {
     let mut abi = session.xtask(&["abi"])?;
-    session.run(&mut abi).map(drop)
+    session.run_tests(&mut abi, closing_line)
 }
 
 /// In small; `cargo xtask crash` alone tries three times as many moments and images.

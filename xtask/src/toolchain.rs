@@ -53,8 +53,8 @@ pub const CXX: Tool = Tool {
     )
 };
 pub const MAKE: Tool = tool("make", "MAKE", (0, 0), "Debian package `make`");
-pub const CMAKE: Tool = tool("cmake", "", (3, 21), "Debian package `cmake`");
-pub const CTEST: Tool = tool("ctest", "", (3, 21), "Debian package `cmake`");
+pub const CMAKE: Tool = tool("cmake", "", (3, 22), "Debian package `cmake`");
+pub const CTEST: Tool = tool("ctest", "", (3, 22), "Debian package `cmake`");
 pub const GO: Tool = Tool {
     version_argument: "version",
     ..tool(
@@ -184,7 +184,7 @@ mod tests {
                 .judge(Some((3, 18)))
                 .map(|missing| missing.to_string())
                 .as_deref(),
-            Some("too old: cmake 3.18, needs 3.21 or newer; install Debian package `cmake`")
+            Some("too old: cmake 3.18, needs 3.22 or newer; install Debian package `cmake`")
         );
         assert_eq!(CMAKE.judge(Some((4, 0))), None);
         let absent = Tool {
