@@ -13,11 +13,15 @@ use crate::session::Message;
 pub(crate) const MAX_LINE: u64 = 64 << 20;
 /// How long a program may take to end when its stdin is closed.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the end of its stderr is waited for after that.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 pub(crate) struct Process {
     child: Child,
     /// Lines for its stdin, which is closed when this is dropped.
     lines: Option<Sender<String>>,
+    /// Ends when its stderr has.
+    stderr: Receiver<()>,
 }
 
 impl Process {
@@ -36,9 +40,11 @@ impl Process {
             .spawn()?;
         let (lines, queue) = channel();
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stderr_ended, stderr_end) = channel();
         let process = Process {
             child,
             lines: Some(lines),
+            stderr: stderr_end,
         };
         if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
             let spawn = |what: &str, body: Box<dyn FnOnce() + Send>| {
@@ -50,7 +56,13 @@ impl Process {
             let (to, says, who) = (inbox.clone(), session.clone(), name.to_owned());
             spawn("in", Box::new(move || write_lines(stdin, &queue)))?;
             spawn("out", Box::new(move || read_answers(stdout, run, &to)))?;
-            spawn("err", Box::new(move || pass_on(stderr, &who, &says)))?;
+            spawn(
+                "err",
+                Box::new(move || {
+                    pass_on(stderr, &who, &says);
+                    drop(stderr_ended);
+                }),
+            )?;
         }
         Ok(process)
     }
@@ -65,6 +77,13 @@ impl Process {
     /// Closes its stdin, waits a little and then ends it. Says how it ended.
     pub fn end(&mut self) -> String {
         drop(self.lines.take());
+        let ended = self.wait();
+        // Its last words; something that it left behind may hold the pipe open, and is not waited for.
+        let _ = self.stderr.recv_timeout(LAST_WORDS);
+        ended
+    }
+
+    fn wait(&mut self) -> String {
         let patience = Instant::now();
         loop {
             match self.child.try_wait() {

@@ -112,9 +112,9 @@ fn a_worker_that_dies_is_started_again_and_its_item_is_no_failed_attempt() {
 fn a_slow_worker_keeps_its_item() {
     let f = Folder::new();
     let spec = f.file("host.yaml", HOST);
-    let worker = worker(&f, &format!("echo x >> items; sleep 1; {ANSWER}"));
+    let worker = worker(&f, &format!("echo x >> items; sleep 2; {ANSWER}"));
     let done = f
-        .run(&["run", spec, "-q", "--lease", "200ms", "--worker", &worker])
+        .run(&["run", spec, "-q", "--lease", "900ms", "--worker", &worker])
         .ok();
     assert_eq!(
         (
