@@ -40,9 +40,10 @@ func (q *queue) run() {
 		events, err := capi.CqWait(q.handle, buffer, -1)
 		q.mutex.Lock()
 		for _, event := range events {
-			// The channel has room for the one completion that every accepted operation has.
-			q.waiting[event.UserData] <- event
-			delete(q.waiting, event.UserData)
+			if waiting, ok := q.waiting[event.UserData]; ok {
+				waiting <- event // it has room for the one completion that every accepted operation has
+				delete(q.waiting, event.UserData)
+			}
 		}
 		if err != nil {
 			q.failed = err

@@ -1,11 +1,12 @@
 package statewright
 
 import (
+	"errors"
+	"fmt"
 	"iter"
 	"unsafe"
 
 	"github.com/statewright/statewright/bindings/go/internal/capi"
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // State is what can be read and written: an [Engine], where each write is a commit of its own, or a [Txn], where
@@ -163,37 +164,35 @@ func pages(next func(after string) ([]byte, error)) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		after := ""
 		for {
-			entries, err := decoded[[]pair](next(after))
+			pairs, err := decoded[[][2]Value](next(after))
+			for i := 0; i < len(pairs) && err == nil; i++ {
+				var next Entry
+				if next, err = entry(pairs[i]); err == nil && !yield(next, nil) {
+					return
+				}
+				after = next.Key
+			}
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			for _, entry := range entries {
-				if !yield(Entry(entry), nil) {
-					return
-				}
-			}
-			if len(entries) < page {
+			if len(pairs) < page {
 				return
 			}
-			after = entries[len(entries)-1].Key
 		}
 	}
 }
 
-// pair is an entry as it comes: an array of two, the key as text or bytes.
-type pair Entry
-
-// DecodeMsgpack implements [msgpack.CustomDecoder].
-func (p *pair) DecodeMsgpack(decoder *msgpack.Decoder) error {
-	if _, err := decoder.DecodeArrayLen(); err != nil {
-		return err
+// entry reads an entry as it comes: the key, as text or bytes, and the value.
+func entry(pair [2]Value) (Entry, error) {
+	key, err := Decode[any](pair[0])
+	switch key := key.(type) {
+	case string:
+		return Entry{key, pair[1]}, err
+	case []byte:
+		return Entry{string(key), pair[1]}, err
 	}
-	var err error
-	if p.Key, err = decoder.DecodeString(); err != nil {
-		return err
-	}
-	return p.Value.DecodeMsgpack(decoder)
+	return Entry{}, errors.Join(fmt.Errorf("statewright: an entry has the key %v", pair[0]), err)
 }
 
 // view is the operations of an engine and of a transaction.

@@ -85,23 +85,20 @@ func (v *Value) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
-// EncodeMsgpack implements [msgpack.CustomEncoder].
-func (v Value) EncodeMsgpack(encoder *msgpack.Encoder) error {
-	return encoder.Encode(msgpack.RawMessage(v.orNull()))
-}
+// MarshalMsgpack implements [msgpack.Marshaler].
+func (v Value) MarshalMsgpack() ([]byte, error) { return v.orNull(), nil }
 
-// DecodeMsgpack implements [msgpack.CustomDecoder].
-func (v *Value) DecodeMsgpack(decoder *msgpack.Decoder) error {
-	raw, err := decoder.DecodeRaw()
+// UnmarshalMsgpack implements [msgpack.Unmarshaler].
+func (v *Value) UnmarshalMsgpack(raw []byte) error {
 	*v = append(Value{}, raw...)
-	return err
+	return nil
 }
 
 var (
-	_ json.Marshaler        = Value{}
-	_ json.Unmarshaler      = (*Value)(nil)
-	_ msgpack.CustomEncoder = Value{}
-	_ msgpack.CustomDecoder = (*Value)(nil)
+	_ json.Marshaler      = Value{}
+	_ json.Unmarshaler    = (*Value)(nil)
+	_ msgpack.Marshaler   = Value{}
+	_ msgpack.Unmarshaler = (*Value)(nil)
 )
 
 const null = 0xc0

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"fmt"
 	"reflect"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -19,7 +18,7 @@ const (
 	binary  kind = "bytes"
 	array   kind = "an array"
 	object  kind = "an object"
-	unknown kind = "an extension"
+	unknown kind = "no value"
 )
 
 func kindOf(code byte) kind {
@@ -53,6 +52,45 @@ func kindOf(code byte) kind {
 	return unknown
 }
 
+// head is how a value that is not fixed begins: size bytes, the last of which, length of them, say how many there are
+// of what follows, each of at least so many bytes.
+type head struct{ size, length, each int }
+
+var heads = map[byte]head{
+	msgpcode.Nil: {1, 0, 0}, msgpcode.False: {1, 0, 0}, msgpcode.True: {1, 0, 0},
+	msgpcode.Uint8: {2, 0, 0}, msgpcode.Uint16: {3, 0, 0}, msgpcode.Uint32: {5, 0, 0}, msgpcode.Uint64: {9, 0, 0},
+	msgpcode.Int8: {2, 0, 0}, msgpcode.Int16: {3, 0, 0}, msgpcode.Int32: {5, 0, 0}, msgpcode.Int64: {9, 0, 0},
+	msgpcode.Float: {5, 0, 0}, msgpcode.Double: {9, 0, 0},
+	msgpcode.Str8: {2, 1, 1}, msgpcode.Str16: {3, 2, 1}, msgpcode.Str32: {5, 4, 1},
+	msgpcode.Bin8: {2, 1, 1}, msgpcode.Bin16: {3, 2, 1}, msgpcode.Bin32: {5, 4, 1},
+	msgpcode.Array16: {3, 2, 1}, msgpcode.Array32: {5, 4, 1},
+	msgpcode.Map16: {3, 2, 2}, msgpcode.Map32: {5, 4, 2},
+}
+
+// isWhole tells whether the bytes can hold the value that they begin with. Extensions, which no value has, are none.
+func isWhole(encoded []byte) bool {
+	code := encoded[0]
+	switch {
+	case msgpcode.IsFixedNum(code):
+		return true
+	case msgpcode.IsFixedMap(code):
+		return len(encoded) > 2*int(code&msgpcode.FixedMapMask)
+	case msgpcode.IsFixedArray(code):
+		return len(encoded) > int(code&msgpcode.FixedArrayMask)
+	case msgpcode.IsFixedString(code):
+		return len(encoded) > int(code&msgpcode.FixedStrMask)
+	}
+	head, known := heads[code]
+	if !known || len(encoded) < head.size {
+		return false
+	}
+	count := 0
+	for _, b := range encoded[head.size-head.length : head.size] {
+		count = count<<8 | int(b)
+	}
+	return (len(encoded)-head.size)/max(head.each, 1) >= count
+}
+
 func mismatch(code byte, v reflect.Value) error {
 	return wrong("%s does not fit %s", kindOf(code), v.Type())
 }
@@ -63,7 +101,7 @@ func (d *decoder) any(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, wrong("nested deeper than %d", maxDepth)
 	}
-	code, err := d.in.PeekCode()
+	code, err := d.peek()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +121,7 @@ func (d *decoder) any(depth int) (any, error) {
 		entries := make(map[string]any, min(max(n, 0), trustedLength))
 		for i := 0; i < n && err == nil; i++ {
 			var key string
-			if key, err = d.in.DecodeString(); err == nil {
+			if key, err = d.key(); err == nil {
 				entries[key], err = d.any(depth + 1)
 				err = atKey(key, err)
 			}
@@ -112,5 +150,5 @@ func (d *decoder) scalar(code byte) (any, error) {
 	case binary:
 		return d.in.DecodeBytes()
 	}
-	return nil, fmt.Errorf("an extension (code 0x%x) has no form here", code)
+	return nil, wrong("the code 0x%x begins no value", code)
 }

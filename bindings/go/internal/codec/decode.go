@@ -20,8 +20,10 @@ type ToJSON func(encoded []byte) ([]byte, error)
 const trustedLength = 1024
 
 type decoder struct {
-	in     *msgpack.Decoder
-	toJSON ToJSON
+	encoded []byte
+	reader  *bytes.Reader // of encoded; the library reads no further than it must
+	in      *msgpack.Decoder
+	toJSON  ToJSON
 }
 
 // Decode reads one value into what out points to.
@@ -35,7 +37,7 @@ func Decode(encoded []byte, out any, toJSON ToJSON) error {
 	defer msgpack.PutDecoder(in)
 	in.Reset(reader)
 	in.SetCustomStructTag("json")
-	d := decoder{in: in, toJSON: toJSON}
+	d := decoder{encoded: encoded, reader: reader, in: in, toJSON: toJSON}
 	if err := d.value(v.Elem(), 0); err != nil {
 		return at("", err)
 	}
@@ -49,12 +51,12 @@ func (d *decoder) value(v reflect.Value, depth int) error {
 	if depth > maxDepth {
 		return wrong("nested deeper than %d", maxDepth)
 	}
-	code, err := d.in.PeekCode()
+	code, err := d.peek()
 	if err != nil {
 		return err
 	}
 	shape := shapeOf(v.Type())
-	if done, err := d.custom(shape, v, code); done {
+	if done, err := d.custom(shape, v, code, depth); done {
 		return at("", err)
 	}
 	if code == msgpcode.Nil {
@@ -95,6 +97,34 @@ func (d *decoder) value(v reflect.Value, depth int) error {
 	}
 }
 
+// peek tells how the next value begins, and makes sure that it can be as long as it says: the library makes room for
+// it before it looks whether it is there.
+func (d *decoder) peek() (byte, error) {
+	code, err := d.in.PeekCode()
+	if err != nil {
+		return 0, err
+	}
+	rest := d.encoded[len(d.encoded)-d.reader.Len():]
+	switch {
+	case kindOf(code) == unknown:
+		return 0, wrong("the code 0x%x begins no value", code)
+	case !isWhole(rest):
+		return 0, wrong("the bytes end in the middle of %s", kindOf(code))
+	}
+	return code, nil
+}
+
+func (d *decoder) key() (string, error) {
+	code, err := d.peek()
+	if err != nil {
+		return "", err
+	}
+	if kindOf(code) != text {
+		return "", wrong("%s is the key of an object", kindOf(code))
+	}
+	return d.in.DecodeString()
+}
+
 // null leaves what cannot be nil as it is, as encoding/json does.
 func (d *decoder) null(v reflect.Value) error {
 	switch v.Kind() {
@@ -105,15 +135,23 @@ func (d *decoder) null(v reflect.Value) error {
 }
 
 // custom lets a type read itself; it tells whether it did.
-func (d *decoder) custom(shape *shape, v reflect.Value, code byte) (bool, error) {
+func (d *decoder) custom(shape *shape, v reflect.Value, code byte, depth int) (bool, error) {
 	if !v.CanAddr() || !v.Addr().CanInterface() {
 		return false, nil
 	}
 	switch shape.decodePtr {
 	case byMsgpackCustom:
-		return true, v.Addr().Interface().(msgpack.CustomDecoder).DecodeMsgpack(d.in)
+		// Looked at before: what the type does with it may not be limited in depth.
+		raw, err := d.raw(depth)
+		if err == nil {
+			_, err = d.reader.Seek(int64(-len(raw)), io.SeekCurrent)
+		}
+		if err == nil {
+			err = v.Addr().Interface().(msgpack.CustomDecoder).DecodeMsgpack(d.in)
+		}
+		return true, err
 	case byMsgpack:
-		raw, err := d.in.DecodeRaw()
+		raw, err := d.raw(depth)
 		if err == nil {
 			err = v.Addr().Interface().(msgpack.Unmarshaler).UnmarshalMsgpack(raw)
 		}
@@ -127,13 +165,12 @@ func (d *decoder) custom(shape *shape, v reflect.Value, code byte) (bool, error)
 			return true, err
 		}
 	case byJSON:
-		raw, err := d.in.DecodeRaw()
-		var json_ []byte
+		raw, err := d.raw(depth)
 		if err == nil {
-			json_, err = d.toJSON(raw)
+			raw, err = d.toJSON(raw)
 		}
 		if err == nil {
-			err = v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(json_)
+			err = v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(raw)
 		}
 		return true, err
 	}
@@ -145,6 +182,38 @@ func (d *decoder) custom(shape *shape, v reflect.Value, code byte) (bool, error)
 		return true, err
 	}
 	return false, nil
+}
+
+// raw gives the bytes of the next value, which are part of what is decoded.
+func (d *decoder) raw(depth int) ([]byte, error) {
+	start := len(d.encoded) - d.reader.Len()
+	err := d.skip(depth)
+	return d.encoded[start : len(d.encoded)-d.reader.Len()], err
+}
+
+// skip is the library's, but limited in depth.
+func (d *decoder) skip(depth int) error {
+	if depth > maxDepth {
+		return wrong("nested deeper than %d", maxDepth)
+	}
+	code, err := d.peek()
+	if err != nil {
+		return err
+	}
+	elements := 0
+	switch kindOf(code) {
+	case array:
+		elements, err = d.in.DecodeArrayLen()
+	case object:
+		elements, err = d.in.DecodeMapLen()
+		elements *= 2
+	default:
+		return d.in.Skip()
+	}
+	for i := 0; i < elements && err == nil; i++ {
+		err = d.skip(depth + 1)
+	}
+	return err
 }
 
 // integer reads an integer: as an int64, or as a uint64 if it is above that range.
@@ -300,7 +369,7 @@ func (d *decoder) object(v reflect.Value, code byte, depth int) error {
 		v.Set(reflect.MakeMapWithSize(v.Type(), min(n, trustedLength)))
 	}
 	for range n {
-		name, err := d.in.DecodeString()
+		name, err := d.key()
 		if err != nil {
 			return err
 		}
@@ -347,13 +416,13 @@ func (d *decoder) structure(v reflect.Value, shape *shape, code byte, depth int)
 		return err
 	}
 	for range n {
-		name, err := d.in.DecodeString()
+		name, err := d.key()
 		if err != nil {
 			return err
 		}
 		i, known := shape.byName[name]
 		if !known {
-			if err := d.in.Skip(); err != nil {
+			if err := d.skip(depth + 1); err != nil {
 				return atKey(name, err)
 			}
 			continue

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package statewright
+
+func libraryMemory() uint64 { return 0 }
