@@ -36,7 +36,7 @@ func crashing(dir string) {
 	txn, err := engine.Begin(Serializable)
 	check(err)
 	check(txn.KV().Put("not committed", true))
-	worker := Worker{Engine: engine, Lease: 300 * time.Millisecond, Handlers: map[string]Handler{
+	worker := Worker{Engine: engine, Lease: time.Second, Handlers: map[string]Handler{
 		"ask": func(_ context.Context, item *Item) (any, error) {
 			_, _ = os.Stdout.WriteString(item.Token + "\n")
 			select {}
@@ -57,7 +57,7 @@ func TestAKilledProgramLosesNothing(t *testing.T) {
 	if err == nil {
 		_, err = Open(dir, nil)
 		wants(t, err, ErrLocked)
-		time.Sleep(500 * time.Millisecond) // its heartbeats keep the item
+		time.Sleep(1500 * time.Millisecond) // its heartbeats keep the item
 	}
 	must(t, child.Process.Kill())
 	_ = child.Wait()

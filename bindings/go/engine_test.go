@@ -117,7 +117,7 @@ func TestClosingWhileInUse(t *testing.T) {
 		deployed(t, engine, hostFlow)
 		var group sync.WaitGroup
 		for g := range 8 {
-			group.Go(func() {
+			spawn(&group, func() {
 				for {
 					var err error
 					switch g % 4 {
@@ -140,7 +140,7 @@ func TestClosingWhileInUse(t *testing.T) {
 			})
 		}
 		for range 2 {
-			group.Go(func() {
+			spawn(&group, func() {
 				time.Sleep(2 * time.Millisecond)
 				must(t, engine.Close())
 			})

@@ -1,6 +1,6 @@
 module github.com/statewright/statewright/bindings/go
 
-go 1.25
+go 1.24
 
 require github.com/vmihailenco/msgpack/v5 v5.4.1
 

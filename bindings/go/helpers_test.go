@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -71,6 +72,15 @@ func threads(t testing.TB) int {
 func settled(t testing.TB, before int) {
 	t.Helper()
 	eventually(t, "the goroutines ended", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// spawn is sync.WaitGroup.Go, which Go 1.24 does not have yet.
+func spawn(group *sync.WaitGroup, work func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		work()
+	}()
 }
 
 // hostFlow is a flow of one host task.

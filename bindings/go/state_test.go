@@ -258,7 +258,7 @@ func TestManyGoroutinesOnOneEngine(t *testing.T) {
 	engine := openMemory(t)
 	var group sync.WaitGroup
 	for g := range 16 {
-		group.Go(func() {
+		spawn(&group, func() {
 			for i := range 200 {
 				key := fmt.Sprintf("%d/%d", g, i)
 				if err := engine.KV().Put(key, i); err != nil {

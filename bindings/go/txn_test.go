@@ -100,7 +100,7 @@ func TestTransactRunsAgainUntilItFits(t *testing.T) {
 	var runs atomic.Int64
 	var group sync.WaitGroup
 	for range goroutines {
-		group.Go(func() {
+		spawn(&group, func() {
 			for range each {
 				err := engine.Transact(within(t, soon), func(txn *Txn) error {
 					runs.Add(1)
@@ -187,7 +187,7 @@ func TestATransactionInTwoGoroutinesIsBusy(t *testing.T) {
 	var group sync.WaitGroup
 	var written, busy atomic.Int64
 	for g := range 4 {
-		group.Go(func() {
+		spawn(&group, func() {
 			for i := range 50 {
 				switch err := txn.KV().Put(fmt.Sprintf("%d/%d", g, i%3), large); {
 				case err == nil:

@@ -90,7 +90,7 @@ func TestAWorkerThatCrashedInItsHandlerIsReplaced(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	crashed.Lease, crashed.Grace, crashed.OnError = 100*time.Millisecond, -1, told.tell
+	crashed.Lease, crashed.Grace, crashed.OnError = time.Second, -1, told.tell
 	stop := serve(t, crashed)
 	<-hung
 	must(t, stop())
@@ -110,13 +110,13 @@ func TestHeartbeatsKeepTheLease(t *testing.T) {
 	slow := asking(engine, func(ctx context.Context, _ *Item) (any, error) {
 		calls.Add(1)
 		select {
-		case <-time.After(900 * time.Millisecond):
+		case <-time.After(2200 * time.Millisecond):
 			return "slow", nil
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	})
-	slow.Lease, slow.Concurrency = 300*time.Millisecond, 2
+	slow.Lease, slow.Concurrency = time.Second, 2
 	serve(t, slow)
 	if c := ended(t, engine, started(t, engine, "ask", nil)); c.Result.String() != `"slow"` || calls.Load() != 1 {
 		t.Errorf("%d calls, %+v", calls.Load(), c)
@@ -148,7 +148,7 @@ func TestAHandlerLearnsThatItsItemIsLost(t *testing.T) {
 
 func TestAnAttemptsTimeoutEndsTheHandlersContext(t *testing.T) {
 	engine := openMemory(t)
-	deployed(t, engine, "{name: timed, version: 1, tasks: {ask: {kind: host, timeout: 100ms, retry: {attempts: 2, delay: 1ms}}}, output: .ask}")
+	deployed(t, engine, "{name: timed, version: 1, tasks: {ask: {kind: host, timeout: 500ms, retry: {attempts: 2, delay: 1ms}}}, output: .ask}")
 	worker := asking(engine, func(ctx context.Context, item *Item) (any, error) {
 		if item.Attempt == 1 {
 			<-ctx.Done()

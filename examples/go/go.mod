@@ -1,6 +1,6 @@
 module github.com/statewright/statewright/examples/go
 
-go 1.25
+go 1.24
 
 require github.com/statewright/statewright/bindings/go v0.0.0
 
