@@ -12,7 +12,7 @@ pub struct Tool {
     program: &'static str,
     version_argument: &'static str,
     /// Oldest version that works: major, minor. Any when (0, 0).
-    minimum: (u32, u32),
+    pub minimum: (u32, u32),
     /// How to get it, with Debian's package name.
     package: &'static str,
 }

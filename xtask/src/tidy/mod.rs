@@ -7,6 +7,7 @@ mod codes;
 mod layers;
 mod links;
 mod text;
+mod toolchains;
 
 use std::fmt;
 use std::fs;
@@ -127,6 +128,7 @@ fn check(workspace: &Workspace, files: &[File]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = files.iter().flat_map(text::check).collect();
     problems.extend(links::check(files));
     problems.extend(codes::check(files));
+    problems.extend(toolchains::check(files));
     problems.extend(layers::check(&workspace.packages, files));
     problems
 }
