@@ -125,7 +125,7 @@ impl Op {
     pub(crate) fn key(&self) -> Key {
         match self {
             Op::KvPut { space, key, .. } | Op::KvDelete { space, key } => {
-                space::encode(space, Primitive::Kv, key)
+                space::encode(space, Primitive::Kv, key).into()
             }
             Op::DocCreate { doc, .. }
             | Op::DocSet { doc, .. }
@@ -263,7 +263,7 @@ impl Op {
 
 impl Doc {
     pub(crate) fn encoded(&self) -> Key {
-        space::encode(&self.space, self.primitive, self.key.as_bytes())
+        space::encode(&self.space, self.primitive, self.key.as_bytes()).into()
     }
 
     fn head(&self, out: &mut Vec<u8>, len: u32, verb: u8) {

@@ -3,7 +3,6 @@
 use statewright_value::{Path, Value};
 
 use crate::error::Result;
-use crate::recent::Region;
 use crate::space::{self, Primitive, Space};
 use crate::tree::{Key, Tree};
 
@@ -14,7 +13,7 @@ pub(crate) mod sealed {
     pub trait View {
         fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T;
         /// Notes that a region was read, for validation at commit.
-        fn saw(&self, region: Region);
+        fn saw(&self, key: &[u8], path: &Path);
         /// Notes that every key from `from` up to `to` (not included; none = the end) was read.
         fn saw_range(&self, from: Key, to: Option<Key>);
     }
@@ -39,10 +38,7 @@ pub trait Reader: sealed::View {
     fn kv_get(&self, space: &Space, key: &[u8]) -> Result<Option<Value>> {
         let key = space::encode_checked(space, Primitive::Kv, key)?;
         let value = self.with_tree(|t| t.get(&key).map(|e| e.value.clone()));
-        self.saw(Region {
-            key,
-            path: Path::root(),
-        });
+        self.saw(&key, &Path::root());
         Ok(value)
     }
 
@@ -68,10 +64,7 @@ pub trait Reader: sealed::View {
     ) -> Result<Option<Value>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
         let value = self.with_tree(|t| t.get(&key).and_then(|e| e.value.at(path)));
-        self.saw(Region {
-            key,
-            path: path.clone(),
-        });
+        self.saw(&key, path);
         Ok(value)
     }
 
@@ -81,10 +74,7 @@ pub trait Reader: sealed::View {
     fn doc_version(&self, primitive: Primitive, space: &Space, key: &str) -> Result<Option<u64>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
         let version = self.with_tree(|t| t.get(&key).map(|e| e.version));
-        self.saw(Region {
-            key,
-            path: Path::root(),
-        });
+        self.saw(&key, &Path::root());
         Ok(version)
     }
 
@@ -143,9 +133,10 @@ fn scan<V: sealed::View + ?Sized>(
     limit: usize,
 ) -> Vec<(Vec<u8>, Value)> {
     let head = space::encode(space, primitive, &[]).len();
-    let first = space::encode(space, primitive, prefix);
+    let first: Key = space::encode(space, primitive, prefix).into();
     // The key right after `after` in byte order is `after` and a NUL.
-    let resume = after.map(|a| space::encode(space, primitive, &[a, &[0]].concat()));
+    let resume: Option<Key> =
+        after.map(|a| space::encode(space, primitive, &[a, &[0]].concat()).into());
     let from = resume
         .filter(|r| *r > first)
         .unwrap_or_else(|| first.clone());

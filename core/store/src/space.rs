@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::tree::Key;
 
 /// A key longer than this many bytes is refused.
 pub const MAX_KEY_BYTES: usize = 4096;
@@ -93,17 +92,18 @@ impl Primitive {
 }
 
 /// The encoded key: space, NUL (which no space contains), tag, key. Sorts by space, then primitive, then key bytes.
-pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> Key {
+pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> Vec<u8> {
     let name = space.as_str().as_bytes();
-    name.iter()
-        .copied()
-        .chain([0, primitive as u8])
-        .chain(key.iter().copied())
-        .collect()
+    let length = name.len().saturating_add(key.len()).saturating_add(2);
+    let mut encoded = Vec::with_capacity(length);
+    encoded.extend_from_slice(name);
+    encoded.extend_from_slice(&[0, primitive as u8]);
+    encoded.extend_from_slice(key);
+    encoded
 }
 
 /// Checks the length, then encodes.
-pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<Key> {
+pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<Vec<u8>> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Error::InvalidKey {
             bytes: key.len(),

@@ -387,7 +387,7 @@ impl Store {
     /// Sets one key in a commit of its own, without reading anything. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
         let region = Region {
-            key: space::encode_checked(space, Primitive::Kv, key)?,
+            key: space::encode_checked(space, Primitive::Kv, key)?.into(),
             path: Path::root(),
         };
         let op = Op::KvPut {
@@ -584,7 +584,7 @@ impl View for Snapshot {
     }
 
     // Nothing commits from a snapshot, so nothing needs validation.
-    fn saw(&self, _: Region) {}
+    fn saw(&self, _: &[u8], _: &Path) {}
 
     fn saw_range(&self, _: Key, _: Option<Key>) {}
 }

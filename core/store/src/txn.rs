@@ -84,7 +84,7 @@ impl Txn {
     /// Sets a key. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
         let region = Region {
-            key: space::encode_checked(space, Primitive::Kv, key)?,
+            key: space::encode_checked(space, Primitive::Kv, key)?.into(),
             path: Path::root(),
         };
         self.write(
@@ -102,7 +102,7 @@ impl Txn {
         let there = self.kv_get(space, key)?.is_some();
         if there {
             let region = Region {
-                key: space::encode_checked(space, Primitive::Kv, key)?,
+                key: space::encode_checked(space, Primitive::Kv, key)?.into(),
                 path: Path::root(),
             };
             self.write(
@@ -175,7 +175,7 @@ impl Txn {
         if old.is_none() {
             let missing = self.peek(&region.key, &Path::root()).is_none();
             let what = space::display(&region.key);
-            self.saw(region);
+            self.saw(&region.key, &region.path);
             return if missing {
                 Err(Error::NotFound { what })
             } else {
@@ -199,7 +199,7 @@ impl Txn {
         if there {
             self.write(region, Op::DocDrop { doc })?;
         } else {
-            self.saw(region);
+            self.saw(&region.key, &region.path);
         }
         Ok(there)
     }
@@ -285,9 +285,10 @@ impl View for Txn {
         f(&self.tree.borrow())
     }
 
-    fn saw(&self, region: Region) {
+    fn saw(&self, key: &[u8], path: &Path) {
         if self.isolation == Isolation::Serializable {
-            self.reads.borrow_mut().push(region);
+            let (key, path) = (key.into(), path.clone());
+            self.reads.borrow_mut().push(Region { key, path });
         }
     }
 
@@ -309,7 +310,7 @@ impl Drop for Txn {
 }
 
 fn address(primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<(Doc, Region)> {
-    let encoded = space::encode_checked(space, primitive, key.as_bytes())?;
+    let encoded = space::encode_checked(space, primitive, key.as_bytes())?.into();
     let doc = Doc {
         primitive,
         space: space.clone(),
