@@ -241,12 +241,23 @@ impl Core {
                 // All workers wake for an offer and reach for the same item; the others look again for what is left.
                 self.offers.notify();
                 match self.run(&item) {
-                    Some(Ok(result)) => self.settle(self.flows.complete(&item.token, &result))?,
+                    Some(Ok(result)) => self.settle(self.deliver(&item, &result))?,
                     Some(Err(failure)) => self.settle(self.flows.fail(&item.token, &failure))?,
                     // The engine closes. The next one to open this store offers the item again.
                     None => return Ok(()),
                 }
             }
+        }
+    }
+
+    /// Gives a program's result. One that cannot be stored fails the task, not the engine.
+    fn deliver(&self, item: &WorkItem, result: &Value) -> Result<Moved, statewright_flow::Error> {
+        match self.flows.complete(&item.token, result) {
+            Err(statewright_flow::Error::Store(e)) if e.is_about_input() => {
+                let failure = Failure::new("output", format!("the result cannot be stored: {e}"));
+                self.flows.fail(&item.token, &failure.for_good())
+            }
+            done => done,
         }
     }
 

@@ -508,3 +508,20 @@ fn a_wait_that_is_refused_is_not_called_too() {
         );
     }
 }
+
+#[test]
+fn a_result_too_large_for_a_commit_fails_its_task_and_not_the_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::default().durability(Durability::Buffered);
+    let engine = Engine::open(dir.path(), options).unwrap();
+    let program = "yes | head -c 67108864";
+    let spec = format!(
+        "name: big\nversion: 1\ntasks:\n  t: {{ kind: process, run: [sh, -c, \"{program}\"], stdout: text }}\n"
+    );
+    engine.deploy(&spec, None).unwrap();
+    let case = engine.start("big", value!({}), None).unwrap();
+    let error = engine.wait(&case, MINUTE).unwrap().error.unwrap();
+    assert_eq!(error.get("code"), Some(value!("output")), "{error}");
+    let again = engine.start("big", value!({}), None).unwrap();
+    assert_eq!(engine.wait(&again, MINUTE).unwrap().status, Status::Failed);
+}

@@ -83,6 +83,14 @@ impl<'a> Machine<'a> {
         true
     }
 
+    /// The automatic task that would fire next fails instead.
+    pub fn refuse(&mut self, failure: Failure) {
+        if let Some(task) = self.next_enabled(|t| !t.kind.takes_time()) {
+            self.consume(task);
+            self.fail_case(task, None, failure);
+        }
+    }
+
     /// Whether [`fire`](Machine::fire) has something to do.
     pub fn can_fire(&self) -> bool {
         self.case.status == Status::Running && self.next_enabled(|t| !t.kind.takes_time()).is_some()

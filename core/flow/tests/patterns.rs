@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use common::{World, echo};
 use statewright_flow::{CaseFilter, Error, Failure, Queue, Status};
+use statewright_log::sim::{SimClock, SimIo};
 use statewright_store::{Reader, Space};
 use statewright_value::{Path, Value, value};
 
@@ -594,4 +595,32 @@ fn cases_are_listed_by_status_and_flow_and_keep_the_net_they_began_on() {
         ..CaseFilter::default()
     };
     assert!(world.flows.cases(&other).unwrap().is_empty());
+}
+
+#[test]
+fn data_too_large_for_a_commit_fails_the_task_that_made_it() {
+    let grow = "[range(9)] | map($data.input.text)";
+    let text = Value::from("x".repeat(8_000_000));
+    for first in [
+        "set, set: { .n: '1' }, next: grow",
+        "wait, for: 1ms, next: grow",
+    ] {
+        for grown in [
+            format!("set, set: {{ .big: '{grow}' }}"),
+            format!("host, topic: work, input: '{grow}'"),
+        ] {
+            let (io, clock) = (SimIo::new(), SimClock::new());
+            let world = World::on_disk(&io, &clock, 1).unwrap();
+            let spec = format!(
+                "name: big\nversion: 1\ntasks:\n  first: {{ kind: {first} }}\n  grow: {{ kind: {grown} }}\n"
+            );
+            world.flows.deploy(&spec, None).unwrap();
+            let case = world.run("big", value!({ "text": text.clone() }), echo);
+            let info = world.flows.case(&case).unwrap();
+            assert_eq!(info.status, Status::Failed, "{first}, {grown}");
+            let code = info.error.unwrap().get("code");
+            assert_eq!(code, Some(value!("data")), "{first}, {grown}");
+            assert_eq!(world.flows.next_due().unwrap(), None);
+        }
+    }
 }

@@ -109,6 +109,20 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether what was to be written is at fault (too large, too deep, too much), and not the store: nothing was
+    /// changed, and the store goes on.
+    pub fn is_about_input(&self) -> bool {
+        matches!(
+            self,
+            Error::Value(_)
+                | Error::TxnLimit { .. }
+                | Error::InvalidKey { .. }
+                | Error::Log(statewright_log::Error::FrameTooLarge { .. })
+        )
+    }
+}
+
 /// Errors that tell whether trying the same again can succeed.
 pub trait Retryable {
     /// Whether running the same transaction again may succeed.

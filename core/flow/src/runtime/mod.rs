@@ -25,6 +25,7 @@ use save::Items;
 
 use crate::case::{Case, Status};
 use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
 use crate::net::Net;
@@ -154,7 +155,31 @@ impl Flows {
 
     /// Fires one enabled automatic task of a case (`set`, `log`), in one commit. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
-        self.step(case, Items::None, |machine| Ok(machine.fire()))
+        let fired = self.step(case, Items::None, |machine| Ok(machine.fire()));
+        self.or_fail(case, Items::None, fired, |machine, failure| {
+            machine.refuse(failure);
+        })
+    }
+
+    /// An event whose outcome cannot be stored (it is larger than a commit may be) fails its task instead: nobody is
+    /// there to be told, and the next try would end the same way.
+    fn or_fail(
+        &self,
+        case: &str,
+        items: Items,
+        moved: Result<Option<Moved>>,
+        fail: impl Fn(&mut Machine<'_>, Failure),
+    ) -> Result<Option<Moved>> {
+        match moved {
+            Err(Error::Store(e)) if e.is_about_input() => {
+                let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
+                self.step(case, items, |machine| {
+                    fail(machine, failure.clone().for_good());
+                    Ok(true)
+                })
+            }
+            moved => moved,
+        }
     }
 
     /// The open cases, oldest id first, after `after`.

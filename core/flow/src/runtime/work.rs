@@ -260,10 +260,15 @@ impl Flows {
             if at > now {
                 break;
             }
-            moved.extend(self.step(case, Items::One(number), |machine| {
+            let fired = self.step(case, Items::One(number), |machine| {
                 machine.due(number);
                 Ok(!machine.notes.is_empty())
-            })?);
+            });
+            moved.extend(
+                self.or_fail(case, Items::One(number), fired, |machine, failure| {
+                    machine.fail(number, failure)
+                })?,
+            );
         }
         Ok(moved)
     }
