@@ -1,9 +1,7 @@
 //! Assembling a value from a stream of events, within limits: what every decoder ends in.
 
-use std::sync::Arc;
-
 use crate::object::Entry;
-use crate::{Error, Limits, Result, Value};
+use crate::{Error, Key, Limits, Result, Value};
 
 /// Containers under construction. Nesting is on a stack of its own, not on the thread's.
 ///
@@ -23,7 +21,7 @@ pub(crate) struct Builder<'l> {
 /// An open container, and where its children begin on their stack.
 pub(crate) enum Frame {
     Array { start: usize },
-    Object { start: usize, key: Arc<str> },
+    Object { start: usize, key: Option<Key> },
 }
 
 /// A limit that was exceeded; the decoder adds where.
@@ -72,7 +70,7 @@ impl<'l> Builder<'l> {
     pub(crate) fn begin_object(&mut self) -> Result<(), Exceeded> {
         self.begin(Frame::Object {
             start: self.entries.len(),
-            key: Arc::default(),
+            key: None,
         })
     }
 
@@ -87,7 +85,7 @@ impl<'l> Builder<'l> {
     pub(crate) fn key(&mut self, text: &str) -> Result<(), Exceeded> {
         within("length of a key", text.len(), self.limits.max_key)?;
         if let Some(Frame::Object { key, .. }) = self.open.last_mut() {
-            *key = self.keys.share(text);
+            *key = Some(self.keys.share(text));
         }
         Ok(())
     }
@@ -125,7 +123,9 @@ impl<'l> Builder<'l> {
     pub(crate) fn add(&mut self, value: Value) -> Option<Value> {
         match self.open.last_mut() {
             Some(Frame::Array { .. }) => self.items.push(value),
-            Some(Frame::Object { key, .. }) => self.entries.push((std::mem::take(key), value)),
+            Some(Frame::Object { key, .. }) => self
+                .entries
+                .push((key.take().unwrap_or_else(|| Key::new("")), value)),
             None => return Some(value),
         }
         None
@@ -145,7 +145,7 @@ impl<'l> Builder<'l> {
 /// collision costs an allocation and nothing else. It starts after a few keys: small input needs none.
 #[derive(Default)]
 struct KeyCache {
-    slots: Vec<Option<Arc<str>>>,
+    slots: Vec<Option<Key>>,
     uncached: usize,
 }
 
@@ -154,7 +154,7 @@ const UNCACHED_KEYS: usize = 16;
 const CACHED_KEY_LEN: usize = 40;
 
 impl KeyCache {
-    fn share(&mut self, text: &str) -> Arc<str> {
+    fn share(&mut self, text: &str) -> Key {
         if self.uncached < UNCACHED_KEYS || text.len() > CACHED_KEY_LEN {
             self.uncached += 1;
             return text.into();
@@ -166,8 +166,8 @@ impl KeyCache {
             hash.wrapping_mul(31).wrapping_add(byte.into())
         });
         match self.slots.get_mut(hash % CACHED_KEYS) {
-            Some(Some(key)) if **key == *text => Arc::clone(key),
-            Some(slot) => Arc::clone(slot.insert(text.into())),
+            Some(Some(key)) if **key == *text => key.clone(),
+            Some(slot) => slot.insert(text.into()).clone(),
             None => text.into(),
         }
     }

@@ -128,7 +128,7 @@ impl FromIterator<Value> for Value {
 
 /// Collects an object: of equal keys the last value wins, at the position of the first. The depth is not
 /// checked, see [`Value::check`].
-impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
+impl<K: Into<crate::Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Value::from_entries(
             entries

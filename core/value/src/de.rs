@@ -1,7 +1,6 @@
 //! serde, inwards and outwards: a value from any `Deserializer`, and a Rust type from a value.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor,
@@ -132,7 +131,7 @@ impl<'de> Visitor<'de> for ValueSeed {
         let inner = self.inner()?;
         let mut entries = Vec::with_capacity(map.size_hint().unwrap_or(0).min(TRUSTED_HINT));
         while let Some(key) = map.next_key::<String>()? {
-            entries.push((Arc::from(key), map.next_value_seed(inner)?));
+            entries.push((crate::Key::new(&key), map.next_value_seed(inner)?));
         }
         Ok(Value::from_entries(entries))
     }
@@ -311,7 +310,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         };
         seed.deserialize(Key(key))
             .map(Some)
-            .map_err(|error| error.within(|| Segment::Key(Arc::clone(key))))
+            .map_err(|error| error.within(|| Segment::Key(key.clone())))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
@@ -319,7 +318,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
             return Err(Error::mismatch("a value before its key"));
         };
         seed.deserialize(Deserializer(value))
-            .map_err(|error| error.within(|| Segment::Key(Arc::clone(key))))
+            .map_err(|error| error.within(|| Segment::Key(key.clone())))
     }
 
     fn size_hint(&self) -> Option<usize> {

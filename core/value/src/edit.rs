@@ -60,7 +60,7 @@ impl Value {
     ///
     /// # Errors
     /// [`Error::WrongType`] if this is no object, [`Error::Limit`] if it would nest too deep.
-    pub fn insert(&mut self, key: impl Into<Arc<str>>, value: Value) -> Result<Option<Value>> {
+    pub fn insert(&mut self, key: impl Into<crate::Key>, value: Value) -> Result<Option<Value>> {
         let found = self.kind().name();
         match &mut self.0 {
             Repr::Object(object) => {

@@ -30,6 +30,7 @@ mod de;
 mod edit;
 mod error;
 mod json;
+mod key;
 mod limits;
 mod macros;
 mod msgpack;
@@ -40,12 +41,15 @@ mod path;
 mod ser;
 mod text;
 mod value;
+mod value_ref;
 mod walk;
 
 pub use error::{Error, Result};
+pub use key::Key;
 pub use limits::{Limits, MAX_DEPTH};
 pub use path::{Path, Segment};
 pub use value::{Kind, Value};
+pub use value_ref::{Entries, Items, ValueRef};
 
 /// For the `value!` macro only.
 #[doc(hidden)]

@@ -1,13 +1,12 @@
 //! Objects: entries in insertion order, found by scan when few and by an index when many.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::Value;
 use crate::node::drop_children;
+use crate::{Key, Value};
 
 /// A key and its value. Keys are shared between objects of one document.
-pub(crate) type Entry = (Arc<str>, Value);
+pub(crate) type Entry = (Key, Value);
 
 /// The tail that is scanned may be this long, and the square root of the length longer.
 const SCAN: usize = 16;
@@ -100,7 +99,7 @@ impl Object {
         }
     }
 
-    pub(crate) fn insert(&mut self, key: Arc<str>, value: Value) -> Option<Value> {
+    pub(crate) fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
         match self.slot_mut(&key) {
             Some(slot) => Some(std::mem::replace(slot, value)),
             None => {
@@ -111,11 +110,11 @@ impl Object {
     }
 
     /// The place of `key`, created as null when missing.
-    pub(crate) fn slot(&mut self, key: &Arc<str>) -> Option<&mut Value> {
+    pub(crate) fn slot(&mut self, key: &Key) -> Option<&mut Value> {
         let at = match self.position(key) {
             Some(at) => at,
             None => {
-                self.append(Arc::clone(key), Value::NULL);
+                self.append(key.clone(), Value::NULL);
                 self.entries.len() - 1
             }
         };
@@ -163,7 +162,7 @@ impl Object {
             .map(|(_, value)| value)
     }
 
-    fn append(&mut self, key: Arc<str>, value: Value) {
+    fn append(&mut self, key: Key, value: Value) {
         self.entries.push((key, value));
         let len = self.entries.len();
         if len - self.index.len() > SCAN + len.isqrt() {
@@ -222,7 +221,7 @@ fn without_duplicates(entries: &[Entry]) -> Vec<Entry> {
             Some((_, slot)) => *slot = value.clone(),
             None => {
                 first.insert(key, kept.len());
-                kept.push((Arc::clone(key), value.clone()));
+                kept.push((key.clone(), value.clone()));
             }
         }
     }

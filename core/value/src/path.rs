@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use crate::json::string_to_json;
 use crate::{Error, MAX_DEPTH, Result};
@@ -11,7 +10,7 @@ use crate::{Error, MAX_DEPTH, Result};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// The value of this key of an object.
-    Key(Arc<str>),
+    Key(crate::Key),
     /// The item at this index of an array, counted from 0.
     Index(usize),
 }

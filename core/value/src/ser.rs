@@ -1,14 +1,12 @@
 //! serde, outwards and inwards: a value as `Serialize`, and any `Serialize` as a value.
 
-use std::sync::Arc;
-
 use serde::ser::{self, Impossible, Serialize, SerializeMap};
 
 use crate::json::{BYTES_KEY, bytes_to_base64};
 use crate::limits::SERDE_DEPTH;
 use crate::object::Entry;
 use crate::value::Repr;
-use crate::{Error, Result, Segment, Value};
+use crate::{Error, Key, Result, Segment, Value};
 
 /// Any format. Bytes go as bytes to binary formats and as `{"$bytes":"<base64>"}` to readable ones. Fails for
 /// values nested deeper than 128, since serde recurses.
@@ -146,7 +144,7 @@ impl Serializer {
         let entries = Vec::with_capacity(len.unwrap_or(0).min(1024));
         Ok(MapSerializer {
             entries,
-            key: Arc::default(),
+            key: Key::new(""),
             inner,
             variant,
         })
@@ -363,15 +361,15 @@ serialize_items!(
 
 struct MapSerializer {
     entries: Vec<Entry>,
-    key: Arc<str>,
+    key: Key,
     inner: Serializer,
     variant: Option<&'static str>,
 }
 
 impl MapSerializer {
-    fn entry<T: Serialize + ?Sized>(&mut self, key: Arc<str>, value: &T) -> Result<()> {
+    fn entry<T: Serialize + ?Sized>(&mut self, key: Key, value: &T) -> Result<()> {
         let value = value.serialize(self.inner).map_err(|error| {
-            let error = error.within(|| Segment::Key(Arc::clone(&key)));
+            let error = error.within(|| Segment::Key(key.clone()));
             match self.variant {
                 Some(variant) => error.within(|| Segment::Key(variant.into())),
                 None => error,
@@ -396,7 +394,7 @@ impl SerializeMap for MapSerializer {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        let key = std::mem::take(&mut self.key);
+        let key = self.key.clone();
         self.entry(key, value)
     }
 
@@ -435,65 +433,60 @@ fn no_key<T>(found: &str) -> Result<T> {
 
 macro_rules! printed_keys {
     ($($method:ident $scalar:ty),+) => {$(
-        fn $method(self, scalar: $scalar) -> Result<Arc<str>> {
+        fn $method(self, scalar: $scalar) -> Result<Key> {
             Ok(scalar.to_string().into())
         }
     )+};
 }
 
 impl ser::Serializer for KeySerializer {
-    type Ok = Arc<str>;
+    type Ok = Key;
     type Error = Error;
-    type SerializeSeq = Impossible<Arc<str>, Error>;
-    type SerializeTuple = Impossible<Arc<str>, Error>;
-    type SerializeTupleStruct = Impossible<Arc<str>, Error>;
-    type SerializeTupleVariant = Impossible<Arc<str>, Error>;
-    type SerializeMap = Impossible<Arc<str>, Error>;
-    type SerializeStruct = Impossible<Arc<str>, Error>;
-    type SerializeStructVariant = Impossible<Arc<str>, Error>;
+    type SerializeSeq = Impossible<Key, Error>;
+    type SerializeTuple = Impossible<Key, Error>;
+    type SerializeTupleStruct = Impossible<Key, Error>;
+    type SerializeTupleVariant = Impossible<Key, Error>;
+    type SerializeMap = Impossible<Key, Error>;
+    type SerializeStruct = Impossible<Key, Error>;
+    type SerializeStructVariant = Impossible<Key, Error>;
 
     printed_keys!(serialize_bool bool, serialize_char char, serialize_i8 i8, serialize_i16 i16, serialize_i32 i32);
     printed_keys!(serialize_i64 i64, serialize_i128 i128, serialize_u8 u8, serialize_u16 u16, serialize_u32 u32);
     printed_keys!(serialize_u64 u64, serialize_u128 u128);
 
-    fn serialize_str(self, text: &str) -> Result<Arc<str>> {
+    fn serialize_str(self, text: &str) -> Result<Key> {
         Ok(text.into())
     }
 
-    fn serialize_f32(self, _: f32) -> Result<Arc<str>> {
+    fn serialize_f32(self, _: f32) -> Result<Key> {
         no_key("a float")
     }
 
-    fn serialize_f64(self, _: f64) -> Result<Arc<str>> {
+    fn serialize_f64(self, _: f64) -> Result<Key> {
         no_key("a float")
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<Arc<str>> {
+    fn serialize_bytes(self, _: &[u8]) -> Result<Key> {
         no_key("bytes")
     }
 
-    fn serialize_none(self) -> Result<Arc<str>> {
+    fn serialize_none(self) -> Result<Key> {
         no_key("nothing")
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Arc<str>> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Key> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<Arc<str>> {
+    fn serialize_unit(self) -> Result<Key> {
         no_key("nothing")
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<Arc<str>> {
+    fn serialize_unit_struct(self, name: &'static str) -> Result<Key> {
         no_key(name)
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<Arc<str>> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Key> {
         Ok(variant.into())
     }
 
@@ -501,7 +494,7 @@ impl ser::Serializer for KeySerializer {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Arc<str>> {
+    ) -> Result<Key> {
         value.serialize(self)
     }
 
@@ -511,7 +504,7 @@ impl ser::Serializer for KeySerializer {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Arc<str>> {
+    ) -> Result<Key> {
         no_key(name)
     }
 

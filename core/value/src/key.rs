@@ -1,0 +1,139 @@
+//! Object keys: shared text with its hash, one word wide.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use triomphe::ThinArc;
+
+/// The key of an object's entry: immutable shared text, 8 bytes wide; a clone is one reference-count
+/// increment. Equality looks at the pointer first, so equal keys that share storage compare at once.
+#[derive(Clone)]
+pub struct Key(ThinArc<u32, u8>);
+
+impl Key {
+    /// A key of its own storage. O(length).
+    pub fn new(text: &str) -> Key {
+        Key(ThinArc::from_header_and_slice(hash(text), text.as_bytes()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Checked again, since the crate has no unsafe code; keys are short.
+        std::str::from_utf8(&self.0.slice).unwrap_or_default()
+    }
+
+    /// The hash of the text, see [`hash`].
+    pub(crate) fn hash(&self) -> u32 {
+        self.0.header.header
+    }
+
+    /// Whether both share their storage.
+    pub(crate) fn same(&self, other: &Key) -> bool {
+        self.0.as_ptr() == other.0.as_ptr()
+    }
+}
+
+/// The hash of a key: the low half of its XXH3-64, which is stable across versions and machines, so it
+/// may be stored. Nothing depends on its being hard to collide: equal hashes fall back to comparing text.
+pub(crate) fn hash(text: &str) -> u32 {
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes()) as u32
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Key {
+        Key::new(text)
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Key {
+        Key::new(&text)
+    }
+}
+
+impl From<&String> for Key {
+    fn from(text: &String) -> Key {
+        Key::new(text)
+    }
+}
+
+impl From<Arc<str>> for Key {
+    fn from(text: Arc<str>) -> Key {
+        Key::new(&text)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.same(other) || (self.hash() == other.hash() && self.0.slice == other.0.slice)
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialEq<str> for Key {
+    fn eq(&self, other: &str) -> bool {
+        self.0.slice == *other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Key {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By UTF-8 bytes, which is by code point.
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        self.0.slice.cmp(&other.0.slice)
+    }
+}
+
+/// As `str`, so that a map with `Key`s can be asked for a `&str`.
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
