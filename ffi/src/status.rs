@@ -50,6 +50,8 @@ pub const SW_LIMIT: sw_status = 204;
 pub const SW_NOT_REPRESENTABLE: sw_status = 205;
 /// An array index is outside the array.
 pub const SW_INDEX_OUT_OF_RANGE: sw_status = 206;
+/// The text is not a JSONPath query (RFC 9535).
+pub const SW_INVALID_QUERY: sw_status = 207;
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

@@ -89,6 +89,16 @@ pub enum Error {
         /// The number of items.
         len: usize,
     },
+    /// The text is not a JSONPath query (RFC 9535).
+    #[error("invalid query `{query}` at character {position}: {reason}")]
+    InvalidQuery {
+        /// The query as given (cut when very long).
+        query: String,
+        /// Position of the offending character, counted from 1.
+        position: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
 }
 
 impl Error {
@@ -102,6 +112,7 @@ impl Error {
             Error::Limit { .. } => 204,
             Error::NotRepresentable { .. } => 205,
             Error::IndexOutOfRange { .. } => 206,
+            Error::InvalidQuery { .. } => 207,
         }
     }
 

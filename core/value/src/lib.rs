@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod cache;
 mod convert;
 mod de;
 mod edit;
@@ -38,16 +39,19 @@ mod node;
 mod object;
 mod order;
 mod path;
+mod query;
 mod ser;
 mod text;
 mod value;
 mod value_ref;
 mod walk;
 
+pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use error::{Error, Result};
 pub use key::Key;
 pub use limits::{Limits, MAX_DEPTH};
 pub use path::{Path, Segment};
+pub use query::{Complexity, Query};
 pub use value::{Kind, Value};
 pub use value_ref::{Entries, Items, ValueRef};
 

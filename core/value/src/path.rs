@@ -166,7 +166,8 @@ fn is_bare(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '$')
 }
 
-fn shorten(text: &str) -> String {
+/// At most 120 characters of it.
+pub(crate) fn shorten(text: &str) -> String {
     let mut short: String = text.chars().take(120).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -1,0 +1,518 @@
+//! The grammar of RFC 9535 (appendix A) by recursive descent, with the checks of types (section 2.4.3).
+
+use crate::{Error, Result, Segment};
+
+use super::lex::Lexer;
+use super::program::{Comparison, Condition, Literal, Operand, Selector, Slice, Step, SubQuery};
+use super::regexp::Pattern;
+
+/// Filters, parentheses and function calls may nest this deep, counted together.
+pub(super) const MAX_NESTING: usize = 32;
+
+/// The longest text of a query, in bytes.
+pub(super) const MAX_LENGTH: usize = 64 << 10;
+
+pub(super) fn parse(text: &str) -> Result<Box<[Step]>> {
+    if text.len() > MAX_LENGTH {
+        return Err(Error::Limit {
+            what: "length of a query",
+            limit: MAX_LENGTH,
+            at: format!("found {} bytes", text.len()),
+        });
+    }
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        nesting: 0,
+    };
+    if !parser.lexer.eat("$") {
+        return parser.lexer.fail(match text.chars().next() {
+            Some(' ' | '\t' | '\n' | '\r') => "blanks before `$` are not part of a query",
+            Some('@') => "`@` means something only inside a filter; a query starts with `$`",
+            _ => "a query starts with `$`, the root, as in `$.user.name`",
+        });
+    }
+    let steps = parser.segments()?;
+    match parser.lexer.rest() {
+        "" => Ok(steps),
+        rest if rest.trim_matches([' ', '\t', '\n', '\r']).is_empty() => parser
+            .lexer
+            .fail("blanks after the last segment are not part of a query"),
+        _ => {
+            parser.lexer.blanks();
+            parser.lexer.fail(
+                "expected a segment: `.name`, `[…]` or `..`; other characters go in brackets and quotes: `['a b']`",
+            )
+        }
+    }
+}
+
+/// What stands alone or on one side of a comparison.
+enum Bare {
+    Literal(Literal),
+    Query(SubQuery),
+    /// A function with a value, and its name.
+    Value(Operand, &'static str),
+    /// A function that is true or false, and its name.
+    Logical(Condition, &'static str),
+}
+
+enum Part {
+    Bare(Bare, usize),
+    Whole(Condition),
+}
+
+struct Parser<'t> {
+    lexer: Lexer<'t>,
+    nesting: usize,
+}
+
+/// Segments and selectors.
+impl Parser<'_> {
+    /// All segments from here; stops before what is none, blanks included.
+    fn segments(&mut self) -> Result<Box<[Step]>> {
+        let mut steps = Vec::new();
+        loop {
+            let end = self.lexer.pos();
+            self.lexer.blanks();
+            steps.push(if self.lexer.eat("[") {
+                Step::child(self.selectors()?)
+            } else if self.lexer.eat("..") {
+                Step::Descendants(match self.lexer.eat("[") {
+                    true => self.selectors()?.into(),
+                    false => Box::new([self.dotted("..")?]),
+                })
+            } else if self.lexer.eat(".") {
+                Step::child(vec![self.dotted(".")?])
+            } else {
+                self.lexer.back_to(end);
+                return Ok(steps.into());
+            });
+        }
+    }
+
+    /// What follows one dot or two.
+    fn dotted(&mut self, dots: &str) -> Result<Selector> {
+        if self.lexer.eat("*") {
+            return Ok(Selector::Wildcard);
+        }
+        if let Some(name) = self.lexer.shorthand() {
+            return Ok(Selector::Name(Segment::Key(name)));
+        }
+        self.lexer.fail(format!(
+            "right after `{dots}` comes a name of letters, digits (not first) and `_`, or `*`; other names go in \
+             brackets and quotes: `['odd name']`"
+        ))
+    }
+
+    /// What follows `[`, to the `]`.
+    fn selectors(&mut self) -> Result<Vec<Selector>> {
+        let mut selectors = Vec::new();
+        loop {
+            self.lexer.blanks();
+            selectors.push(self.selector()?);
+            self.lexer.blanks();
+            if self.lexer.eat("]") {
+                return Ok(selectors);
+            }
+            if !self.lexer.eat(",") {
+                return self.lexer.fail(match selectors.last() {
+                    Some(Selector::Index(_)) => {
+                        "expected `,` or `]` (an index is a whole number) or, in a slice, `:`"
+                    }
+                    Some(Selector::Filter(_)) => {
+                        "expected `]`, `,`, `&&` or `||` after a condition"
+                    }
+                    _ => "expected `,` or `]`",
+                });
+            }
+        }
+    }
+
+    fn selector(&mut self) -> Result<Selector> {
+        match self.lexer.peek() {
+            Some('\'' | '"') => Ok(Selector::Name(Segment::Key(self.lexer.string()?.into()))),
+            Some('*') => {
+                self.lexer.eat("*");
+                Ok(Selector::Wildcard)
+            }
+            Some('?') => {
+                self.lexer.eat("?");
+                self.lexer.blanks();
+                self.nested(Parser::condition).map(Selector::Filter)
+            }
+            Some('-' | '+' | ':' | '0'..='9') => self.index_or_slice(),
+            Some('@' | '$' | '!' | '(') => self
+                .lexer
+                .fail("a condition starts with `?`, as in `[?@.price < 10]`"),
+            Some(']' | ',') => self
+                .lexer
+                .fail("expected a selector: a quoted name, an index, a slice, `*` or `?condition`"),
+            Some(c) if c.is_alphabetic() || c == '_' => self
+                .lexer
+                .fail("a name in brackets is quoted, as in `['name']`"),
+            Some(_) => self.lexer.fail(
+                "expected a quoted name, an index, a slice `start:end:step`, `*` or `?condition`",
+            ),
+            None => self.lexer.fail("the bracket is not closed with `]`"),
+        }
+    }
+
+    fn index_or_slice(&mut self) -> Result<Selector> {
+        let start = self.lexer.integer()?;
+        let after = self.lexer.pos();
+        self.lexer.blanks();
+        if !self.lexer.eat(":") {
+            self.lexer.back_to(after);
+            return match start {
+                Some(index) => Ok(Selector::Index(index)),
+                None => self.lexer.fail("expected an index, as in `[0]`"),
+            };
+        }
+        self.lexer.blanks();
+        let end = self.lexer.integer()?;
+        self.lexer.blanks();
+        let step = if self.lexer.eat(":") {
+            self.lexer.blanks();
+            self.lexer.integer()?
+        } else {
+            None
+        };
+        Ok(Selector::Slice(Slice {
+            start,
+            end,
+            step: step.unwrap_or(1),
+        }))
+    }
+
+    /// Counts one level of nesting around `inner`.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.nesting >= MAX_NESTING {
+            return self.lexer.fail(format!(
+                "filters, parentheses and functions nest deeper than {MAX_NESTING} levels"
+            ));
+        }
+        self.nesting += 1;
+        let result = inner(self);
+        self.nesting -= 1;
+        result
+    }
+}
+
+/// Conditions.
+impl Parser<'_> {
+    fn condition(&mut self) -> Result<Condition> {
+        let first = self.basic()?;
+        let first = self.whole(first)?;
+        self.any(first)
+    }
+
+    /// `a || b || …`, of which the first basic part of the first operand is there.
+    fn any(&mut self, first: Condition) -> Result<Condition> {
+        let mut any = vec![self.all(first)?];
+        while self.operator("||") {
+            let part = self.basic()?;
+            let part = self.whole(part)?;
+            any.push(self.all(part)?);
+        }
+        Ok(flat(any, Condition::Any))
+    }
+
+    /// `a && b && …`, of which `a` is there.
+    fn all(&mut self, first: Condition) -> Result<Condition> {
+        let mut all = vec![first];
+        while self.operator("&&") {
+            let part = self.basic()?;
+            all.push(self.whole(part)?);
+        }
+        Ok(flat(all, Condition::All))
+    }
+
+    /// Eats `operator` with the blanks around it, or nothing.
+    fn operator(&mut self, operator: &str) -> bool {
+        let before = self.lexer.pos();
+        self.lexer.blanks();
+        let found = self.lexer.eat(operator);
+        if found {
+            self.lexer.blanks();
+        } else {
+            self.lexer.back_to(before);
+        }
+        found
+    }
+
+    /// A comparison, a condition in parentheses or negated; or an operand alone, for the caller to judge.
+    fn basic(&mut self) -> Result<Part> {
+        if self.lexer.eat("!") {
+            self.lexer.blanks();
+            let inner = match self.lexer.eat("(") {
+                true => self.parenthesised()?,
+                false => {
+                    let at = self.lexer.pos();
+                    let bare = self.operand()?;
+                    self.test(bare, at)?
+                }
+            };
+            self.no_comparison("`!` negates a whole condition: `!(@.a == 1)`")?;
+            return Ok(Part::Whole(Condition::Not(Box::new(inner))));
+        }
+        if self.lexer.eat("(") {
+            let inner = self.parenthesised()?;
+            self.no_comparison("what is in parentheses is true or false and cannot be compared")?;
+            return Ok(Part::Whole(inner));
+        }
+        let at = self.lexer.pos();
+        let left = self.operand()?;
+        let Some(comparison) = self.comparison() else {
+            return Ok(Part::Bare(left, at));
+        };
+        let left = self.value(left, at, "one side of a comparison")?;
+        let at = self.lexer.pos();
+        let right = self.operand()?;
+        let right = self.value(right, at, "one side of a comparison")?;
+        self.no_comparison("comparisons are joined with `&&`: `1 < @.a && @.a < 3`")?;
+        Ok(Part::Whole(Condition::Compare(
+            Box::new(left),
+            comparison,
+            Box::new(right),
+        )))
+    }
+
+    fn parenthesised(&mut self) -> Result<Condition> {
+        self.lexer.blanks();
+        let inner = self.nested(Parser::condition)?;
+        self.lexer.blanks();
+        if self.lexer.eat(")") {
+            Ok(inner)
+        } else {
+            self.lexer.fail("expected `)`, `&&` or `||`")
+        }
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        [
+            ("==", Comparison::Equal),
+            ("!=", Comparison::NotEqual),
+            ("<=", Comparison::LessOrEqual),
+            (">=", Comparison::GreaterOrEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+        ]
+        .into_iter()
+        .find(|(text, _)| self.operator(text))
+        .map(|(_, comparison)| comparison)
+    }
+
+    fn no_comparison(&mut self, reason: &'static str) -> Result<()> {
+        let before = self.lexer.pos();
+        match self.comparison() {
+            Some(_) => self.lexer.fail_at(before, reason),
+            None => Ok(()),
+        }
+    }
+
+    /// An operand alone as a condition.
+    fn whole(&mut self, part: Part) -> Result<Condition> {
+        match part {
+            Part::Whole(condition) => Ok(condition),
+            Part::Bare(bare, at) => self.test(bare, at),
+        }
+    }
+
+    fn test(&mut self, bare: Bare, at: usize) -> Result<Condition> {
+        match bare {
+            Bare::Query(query) => Ok(Condition::Exists(query)),
+            Bare::Logical(condition, _) => Ok(condition),
+            Bare::Literal(_) => self.lexer.fail_at(
+                at,
+                "a literal alone is no condition; compare it with something: `@.a == true`",
+            ),
+            Bare::Value(_, name) => self.lexer.fail_at(
+                at,
+                format!("{name}() gives a value; compare it with something: `{name}(…) > 2`"),
+            ),
+        }
+    }
+
+    /// An operand as a value.
+    fn value(&mut self, bare: Bare, at: usize, place: &str) -> Result<Operand> {
+        match bare {
+            Bare::Literal(literal) => Ok(Operand::Literal(literal)),
+            Bare::Value(operand, _) => Ok(operand),
+            Bare::Query(query) if query.is_singular() => Ok(Operand::Node(query)),
+            Bare::Query(_) => self.lexer.fail_at(
+                at,
+                format!(
+                    "this query may find several values, and {place} is one; use names and single indexes only, \
+                     or value(…) or count(…)"
+                ),
+            ),
+            Bare::Logical(_, name) => self.lexer.fail_at(
+                at,
+                format!("{name}() is true or false by itself and cannot be {place}"),
+            ),
+        }
+    }
+
+    fn operand(&mut self) -> Result<Bare> {
+        match self.lexer.peek() {
+            Some('\'' | '"') => {
+                let text = self.lexer.string()?;
+                Ok(Bare::Literal(Literal::Text(text.into())))
+            }
+            Some('-' | '0'..='9') => self.lexer.number().map(Bare::Literal),
+            Some(start @ ('@' | '$')) => {
+                self.lexer.eat(if start == '@' { "@" } else { "$" });
+                Ok(Bare::Query(SubQuery {
+                    absolute: start == '$',
+                    steps: self.segments()?,
+                }))
+            }
+            Some(c) if c.is_ascii_alphabetic() => self.word(),
+            _ => self.lexer.fail(
+                "expected `@` (this node), `$` (the root), a literal, a function, `!` or `(`",
+            ),
+        }
+    }
+}
+
+/// Words: literals and functions.
+impl Parser<'_> {
+    fn word(&mut self) -> Result<Bare> {
+        let at = self.lexer.pos();
+        let word = self
+            .lexer
+            .take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        match word {
+            "true" => return Ok(Bare::Literal(Literal::Bool(true))),
+            "false" => return Ok(Bare::Literal(Literal::Bool(false))),
+            "null" => return Ok(Bare::Literal(Literal::Null)),
+            _ => {}
+        }
+        if !self.lexer.eat("(") {
+            return self.lexer.fail_at(
+                at,
+                format!(
+                    "`{}` is nothing known here; write `@.name` for a member, 'text' for text, and true, false and \
+                     null in lower case; a function's `(` follows its name at once",
+                    crate::path::shorten(word)
+                ),
+            );
+        }
+        match word {
+            "length" => {
+                let [text] = self.arguments("length", ["text, array or object"])?;
+                let of = self.value_argument(text, "the argument of length()")?;
+                Ok(Bare::Value(Operand::Length(Box::new(of)), "length"))
+            }
+            "count" => {
+                let [nodes] = self.arguments("count", ["query"])?;
+                let nodes = self.nodes_argument(nodes, "count")?;
+                Ok(Bare::Value(Operand::Count(nodes), "count"))
+            }
+            "value" => {
+                let [nodes] = self.arguments("value", ["query"])?;
+                let nodes = self.nodes_argument(nodes, "value")?;
+                Ok(Bare::Value(Operand::Value(nodes), "value"))
+            }
+            "match" => Ok(Bare::Logical(self.pattern("match", true)?, "match")),
+            "search" => Ok(Bare::Logical(self.pattern("search", false)?, "search")),
+            _ => self.lexer.fail_at(
+                at,
+                format!(
+                    "there is no function {}(); there are length, count, match, search and value",
+                    crate::path::shorten(word)
+                ),
+            ),
+        }
+    }
+
+    fn pattern(&mut self, name: &'static str, whole: bool) -> Result<Condition> {
+        let [text, pattern] = self.arguments(name, ["text", "regular expression"])?;
+        let text = self.value_argument(text, "the text to look at")?;
+        let Part::Bare(_, at) = pattern else {
+            return self.lexer.fail("expected a regular expression as text");
+        };
+        let pattern = self.value_argument(pattern, "the regular expression")?;
+        match Pattern::new(pattern, whole) {
+            Ok(pattern) => Ok(Condition::Matches(Box::new(text), pattern)),
+            Err(reason) => self.lexer.fail_at(at, reason),
+        }
+    }
+
+    /// The arguments to the `)`; as many as there are `names` for them.
+    fn arguments<const N: usize>(&mut self, name: &str, names: [&str; N]) -> Result<[Part; N]> {
+        let start = self.lexer.pos();
+        let mut arguments = Vec::new();
+        self.lexer.blanks();
+        let mut more = !self.lexer.eat(")");
+        while more {
+            arguments.push(self.nested(Parser::argument)?);
+            self.lexer.blanks();
+            more = self.lexer.eat(",");
+            if more {
+                self.lexer.blanks();
+            } else if !self.lexer.eat(")") {
+                return self.lexer.fail("expected `,` or `)`");
+            }
+        }
+        let found = arguments.len();
+        match <[Part; N]>::try_from(arguments) {
+            Ok(arguments) => Ok(arguments),
+            Err(_) => self.lexer.fail_at(
+                start,
+                format!(
+                    "{name}() takes {N} argument{}, {}, and {found} are given",
+                    if N == 1 { "" } else { "s" },
+                    names.join(" and ")
+                ),
+            ),
+        }
+    }
+
+    fn argument(&mut self) -> Result<Part> {
+        let part = self.basic()?;
+        let before = self.lexer.pos();
+        self.lexer.blanks();
+        let logical = self.lexer.rest().starts_with("&&") || self.lexer.rest().starts_with("||");
+        self.lexer.back_to(before);
+        if !logical {
+            return Ok(part);
+        }
+        let first = self.whole(part)?;
+        self.any(first).map(Part::Whole)
+    }
+
+    fn value_argument(&mut self, part: Part, place: &str) -> Result<Operand> {
+        match part {
+            Part::Bare(bare, at) => self.value(bare, at, place),
+            Part::Whole(_) => self
+                .lexer
+                .fail(format!("{place} is a value, not a condition")),
+        }
+    }
+
+    fn nodes_argument(&mut self, part: Part, name: &str) -> Result<SubQuery> {
+        match part {
+            Part::Bare(Bare::Query(query), _) => Ok(query),
+            Part::Bare(_, at) => self.lexer.fail_at(
+                at,
+                format!("the argument of {name}() is a query, as in `{name}(@.items[*])`"),
+            ),
+            Part::Whole(_) => self.lexer.fail(format!(
+                "the argument of {name}() is a query, as in `{name}(@.items[*])`"
+            )),
+        }
+    }
+}
+
+/// One condition as itself, several together.
+fn flat(mut parts: Vec<Condition>, together: fn(Box<[Condition]>) -> Condition) -> Condition {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            together(parts.into())
+        }
+        None => together(parts.into()),
+    }
+}
