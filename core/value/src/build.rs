@@ -1,6 +1,8 @@
 //! Assembling a value from a stream of events, within limits: what every decoder ends in.
 
+use crate::extended::Extended;
 use crate::object::Entry;
+use crate::value::Repr;
 use crate::{Error, Key, Limits, Result, Value};
 
 /// Containers under construction. Nesting is on a stack of its own, not on the thread's.
@@ -102,6 +104,16 @@ impl<'l> Builder<'l> {
             self.limits.max_string,
         )?;
         self.scalar(Value::bytes(bytes))
+    }
+
+    /// `len` is the length of what it was read from.
+    pub(crate) fn extended(&mut self, extended: Extended, len: usize) -> Result<Value, Exceeded> {
+        within(
+            "length of a file's description",
+            len,
+            self.limits.max_string,
+        )?;
+        self.scalar(Value(Repr::Extended(extended)))
     }
 
     pub(crate) fn scalar(&mut self, value: Value) -> Result<Value, Exceeded> {

@@ -165,7 +165,8 @@ impl From<&serde_json::Value> for Value {
     }
 }
 
-/// The same JSON value; bytes become what they print as, see [`Value::to_json`].
+/// The same JSON value; bytes and the kinds that JSON lacks become what they print as, see
+/// [`Value::to_json`], but a decimal whose digits a double cannot hold becomes text.
 impl From<Value> for serde_json::Value {
     fn from(value: Value) -> Self {
         use serde_json::Value as Json;
@@ -214,6 +215,7 @@ fn scalar_to_json(scalar: &Value) -> serde_json::Value {
         Repr::Float(float) => (*float).into(),
         Repr::Text(text) => text.as_str().into(),
         Repr::Bytes(bytes) => bytes_as_json(bytes),
+        Repr::Extended(extended) => extended.to_serde_json(),
         Repr::Null | Repr::Array(_) | Repr::Object(_) => serde_json::Value::Null,
     }
 }

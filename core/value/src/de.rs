@@ -8,10 +8,12 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
+use crate::extended::Extended;
 use crate::limits::SERDE_DEPTH;
 use crate::object::Entry;
+use crate::ser::{EXACT_NAME, Exact};
 use crate::value::Repr;
-use crate::{Error, Limits, Result, Segment, Value};
+use crate::{Error, Kind, Limits, Result, Segment, Value};
 
 /// From any self-describing format. Fails beyond 128 levels, for NaN and infinities, integers beyond 64 bits
 /// and keys that are not text.
@@ -54,7 +56,17 @@ impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value or bytes")
+        f.write_str(EXPECTING)
+    }
+
+    /// Only our own deserializer comes here, see [`ExactAccess`].
+    fn visit_enum<A: de::EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
+        let (name, content) = data.variant::<String>()?;
+        let hex: String = de::VariantAccess::newtype_variant(content)?;
+        match Exact::read(&hex).filter(|_| name == EXACT_NAME) {
+            Some(value) => Ok(value),
+            None => Err(de::Error::invalid_type(de::Unexpected::Enum, &self)),
+        }
     }
 
     fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
@@ -176,6 +188,23 @@ impl de::Error for Error {
 #[derive(Clone, Copy)]
 struct Deserializer<'a>(&'a Value);
 
+macro_rules! decimals_as_integers {
+    ($($method:ident)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            match &self.0.0 {
+                Repr::Extended(extended) => match extended.whole() {
+                    Some(int) => match i64::try_from(int) {
+                        Ok(int) => visitor.visit_i64(int),
+                        Err(_) => visitor.visit_i128(int),
+                    },
+                    None => self.deserialize_any(visitor),
+                },
+                _ => self.deserialize_any(visitor),
+            }
+        }
+    )+};
+}
+
 impl<'de> de::Deserializer<'de> for Deserializer<'de> {
     type Error = Error;
 
@@ -191,6 +220,14 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
             Repr::Float(float) => visitor.visit_f64(*float),
             Repr::Text(text) => visitor.visit_borrowed_str(text.as_str()),
             Repr::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Repr::Extended(extended) if reads_values(&visitor) => {
+                visitor.visit_enum(ExactAccess(extended))
+            }
+            Repr::Extended(Extended::File(file)) => {
+                de::Deserializer::deserialize_any(file.to_serde_json(), visitor)
+                    .map_err(Error::mismatch)
+            }
+            Repr::Extended(extended) => visitor.visit_string(extended.to_string()),
             Repr::Array(array) => {
                 let mut items = Items {
                     items: array.items().iter(),
@@ -254,9 +291,76 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
         visitor.visit_unit()
     }
 
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_f64(visitor)
+    }
+
+    /// The nearest float of a decimal, as reading its JSON would give.
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match &self.0.0 {
+            Repr::Extended(extended) if extended.kind() == Kind::Decimal => {
+                match extended.to_string().parse() {
+                    Ok(float) => visitor.visit_f64(float),
+                    Err(_) => self.deserialize_any(visitor), // not reached: always a number
+                }
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    decimals_as_integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        bool char str string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct identifier
+    }
+}
+
+/// What the visitor of a [`Value`] says it expects.
+const EXPECTING: &str = "any value that JSON has, or bytes";
+
+/// Whether a value is being read into a [`Value`], which then gets every kind as it is. A visitor cannot be
+/// asked in another way, and formats other than ours must not notice.
+fn reads_values<'de, V: Visitor<'de>>(visitor: &V) -> bool {
+    let expected: &dyn de::Expected = visitor;
+    expected.to_string() == EXPECTING
+}
+
+/// A scalar of a kind beyond JSON as a variant with its exact form: to the visitor of a [`Value`] only.
+struct ExactAccess<'a>(&'a Extended);
+
+impl<'de> de::EnumAccess<'de> for ExactAccess<'_> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
+        let name: de::value::StrDeserializer<'_, Error> = EXACT_NAME.into_deserializer();
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for ExactAccess<'_> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<()> {
+        Err(Error::mismatch("it has content"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+        seed.deserialize(format!("{:#}", Exact(self.0)).into_deserializer())
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value> {
+        self.unit_variant()
+            .and(Err(Error::mismatch("it is one value")))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value> {
+        self.unit_variant()
+            .and(Err(Error::mismatch("it is one value")))
     }
 }
 

@@ -55,10 +55,12 @@ impl Value {
         }
     }
 
-    /// Prints compact JSON, which parses back to an equal value, bytes excepted.
+    /// Prints compact JSON, which parses back to an equal value, unless there are kinds in it that JSON lacks.
     ///
     /// JSON has no byte strings: they print as `{"$bytes":"<base64>"}` (RFC 4648, padded), one way: parsing
-    /// gives that object back. Floats always print with a fraction or an exponent, in the shortest form
+    /// gives that object back. Decimals print as numbers with all their digits, dates, times, datetimes and
+    /// durations as text (ISO 8601, RFC 3339), files as objects. See `Value::to_typed_json` for a form in
+    /// which every kind reads back. Floats always print with a fraction or an exponent, in the shortest form
     /// that reads back exactly.
     pub fn to_json(&self) -> String {
         let mut out = Vec::new();
@@ -201,6 +203,10 @@ impl Printer<'_> {
                 self.out.extend(br#"{"$bytes":""#);
                 self.out.extend(bytes_to_base64(bytes).as_bytes());
                 self.out.extend(br#""}"#);
+                Ok(())
+            }
+            Repr::Extended(extended) => {
+                extended.write_json(self.out);
                 Ok(())
             }
             Repr::Null | Repr::Array(_) | Repr::Object(_) => formatter.write_null(self.out),

@@ -30,8 +30,10 @@ mod convert;
 mod de;
 mod edit;
 mod error;
+mod extended;
 mod json;
 mod key;
+mod kinds;
 mod limits;
 mod macros;
 mod msgpack;
@@ -49,11 +51,21 @@ mod walk;
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use error::{Error, Result};
 pub use key::Key;
+#[cfg(feature = "time")]
+pub use kinds::datetime::DateTime;
+pub use kinds::file::File;
 pub use limits::{Limits, MAX_DEPTH};
 pub use path::{Path, Segment};
 pub use query::{Complexity, Query};
 pub use value::{Kind, Value};
 pub use value_ref::{Entries, Items, ValueRef};
+
+/// The library of dates and times whose types are used here; feature `time`.
+#[cfg(feature = "time")]
+pub use jiff;
+/// The type of decimals; feature `decimal`.
+#[cfg(feature = "decimal")]
+pub use rust_decimal::Decimal;
 
 /// For the `value!` macro only.
 #[doc(hidden)]

@@ -5,6 +5,8 @@
 use rmp::{Marker, encode};
 
 use crate::build::{Builder, Exceeded, Frame};
+use crate::extended::Extended;
+use crate::kinds::ext::Refused;
 use crate::value::Repr;
 use crate::walk::{Event, Walk};
 use crate::{Error, Limits, Result, Value};
@@ -17,8 +19,8 @@ impl Value {
     ///
     /// # Errors
     /// [`Error::InvalidMsgpack`] with the byte offset, also when bytes are left over;
-    /// [`Error::NotRepresentable`] for what a value cannot hold: extension types and timestamps, map keys
-    /// that are not text, NaN and infinities; [`Error::Limit`].
+    /// [`Error::NotRepresentable`] for what a value cannot hold: extension types other than the timestamp
+    /// and our own, map keys that are not text, NaN and infinities; [`Error::Limit`].
     pub fn from_msgpack(bytes: &[u8]) -> Result<Value> {
         let mut rest = bytes;
         let value = Value::read_msgpack(&mut rest, &Limits::default())?;
@@ -78,7 +80,6 @@ impl Value {
 }
 
 fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
-    let length = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
     for event in walk {
         // Writing to a Vec cannot fail.
         let _ = match event {
@@ -95,6 +96,10 @@ fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
     }
 }
 
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
 fn write_scalar(out: &mut Vec<u8>, scalar: &Value) -> Result<(), encode::ValueWriteError> {
     match &scalar.0 {
         Repr::Bool(bool) => {
@@ -105,6 +110,13 @@ fn write_scalar(out: &mut Vec<u8>, scalar: &Value) -> Result<(), encode::ValueWr
         Repr::Float(float) => encode::write_f64(out, *float),
         Repr::Text(text) => encode::write_str(out, text.as_str()),
         Repr::Bytes(bytes) => encode::write_bin(out, bytes),
+        Repr::Extended(extended) => {
+            let (kind, payload) = extended.to_ext();
+            let payload = payload.as_bytes();
+            encode::write_ext_meta(out, length(payload.len()), kind)?;
+            out.extend(payload);
+            Ok(())
+        }
         Repr::Null | Repr::Array(_) | Repr::Object(_) => {
             encode::write_nil(out).map_err(encode::ValueWriteError::InvalidMarkerWrite)
         }
@@ -190,15 +202,40 @@ impl<'a> Reader<'a, '_> {
                 return self.opened(len);
             }
             Marker::Reserved => return self.fail(start, "0xc1 is not a MessagePack type"),
-            _ => {
-                let reason = "extension types, timestamps included, have no form in a value; send a text or a number";
-                return Err(Error::not_representable(
-                    format_args!("byte {start}"),
-                    reason,
-                ));
+            Marker::FixExt1
+            | Marker::FixExt2
+            | Marker::FixExt4
+            | Marker::FixExt8
+            | Marker::FixExt16
+            | Marker::Ext8
+            | Marker::Ext16
+            | Marker::Ext32 => {
+                let value = self.extension(marker, start)?;
+                return limited(value, start).map(Some);
             }
         };
         limited(self.builder.scalar(scalar), start).map(Some)
+    }
+
+    /// A timestamp or an extension type of our own.
+    fn extension(&mut self, marker: u8, start: usize) -> Result<Result<Value, Exceeded>> {
+        let len = self.length(marker)?;
+        let [kind] = self.take()?;
+        let payload = self.slice(len)?;
+        let at = format_args!("byte {start}");
+        match Extended::from_ext(kind as i8, payload) {
+            Ok(extended) => Ok(self.builder.extended(extended, payload.len())),
+            Err(Refused::Malformed(reason)) => self.fail(start, reason),
+            Err(Refused::OutOfRange(reason)) => Err(Error::not_representable(at, reason)),
+            Err(Refused::File(reason)) => Err(Error::not_representable(at, reason)),
+            Err(Refused::Unknown) => Err(Error::not_representable(
+                at,
+                format!(
+                    "extension type {} has no form in a value; send a text or a number",
+                    kind as i8
+                ),
+            )),
+        }
     }
 
     fn opened(&mut self, len: usize) -> Result<Option<Value>> {
@@ -249,8 +286,13 @@ impl<'a> Reader<'a, '_> {
     fn length(&mut self, marker: u8) -> Result<usize> {
         Ok(match Marker::from_u8(marker) {
             Marker::FixStr(len) | Marker::FixArray(len) | Marker::FixMap(len) => len.into(),
-            Marker::Str8 | Marker::Bin8 => u8::from_be_bytes(self.take()?).into(),
-            Marker::Str16 | Marker::Bin16 | Marker::Array16 | Marker::Map16 => {
+            Marker::FixExt1 => 1,
+            Marker::FixExt2 => 2,
+            Marker::FixExt4 => 4,
+            Marker::FixExt8 => 8,
+            Marker::FixExt16 => 16,
+            Marker::Str8 | Marker::Bin8 | Marker::Ext8 => u8::from_be_bytes(self.take()?).into(),
+            Marker::Str16 | Marker::Bin16 | Marker::Array16 | Marker::Map16 | Marker::Ext16 => {
                 u16::from_be_bytes(self.take()?).into()
             }
             _ => usize::try_from(u32::from_be_bytes(self.take()?)).unwrap_or(usize::MAX),

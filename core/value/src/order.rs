@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::Value;
+use crate::extended::{Extended, Parts};
 use crate::value::Repr;
 use crate::walk::{Event, Walk};
 
@@ -110,6 +111,7 @@ impl Hash for Value {
                     Repr::Float(float) => float.to_bits().hash(state),
                     Repr::Text(text) => text.as_bytes().hash(state),
                     Repr::Bytes(bytes) => bytes.hash(state),
+                    Repr::Extended(extended) => extended.hash(state),
                     Repr::Null | Repr::Array(_) | Repr::Object(_) => {}
                 },
                 Event::Array(_) | Event::Object(_) | Event::End => {}
@@ -125,20 +127,28 @@ fn rank_event(event: Option<Event<'_>>) -> u8 {
         None | Some(Event::End) => 0,
         Some(Event::Key(_)) => 1,
         Some(Event::Scalar(scalar)) => rank(scalar),
-        Some(Event::Array(_)) => 10,
-        Some(Event::Object(_)) => 11,
+        Some(Event::Array(_)) => 12,
+        Some(Event::Object(_)) => 13,
     }
 }
 
 fn rank(scalar: &Value) -> u8 {
-    match scalar.0 {
+    match &scalar.0 {
         Repr::Null => 2,
         Repr::Bool(_) => 3,
         Repr::Int(_) | Repr::Uint(_) | Repr::Float(_) => 4,
         Repr::Text(_) => 5,
         Repr::Bytes(_) => 6,
-        Repr::Array(_) => 10,
-        Repr::Object(_) => 11,
+        Repr::Extended(extended) => match extended {
+            Extended::Decimal { .. } => 4,
+            Extended::Date { .. } => 7,
+            Extended::Time { .. } => 8,
+            Extended::DateTime { .. } => 9,
+            Extended::Duration { .. } => 10,
+            Extended::File(_) => 11,
+        },
+        Repr::Array(_) => 12,
+        Repr::Object(_) => 13,
     }
 }
 
@@ -151,6 +161,12 @@ fn compare_scalars(a: &Value, b: &Value) -> Ordering {
             .partial_cmp(b)
             .unwrap_or(Ordering::Equal)
             .then(a.total_cmp(b)),
+        (Repr::Extended(a), Repr::Extended(b)) => a.cmp(b),
+        (Repr::Extended(decimal), _) => match decimal.decimal_parts() {
+            Some(parts) => compare_decimal(parts, b).unwrap_or_else(|| rank(a).cmp(&rank(b))),
+            None => rank(a).cmp(&rank(b)),
+        },
+        (_, Repr::Extended(_)) => compare_scalars(b, a).reverse(),
         (Repr::Float(float), _) => match integer(b) {
             Some(int) => compare_integer(int, *float).reverse(),
             None => rank(a).cmp(&rank(b)),
@@ -163,6 +179,15 @@ fn compare_scalars(a: &Value, b: &Value) -> Ordering {
             .cmp(&rank(b))
             .then_with(|| integer(a).cmp(&integer(b))),
     }
+}
+
+/// With an integer or a float, by value, and the decimal last where they are equal. None for no number.
+fn compare_decimal(decimal: Parts, number: &Value) -> Option<Ordering> {
+    let ordering = match number.0 {
+        Repr::Float(float) => decimal.compare_float(float),
+        _ => decimal.compare_integer(integer(number)?),
+    };
+    Some(ordering.then(Ordering::Greater))
 }
 
 fn integer(value: &Value) -> Option<i128> {

@@ -1,14 +1,19 @@
 //! serde, outwards and inwards: a value as `Serialize`, and any `Serialize` as a value.
 
+use std::fmt;
+
 use serde::ser::{self, Impossible, Serialize, SerializeMap};
 
+use crate::extended::Extended;
 use crate::json::{BYTES_KEY, bytes_to_base64};
 use crate::limits::SERDE_DEPTH;
 use crate::object::Entry;
 use crate::value::Repr;
-use crate::{Error, Key, Result, Segment, Value};
+use crate::{Error, File, Key, Result, Segment, Value};
 
-/// Any format. Bytes go as bytes to binary formats and as `{"$bytes":"<base64>"}` to readable ones. Fails for
+/// Any format. Bytes go as bytes to binary formats and as `{"$bytes":"<base64>"}` to readable ones; decimals
+/// as numbers to readable formats where a double has all their digits, else as text; temporals as text (ISO
+/// 8601, RFC 3339) and files as maps. Fails for
 /// values nested deeper than 128, since serde recurses.
 impl Serialize for Value {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -37,6 +42,12 @@ impl Serialize for Nested<'_> {
             Repr::Float(float) => serializer.serialize_f64(*float),
             Repr::Text(text) => serializer.serialize_str(text.as_str()),
             Repr::Bytes(bytes) => serializer.serialize_newtype_struct(BYTES_NAME, &Bytes(bytes)),
+            Repr::Extended(Extended::File(file)) => {
+                serializer.serialize_newtype_struct(FILE_NAME, &file.to_serde_json())
+            }
+            Repr::Extended(extended) => {
+                serializer.serialize_newtype_struct(EXACT_NAME, &Exact(extended))
+            }
             Repr::Array(_) | Repr::Object(_) if level > SERDE_DEPTH => {
                 Err(ser::Error::custom(too_deep()))
             }
@@ -56,6 +67,51 @@ impl Serialize for Nested<'_> {
 struct Bytes<'a>(&'a [u8]);
 
 const BYTES_NAME: &str = "statewright::Bytes";
+
+/// The name around the object that a file is in every format; [`Serializer`] makes a file of it again.
+const FILE_NAME: &str = "statewright::File";
+
+/// The name around [`Exact`], which [`Serializer`] knows.
+pub(crate) const EXACT_NAME: &str = "statewright::Exact";
+
+/// A number or text in other formats, printed plainly. Printed with `{:#}`, as [`Serializer`] does, it is
+/// the extension type and payload of MessagePack in hexadecimal, so that the kind is kept.
+pub(crate) struct Exact<'a>(pub(crate) &'a Extended);
+
+impl Serialize for Exact<'_> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let readable = serializer.is_human_readable();
+        match self.0.exact_number().filter(|_| readable) {
+            Some(number) => serializer.serialize_f64(number),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl fmt::Display for Exact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return self.0.fmt(f);
+        }
+        let (kind, payload) = self.0.to_ext();
+        write!(f, "{:02x}", kind)?;
+        (payload.as_bytes().iter()).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Exact<'_> {
+    /// Reads what is printed with `{:#}`.
+    pub(crate) fn read(hex: &str) -> Option<Value> {
+        let mut bytes = hex.as_bytes().chunks(2).map(|pair| {
+            let digits = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(digits, 16).ok()
+        });
+        let kind = bytes.next()?? as i8;
+        let payload: Vec<u8> = bytes.collect::<Option<_>>()?;
+        let extended = Extended::from_ext(kind, &payload).ok()?;
+        Some(Value(Repr::Extended(extended)))
+    }
+}
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -242,10 +298,16 @@ impl ser::Serializer for Serializer {
         name: &'static str,
         value: &T,
     ) -> Result<Value> {
-        value.serialize(Serializer {
-            readable: self.readable && name != BYTES_NAME,
+        let value = value.serialize(Serializer {
+            readable: self.readable && name != BYTES_NAME && name != EXACT_NAME,
             ..self
-        })
+        })?;
+        if name == FILE_NAME {
+            return File::try_from(value.by_ref())
+                .map(Value::from)
+                .map_err(Error::mismatch);
+        }
+        Ok(value)
     }
 
     fn is_human_readable(&self) -> bool {
@@ -306,7 +368,12 @@ impl ser::Serializer for Serializer {
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, text: &T) -> Result<Value> {
-        Ok(Value::from(text.to_string()))
+        match self.readable {
+            true => Ok(Value::from(text.to_string())),
+            false => {
+                Exact::read(&format!("{text:#}")).ok_or_else(|| Error::mismatch("no exact form"))
+            }
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::extended::Extended;
 use crate::node::Array;
 use crate::object::{Entry, Object};
 use crate::text::Text;
 use crate::walk::{Event, Walk};
-use crate::{Error, Limits, MAX_DEPTH, Path, Result, Segment};
+use crate::{Error, File, Limits, MAX_DEPTH, Path, Result, Segment};
 
-/// An immutable JSON-native value: null, boolean, integer, float, text, bytes, array or object.
+/// An immutable JSON-native value: null, boolean, integer, float, decimal, text, bytes, date, time, datetime,
+/// duration, file, array or object.
 ///
 /// At most 24 bytes; a clone is at most one reference-count increment, whatever the size. Editing
 /// ([`Value::set`], [`Value::insert`], …) works in place where nobody else holds the value and copies the
@@ -20,10 +22,13 @@ use crate::{Error, Limits, MAX_DEPTH, Path, Result, Segment};
 ///
 /// # Order
 ///
-/// `Eq`, `Ord` and `Hash` agree. Kinds order as null < booleans < numbers < text < bytes < arrays <
-/// objects. Numbers order by exact numeric value; where an integer and a float have the same value the
-/// integer comes first (so `1 != 1.0`), and `-0.0` comes before `0.0`. Text orders by its UTF-8 bytes,
-/// which is by code point; arrays item by item; objects as the sequence of their entries sorted by key.
+/// `Eq`, `Ord` and `Hash` agree. Kinds order as null < booleans < numbers < text < bytes < dates < times <
+/// datetimes < durations < files < arrays < objects. Numbers order by exact numeric value; where an
+/// integer, a float and a decimal have the same value they come in this order (so `1 != 1.0`), `-0.0`
+/// comes before `0.0`, and of decimals of the same value the one with fewer digits after the point comes
+/// first (so 12.5 and 12.50 are two values, as they print differently). Text orders by its UTF-8 bytes,
+/// which is by code point; datetimes by moment and then by offset; arrays item by item; objects as the
+/// sequence of their entries sorted by key.
 ///
 /// No method recurses into the value, so none can exhaust the stack.
 ///
@@ -53,13 +58,14 @@ pub(crate) enum Repr {
     Float(f64),
     Text(Text),
     Bytes(Arc<[u8]>),
+    Extended(Extended),
     Array(Arc<Array>),
     Object(Arc<Object>),
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
 
-/// What a [`Value`] is. More kinds (decimal, dates, files) will come.
+/// What a [`Value`] is. More kinds may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -71,10 +77,22 @@ pub enum Kind {
     Integer,
     /// A finite IEEE 754 double.
     Float,
+    /// An exact decimal number with a fixed number of digits after the point: 96 bits of digits.
+    Decimal,
     /// Unicode text.
     Text,
     /// A byte string; JSON has none, see [`Value::to_json`].
     Bytes,
+    /// A day of the Gregorian calendar, without a time zone.
+    Date,
+    /// A time of day with nanoseconds, without a time zone.
+    Time,
+    /// A moment with nanoseconds, and the offset from UTC it was noted at.
+    DateTime,
+    /// A length of time in seconds and nanoseconds, of either sign.
+    Duration,
+    /// A described blob, see [`crate::File`].
+    File,
     /// A sequence of values.
     Array,
     /// Values by key, in insertion order.
@@ -89,8 +107,14 @@ impl Kind {
             Kind::Bool => "boolean",
             Kind::Integer => "integer",
             Kind::Float => "float",
+            Kind::Decimal => "decimal",
             Kind::Text => "text",
             Kind::Bytes => "bytes",
+            Kind::Date => "date",
+            Kind::Time => "time",
+            Kind::DateTime => "datetime",
+            Kind::Duration => "duration",
+            Kind::File => "file",
             Kind::Array => "array",
             Kind::Object => "object",
         }
@@ -150,6 +174,7 @@ impl Value {
             Repr::Float(_) => Kind::Float,
             Repr::Text(_) => Kind::Text,
             Repr::Bytes(_) => Kind::Bytes,
+            Repr::Extended(extended) => extended.kind(),
             Repr::Array(_) => Kind::Array,
             Repr::Object(_) => Kind::Object,
         }
@@ -185,7 +210,8 @@ impl Value {
         }
     }
 
-    /// The float, or an integer that a float holds exactly (all up to ±2⁵³, some beyond).
+    /// The float, or an integer that a float holds exactly (all up to ±2⁵³, some beyond). Decimals are not
+    /// converted.
     pub fn as_f64(&self) -> Option<f64> {
         let exact = |int: i128| Some(int as f64).filter(|float| *float as i128 == int);
         match self.0 {
@@ -208,6 +234,14 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Repr::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn as_file(&self) -> Option<&File> {
+        match &self.0 {
+            Repr::Extended(Extended::File(file)) => Some(file),
             _ => None,
         }
     }

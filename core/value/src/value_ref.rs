@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::value::Repr;
-use crate::{Kind, Path, Segment, Value};
+use crate::{File, Kind, Path, Segment, Value};
 
 /// A borrowed value: `Copy`, and looking into it neither allocates nor counts references.
 ///
@@ -69,6 +69,11 @@ impl<'a> ValueRef<'a> {
     /// As [`Value::as_bytes`].
     pub fn as_bytes(self) -> Option<&'a [u8]> {
         self.0.as_bytes()
+    }
+
+    /// As [`Value::as_file`].
+    pub fn as_file(self) -> Option<&'a File> {
+        self.0.as_file()
     }
 
     /// As [`Value::len`].

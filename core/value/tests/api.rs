@@ -168,9 +168,9 @@ fn msgpack_errors_say_where_and_what() {
         (b"\x01\x02", 201, "byte 1: 1 bytes are left"),
         (b"\x91\xa1\xff", 201, "byte 1: the text is not UTF-8"),
         (
-            b"\x91\xd6\xff\x00\x00\x00\x00",
+            b"\x91\xd6\x05\x00\x00\x00\x00",
             205,
-            "byte 1: extension types, timestamps included",
+            "byte 1: extension type 5 has no form in a value",
         ),
         (b"\x81\x01\x02", 205, "byte 1: a key must be text"),
         (

@@ -1,0 +1,8 @@
+//! The kinds beyond JSON as a program sees them: decimals, dates, times, durations and files.
+
+#[cfg(feature = "time")]
+pub(crate) mod datetime;
+#[cfg(feature = "decimal")]
+pub(crate) mod decimal;
+pub(crate) mod ext;
+pub(crate) mod file;
