@@ -96,7 +96,7 @@ impl From<Arc<str>> for Value {
 /// An array. The depth is not checked here; what takes the value in checks it, see [`Value::check`].
 impl From<Vec<Value>> for Value {
     fn from(items: Vec<Value>) -> Self {
-        Value(Repr::Array(Arc::new(Array::new(items))))
+        Value(Repr::Array(triomphe::Arc::new(Array::new(items))))
     }
 }
 
@@ -175,14 +175,11 @@ impl From<Value> for serde_json::Value {
             let finished = match event {
                 Event::Scalar(scalar) => scalar_to_json(scalar),
                 Event::Array(array) => {
-                    open.push((
-                        Json::Array(Vec::with_capacity(array.items().len())),
-                        String::new(),
-                    ));
+                    open.push((Json::Array(Vec::with_capacity(array.len())), String::new()));
                     continue;
                 }
                 Event::Object(object) => {
-                    let map = serde_json::Map::with_capacity(object.entries().len());
+                    let map = serde_json::Map::with_capacity(object.len());
                     open.push((Json::Object(map), String::new()));
                     continue;
                 }

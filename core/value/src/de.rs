@@ -10,7 +10,6 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 use crate::extended::Extended;
 use crate::limits::SERDE_DEPTH;
-use crate::object::Entry;
 use crate::ser::{EXACT_NAME, Exact};
 use crate::value::Repr;
 use crate::{Error, Kind, Limits, Result, Segment, Value};
@@ -230,19 +229,19 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
             Repr::Extended(extended) => visitor.visit_string(extended.to_string()),
             Repr::Array(array) => {
                 let mut items = Items {
-                    items: array.items().iter(),
+                    items: array.iter(),
                     at: 0,
                 };
                 let value = visitor.visit_seq(&mut items)?;
-                no_rest(value, items.items.len(), array.items().len())
+                no_rest(value, items.items.len(), array.len())
             }
             Repr::Object(object) => {
                 let mut entries = Entries {
-                    entries: object.entries().iter(),
+                    entries: object.iter(),
                     current: None,
                 };
                 let value = visitor.visit_map(&mut entries)?;
-                no_rest(value, entries.entries.len(), object.entries().len())
+                no_rest(value, entries.entries.len(), object.len())
             }
         }
     }
@@ -275,8 +274,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
                 content: None,
             });
         }
-        match self.0.entry_slice() {
-            [(name, content)] => visitor.visit_enum(Variant {
+        let mut entries = self.0.entry_iter();
+        match (entries.next(), entries.next()) {
+            (Some((name, content)), None) => visitor.visit_enum(Variant {
                 name,
                 content: Some(content),
             }),
@@ -376,7 +376,7 @@ fn no_rest<T>(value: T, rest: usize, len: usize) -> Result<T> {
 }
 
 struct Items<'a> {
-    items: std::slice::Iter<'a, Value>,
+    items: crate::node::Items<'a>,
     at: usize,
 }
 
@@ -400,8 +400,8 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
 }
 
 struct Entries<'a> {
-    entries: std::slice::Iter<'a, Entry>,
-    current: Option<&'a Entry>,
+    entries: crate::object::Entries<'a>,
+    current: Option<(&'a crate::Key, &'a Value)>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {

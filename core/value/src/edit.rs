@@ -1,6 +1,6 @@
 //! Editing in place: what nobody else holds is changed where it is, what is shared is copied along the path.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use crate::value::Repr;
 use crate::{Error, Path, Result, Segment, Value};
@@ -33,7 +33,7 @@ impl Value {
     }
 
     /// Removes what is at `path` and returns it; none, and no change, if nothing is there. Later items of
-    /// an array move up; the other entries of an object keep their order. O(n) in the container's length.
+    /// an array move up; the other entries of an object keep their order. O(log n) in the container's length.
     ///
     /// # Errors
     /// [`Error::InvalidPath`] for the root, which has no container to be removed from.
@@ -46,9 +46,12 @@ impl Value {
         if !self.has(path) {
             return Ok(None);
         }
-        let parent = parents
+        let mut parent = parents
             .iter()
             .try_fold(self, |value, segment| value.slot_mut(segment));
+        if let Some(parent) = &mut parent {
+            parent.unpack();
+        }
         Ok(match (parent.map(|value| &mut value.0), last) {
             (Some(Repr::Object(object)), Segment::Key(key)) => Arc::make_mut(object).remove(key),
             (Some(Repr::Array(array)), Segment::Index(at)) => Arc::make_mut(array).remove(*at),
@@ -62,6 +65,7 @@ impl Value {
     /// [`Error::WrongType`] if this is no object, [`Error::Limit`] if it would nest too deep.
     pub fn insert(&mut self, key: impl Into<crate::Key>, value: Value) -> Result<Option<Value>> {
         let found = self.kind().name();
+        self.unpack();
         match &mut self.0 {
             Repr::Object(object) => {
                 let depth = value.checked_depth(1, &Path::root())?;
@@ -83,6 +87,7 @@ impl Value {
     /// [`Error::WrongType`] if this is no array, [`Error::Limit`] if it would nest too deep.
     pub fn push(&mut self, value: Value) -> Result<()> {
         let found = self.kind().name();
+        self.unpack();
         match &mut self.0 {
             Repr::Array(array) => {
                 let depth = value.checked_depth(1, &Path::root())?;
@@ -118,11 +123,9 @@ impl Value {
                     _ => return wrong("object", value.kind().name()),
                 },
                 (Some(value), Segment::Index(index)) => match &value.0 {
-                    Repr::Array(array) if *index <= array.items().len() => {
-                        array.items().get(*index)
-                    }
+                    Repr::Array(array) if *index <= array.len() => array.get(*index),
                     Repr::Array(array) => {
-                        let len = array.items().len();
+                        let len = array.len();
                         return Err(Error::IndexOutOfRange {
                             path: path.prefix(at),
                             index: *index,
@@ -142,6 +145,7 @@ impl Value {
         if self.is_null() {
             *self = Value::object();
         }
+        self.unpack();
         match (&mut self.0, segment) {
             (Repr::Object(object), Segment::Key(key)) => {
                 let object = Arc::make_mut(object);
@@ -159,6 +163,7 @@ impl Value {
 
     /// The place one step down, if it is there.
     fn slot_mut(&mut self, segment: &Segment) -> Option<&mut Value> {
+        self.unpack();
         match (&mut self.0, segment) {
             (Repr::Object(object), Segment::Key(key)) => Arc::make_mut(object).slot_mut(key),
             (Repr::Array(array), Segment::Index(at)) => Arc::make_mut(array).slot_mut(*at),

@@ -19,10 +19,20 @@ impl Key {
         Key(ThinArc::from_header_and_slice(hash(text), text.as_bytes()))
     }
 
+    /// A key that claims to have `hash`, which stands for one found by an attacker.
+    #[cfg(test)]
+    pub(crate) fn colliding(text: &str, hash: u32) -> Key {
+        Key(ThinArc::from_header_and_slice(hash, text.as_bytes()))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         // Checked again, since the crate has no unsafe code; keys are short.
         std::str::from_utf8(&self.0.slice).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0.slice
     }
 
     /// The hash of the text, see [`hash`].

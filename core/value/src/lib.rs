@@ -44,6 +44,7 @@ mod path;
 mod query;
 mod ser;
 mod text;
+mod tree;
 mod value;
 mod value_ref;
 mod walk;

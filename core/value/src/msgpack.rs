@@ -84,12 +84,8 @@ fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
         // Writing to a Vec cannot fail.
         let _ = match event {
             Event::Scalar(scalar) => write_scalar(out, scalar),
-            Event::Array(array) => {
-                encode::write_array_len(out, length(array.items().len())).map(drop)
-            }
-            Event::Object(object) => {
-                encode::write_map_len(out, length(object.entries().len())).map(drop)
-            }
+            Event::Array(array) => encode::write_array_len(out, length(array.len())).map(drop),
+            Event::Object(object) => encode::write_map_len(out, length(object.len())).map(drop),
             Event::Key(key) => encode::write_str(out, key),
             Event::End => Ok(()),
         };

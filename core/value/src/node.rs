@@ -1,17 +1,25 @@
 //! Containers as nodes: the array node, the depth every node knows, and dropping without recursion.
 
-use std::sync::Arc;
+use triomphe::{Arc, UniqueArc};
 
 use crate::Value;
+use crate::tree::{self, Item, Tree};
 use crate::value::Repr;
 
 /// Nodes deeper than this are dropped with a work list instead of by recursion.
 const RECURSIVE_DROP: u32 = 64;
 
+impl Item for Value {
+    type Key = ();
+    const LEAF: usize = 32;
+
+    fn key(&self) {}
+}
+
 /// The items of an array.
 #[derive(Clone, Default)]
 pub(crate) struct Array {
-    items: Vec<Value>,
+    items: Tree<Value>,
     /// At least 1 + the depth of every item: grows with what is put in, and is not lowered by a removal
     /// (that would make removal O(n)). So it may say "too deep" wrongly, never "shallow" wrongly;
     /// [`Value::checked_depth`] counts again before it refuses.
@@ -26,11 +34,21 @@ impl Array {
             .max()
             .unwrap_or(0)
             .saturating_add(1);
+        let items = Tree::from_vec(items);
         Array { items, depth }
     }
 
-    pub(crate) fn items(&self) -> &[Value] {
-        &self.items
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// O(1) for up to 32 items, O(log n) beyond.
+    pub(crate) fn get(&self, at: usize) -> Option<&Value> {
+        self.items.get(at)
+    }
+
+    pub(crate) fn iter(&self) -> Items<'_> {
+        self.items.iter()
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -50,46 +68,65 @@ impl Array {
         self.items.get_mut(at)
     }
 
-    pub(crate) fn push(&mut self, item: Value) {
-        self.items.push(item);
-    }
-
     pub(crate) fn slot_mut(&mut self, at: usize) -> Option<&mut Value> {
         self.items.get_mut(at)
     }
 
+    pub(crate) fn push(&mut self, item: Value) {
+        self.items.push(item);
+    }
+
     pub(crate) fn remove(&mut self, at: usize) -> Option<Value> {
-        (at < self.items.len()).then(|| self.items.remove(at))
+        self.items.remove(at)
+    }
+
+    /// Whether both have as many items, and `same` is true of each pair of items. It is not asked where both
+    /// share the items.
+    pub(crate) fn pairs_all<'a>(
+        &'a self,
+        other: &'a Array,
+        mut same: impl FnMut(&'a Value, &'a Value) -> bool,
+    ) -> bool {
+        self.len() == other.len()
+            && self.items.differing(&other.items).all(|stretch| {
+                let mut pairs = stretch.before.iter().zip(stretch.after);
+                pairs.all(|(a, b)| same(a, b))
+            })
     }
 }
+
+/// The items of an array, from both ends.
+pub(crate) type Items<'a> = tree::Iter<'a, Value>;
 
 impl Drop for Array {
     fn drop(&mut self) {
-        if self.depth > RECURSIVE_DROP {
-            dismantle(std::mem::take(&mut self.items));
-        }
+        dismantle_deep(self.depth, |take| self.items.dismantle(take));
     }
 }
 
-/// Drops what a node of this depth leaves behind.
-pub(crate) fn drop_children(depth: u32, children: impl Iterator<Item = Value>) {
+/// Empties a node of this depth, if it is too deep to be dropped by recursion.
+pub(crate) fn dismantle_deep(depth: u32, dismantle: impl FnOnce(&mut dyn FnMut(Value))) {
     if depth > RECURSIVE_DROP {
-        dismantle(children.collect());
+        let mut pending = Vec::new();
+        dismantle(&mut |value| pending.push(value));
+        drop_all(pending);
     }
 }
 
 /// Drops values of any depth on a bounded stack: nodes that nobody else holds hand their children to the list.
-fn dismantle(mut pending: Vec<Value>) {
+fn drop_all(mut pending: Vec<Value>) {
     while let Some(Value(repr)) = pending.pop() {
         match repr {
             Repr::Array(array) => {
-                if let Some(mut array) = Arc::into_inner(array) {
-                    pending.append(&mut array.items);
+                if let Some(array) = Arc::into_unique(array) {
+                    let mut array = UniqueArc::into_inner(array);
+                    array.items.dismantle(|item| pending.push(item));
                 }
             }
             Repr::Object(object) => {
-                if let Some(mut object) = Arc::into_inner(object) {
-                    pending.extend(object.take_values());
+                if let Some(object) = Arc::into_unique(object) {
+                    let mut object = UniqueArc::into_inner(object);
+                    object.dismantle(|value| pending.push(value));
                 }
             }
             _ => {}

@@ -1,80 +1,156 @@
 //! Objects: entries in insertion order, found by scan when few and by an index when many.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::node::drop_children;
-use crate::{Key, Value};
+use crate::node::dismantle_deep;
+use crate::tree::{self, Item, Tree};
+use crate::{Key, Value, key};
+
+#[cfg(test)]
+mod tests;
 
 /// A key and its value. Keys are shared between objects of one document.
 pub(crate) type Entry = (Key, Value);
 
-/// The tail that is scanned may be this long, and the square root of the length longer.
-const SCAN: usize = 16;
+/// The most entries of an object that has no index.
+const FLAT: usize = 32;
 
 /// The entries of an object.
-///
-/// `index` holds the positions of the first `index.len()` entries, sorted by key; the entries after them
-/// are the *tail*, which a lookup scans. A small object is all tail. When the tail has grown to about √n
-/// it is merged into the index, so a lookup costs O(log n + √n) small steps and n insertions O(n √n) at
-/// worst. A sorted index, unlike a hash table, has no bad input and needs no random seed.
 #[derive(Clone, Default)]
 pub(crate) struct Object {
-    entries: Vec<Entry>,
-    index: Vec<u32>,
+    body: Body,
     /// As in [`crate::node::Array`].
     depth: u32,
 }
 
-impl Object {
-    /// Of equal keys the last value wins, at the position of the first.
-    pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        let object = Object::with_entries(entries);
-        if object.has_duplicates() {
-            Object::with_entries(without_duplicates(object.entries()))
-        } else {
-            object
+#[derive(Clone)]
+enum Body {
+    Flat(Vec<Entry>),
+    Large(Box<Large>),
+}
+
+/// Many entries. The index is sorted by hash, and by key where hashes collide, so that it has no bad input.
+#[derive(Clone)]
+struct Large {
+    slots: Tree<Slot>,
+    index: Tree<Place>,
+    /// No slot has a greater ordinal.
+    last: u32,
+}
+
+/// An entry, and what says where it is: the ordinals ascend with gaps, so that entries before it can come and
+/// go without a change of its ordinal.
+#[derive(Clone)]
+pub(crate) struct Slot {
+    key: Key,
+    value: Value,
+    ordinal: u32,
+}
+
+/// What the index holds: which slot has a key with this hash.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u32,
+    ordinal: u32,
+}
+
+impl Item for Slot {
+    type Key = u32;
+    const LEAF: usize = 32;
+
+    fn key(&self) -> u32 {
+        self.ordinal
+    }
+}
+
+impl Item for Place {
+    type Key = Place;
+    const LEAF: usize = 64;
+
+    fn key(&self) -> Place {
+        *self
+    }
+}
+
+/// A key that is looked for: found by its storage or its known hash where it comes as a `Key`.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    Text(&'a str),
+    Key(&'a Key),
+}
+
+impl<'a> From<&'a str> for Wanted<'a> {
+    fn from(text: &'a str) -> Self {
+        Wanted::Text(text)
+    }
+}
+
+impl<'a> From<&'a Key> for Wanted<'a> {
+    fn from(key: &'a Key) -> Self {
+        Wanted::Key(key)
+    }
+}
+
+impl Wanted<'_> {
+    fn is(self, key: &Key) -> bool {
+        match self {
+            Wanted::Text(text) => *key == *text,
+            Wanted::Key(wanted) => key == wanted,
         }
     }
 
-    fn with_entries(entries: Vec<Entry>) -> Self {
+    fn hash(self) -> u32 {
+        match self {
+            Wanted::Text(text) => key::hash(text),
+            Wanted::Key(key) => key.hash(),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Wanted::Text(text) => text.as_bytes(),
+            Wanted::Key(key) => key.as_bytes(),
+        }
+    }
+
+    fn position(self, entries: &[Entry]) -> Option<usize> {
+        if let Wanted::Key(wanted) = self
+            && let Some(at) = entries.iter().position(|(key, _)| key.same(wanted))
+        {
+            return Some(at);
+        }
+        entries.iter().position(|(key, _)| self.is(key))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Body::Flat(Vec::new())
+    }
+}
+
+impl Object {
+    /// Of equal keys the last value wins, at the position of the first. O(n log n).
+    pub(crate) fn new(entries: Vec<Entry>) -> Self {
         let depth = entries
             .iter()
             .map(|(_, value)| value.depth_bound())
             .max()
             .unwrap_or(0)
             .saturating_add(1);
-        let mut object = Object {
-            entries,
-            index: Vec::new(),
-            depth,
-        };
-        if object.entries.len() > SCAN {
-            object.reindex();
-        }
-        object
+        let body = Body::new(entries).unwrap_or_else(|entries| {
+            // There are no duplicates any more.
+            Body::new(without_duplicates(entries)).unwrap_or_default()
+        });
+        Object { body, depth }
     }
 
-    fn has_duplicates(&self) -> bool {
-        if self.index.is_empty() {
-            let seen_before = |at: usize, key: &str| {
-                self.entries
-                    .iter()
-                    .take(at)
-                    .any(|(other, _)| **other == *key)
-            };
-            return self
-                .entries
-                .iter()
-                .enumerate()
-                .any(|(at, (key, _))| seen_before(at, key));
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Flat(entries) => entries.len(),
+            Body::Large(large) => large.slots.len(),
         }
-        self.sorted()
-            .windows(2)
-            .any(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -86,144 +162,434 @@ impl Object {
         self.depth = self.depth.max(depth.saturating_add(1));
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        let (_, value) = self.entries.get(self.position(key)?)?;
-        Some(value)
-    }
-
-    /// As [`Object::get`], but looks at `hint` first: objects that are compared usually agree in order.
-    pub(crate) fn get_near(&self, key: &str, hint: usize) -> Option<&Value> {
-        match self.entries.get(hint) {
-            Some((found, value)) if **found == *key => Some(value),
-            _ => self.get(key),
+    /// By scan in a small object, O(log n) in a large one.
+    pub(crate) fn get<'k>(&self, key: impl Into<Wanted<'k>>) -> Option<&Value> {
+        let wanted = key.into();
+        match &self.body {
+            Body::Flat(entries) => {
+                let (_, value) = entries.get(wanted.position(entries)?)?;
+                Some(value)
+            }
+            Body::Large(large) => Some(&large.find(wanted)?.value),
         }
     }
 
-    pub(crate) fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
-        match self.slot_mut(&key) {
-            Some(slot) => Some(std::mem::replace(slot, value)),
-            None => {
-                self.append(key, value);
-                None
+    /// Entry `at` in insertion order; O(log n).
+    pub(crate) fn entry(&self, at: usize) -> Option<(&Key, &Value)> {
+        match &self.body {
+            Body::Flat(entries) => entries.get(at).map(|(key, value)| (key, value)),
+            Body::Large(large) => large.slots.get(at).map(|slot| (&slot.key, &slot.value)),
+        }
+    }
+
+    /// Where `key` is in insertion order; costs as much as [`Object::get`].
+    pub(crate) fn position<'k>(&self, key: impl Into<Wanted<'k>>) -> Option<usize> {
+        let wanted = key.into();
+        match &self.body {
+            Body::Flat(entries) => wanted.position(entries),
+            Body::Large(large) => {
+                let ordinal = large.find(wanted)?.ordinal;
+                Some(large.slots.partition_point(|other| other < ordinal))
             }
         }
+    }
+
+    /// Replaces the value of `key`, or appends an entry.
+    pub(crate) fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
+        if let Some(slot) = self.slot_mut(&key) {
+            return Some(std::mem::replace(slot, value));
+        }
+        self.append(key, value);
+        None
     }
 
     /// The place of `key`, created as null when missing.
     pub(crate) fn slot(&mut self, key: &Key) -> Option<&mut Value> {
-        let at = match self.position(key) {
-            Some(at) => at,
-            None => {
-                self.append(key.clone(), Value::NULL);
-                self.entries.len() - 1
+        if self.position(key).is_none() {
+            self.append(key.clone(), Value::NULL);
+        }
+        self.slot_mut(key)
+    }
+
+    pub(crate) fn slot_mut<'k>(&mut self, key: impl Into<Wanted<'k>>) -> Option<&mut Value> {
+        let wanted = key.into();
+        match &mut self.body {
+            Body::Flat(entries) => {
+                let at = wanted.position(entries)?;
+                entries.get_mut(at).map(|(_, value)| value)
             }
-        };
-        self.entries.get_mut(at).map(|(_, value)| value)
-    }
-
-    pub(crate) fn slot_mut(&mut self, key: &str) -> Option<&mut Value> {
-        let at = self.position(key)?;
-        self.entries.get_mut(at).map(|(_, value)| value)
-    }
-
-    /// Keeps the order of the others; O(n).
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Value> {
-        let at = self.position(key)?;
-        if at < self.index.len() {
-            let removed = at as u32;
-            self.index.retain(|&position| position != removed);
-            self.index
-                .iter_mut()
-                .filter(|position| **position > removed)
-                .for_each(|position| *position -= 1);
+            Body::Large(large) => {
+                let ordinal = large.find(wanted)?.ordinal;
+                let slot = large.slots.last_where_mut(|other| other <= ordinal)?;
+                Some(&mut slot.value)
+            }
         }
-        let (_, value) = self.entries.remove(at);
-        Some(value)
     }
 
-    /// The entries sorted by key (by bytes, which is by code point): the canonical order.
-    pub(crate) fn sorted(&self) -> Vec<&Entry> {
-        if self.index.len() == self.entries.len() {
-            return self
-                .index
-                .iter()
-                .filter_map(|&at| self.entries.get(at as usize))
-                .collect();
+    /// Appends an entry whose key the object does not have.
+    fn append(&mut self, key: Key, value: Value) {
+        let at = self.len();
+        self.put(at, key, value);
+    }
+
+    /// Puts an entry, whose key the object does not have, before entry `at`, or at the end.
+    pub(crate) fn put(&mut self, at: usize, key: Key, value: Value) {
+        match &mut self.body {
+            Body::Flat(entries) => {
+                entries.insert(at.min(entries.len()), (key, value));
+                if entries.len() > FLAT {
+                    // The keys are distinct; if they were not, the entries would come back.
+                    self.body = Body::new(std::mem::take(entries)).unwrap_or_else(Body::Flat);
+                }
+            }
+            Body::Large(large) => large.put(at, key, value),
         }
-        let mut sorted: Vec<&Entry> = self.entries.iter().collect();
-        sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    }
+
+    /// Keeps the order of the others. O(n) in a small object, O(log n) in a large one.
+    pub(crate) fn remove<'k>(&mut self, key: impl Into<Wanted<'k>>) -> Option<Value> {
+        let wanted = key.into();
+        match &mut self.body {
+            Body::Flat(entries) => {
+                let (_, value) = entries.remove(wanted.position(entries)?);
+                Some(value)
+            }
+            Body::Large(large) => {
+                let slot = large.remove(wanted)?;
+                if large.slots.len() <= FLAT / 2 {
+                    self.body = Body::Flat(large.take_entries());
+                }
+                Some(slot.value)
+            }
+        }
+    }
+
+    /// Gives the entry of a key another key, which the object must not have, in the same place.
+    #[allow(dead_code, reason = "the edit is to come")]
+    pub(crate) fn rename<'k>(&mut self, from: impl Into<Wanted<'k>>, to: Key) -> Option<()> {
+        let wanted = from.into();
+        match &mut self.body {
+            Body::Flat(entries) => {
+                let at = wanted.position(entries)?;
+                let (key, _) = entries.get_mut(at)?;
+                *key = to;
+                Some(())
+            }
+            Body::Large(large) => large.rename(wanted, to),
+        }
+    }
+
+    /// The entries in insertion order.
+    pub(crate) fn iter(&self) -> Entries<'_> {
+        match &self.body {
+            Body::Flat(entries) => Entries::Flat(entries.iter()),
+            Body::Large(large) => Entries::Large(large.slots.iter()),
+        }
+    }
+
+    /// The entries sorted by key (by bytes, which is by code point): the canonical order. O(n log n).
+    pub(crate) fn sorted(&self) -> Vec<(&Key, &Value)> {
+        let mut sorted: Vec<(&Key, &Value)> = self.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
         sorted
     }
 
-    pub(crate) fn take_values(&mut self) -> impl Iterator<Item = Value> + use<> {
-        self.index.clear();
-        std::mem::take(&mut self.entries)
-            .into_iter()
-            .map(|(_, value)| value)
-    }
-
-    fn append(&mut self, key: Key, value: Value) {
-        self.entries.push((key, value));
-        let len = self.entries.len();
-        if len - self.index.len() > SCAN + len.isqrt() {
-            self.reindex();
+    /// Whether both have the same keys, and `same` is true of the values of each key. It is not asked where
+    /// both share the entries.
+    pub(crate) fn pairs_all<'a>(
+        &'a self,
+        other: &'a Object,
+        mut same: impl FnMut(&'a Value, &'a Value) -> bool,
+    ) -> bool {
+        if self.len() != other.len() {
+            return false;
+        }
+        match (&self.body, &other.body) {
+            (Body::Large(a), Body::Large(b)) => a.slots.differing(&b.slots).all(|stretch| {
+                // Objects that are compared usually agree in order.
+                stretch.before.iter().zip(stretch.after).all(|(a, hint)| {
+                    if a.key == hint.key {
+                        return same(&a.value, &hint.value);
+                    }
+                    b.find((&a.key).into())
+                        .is_some_and(|b| same(&a.value, &b.value))
+                })
+            }),
+            _ => self.iter().enumerate().all(|(at, (key, value))| {
+                let hint = match other.entry(at) {
+                    Some((found, hint)) if found == key => Some(hint),
+                    _ => other.get(key),
+                };
+                hint.is_some_and(|hint| same(value, hint))
+            }),
         }
     }
 
-    fn position(&self, key: &str) -> Option<usize> {
-        let key_at = |at: u32| self.entries.get(at as usize).map(|(key, _)| &**key);
-        if let Ok(found) = self
-            .index
-            .binary_search_by(|&at| key_at(at).cmp(&Some(key)))
-        {
-            return self.index.get(found).map(|&at| at as usize);
+    /// Empties the object, and hands out the values that nobody else holds.
+    pub(crate) fn dismantle(&mut self, mut take: impl FnMut(Value)) {
+        match std::mem::take(&mut self.body) {
+            Body::Flat(entries) => entries.into_iter().for_each(|(_, value)| take(value)),
+            Body::Large(mut large) => large.slots.dismantle(|slot| take(slot.value)),
         }
-        let tail = self.entries.get(self.index.len()..)?;
-        tail.iter()
-            .position(|(found, _)| **found == *key)
-            .map(|at| at + self.index.len())
-    }
-
-    /// Merges the tail into the index: by binary search, since comparing keys costs more than copying positions.
-    fn reindex(&mut self) {
-        let entries = &self.entries;
-        let key_at = |at: u32| entries.get(at as usize).map(|(key, _)| key);
-        // Positions are 32-bit: 2^32 entries would need 160 GiB of memory for the entries alone.
-        let mut tail: Vec<u32> = (self.index.len() as u32..entries.len() as u32).collect();
-        tail.sort_unstable_by(|&a, &b| key_at(a).cmp(&key_at(b)));
-        let mut merged = Vec::with_capacity(entries.len());
-        let mut rest = self.index.as_slice();
-        for at in tail {
-            let smaller = rest.partition_point(|&other| key_at(other) < key_at(at));
-            if let Some((before, after)) = rest.split_at_checked(smaller) {
-                merged.extend_from_slice(before);
-                rest = after;
-            }
-            merged.push(at);
-        }
-        merged.extend_from_slice(rest);
-        self.index = merged;
     }
 }
 
 impl Drop for Object {
     fn drop(&mut self) {
-        let depth = self.depth;
-        drop_children(depth, std::iter::once_with(|| self.take_values()).flatten());
+        dismantle_deep(self.depth, |take| self.dismantle(take));
     }
 }
 
-fn without_duplicates(entries: &[Entry]) -> Vec<Entry> {
+impl Body {
+    /// Gives the entries back if some have the same key.
+    fn new(entries: Vec<Entry>) -> Result<Body, Vec<Entry>> {
+        if entries.len() > FLAT {
+            Large::new(entries).map(|large| Body::Large(Box::new(large)))
+        } else if has_duplicates(&entries) {
+            Err(entries)
+        } else {
+            Ok(Body::Flat(entries))
+        }
+    }
+}
+
+/// The gap between ordinals, if there is room for it.
+const STEP: u32 = 16;
+
+impl Large {
+    /// As [`Body::new`].
+    fn new(entries: Vec<Entry>) -> Result<Large, Vec<Entry>> {
+        // 2^31 entries would need 80 GiB of memory.
+        let room = u32::MAX / 2 / u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let step = room.clamp(1, STEP);
+        let mut ordinal = 0;
+        let slot = |(key, value)| {
+            ordinal += step;
+            Slot {
+                key,
+                value,
+                ordinal,
+            }
+        };
+        let slots = Tree::from_vec(entries.into_iter().map(slot).collect());
+        let mut large = Large {
+            slots,
+            index: Tree::default(),
+            last: ordinal,
+        };
+        let mut places: Vec<Place> = large.slots.iter().map(Slot::place).collect();
+        places.sort_unstable_by_key(|place| (place.hash, place.ordinal));
+        let collide = |pair: &[Place]| matches!(pair, [a, b] if a.hash == b.hash);
+        if places.windows(2).any(collide) {
+            let key_at = |place: &Place| large.slot(place.ordinal).map(|slot| &slot.key);
+            let order = |a: &Place, b: &Place| {
+                let by_key = || key_at(a).cmp(&key_at(b));
+                a.hash.cmp(&b.hash).then_with(by_key)
+            };
+            places.sort_by(order);
+            let equal = |pair: &[Place]| matches!(pair, [a, b] if order(a, b).is_eq());
+            if places.windows(2).any(equal) {
+                return Err(large.take_entries());
+            }
+        }
+        large.index = Tree::from_vec(places);
+        Ok(large)
+    }
+
+    fn slot(&self, ordinal: u32) -> Option<&Slot> {
+        self.slots.last_where(|other| other <= ordinal)
+    }
+
+    fn find(&self, wanted: Wanted<'_>) -> Option<&Slot> {
+        let hash = wanted.hash();
+        let place = self.index.last_where(|place| place.hash <= hash)?;
+        if place.hash != hash {
+            return None;
+        }
+        let slot = self.slot(place.ordinal)?;
+        if wanted.is(&slot.key) {
+            return Some(slot);
+        }
+        // Another key of that hash.
+        let found = |place: Place| self.compare(place, hash, wanted).is_le();
+        let slot = self.slot(self.index.last_where(found)?.ordinal)?;
+        wanted.is(&slot.key).then_some(slot)
+    }
+
+    fn compare(&self, place: Place, hash: u32, wanted: Wanted<'_>) -> Ordering {
+        let by_key = || {
+            let key = self.slot(place.ordinal).map(|slot| slot.key.as_bytes());
+            key.cmp(&Some(wanted.as_bytes()))
+        };
+        place.hash.cmp(&hash).then_with(by_key)
+    }
+
+    /// Where `wanted` is in the index, or would be.
+    fn index_of(&self, wanted: Wanted<'_>) -> usize {
+        let hash = wanted.hash();
+        let before = |place| self.compare(place, hash, wanted).is_lt();
+        self.index.partition_point(before)
+    }
+
+    fn put(&mut self, at: usize, key: Key, value: Value) {
+        let at = at.min(self.slots.len());
+        let ordinal = match self.ordinal_before(at) {
+            Some(ordinal) => ordinal,
+            None => {
+                self.renumber();
+                self.ordinal_before(at).unwrap_or(u32::MAX)
+            }
+        };
+        let place = Place {
+            hash: key.hash(),
+            ordinal,
+        };
+        self.index.insert(self.index_of((&key).into()), place);
+        let slot = Slot {
+            key,
+            value,
+            ordinal,
+        };
+        if at == self.slots.len() {
+            self.last = ordinal;
+            self.slots.push(slot);
+        } else {
+            self.slots.insert(at, slot);
+        }
+    }
+
+    /// A free ordinal for a new slot before slot `at`, or at the end. None if there is none.
+    fn ordinal_before(&self, at: usize) -> Option<u32> {
+        if at == self.slots.len() {
+            return self.last.checked_add(STEP);
+        }
+        let next = self.slots.get(at)?.ordinal;
+        let previous = match at.checked_sub(1) {
+            Some(previous) => self.slots.get(previous)?.ordinal,
+            None => 0,
+        };
+        let middle = previous + (next - previous) / 2;
+        (middle > previous).then_some(middle)
+    }
+
+    /// Gives all slots new ordinals with gaps between them; O(n log n).
+    fn renumber(&mut self) {
+        // The keys are distinct, so that nothing comes back.
+        if let Ok(renumbered) = Large::new(self.take_entries()) {
+            *self = renumbered;
+        }
+    }
+
+    fn remove(&mut self, wanted: Wanted<'_>) -> Option<Slot> {
+        let ordinal = self.find(wanted)?.ordinal;
+        self.index.remove(self.index_of(wanted));
+        let at = self.slots.partition_point(|other| other < ordinal);
+        self.slots.remove(at)
+    }
+
+    #[allow(dead_code, reason = "the edit is to come")]
+    fn rename(&mut self, from: Wanted<'_>, to: Key) -> Option<()> {
+        let ordinal = self.find(from)?.ordinal;
+        self.index.remove(self.index_of(from));
+        let place = Place {
+            hash: to.hash(),
+            ordinal,
+        };
+        self.index.insert(self.index_of((&to).into()), place);
+        let slot = self.slots.last_where_mut(|other| other <= ordinal)?;
+        slot.key = to;
+        Some(())
+    }
+
+    fn take_entries(&mut self) -> Vec<Entry> {
+        let slots = std::mem::take(&mut self.slots);
+        let entry = |slot: &Slot| (slot.key.clone(), slot.value.clone());
+        slots.iter().map(entry).collect()
+    }
+}
+
+impl Slot {
+    fn place(&self) -> Place {
+        Place {
+            hash: self.key.hash(),
+            ordinal: self.ordinal,
+        }
+    }
+}
+
+/// Of at most [`FLAT`] entries.
+fn has_duplicates(entries: &[Entry]) -> bool {
+    let mut hashes = [0; FLAT];
+    entries
+        .iter()
+        .zip(0..)
+        .any(|((key, _), at): (&Entry, usize)| {
+            let hash = key.hash();
+            let before = hashes.get(..at).unwrap_or_default();
+            let duplicate =
+                before.contains(&hash) && entries.iter().take(at).any(|(other, _)| other == key);
+            if let Some(slot) = hashes.get_mut(at) {
+                *slot = hash;
+            }
+            duplicate
+        })
+}
+
+fn without_duplicates(entries: Vec<Entry>) -> Vec<Entry> {
     let mut first = BTreeMap::new();
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        match first.get(key).and_then(|&at| kept.get_mut(at)) {
-            Some((_, slot)) => *slot = value.clone(),
+        match first.get(&key).and_then(|&at| kept.get_mut(at)) {
+            Some((_, slot)) => *slot = value,
             None => {
-                first.insert(key, kept.len());
-                kept.push((key.clone(), value.clone()));
+                first.insert(key.clone(), kept.len());
+                kept.push((key, value));
             }
         }
     }
     kept
+}
+
+/// The entries of an object in insertion order, from both ends.
+#[derive(Clone)]
+pub(crate) enum Entries<'a> {
+    Flat(std::slice::Iter<'a, Entry>),
+    Large(tree::Iter<'a, Slot>),
+}
+
+impl Default for Entries<'_> {
+    fn default() -> Self {
+        Entries::Flat([].iter())
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a Key, &'a Value);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Entries::Flat(entries) => entries.next().map(|(key, value)| (key, value)),
+            Entries::Large(slots) => slots.next().map(|slot| (&slot.key, &slot.value)),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Entries::Flat(entries) => entries.size_hint(),
+            Entries::Large(slots) => slots.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
+
+impl DoubleEndedIterator for Entries<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            Entries::Flat(entries) => entries.next_back().map(|(key, value)| (key, value)),
+            Entries::Large(slots) => slots.next_back().map(|slot| (&slot.key, &slot.value)),
+        }
+    }
 }

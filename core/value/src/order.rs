@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+
+use triomphe::Arc;
 
 use crate::Value;
 use crate::extended::{Extended, Parts};
@@ -19,17 +20,10 @@ impl PartialEq for Value {
         while let Some(pair) = pending.pop() {
             let same = match pair {
                 (Repr::Array(a), Repr::Array(b)) => {
-                    let mut pairs = a.items().iter().zip(b.items());
-                    a.items().len() == b.items().len()
-                        && pairs.all(|(a, b)| equal_or_pending(a, b, &mut pending))
+                    a.pairs_all(b, |a, b| equal_or_pending(a, b, &mut pending))
                 }
                 (Repr::Object(a), Repr::Object(b)) => {
-                    let mut entries = a.entries().iter().enumerate();
-                    a.entries().len() == b.entries().len()
-                        && entries.all(|(at, (key, value))| match b.get_near(key, at) {
-                            Some(other) => equal_or_pending(value, other, &mut pending),
-                            None => false,
-                        })
+                    a.pairs_all(b, |a, b| equal_or_pending(a, b, &mut pending))
                 }
                 _ => false,
             };

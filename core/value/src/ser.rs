@@ -51,13 +51,10 @@ impl Serialize for Nested<'_> {
             Repr::Array(_) | Repr::Object(_) if level > SERDE_DEPTH => {
                 Err(ser::Error::custom(too_deep()))
             }
-            Repr::Array(array) => serializer.collect_seq(array.items().iter().map(nested)),
-            Repr::Object(object) => serializer.collect_map(
-                object
-                    .entries()
-                    .iter()
-                    .map(|(key, value)| (&**key, nested(value))),
-            ),
+            Repr::Array(array) => serializer.collect_seq(array.iter().map(nested)),
+            Repr::Object(object) => {
+                serializer.collect_map(object.iter().map(|(key, value)| (&**key, nested(value))))
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The value itself: its kinds, how to look into it, and how values compare.
 
 use std::fmt;
-use std::sync::Arc;
+
+use triomphe::Arc;
 
 use crate::extended::Extended;
-use crate::node::Array;
-use crate::object::{Entry, Object};
+use crate::node::{Array, Items};
+use crate::object::{self, Entry, Object, Wanted};
 use crate::text::Text;
 use crate::walk::{Event, Walk};
 use crate::{Error, File, Limits, MAX_DEPTH, Path, Result, Segment};
@@ -57,7 +58,7 @@ pub(crate) enum Repr {
     /// Always finite.
     Float(f64),
     Text(Text),
-    Bytes(Arc<[u8]>),
+    Bytes(std::sync::Arc<[u8]>),
     Extended(Extended),
     Array(Arc<Array>),
     Object(Arc<Object>),
@@ -148,7 +149,7 @@ impl Value {
     }
 
     /// A byte string. An `Arc<[u8]>` is shared, not copied.
-    pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Value {
+    pub fn bytes(bytes: impl Into<std::sync::Arc<[u8]>>) -> Value {
         Value(Repr::Bytes(bytes.into()))
     }
 
@@ -251,8 +252,8 @@ impl Value {
         match &self.0 {
             Repr::Text(text) => text.as_bytes().len(),
             Repr::Bytes(bytes) => bytes.len(),
-            Repr::Array(array) => array.items().len(),
-            Repr::Object(object) => object.entries().len(),
+            Repr::Array(array) => array.len(),
+            Repr::Object(object) => object.len(),
             _ => 0,
         }
     }
@@ -262,13 +263,13 @@ impl Value {
         self.len() == 0
     }
 
-    /// The value of an object's key: a scan of up to 16 entries, O(log n + √n) in a large object.
+    /// The value of an object's key: a scan of up to 32 entries, O(log n) in a larger object.
     /// None when there is no such key or this is no object.
     pub fn get(&self, key: &str) -> Option<Value> {
         self.member(key).cloned()
     }
 
-    /// Item `i` of an array, counted from 0; O(1). None past the end or when this is no array.
+    /// Item `i` of an array, counted from 0; O(1) for up to 32 items, O(log n) beyond. None past the end or when this is no array.
     pub fn index(&self, i: usize) -> Option<Value> {
         self.item(i).cloned()
     }
@@ -285,17 +286,16 @@ impl Value {
 
     /// The entries of an object in insertion order; nothing for other kinds.
     pub fn entries(&self) -> impl Iterator<Item = (&str, Value)> {
-        self.entry_slice()
-            .iter()
+        self.entry_iter()
             .map(|(key, value)| (&**key, value.clone()))
     }
 
     /// The items of an array; nothing for other kinds.
     pub fn items(&self) -> impl Iterator<Item = Value> {
-        self.item_slice().iter().cloned()
+        self.item_iter().cloned()
     }
 
-    pub(crate) fn member(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn member<'k>(&self, key: impl Into<Wanted<'k>>) -> Option<&Value> {
         match &self.0 {
             Repr::Object(object) => object.get(key),
             _ => None,
@@ -303,7 +303,10 @@ impl Value {
     }
 
     pub(crate) fn item(&self, i: usize) -> Option<&Value> {
-        self.item_slice().get(i)
+        match &self.0 {
+            Repr::Array(array) => array.get(i),
+            _ => None,
+        }
     }
 
     pub(crate) fn find(&self, segments: &[Segment]) -> Option<&Value> {
@@ -315,19 +318,22 @@ impl Value {
             })
     }
 
-    pub(crate) fn entry_slice(&self) -> &[Entry] {
+    pub(crate) fn entry_iter(&self) -> object::Entries<'_> {
         match &self.0 {
-            Repr::Object(object) => object.entries(),
-            _ => &[],
+            Repr::Object(object) => object.iter(),
+            _ => object::Entries::default(),
         }
     }
 
-    pub(crate) fn item_slice(&self) -> &[Value] {
+    pub(crate) fn item_iter(&self) -> Items<'_> {
         match &self.0 {
-            Repr::Array(array) => array.items(),
-            _ => &[],
+            Repr::Array(array) => array.iter(),
+            _ => Items::default(),
         }
     }
+
+    /// Makes nodes of a packed container, one level deep: what an edit calls before it looks for the node.
+    pub(crate) fn unpack(&mut self) {}
 }
 
 /// Limits.

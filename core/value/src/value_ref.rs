@@ -100,7 +100,7 @@ impl<'a> ValueRef<'a> {
     /// One step down: a key of an object or an index of an array.
     pub fn step(self, segment: &Segment) -> Option<ValueRef<'a>> {
         match segment {
-            Segment::Key(key) => self.get(key),
+            Segment::Key(key) => self.0.member(key).map(ValueRef),
             Segment::Index(at) => self.index(*at),
         }
     }
@@ -119,12 +119,12 @@ impl<'a> ValueRef<'a> {
 
     /// As [`Value::entries`].
     pub fn entries(self) -> Entries<'a> {
-        Entries(self.0.entry_slice().iter())
+        Entries(self.0.entry_iter())
     }
 
     /// As [`Value::items`].
     pub fn items(self) -> Items<'a> {
-        Items(self.0.item_slice().iter())
+        Items(self.0.item_iter())
     }
 
     /// An owned value: at most one reference-count increment.
@@ -136,8 +136,8 @@ impl<'a> ValueRef<'a> {
     /// False says nothing.
     pub fn same(self, other: ValueRef<'_>) -> bool {
         match (&self.0.0, &other.0.0) {
-            (Repr::Array(a), Repr::Array(b)) => std::sync::Arc::ptr_eq(a, b),
-            (Repr::Object(a), Repr::Object(b)) => std::sync::Arc::ptr_eq(a, b),
+            (Repr::Array(a), Repr::Array(b)) => triomphe::Arc::ptr_eq(a, b),
+            (Repr::Object(a), Repr::Object(b)) => triomphe::Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -145,7 +145,7 @@ impl<'a> ValueRef<'a> {
 
 /// The entries of an object, in insertion order; see [`ValueRef::entries`].
 #[derive(Clone)]
-pub struct Entries<'a>(std::slice::Iter<'a, crate::object::Entry>);
+pub struct Entries<'a>(crate::object::Entries<'a>);
 
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a str, ValueRef<'a>);
@@ -171,7 +171,7 @@ impl DoubleEndedIterator for Entries<'_> {
 
 /// The items of an array; see [`ValueRef::items`].
 #[derive(Clone)]
-pub struct Items<'a>(std::slice::Iter<'a, Value>);
+pub struct Items<'a>(crate::node::Items<'a>);
 
 impl<'a> Iterator for Items<'a> {
     type Item = ValueRef<'a>;

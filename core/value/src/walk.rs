@@ -1,10 +1,10 @@
 //! A walk through a value as a sequence of events, with its own stack: how everything that visits a whole
 //! value (printing, encoding, hashing, ordering) does so without recursion.
 
-use crate::Value;
-use crate::node::Array;
-use crate::object::{Entry, Object};
+use crate::node::{Array, Items};
+use crate::object::{self, Object};
 use crate::value::Repr;
+use crate::{Key, Value};
 
 /// One step of a walk. In an object a key comes before each value; every container is closed by `End`.
 #[derive(Clone, Copy)]
@@ -23,9 +23,9 @@ pub(crate) struct Walk<'a> {
 }
 
 enum Frame<'a> {
-    Items(std::slice::Iter<'a, Value>),
-    Entries(std::slice::Iter<'a, Entry>),
-    Sorted(std::vec::IntoIter<&'a Entry>),
+    Items(Items<'a>),
+    Entries(object::Entries<'a>),
+    Sorted(std::vec::IntoIter<(&'a Key, &'a Value)>),
 }
 
 impl<'a> Walk<'a> {
@@ -54,13 +54,13 @@ impl<'a> Walk<'a> {
     fn enter(&mut self, value: &'a Value) -> Event<'a> {
         match &value.0 {
             Repr::Array(array) => {
-                self.open.push(Frame::Items(array.items().iter()));
+                self.open.push(Frame::Items(array.iter()));
                 Event::Array(array)
             }
             Repr::Object(object) => {
                 self.open.push(match self.sorted {
                     true => Frame::Sorted(object.sorted().into_iter()),
-                    false => Frame::Entries(object.entries().iter()),
+                    false => Frame::Entries(object.iter()),
                 });
                 Event::Object(object)
             }
