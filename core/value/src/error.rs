@@ -99,6 +99,16 @@ pub enum Error {
         /// What was found and what is allowed there.
         reason: Cow<'static, str>,
     },
+    /// An operation of a JSON Patch (RFC 6902) is malformed or cannot be applied.
+    #[error("patch operation {op} at `{pointer}`: {reason}")]
+    PatchFailed {
+        /// The number of the operation, counted from 0.
+        op: usize,
+        /// Where: in the patch when it cannot be read, in the document when it cannot be applied.
+        pointer: String,
+        /// What was found and what is needed there.
+        reason: Cow<'static, str>,
+    },
 }
 
 impl Error {
@@ -113,6 +123,7 @@ impl Error {
             Error::NotRepresentable { .. } => 205,
             Error::IndexOutOfRange { .. } => 206,
             Error::InvalidQuery { .. } => 207,
+            Error::PatchFailed { .. } => 208,
         }
     }
 

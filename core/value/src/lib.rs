@@ -24,11 +24,13 @@
 
 #![forbid(unsafe_code)]
 
+mod align;
 mod build;
 mod cache;
 mod convert;
 mod de;
 mod edit;
+mod equal;
 mod error;
 mod extended;
 mod json;
@@ -36,10 +38,13 @@ mod key;
 mod kinds;
 mod limits;
 mod macros;
+mod measure;
+mod merge;
 mod msgpack;
 mod node;
 mod object;
 mod order;
+mod patch;
 mod path;
 mod query;
 mod ser;
@@ -56,6 +61,8 @@ pub use key::Key;
 pub use kinds::datetime::DateTime;
 pub use kinds::file::File;
 pub use limits::{Limits, MAX_DEPTH};
+pub use merge::merge_diff;
+pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use query::{Complexity, Query};
 pub use value::{Kind, Value};

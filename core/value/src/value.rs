@@ -140,7 +140,7 @@ impl Value {
 
     /// An empty object.
     pub fn object() -> Value {
-        Value(Repr::Object(Arc::default()))
+        Value::from_entries(Vec::new())
     }
 
     /// Text; up to 22 bytes need no allocation. `From<Arc<str>>` shares a longer one.
