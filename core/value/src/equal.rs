@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 
+use crate::extended::Parts;
+use crate::value::Repr;
 use crate::{Kind, ValueRef};
 
 impl<'a> ValueRef<'a> {
     /// Whether both are the same JSON value, as the `test` operation of RFC 6902 §4.6 means it: numbers are
-    /// equal if their numeric values are (`1` and `1.0`, `0.0` and `-0.0`), everything else as with `==`.
+    /// equal if their numeric values are (`1`, `1.0` and the decimal `1.00`; `0.0` and `-0.0`), everything else as with `==`.
     ///
     /// O(size of the smaller); what both share is skipped.
     ///
@@ -54,23 +56,44 @@ impl<'a> ValueRef<'a> {
     /// assert_eq!(value!(1).by_ref().compare_number(value!("1").by_ref()), None);
     /// ```
     pub fn compare_number(self, other: ValueRef<'_>) -> Option<Ordering> {
-        let number = |value: ValueRef<'_>| match value.kind() {
+        let (a, b) = (Number::of(self)?, Number::of(other)?);
+        Some(match (a, b) {
+            (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
+            (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b)?,
+            (Number::Decimal(a), Number::Decimal(b)) => a.compare(b),
+            (Number::Integer(a), Number::Float(b)) => compare_integer(a, b),
+            (Number::Float(a), Number::Integer(b)) => compare_integer(b, a).reverse(),
+            (Number::Decimal(a), Number::Integer(b)) => a.compare_integer(b),
+            (Number::Integer(a), Number::Decimal(b)) => b.compare_integer(a).reverse(),
+            (Number::Decimal(a), Number::Float(b)) => a.compare_float(b),
+            (Number::Float(a), Number::Decimal(b)) => b.compare_float(a).reverse(),
+        })
+    }
+}
+
+/// A number of any kind.
+pub(crate) enum Number {
+    Integer(i128),
+    Float(f64),
+    Decimal(Parts),
+}
+
+impl Number {
+    pub(crate) fn of(value: ValueRef<'_>) -> Option<Number> {
+        match value.kind() {
             Kind::Integer => integer(value).map(Number::Integer),
             Kind::Float => value.as_f64().map(Number::Float),
+            Kind::Decimal => decimal(value).map(Number::Decimal),
             _ => None,
-        };
-        match (number(self)?, number(other)?) {
-            (Number::Integer(a), Number::Integer(b)) => Some(a.cmp(&b)),
-            (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b),
-            (Number::Integer(a), Number::Float(b)) => Some(compare_integer(a, b)),
-            (Number::Float(a), Number::Integer(b)) => Some(compare_integer(b, a).reverse()),
         }
     }
 }
 
-enum Number {
-    Integer(i128),
-    Float(f64),
+fn decimal(value: ValueRef<'_>) -> Option<Parts> {
+    match &value.0.0 {
+        Repr::Extended(extended) => extended.decimal_parts(),
+        _ => None,
+    }
 }
 
 /// An integer of either range.
