@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::query::Query;
-use crate::{Path, Result};
+use crate::{Path, Result, Value, ValueRef};
 
 /// Compiled [`Path`]s by their text.
 pub type PathCache = Cache<Arc<Path>>;
@@ -192,6 +192,37 @@ impl QueryCache {
     /// As [`Query::parse`].
     pub fn get(&self, text: &str) -> Result<Query> {
         self.get_or(text, Query::parse)
+    }
+}
+
+/// Paths as text, through [`PathCache::shared`].
+impl<'a> ValueRef<'a> {
+    /// What is at a path given as text, such as `.user.tags[0]`; the parsed path is cached.
+    ///
+    /// # Errors
+    /// As [`Path::parse`].
+    pub fn lookup(self, path: &str) -> Result<Option<ValueRef<'a>>> {
+        Ok(self.at(&*PathCache::shared().get(path)?))
+    }
+}
+
+/// Paths as text, through [`PathCache::shared`].
+impl Value {
+    /// What is at a path given as text, such as `.user.tags[0]`; the parsed path is cached.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "user": { "tags": ["x"] } });
+    /// assert_eq!(doc.lookup(".user.tags[0]")?, Some("x".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Path::parse`].
+    pub fn lookup(&self, path: &str) -> Result<Option<Value>> {
+        Ok(self.by_ref().lookup(path)?.map(ValueRef::to_value))
     }
 }
 

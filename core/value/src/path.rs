@@ -17,6 +17,9 @@ pub enum Segment {
 
 /// The place of a value inside a value: keys and indexes, outermost first.
 ///
+/// Paths order segment by segment: a place before what is inside it, keys before indexes, keys by their
+/// bytes and indexes as numbers.
+///
 /// # Text form
 ///
 /// `.user.tags[0]."odd key"`; the root is `.` (or the empty text). After a dot comes a bare key of letters,
@@ -79,6 +82,23 @@ impl Path {
         self
     }
 
+    /// This path with one more segment.
+    #[must_use]
+    pub fn with(mut self, segment: impl Into<Segment>) -> Path {
+        self.segments.push(segment.into());
+        self
+    }
+
+    /// This path and then `inner`, from here on.
+    #[must_use]
+    pub fn join(&self, inner: &Path) -> Path {
+        self.segments
+            .iter()
+            .chain(&inner.segments)
+            .cloned()
+            .collect()
+    }
+
     /// The steps, outermost first.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -87,6 +107,16 @@ impl Path {
     /// Whether this is the root.
     pub fn is_root(&self) -> bool {
         self.segments.is_empty()
+    }
+
+    /// The innermost step; none for the root.
+    pub fn last(&self) -> Option<&Segment> {
+        self.segments.last()
+    }
+
+    /// The number of steps: 0 for the root.
+    pub fn depth(&self) -> usize {
+        self.segments.len()
     }
 
     /// The path of the container this place is in; none for the root.
@@ -98,6 +128,31 @@ impl Path {
     /// Whether this place is `ancestor` or inside it.
     pub fn starts_with(&self, ancestor: &Path) -> bool {
         self.segments.starts_with(&ancestor.segments)
+    }
+
+    /// Whether `other` is inside this place, and not this place itself.
+    pub fn is_ancestor_of(&self, other: &Path) -> bool {
+        self.depth() < other.depth() && other.starts_with(self)
+    }
+
+    /// Whether a change at one of the places can be seen at the other: they are the same, or one is inside
+    /// the other.
+    pub fn overlaps(&self, other: &Path) -> bool {
+        self.starts_with(other) || other.starts_with(self)
+    }
+
+    /// The innermost place that both are at or inside.
+    pub fn common_prefix(&self, other: &Path) -> Path {
+        let both = self.segments.iter().zip(&other.segments);
+        both.take_while(|(a, b)| a == b)
+            .map(|(segment, _)| segment.clone())
+            .collect()
+    }
+
+    /// The way from `ancestor` to here; none if this place is not `ancestor` or inside it.
+    pub fn relative_to(&self, ancestor: &Path) -> Option<Path> {
+        let inner = self.segments.strip_prefix(ancestor.segments())?;
+        Some(inner.iter().cloned().collect())
     }
 
     pub(crate) fn prefix(&self, len: usize) -> Path {
@@ -115,6 +170,50 @@ impl Path {
             position: 1,
             reason: reason.into(),
         }
+    }
+}
+
+impl From<crate::Key> for Segment {
+    fn from(key: crate::Key) -> Segment {
+        Segment::Key(key)
+    }
+}
+
+impl From<&str> for Segment {
+    fn from(key: &str) -> Segment {
+        Segment::Key(key.into())
+    }
+}
+
+impl From<String> for Segment {
+    fn from(key: String) -> Segment {
+        Segment::Key(key.into())
+    }
+}
+
+impl From<&String> for Segment {
+    fn from(key: &String) -> Segment {
+        Segment::Key(key.into())
+    }
+}
+
+impl From<usize> for Segment {
+    fn from(index: usize) -> Segment {
+        Segment::Index(index)
+    }
+}
+
+impl From<Segment> for Path {
+    fn from(segment: Segment) -> Path {
+        Path {
+            segments: vec![segment],
+        }
+    }
+}
+
+impl Extend<Segment> for Path {
+    fn extend<I: IntoIterator<Item = Segment>>(&mut self, segments: I) {
+        self.segments.extend(segments);
     }
 }
 
@@ -173,6 +272,50 @@ pub(crate) fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+/// A [`Path`](crate::Path) as it is written in text, or as a list of keys and indexes.
+///
+/// In the first form keys are identifiers or string literals, and brackets hold any expression that is a key
+/// or an index (`&str`, `String`, `Key` or `usize`). In the second form a segment is a literal, a variable or
+/// an expression in parentheses.
+///
+/// ```
+/// use statewright_value::{Path, path};
+/// # fn main() -> statewright_value::Result<()> {
+/// let line = 3;
+/// assert_eq!(path!(order.lines[line].price), Path::parse(".order.lines[3].price")?);
+/// assert_eq!(path!(order."unit price"), Path::parse(r#".order."unit price""#)?);
+/// assert_eq!(path!["order", "lines", line, (String::from("price"))], path!(order.lines[3].price));
+/// assert_eq!(path!(), Path::root());
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+macro_rules! path {
+    (@then [$($done:expr,)*]) => {
+        <$crate::Path as ::core::iter::FromIterator<$crate::Segment>>::from_iter([$($done),*])
+    };
+    (@then [$($done:expr,)*] . $key:ident $($rest:tt)*) => {
+        $crate::path!(@then [$($done,)* $crate::Segment::from(::core::stringify!($key)),] $($rest)*)
+    };
+    (@then [$($done:expr,)*] . $key:literal $($rest:tt)*) => {
+        $crate::path!(@then [$($done,)* $crate::Segment::from($key),] $($rest)*)
+    };
+    (@then [$($done:expr,)*] [$segment:expr] $($rest:tt)*) => {
+        $crate::path!(@then [$($done,)* $crate::Segment::from($segment),] $($rest)*)
+    };
+    (@list [$($done:expr,)*]) => { $crate::path!(@then [$($done,)*]) };
+    (@list [$($done:expr,)*] $segment:expr $(, $($rest:tt)*)?) => {
+        $crate::path!(@list [$($done,)* $crate::Segment::from($segment),] $($($rest)*)?)
+    };
+
+    () => { $crate::Path::root() };
+    (. $($path:tt)*) => { $crate::path!(@then [] . $($path)*) };
+    ([$segment:expr] $($path:tt)*) => { $crate::path!(@then [] [$segment] $($path)*) };
+    ($segment:ident, $($list:tt)*) => { $crate::path!(@list [] $segment, $($list)*) };
+    ($key:ident $($path:tt)*) => { $crate::path!(@then [] . $key $($path)*) };
+    ($($list:tt)+) => { $crate::path!(@list [] $($list)+) };
 }
 
 struct Parser<'a> {
