@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{File, Kind};
+use crate::value::Repr;
+use crate::{File, Kind, ValueRef};
 
 /// A scalar of a kind beyond JSON. Equal content has one form, so the derived equality and hash are right.
 ///
@@ -134,6 +135,26 @@ impl Extended {
                 let shifted = u32::from(high) << 2 | low >> 30;
                 Some((seconds, low & ((1 << 30) - 1), shifted as i32 - MAX_OFFSET))
             }
+            _ => None,
+        }
+    }
+}
+
+/// What comparing by value needs; none for other kinds.
+impl ValueRef<'_> {
+    pub(crate) fn decimal_parts(self) -> Option<Parts> {
+        match &self.0.0 {
+            Repr::Extended(extended) => extended.decimal_parts(),
+            _ => None,
+        }
+    }
+
+    /// Seconds and nanoseconds since 1970 in UTC.
+    pub(crate) fn instant(self) -> Option<(i64, u32)> {
+        match &self.0.0 {
+            Repr::Extended(extended) => extended
+                .instant()
+                .map(|(seconds, nanos, _)| (seconds, nanos)),
             _ => None,
         }
     }

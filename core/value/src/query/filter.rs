@@ -22,18 +22,19 @@ enum Datum<'x> {
     Nothing,
     Null,
     Bool(bool),
-    Number(Number),
+    Number(Number<'x>),
     Text(&'x str),
     /// A container, or a kind that JSON does not have.
     Other(ValueRef<'x>),
 }
 
 #[derive(Clone, Copy)]
-enum Number {
+enum Number<'x> {
     Int(i64),
     /// Only beyond `i64`.
     Uint(u64),
     Float(f64),
+    Decimal(ValueRef<'x>),
 }
 
 impl<'x> Datum<'x> {
@@ -46,6 +47,7 @@ impl<'x> Datum<'x> {
                 None => Number::Uint(value.as_u64().unwrap_or_default()),
             }),
             Kind::Float => Datum::Number(Number::Float(value.as_f64().unwrap_or_default())),
+            Kind::Decimal => Datum::Number(Number::Decimal(value)),
             Kind::Text => Datum::Text(value.as_str().unwrap_or_default()),
             _ => Datum::Other(value),
         }
@@ -68,21 +70,37 @@ impl<'x> Datum<'x> {
 }
 
 /// By value, exactly: 1 and 1.0 are equal. No number is NaN.
-fn compare_numbers(a: Number, b: Number) -> Ordering {
+fn compare_numbers(a: Number<'_>, b: Number<'_>) -> Ordering {
     match (a, b) {
         (Number::Int(a), Number::Int(b)) => a.cmp(&b),
         (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+        (Number::Decimal(decimal), other) => compare_decimal(decimal, other),
+        (other, Number::Decimal(decimal)) => compare_decimal(decimal, other).reverse(),
         (Number::Float(float), int) => compare_mixed(integer(int), float).reverse(),
         (int, Number::Float(float)) => compare_mixed(integer(int), float),
         (a, b) => integer(a).cmp(&integer(b)),
     }
 }
 
-fn integer(number: Number) -> i128 {
+fn compare_decimal(decimal: ValueRef<'_>, other: Number<'_>) -> Ordering {
+    let Some(parts) = decimal.decimal_parts() else {
+        return Ordering::Equal; // it is a decimal
+    };
+    match other {
+        Number::Decimal(other) => other
+            .decimal_parts()
+            .map_or(Ordering::Equal, |other| parts.compare(other)),
+        Number::Float(float) => parts.compare_float(float),
+        int => parts.compare_integer(integer(int)),
+    }
+}
+
+/// The value of a whole number.
+fn integer(number: Number<'_>) -> i128 {
     match number {
         Number::Int(int) => int.into(),
         Number::Uint(uint) => uint.into(),
-        Number::Float(float) => float as i128,
+        Number::Float(_) | Number::Decimal(_) => 0,
     }
 }
 
@@ -223,7 +241,7 @@ impl<'a, 'q> Machine<'a, 'q> {
         })
     }
 
-    /// Numbers and texts have an order, and so have kinds that JSON does not know, among themselves.
+    /// Numbers and texts have an order, and so have dates, times, datetimes and durations among themselves.
     fn less(&mut self, left: Datum<'_>, right: Datum<'_>) -> Result<bool, Halt> {
         Ok(match (left, right) {
             (Datum::Number(a), Datum::Number(b)) => compare_numbers(a, b).is_lt(),
@@ -231,10 +249,13 @@ impl<'a, 'q> Machine<'a, 'q> {
                 self.pay(a.len().min(b.len()) as u64 / BYTES_PER_STEP)?;
                 a < b
             }
-            (Datum::Other(a), Datum::Other(b)) => {
-                let ordered = !matches!(a.kind(), Kind::Array | Kind::Object | Kind::Bytes);
-                ordered && a.kind() == b.kind() && a < b
-            }
+            (Datum::Other(a), Datum::Other(b)) => match (a.instant(), b.instant()) {
+                (Some(a), Some(b)) => a < b,
+                _ => {
+                    let ordered = matches!(a.kind(), Kind::Date | Kind::Time | Kind::Duration);
+                    ordered && a.kind() == b.kind() && a < b
+                }
+            },
             _ => false,
         })
     }
@@ -275,7 +296,7 @@ impl<'a, 'q> Machine<'a, 'q> {
                 }
                 _ => {
                     self.pay(a.len() as u64 / BYTES_PER_STEP)?;
-                    if a != b {
+                    if a.instant() != b.instant() || a.instant().is_none() && a != b {
                         return Ok(false);
                     }
                 }

@@ -33,8 +33,8 @@ use program::Step;
 /// `length`, `count`, `match`, `search` and `value`. Results come in the order of the standard; the members
 /// of an object come in their own order. A node can be found twice (`$['a','a']`).
 ///
-/// Numbers compare by value, so `1 == 1.0`. Kinds that JSON does not have are compared only among their own
-/// kind.
+/// Numbers, decimals too, compare by value, so `1 == 1.0`, and datetimes by the instant they name. Dates,
+/// times, datetimes and durations have an order among their own kind.
 ///
 /// # Limits
 /// Every node looked at and every comparison costs a step, long texts some more. A query that uses up its
