@@ -50,13 +50,10 @@ pub const SW_LIMIT: sw_status = 204;
 pub const SW_NOT_REPRESENTABLE: sw_status = 205;
 /// An array index is outside the array.
 pub const SW_INDEX_OUT_OF_RANGE: sw_status = 206;
-<<<<<<< HEAD
 /// The text is not a JSONPath query (RFC 9535).
 pub const SW_INVALID_QUERY: sw_status = 207;
-=======
 /// An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
 pub const SW_PATCH_FAILED: sw_status = 208;
->>>>>>> d8b37c5 (value: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396))
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

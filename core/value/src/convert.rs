@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::json::bytes_as_json;
-use crate::node::Array;
 use crate::text::Text;
 use crate::value::Repr;
+use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
 use crate::{Error, Value};
 
@@ -96,7 +96,7 @@ impl From<Arc<str>> for Value {
 /// An array. The depth is not checked here; what takes the value in checks it, see [`Value::check`].
 impl From<Vec<Value>> for Value {
     fn from(items: Vec<Value>) -> Self {
-        Value(Repr::Array(triomphe::Arc::new(Array::new(items))))
+        Value::from_items(items)
     }
 }
 
@@ -171,7 +171,7 @@ impl From<Value> for serde_json::Value {
     fn from(value: Value) -> Self {
         use serde_json::Value as Json;
         let mut open: Vec<(Json, String)> = Vec::new(); // a container and the key its next value gets
-        for event in Walk::new(&value) {
+        for event in Walk::new(value.by_ref()) {
             let finished = match event {
                 Event::Scalar(scalar) => scalar_to_json(scalar),
                 Event::Array(array) => {
@@ -204,16 +204,16 @@ impl From<Value> for serde_json::Value {
     }
 }
 
-fn scalar_to_json(scalar: &Value) -> serde_json::Value {
-    match &scalar.0 {
-        Repr::Bool(bool) => (*bool).into(),
-        Repr::Int(int) => (*int).into(),
-        Repr::Uint(uint) => (*uint).into(),
-        Repr::Float(float) => (*float).into(),
-        Repr::Text(text) => text.as_str().into(),
-        Repr::Bytes(bytes) => bytes_as_json(bytes),
-        Repr::Extended(extended) => extended.to_serde_json(),
-        Repr::Null | Repr::Array(_) | Repr::Object(_) => serde_json::Value::Null,
+fn scalar_to_json(scalar: Data<'_>) -> serde_json::Value {
+    match scalar {
+        Data::Bool(bool) => bool.into(),
+        Data::Int(int) => int.into(),
+        Data::Uint(uint) => uint.into(),
+        Data::Float(float) => float.into(),
+        Data::Text(text) => text.into(),
+        Data::Bytes(bytes) => bytes_as_json(bytes),
+        Data::Extended(extended) => extended.to_serde_json(),
+        Data::Null | Data::Array | Data::Object => serde_json::Value::Null,
     }
 }
 

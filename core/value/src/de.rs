@@ -11,8 +11,8 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use crate::extended::Extended;
 use crate::limits::SERDE_DEPTH;
 use crate::ser::{EXACT_NAME, Exact};
-use crate::value::Repr;
-use crate::{Error, Kind, Limits, Result, Segment, Value};
+use crate::value_ref::Data;
+use crate::{Error, Kind, Limits, Result, Segment, Value, ValueRef};
 
 /// From any self-describing format. Fails beyond 128 levels, for NaN and infinities, integers beyond 64 bits
 /// and keys that are not text.
@@ -174,7 +174,7 @@ impl Value {
                 ..Limits::unlimited()
             })?;
         }
-        T::deserialize(Deserializer(self))
+        T::deserialize(Deserializer(self.by_ref()))
     }
 }
 
@@ -185,13 +185,13 @@ impl de::Error for Error {
 }
 
 #[derive(Clone, Copy)]
-struct Deserializer<'a>(&'a Value);
+struct Deserializer<'a>(ValueRef<'a>);
 
 macro_rules! decimals_as_integers {
     ($($method:ident)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match &self.0.0 {
-                Repr::Extended(extended) => match extended.whole() {
+            match self.0.data() {
+                Data::Extended(extended) => match extended.whole() {
                     Some(int) => match i64::try_from(int) {
                         Ok(int) => visitor.visit_i64(int),
                         Err(_) => visitor.visit_i128(int),
@@ -208,40 +208,40 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match &self.0.0 {
-            Repr::Null => visitor.visit_unit(),
-            Repr::Bool(bool) => visitor.visit_bool(*bool),
-            Repr::Int(int) => match u64::try_from(*int) {
+        match self.0.data() {
+            Data::Null => visitor.visit_unit(),
+            Data::Bool(bool) => visitor.visit_bool(bool),
+            Data::Int(int) => match u64::try_from(int) {
                 Ok(uint) => visitor.visit_u64(uint),
-                Err(_) => visitor.visit_i64(*int),
+                Err(_) => visitor.visit_i64(int),
             },
-            Repr::Uint(uint) => visitor.visit_u64(*uint),
-            Repr::Float(float) => visitor.visit_f64(*float),
-            Repr::Text(text) => visitor.visit_borrowed_str(text.as_str()),
-            Repr::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Repr::Extended(extended) if reads_values(&visitor) => {
+            Data::Uint(uint) => visitor.visit_u64(uint),
+            Data::Float(float) => visitor.visit_f64(float),
+            Data::Text(text) => visitor.visit_borrowed_str(text),
+            Data::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Data::Extended(extended) if reads_values(&visitor) => {
                 visitor.visit_enum(ExactAccess(extended))
             }
-            Repr::Extended(Extended::File(file)) => {
+            Data::Extended(Extended::File(file)) => {
                 de::Deserializer::deserialize_any(file.to_serde_json(), visitor)
                     .map_err(Error::mismatch)
             }
-            Repr::Extended(extended) => visitor.visit_string(extended.to_string()),
-            Repr::Array(array) => {
+            Data::Extended(extended) => visitor.visit_string(extended.to_string()),
+            Data::Array => {
                 let mut items = Items {
-                    items: array.iter(),
+                    items: self.0.items(),
                     at: 0,
                 };
                 let value = visitor.visit_seq(&mut items)?;
-                no_rest(value, items.items.len(), array.len())
+                no_rest(value, items.items.len(), self.0.len())
             }
-            Repr::Object(object) => {
+            Data::Object => {
                 let mut entries = Entries {
-                    entries: object.iter(),
+                    entries: self.0.entries(),
                     current: None,
                 };
                 let value = visitor.visit_map(&mut entries)?;
-                no_rest(value, entries.entries.len(), object.len())
+                no_rest(value, entries.entries.len(), self.0.len())
             }
         }
     }
@@ -274,7 +274,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
                 content: None,
             });
         }
-        let mut entries = self.0.entry_iter();
+        let mut entries = self.0.entries();
         match (entries.next(), entries.next()) {
             (Some((name, content)), None) => visitor.visit_enum(Variant {
                 name,
@@ -297,8 +297,8 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
 
     /// The nearest float of a decimal, as reading its JSON would give.
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match &self.0.0 {
-            Repr::Extended(extended) if extended.kind() == Kind::Decimal => {
+        match self.0.data() {
+            Data::Extended(extended) if extended.kind() == Kind::Decimal => {
                 match extended.to_string().parse() {
                     Ok(float) => visitor.visit_f64(float),
                     Err(_) => self.deserialize_any(visitor), // not reached: always a number
@@ -376,7 +376,7 @@ fn no_rest<T>(value: T, rest: usize, len: usize) -> Result<T> {
 }
 
 struct Items<'a> {
-    items: crate::node::Items<'a>,
+    items: crate::value_ref::Items<'a>,
     at: usize,
 }
 
@@ -400,8 +400,8 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
 }
 
 struct Entries<'a> {
-    entries: crate::object::Entries<'a>,
-    current: Option<(&'a crate::Key, &'a Value)>,
+    entries: crate::value_ref::Entries<'a>,
+    current: Option<(&'a str, ValueRef<'a>)>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {
@@ -414,7 +414,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         };
         seed.deserialize(Key(key))
             .map(Some)
-            .map_err(|error| error.within(|| Segment::Key(key.clone())))
+            .map_err(|error| error.within(|| Segment::Key(key.into())))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
@@ -422,7 +422,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
             return Err(Error::mismatch("a value before its key"));
         };
         seed.deserialize(Deserializer(value))
-            .map_err(|error| error.within(|| Segment::Key(key.clone())))
+            .map_err(|error| error.within(|| Segment::Key(key.into())))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -486,7 +486,7 @@ impl<'de> de::Deserializer<'de> for Key<'de> {
 /// A variant of an enum: its name, and its content unless it is a unit variant written as text.
 struct Variant<'a> {
     name: &'a str,
-    content: Option<&'a Value>,
+    content: Option<ValueRef<'a>>,
 }
 
 impl<'de> de::EnumAccess<'de> for Variant<'de> {

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use crate::extended::Parts;
-use crate::value::Repr;
 use crate::{Kind, ValueRef};
 
 impl<'a> ValueRef<'a> {
@@ -90,10 +89,7 @@ impl Number {
 }
 
 fn decimal(value: ValueRef<'_>) -> Option<Parts> {
-    match &value.0.0 {
-        Repr::Extended(extended) => extended.decimal_parts(),
-        _ => None,
-    }
+    value.extended()?.decimal_parts()
 }
 
 /// An integer of either range.

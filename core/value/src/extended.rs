@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::value::Repr;
 use crate::{File, Kind, ValueRef};
 
 /// A scalar of a kind beyond JSON. Equal content has one form, so the derived equality and hash are right.
@@ -143,20 +142,13 @@ impl Extended {
 /// What comparing by value needs; none for other kinds.
 impl ValueRef<'_> {
     pub(crate) fn decimal_parts(self) -> Option<Parts> {
-        match &self.0.0 {
-            Repr::Extended(extended) => extended.decimal_parts(),
-            _ => None,
-        }
+        self.extended()?.decimal_parts()
     }
 
     /// Seconds and nanoseconds since 1970 in UTC.
     pub(crate) fn instant(self) -> Option<(i64, u32)> {
-        match &self.0.0 {
-            Repr::Extended(extended) => extended
-                .instant()
-                .map(|(seconds, nanos, _)| (seconds, nanos)),
-            _ => None,
-        }
+        let (seconds, nanos, _) = self.extended()?.instant()?;
+        Some((seconds, nanos))
     }
 }
 

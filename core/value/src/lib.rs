@@ -22,7 +22,7 @@
 //! # }
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod align;
 mod build;
@@ -44,6 +44,7 @@ mod msgpack;
 mod node;
 mod object;
 mod order;
+mod packed;
 mod patch;
 mod path;
 mod pointer;
@@ -57,6 +58,7 @@ mod walk;
 
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use error::{Error, Result};
+pub use json::JsonText;
 pub use key::Key;
 #[cfg(feature = "time")]
 pub use kinds::datetime::DateTime;

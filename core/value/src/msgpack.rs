@@ -7,7 +7,7 @@ use rmp::{Marker, encode};
 use crate::build::{Builder, Exceeded, Frame};
 use crate::extended::Extended;
 use crate::kinds::ext::Refused;
-use crate::value::Repr;
+use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
 use crate::{Error, Limits, Result, Value};
 
@@ -67,14 +67,14 @@ impl Value {
 
     /// Appends MessagePack to `out`, as [`Value::to_msgpack`].
     pub fn write_msgpack(&self, out: &mut Vec<u8>) {
-        write(out, Walk::new(self));
+        write(out, Walk::new(self.by_ref()));
     }
 
     /// The canonical encoding: MessagePack with the keys of every object sorted (by UTF-8 bytes) and
     /// everything in one fixed form, so that equal values have equal bytes and unequal ones do not.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        write(&mut out, Walk::sorted(self));
+        write(&mut out, Walk::sorted(self.by_ref()));
         out
     }
 }
@@ -96,24 +96,24 @@ fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-fn write_scalar(out: &mut Vec<u8>, scalar: &Value) -> Result<(), encode::ValueWriteError> {
-    match &scalar.0 {
-        Repr::Bool(bool) => {
-            encode::write_bool(out, *bool).map_err(encode::ValueWriteError::InvalidMarkerWrite)
+fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) -> Result<(), encode::ValueWriteError> {
+    match scalar {
+        Data::Bool(bool) => {
+            encode::write_bool(out, bool).map_err(encode::ValueWriteError::InvalidMarkerWrite)
         }
-        Repr::Int(int) => encode::write_sint(out, *int).map(drop),
-        Repr::Uint(uint) => encode::write_uint(out, *uint).map(drop),
-        Repr::Float(float) => encode::write_f64(out, *float),
-        Repr::Text(text) => encode::write_str(out, text.as_str()),
-        Repr::Bytes(bytes) => encode::write_bin(out, bytes),
-        Repr::Extended(extended) => {
+        Data::Int(int) => encode::write_sint(out, int).map(drop),
+        Data::Uint(uint) => encode::write_uint(out, uint).map(drop),
+        Data::Float(float) => encode::write_f64(out, float),
+        Data::Text(text) => encode::write_str(out, text),
+        Data::Bytes(bytes) => encode::write_bin(out, bytes),
+        Data::Extended(extended) => {
             let (kind, payload) = extended.to_ext();
             let payload = payload.as_bytes();
             encode::write_ext_meta(out, length(payload.len()), kind)?;
             out.extend(payload);
             Ok(())
         }
-        Repr::Null | Repr::Array(_) | Repr::Object(_) => {
+        Data::Null | Data::Array | Data::Object => {
             encode::write_nil(out).map_err(encode::ValueWriteError::InvalidMarkerWrite)
         }
     }

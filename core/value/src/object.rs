@@ -287,13 +287,6 @@ impl Object {
         }
     }
 
-    /// The entries sorted by key (by bytes, which is by code point): the canonical order. O(n log n).
-    pub(crate) fn sorted(&self) -> Vec<(&Key, &Value)> {
-        let mut sorted: Vec<(&Key, &Value)> = self.iter().collect();
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-        sorted
-    }
-
     /// Whether both have the same keys, and `same` is true of the values of each key. It is not asked where
     /// both share the entries.
     pub(crate) fn pairs_all<'a>(

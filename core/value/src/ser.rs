@@ -9,7 +9,8 @@ use crate::json::{BYTES_KEY, bytes_to_base64};
 use crate::limits::SERDE_DEPTH;
 use crate::object::Entry;
 use crate::value::Repr;
-use crate::{Error, File, Key, Result, Segment, Value};
+use crate::value_ref::Data;
+use crate::{Error, File, Key, Result, Segment, Value, ValueRef};
 
 /// Any format. Bytes go as bytes to binary formats and as `{"$bytes":"<base64>"}` to readable ones; decimals
 /// as numbers to readable formats where a double has all their digits, else as text; temporals as text (ISO
@@ -17,8 +18,15 @@ use crate::{Error, File, Key, Result, Segment, Value};
 /// values nested deeper than 128, since serde recurses.
 impl Serialize for Value {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.by_ref().serialize(serializer)
+    }
+}
+
+/// As [`Value`] does.
+impl Serialize for ValueRef<'_> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Nested {
-            value: self,
+            value: *self,
             level: 0,
         }
         .serialize(serializer)
@@ -26,7 +34,7 @@ impl Serialize for Value {
 }
 
 struct Nested<'a> {
-    value: &'a Value,
+    value: ValueRef<'a>,
     level: usize,
 }
 
@@ -34,27 +42,29 @@ impl Serialize for Nested<'_> {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let level = self.level + 1;
         let nested = |value| Nested { value, level };
-        match &self.value.0 {
-            Repr::Null => serializer.serialize_unit(),
-            Repr::Bool(bool) => serializer.serialize_bool(*bool),
-            Repr::Int(int) => serializer.serialize_i64(*int),
-            Repr::Uint(uint) => serializer.serialize_u64(*uint),
-            Repr::Float(float) => serializer.serialize_f64(*float),
-            Repr::Text(text) => serializer.serialize_str(text.as_str()),
-            Repr::Bytes(bytes) => serializer.serialize_newtype_struct(BYTES_NAME, &Bytes(bytes)),
-            Repr::Extended(Extended::File(file)) => {
+        match self.value.data() {
+            Data::Null => serializer.serialize_unit(),
+            Data::Bool(bool) => serializer.serialize_bool(bool),
+            Data::Int(int) => serializer.serialize_i64(int),
+            Data::Uint(uint) => serializer.serialize_u64(uint),
+            Data::Float(float) => serializer.serialize_f64(float),
+            Data::Text(text) => serializer.serialize_str(text),
+            Data::Bytes(bytes) => serializer.serialize_newtype_struct(BYTES_NAME, &Bytes(bytes)),
+            Data::Extended(Extended::File(file)) => {
                 serializer.serialize_newtype_struct(FILE_NAME, &file.to_serde_json())
             }
-            Repr::Extended(extended) => {
+            Data::Extended(extended) => {
                 serializer.serialize_newtype_struct(EXACT_NAME, &Exact(extended))
             }
-            Repr::Array(_) | Repr::Object(_) if level > SERDE_DEPTH => {
+            Data::Array | Data::Object if level > SERDE_DEPTH => {
                 Err(ser::Error::custom(too_deep()))
             }
-            Repr::Array(array) => serializer.collect_seq(array.iter().map(nested)),
-            Repr::Object(object) => {
-                serializer.collect_map(object.iter().map(|(key, value)| (&**key, nested(value))))
-            }
+            Data::Array => serializer.collect_seq(self.value.items().map(nested)),
+            Data::Object => serializer.collect_map(
+                self.value
+                    .entries()
+                    .map(|(key, value)| (key, nested(value))),
+            ),
         }
     }
 }

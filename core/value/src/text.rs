@@ -26,7 +26,7 @@ impl Text {
         }
     }
 
-    fn inline(text: &str) -> Option<Text> {
+    pub(crate) fn inline(text: &str) -> Option<Text> {
         let mut bytes = [0; INLINE];
         bytes
             .get_mut(..text.len())?

@@ -1,15 +1,16 @@
 //! The value itself: its kinds, how to look into it, and how values compare.
 
 use std::fmt;
-
-use triomphe::Arc;
+use std::sync::Arc;
 
 use crate::extended::Extended;
 use crate::node::{Array, Items};
 use crate::object::{self, Entry, Object, Wanted};
+use crate::packed::Document;
 use crate::text::Text;
+use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
-use crate::{Error, File, Limits, MAX_DEPTH, Path, Result, Segment};
+use crate::{Error, File, Key, Limits, MAX_DEPTH, Path, Result, ValueRef};
 
 /// An immutable JSON-native value: null, boolean, integer, float, decimal, text, bytes, date, time, datetime,
 /// duration, file, array or object.
@@ -58,10 +59,12 @@ pub(crate) enum Repr {
     /// Always finite.
     Float(f64),
     Text(Text),
-    Bytes(std::sync::Arc<[u8]>),
+    Bytes(Arc<[u8]>),
     Extended(Extended),
-    Array(Arc<Array>),
-    Object(Arc<Object>),
+    Array(triomphe::Arc<Array>),
+    Object(triomphe::Arc<Object>),
+    /// A container, text or byte string inside a packed document.
+    Packed(Document, u64),
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
@@ -140,7 +143,7 @@ impl Value {
 
     /// An empty object.
     pub fn object() -> Value {
-        Value::from_entries(Vec::new())
+        Value(Repr::Object(triomphe::Arc::default()))
     }
 
     /// Text; up to 22 bytes need no allocation. `From<Arc<str>>` shares a longer one.
@@ -149,7 +152,7 @@ impl Value {
     }
 
     /// A byte string. An `Arc<[u8]>` is shared, not copied.
-    pub fn bytes(bytes: impl Into<std::sync::Arc<[u8]>>) -> Value {
+    pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Value {
         Value(Repr::Bytes(bytes.into()))
     }
 
@@ -159,7 +162,11 @@ impl Value {
     }
 
     pub(crate) fn from_entries(entries: Vec<Entry>) -> Value {
-        Value(Repr::Object(Arc::new(Object::new(entries))))
+        Value(Repr::Object(triomphe::Arc::new(Object::new(entries))))
+    }
+
+    pub(crate) fn from_items(items: Vec<Value>) -> Value {
+        Value(Repr::Array(triomphe::Arc::new(Array::new(items))))
     }
 }
 
@@ -168,17 +175,7 @@ impl Value {
 impl Value {
     /// What kind of value this is.
     pub fn kind(&self) -> Kind {
-        match &self.0 {
-            Repr::Null => Kind::Null,
-            Repr::Bool(_) => Kind::Bool,
-            Repr::Int(_) | Repr::Uint(_) => Kind::Integer,
-            Repr::Float(_) => Kind::Float,
-            Repr::Text(_) => Kind::Text,
-            Repr::Bytes(_) => Kind::Bytes,
-            Repr::Extended(extended) => extended.kind(),
-            Repr::Array(_) => Kind::Array,
-            Repr::Object(_) => Kind::Object,
-        }
+        self.by_ref().kind()
     }
 
     /// Whether this is null.
@@ -188,74 +185,43 @@ impl Value {
 
     /// The boolean, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
-        match self.0 {
-            Repr::Bool(bool) => Some(bool),
-            _ => None,
-        }
+        self.by_ref().as_bool()
     }
 
     /// The integer, if it is one and fits. Floats are never converted, not even `1.0`.
     pub fn as_i64(&self) -> Option<i64> {
-        match self.0 {
-            Repr::Int(int) => Some(int),
-            _ => None,
-        }
+        self.by_ref().as_i64()
     }
 
     /// The integer, if it is one and fits. Floats are never converted, not even `1.0`.
     pub fn as_u64(&self) -> Option<u64> {
-        match self.0 {
-            Repr::Int(int) => u64::try_from(int).ok(),
-            Repr::Uint(uint) => Some(uint),
-            _ => None,
-        }
+        self.by_ref().as_u64()
     }
 
     /// The float, or an integer that a float holds exactly (all up to ±2⁵³, some beyond). Decimals are not
     /// converted.
     pub fn as_f64(&self) -> Option<f64> {
-        let exact = |int: i128| Some(int as f64).filter(|float| *float as i128 == int);
-        match self.0 {
-            Repr::Float(float) => Some(float),
-            Repr::Int(int) => exact(int.into()),
-            Repr::Uint(uint) => exact(uint.into()),
-            _ => None,
-        }
+        self.by_ref().as_f64()
     }
 
     /// The text, if it is text.
     pub fn as_str(&self) -> Option<&str> {
-        match &self.0 {
-            Repr::Text(text) => Some(text.as_str()),
-            _ => None,
-        }
+        self.by_ref().as_str()
     }
 
     /// The bytes, if it is a byte string. Text is not converted; use [`Value::as_str`].
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        match &self.0 {
-            Repr::Bytes(bytes) => Some(bytes),
-            _ => None,
-        }
+        self.by_ref().as_bytes()
     }
 
     /// The file, if it is one.
     pub fn as_file(&self) -> Option<&File> {
-        match &self.0 {
-            Repr::Extended(Extended::File(file)) => Some(file),
-            _ => None,
-        }
+        self.by_ref().as_file()
     }
 
-    /// Items of an array, entries of an object, bytes of a text or byte string; 0 for the other kinds.
+    /// Items of an array, entries of an object, bytes of a text or byte string; 0 for the other kinds. O(1).
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Text(text) => text.as_bytes().len(),
-            Repr::Bytes(bytes) => bytes.len(),
-            Repr::Array(array) => array.len(),
-            Repr::Object(object) => object.len(),
-            _ => 0,
-        }
+        self.by_ref().len()
     }
 
     /// Whether [`Value::len`] is 0.
@@ -263,38 +229,43 @@ impl Value {
         self.len() == 0
     }
 
-    /// The value of an object's key: a scan of up to 32 entries, O(log n) in a larger object.
+    /// The value of an object's key: a scan of the few keys of a small object, O(log n) in a large one.
     /// None when there is no such key or this is no object.
     pub fn get(&self, key: &str) -> Option<Value> {
-        self.member(key).cloned()
+        self.by_ref().get(key).map(ValueRef::to_value)
     }
 
-    /// Item `i` of an array, counted from 0; O(1) for up to 32 items, O(log n) beyond. None past the end or when this is no array.
+    /// Item `i` of an array, counted from 0; O(1), O(log n) once a large array has been changed. None past
+    /// the end or when this is no array.
     pub fn index(&self, i: usize) -> Option<Value> {
-        self.item(i).cloned()
+        self.by_ref().index(i).map(ValueRef::to_value)
     }
 
     /// The value at `path`, if there is one; costs one lookup per segment.
     pub fn at(&self, path: &Path) -> Option<Value> {
-        self.find(path.segments()).cloned()
+        self.by_ref().at(path).map(ValueRef::to_value)
     }
 
     /// Whether there is a value (null counts) at `path`.
     pub fn has(&self, path: &Path) -> bool {
-        self.find(path.segments()).is_some()
+        self.by_ref().has(path)
     }
 
     /// The entries of an object in insertion order; nothing for other kinds.
     pub fn entries(&self) -> impl Iterator<Item = (&str, Value)> {
-        self.entry_iter()
-            .map(|(key, value)| (&**key, value.clone()))
+        self.by_ref()
+            .entries()
+            .map(|(key, value)| (key, value.to_value()))
     }
 
     /// The items of an array; nothing for other kinds.
     pub fn items(&self) -> impl Iterator<Item = Value> {
-        self.item_iter().cloned()
+        self.by_ref().items().map(ValueRef::to_value)
     }
+}
 
+/// The node form; nothing for the packed one.
+impl Value {
     pub(crate) fn member<'k>(&self, key: impl Into<Wanted<'k>>) -> Option<&Value> {
         match &self.0 {
             Repr::Object(object) => object.get(key),
@@ -307,15 +278,6 @@ impl Value {
             Repr::Array(array) => array.get(i),
             _ => None,
         }
-    }
-
-    pub(crate) fn find(&self, segments: &[Segment]) -> Option<&Value> {
-        segments
-            .iter()
-            .try_fold(self, |value, segment| match segment {
-                Segment::Key(key) => value.member(key),
-                Segment::Index(at) => value.item(*at),
-            })
     }
 
     pub(crate) fn entry_iter(&self) -> object::Entries<'_> {
@@ -332,8 +294,39 @@ impl Value {
         }
     }
 
-    /// Makes nodes of a packed container, one level deep: what an edit calls before it looks for the node.
-    pub(crate) fn unpack(&mut self) {}
+    /// The value a decoder has written.
+    pub(crate) fn from_packed(word: u64, document: Document) -> Value {
+        let value = Value(Repr::Packed(document, word));
+        match value.kind() {
+            Kind::Array | Kind::Object => value,
+            // A scalar needs no document, unless it is long.
+            _ => value.by_ref().to_value(),
+        }
+    }
+
+    /// Turns a packed container into nodes, one level deep: what is inside stays packed. O(its length). What an
+    /// edit calls before it looks for the node.
+    pub(crate) fn unpack(&mut self) {
+        if !matches!(self.0, Repr::Packed(..)) {
+            return;
+        }
+        let packed = self.by_ref();
+        *self = match packed.kind() {
+            Kind::Array => Value::from_items(packed.items().map(ValueRef::to_value).collect()),
+            Kind::Object => {
+                let values = packed.entries().map(|(_, value)| value.to_value());
+                let entries: Vec<Entry> = match packed.shape_keys() {
+                    Some(keys) => keys.iter().cloned().zip(values).collect(),
+                    None => packed
+                        .entries()
+                        .map(|(key, value)| (Key::from(key), value.to_value()))
+                        .collect(),
+                };
+                Value::from_entries(entries)
+            }
+            _ => return,
+        };
+    }
 }
 
 /// Limits.
@@ -346,11 +339,16 @@ impl Value {
     pub fn check(&self, limits: &Limits) -> Result<()> {
         let mut depth = 0;
         let mut items = 0usize;
-        for event in Walk::new(self) {
+        for event in Walk::new(self.by_ref()) {
             let (what, found, limit) = match event {
                 Event::Scalar(scalar) => {
                     items += 1;
-                    ("length of a string", scalar.len(), limits.max_string)
+                    let len = match scalar {
+                        Data::Text(text) => text.len(),
+                        Data::Bytes(bytes) => bytes.len(),
+                        _ => 0,
+                    };
+                    ("length of a string", len, limits.max_string)
                 }
                 Event::Array(_) | Event::Object(_) => {
                     items += 1;
@@ -386,6 +384,10 @@ impl Value {
         match &self.0 {
             Repr::Array(array) => array.depth(),
             Repr::Object(object) => object.depth(),
+            // Of the whole document, and only containers have a depth.
+            Repr::Packed(doc, _) if matches!(self.kind(), Kind::Array | Kind::Object) => {
+                doc.depth()
+            }
             _ => 0,
         }
     }
@@ -393,7 +395,7 @@ impl Value {
     /// Nested containers, exactly. O(size).
     fn exact_depth(&self) -> u32 {
         let (mut depth, mut deepest) = (0u32, 0);
-        for event in Walk::new(self) {
+        for event in Walk::new(self.by_ref()) {
             match event {
                 Event::Array(_) | Event::Object(_) => depth += 1,
                 Event::End => depth -= 1,
@@ -423,11 +425,7 @@ impl Value {
 /// Compact JSON, as [`Value::to_json`]; pretty-printed with `{:#}`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&if f.alternate() {
-            self.to_json_pretty()
-        } else {
-            self.to_json()
-        })
+        fmt::Display::fmt(&self.by_ref(), f)
     }
 }
 

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use crate::extended::Extended;
+use crate::packed::View;
+use crate::packed::word::{self, Tag};
+use crate::text::Text;
 use crate::value::Repr;
-use crate::{File, Kind, Path, Segment, Value};
+use crate::{File, Key, Kind, Path, Segment, Value};
+use crate::{node, object};
 
 /// A borrowed value: `Copy`, and looking into it neither allocates nor counts references.
 ///
@@ -21,19 +26,90 @@ use crate::{File, Kind, Path, Segment, Value};
 /// # }
 /// ```
 #[derive(Clone, Copy)]
-pub struct ValueRef<'a>(pub(crate) &'a Value);
+pub struct ValueRef<'a>(Form<'a>);
+
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    /// Never [`Repr::Packed`].
+    Node(&'a Value),
+    Packed(View<'a>),
+}
+
+/// What a value is, with the scalars' content: what an encoder matches on.
+#[derive(Clone, Copy)]
+pub(crate) enum Data<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Only what `i64` cannot hold.
+    Uint(u64),
+    Float(f64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Extended(&'a Extended),
+    Array,
+    Object,
+}
 
 impl Value {
     /// A borrowed look at this value; free.
+    #[inline]
     pub fn by_ref(&self) -> ValueRef<'_> {
-        ValueRef(self)
+        ValueRef(match &self.0 {
+            Repr::Packed(doc, word) => Form::Packed(View::new(doc, word)),
+            _ => Form::Node(self),
+        })
     }
 }
 
 impl<'a> ValueRef<'a> {
+    /// What this is; O(1).
+    #[inline]
+    pub(crate) fn data(self) -> Data<'a> {
+        match self.0 {
+            Form::Node(value) => match &value.0 {
+                Repr::Null | Repr::Packed(..) => Data::Null,
+                Repr::Bool(bool) => Data::Bool(*bool),
+                Repr::Int(int) => Data::Int(*int),
+                Repr::Uint(uint) => Data::Uint(*uint),
+                Repr::Float(float) => Data::Float(*float),
+                Repr::Text(text) => Data::Text(text.as_str()),
+                Repr::Bytes(bytes) => Data::Bytes(bytes),
+                Repr::Extended(extended) => Data::Extended(extended),
+                Repr::Array(_) => Data::Array,
+                Repr::Object(_) => Data::Object,
+            },
+            Form::Packed(view) => match view.tag() {
+                Some(Tag::Float) => Data::Float(f64::from_bits(*view.word)),
+                Some(Tag::Int) => Data::Int(word::int(*view.word)),
+                Some(Tag::LongInt) => Data::Int(view.long() as i64),
+                Some(Tag::LongUint) => Data::Uint(view.long()),
+                Some(Tag::ShortText | Tag::Text) => Data::Text(view.text()),
+                Some(Tag::Bytes) => Data::Bytes(view.bytes()),
+                Some(Tag::Array) => Data::Array,
+                Some(Tag::Record | Tag::Dict) => Data::Object,
+                Some(Tag::Constant) if *view.word == word::TRUE => Data::Bool(true),
+                Some(Tag::Constant) if *view.word == word::FALSE => Data::Bool(false),
+                Some(Tag::Extended) => view.extended().map_or(Data::Null, Data::Extended),
+                Some(Tag::Constant) | None => Data::Null,
+            },
+        }
+    }
+
     /// What kind of value this is.
+    #[inline]
     pub fn kind(self) -> Kind {
-        self.0.kind()
+        match self.data() {
+            Data::Null => Kind::Null,
+            Data::Bool(_) => Kind::Bool,
+            Data::Int(_) | Data::Uint(_) => Kind::Integer,
+            Data::Float(_) => Kind::Float,
+            Data::Text(_) => Kind::Text,
+            Data::Bytes(_) => Kind::Bytes,
+            Data::Extended(extended) => extended.kind(),
+            Data::Array => Kind::Array,
+            Data::Object => Kind::Object,
+        }
     }
 
     /// Whether this is null.
@@ -43,43 +119,98 @@ impl<'a> ValueRef<'a> {
 
     /// As [`Value::as_bool`].
     pub fn as_bool(self) -> Option<bool> {
-        self.0.as_bool()
+        match self.data() {
+            Data::Bool(bool) => Some(bool),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_i64`].
     pub fn as_i64(self) -> Option<i64> {
-        self.0.as_i64()
+        match self.data() {
+            Data::Int(int) => Some(int),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_u64`].
     pub fn as_u64(self) -> Option<u64> {
-        self.0.as_u64()
+        match self.data() {
+            Data::Int(int) => u64::try_from(int).ok(),
+            Data::Uint(uint) => Some(uint),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_f64`].
     pub fn as_f64(self) -> Option<f64> {
-        self.0.as_f64()
+        let exact = |int: i128| Some(int as f64).filter(|float| *float as i128 == int);
+        match self.data() {
+            Data::Float(float) => Some(float),
+            Data::Int(int) => exact(int.into()),
+            Data::Uint(uint) => exact(uint.into()),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_str`].
+    #[inline]
     pub fn as_str(self) -> Option<&'a str> {
-        self.0.as_str()
+        match self.data() {
+            Data::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_bytes`].
     pub fn as_bytes(self) -> Option<&'a [u8]> {
-        self.0.as_bytes()
+        match self.data() {
+            Data::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The node that this is, if it is not packed.
+    pub(crate) fn node(self) -> Option<&'a Repr> {
+        match self.0 {
+            Form::Node(value) => Some(&value.0),
+            Form::Packed(_) => None,
+        }
+    }
+
+    pub(crate) fn extended(self) -> Option<&'a Extended> {
+        match self.data() {
+            Data::Extended(extended) => Some(extended),
+            _ => None,
+        }
     }
 
     /// As [`Value::as_file`].
     pub fn as_file(self) -> Option<&'a File> {
-        self.0.as_file()
+        match self.data() {
+            Data::Extended(Extended::File(file)) => Some(file),
+            _ => None,
+        }
     }
 
     /// As [`Value::len`].
     #[allow(clippy::len_without_is_empty, reason = "is_empty is below")]
     pub fn len(self) -> usize {
-        self.0.len()
+        match self.0 {
+            Form::Node(value) => match &value.0 {
+                Repr::Text(text) => text.as_bytes().len(),
+                Repr::Bytes(bytes) => bytes.len(),
+                Repr::Array(array) => array.len(),
+                Repr::Object(object) => object.len(),
+                _ => 0,
+            },
+            Form::Packed(view) => match view.tag() {
+                Some(Tag::ShortText | Tag::Text | Tag::Bytes) => view.bytes().len(),
+                Some(Tag::Array) => view.items().len(),
+                Some(Tag::Record | Tag::Dict) => view.entries().0.len(),
+                _ => 0,
+            },
+        }
     }
 
     /// Whether [`ValueRef::len`] is 0.
@@ -88,24 +219,48 @@ impl<'a> ValueRef<'a> {
     }
 
     /// As [`Value::get`].
+    #[inline]
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
-        self.0.member(key).map(ValueRef)
+        match self.0 {
+            Form::Node(value) => value.member(key).map(Value::by_ref),
+            Form::Packed(view) => view.get(key, crate::key::hash(key)).map(ValueRef::packed),
+        }
+    }
+
+    /// As [`ValueRef::get`], without hashing the key again.
+    #[inline]
+    pub(crate) fn get_key(self, key: &Key) -> Option<ValueRef<'a>> {
+        match self.0 {
+            Form::Node(value) => value.member(key).map(Value::by_ref),
+            Form::Packed(view) => view.get(key, key.hash()).map(ValueRef::packed),
+        }
     }
 
     /// As [`Value::index`].
+    #[inline]
     pub fn index(self, i: usize) -> Option<ValueRef<'a>> {
-        self.0.item(i).map(ValueRef)
+        match self.0 {
+            Form::Node(value) => value.item(i).map(Value::by_ref),
+            Form::Packed(view) => view.index(i).map(ValueRef::packed),
+        }
+    }
+
+    #[inline]
+    fn packed(view: View<'a>) -> ValueRef<'a> {
+        ValueRef(Form::Packed(view))
     }
 
     /// One step down: a key of an object or an index of an array.
+    #[inline]
     pub fn step(self, segment: &Segment) -> Option<ValueRef<'a>> {
         match segment {
-            Segment::Key(key) => self.0.member(key).map(ValueRef),
+            Segment::Key(key) => self.get_key(key),
             Segment::Index(at) => self.index(*at),
         }
     }
 
     /// As [`Value::at`].
+    #[inline]
     pub fn at(self, path: &Path) -> Option<ValueRef<'a>> {
         path.segments()
             .iter()
@@ -119,44 +274,100 @@ impl<'a> ValueRef<'a> {
 
     /// As [`Value::entries`].
     pub fn entries(self) -> Entries<'a> {
-        Entries(self.0.entry_iter())
+        Entries(match self.0 {
+            Form::Node(value) => EntriesOf::Node(value.entry_iter()),
+            Form::Packed(view) => {
+                let (keys, values) = view.entries();
+                EntriesOf::Packed(view, keys.iter().zip(values))
+            }
+        })
     }
 
     /// As [`Value::items`].
     pub fn items(self) -> Items<'a> {
-        Items(self.0.item_iter())
+        Items(match self.0 {
+            Form::Node(value) => ItemsOf::Node(value.item_iter()),
+            Form::Packed(view) => ItemsOf::Packed(view, view.items().iter()),
+        })
     }
 
     /// An owned value: at most one reference-count increment.
     pub fn to_value(self) -> Value {
-        self.0.clone()
+        match self.0 {
+            Form::Node(value) => value.clone(),
+            Form::Packed(view) => match self.data() {
+                Data::Null => Value::NULL,
+                Data::Bool(bool) => Value(Repr::Bool(bool)),
+                Data::Int(int) => Value(Repr::Int(int)),
+                Data::Uint(uint) => Value(Repr::Uint(uint)),
+                Data::Float(float) => Value(Repr::Float(float)),
+                Data::Text(text) => match Text::inline(text) {
+                    Some(text) => Value(Repr::Text(text)),
+                    None => Value(Repr::Packed(view.doc.clone_arc(), *view.word)),
+                },
+                Data::Extended(extended) => Value(Repr::Extended(extended.clone())),
+                Data::Bytes(_) | Data::Array | Data::Object => {
+                    Value(Repr::Packed(view.doc.clone_arc(), *view.word))
+                }
+            },
+        }
     }
 
     /// Whether both are containers (or long strings) that share their storage, and so are equal: O(1).
     /// False says nothing.
+    #[inline]
     pub fn same(self, other: ValueRef<'_>) -> bool {
-        match (&self.0.0, &other.0.0) {
-            (Repr::Array(a), Repr::Array(b)) => triomphe::Arc::ptr_eq(a, b),
-            (Repr::Object(a), Repr::Object(b)) => triomphe::Arc::ptr_eq(a, b),
+        match (self.0, other.0) {
+            (Form::Node(a), Form::Node(b)) => match (&a.0, &b.0) {
+                (Repr::Array(a), Repr::Array(b)) => triomphe::Arc::ptr_eq(a, b),
+                (Repr::Object(a), Repr::Object(b)) => triomphe::Arc::ptr_eq(a, b),
+                _ => false,
+            },
+            (Form::Packed(a), Form::Packed(b)) => a.same(b),
             _ => false,
+        }
+    }
+
+    /// The keys of a packed record, made once for all records of its shape.
+    pub(crate) fn shape_keys(self) -> Option<&'a [Key]> {
+        match self.0 {
+            Form::Node(_) => None,
+            Form::Packed(view) => view.shape_keys(),
         }
     }
 }
 
 /// The entries of an object, in insertion order; see [`ValueRef::entries`].
 #[derive(Clone)]
-pub struct Entries<'a>(crate::object::Entries<'a>);
+pub struct Entries<'a>(EntriesOf<'a>);
+
+#[derive(Clone)]
+enum EntriesOf<'a> {
+    Node(object::Entries<'a>),
+    Packed(View<'a>, std::iter::Zip<Words<'a>, Words<'a>>),
+}
+
+type Words<'a> = std::slice::Iter<'a, u64>;
 
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a str, ValueRef<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.0.next()?;
-        Some((key, ValueRef(value)))
+        match &mut self.0 {
+            EntriesOf::Node(entries) => {
+                let (key, value) = entries.next()?;
+                Some((key.as_str(), value.by_ref()))
+            }
+            EntriesOf::Packed(view, entries) => Some(view.entry_of(entries.next()?)),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        match &self.0 {
+            EntriesOf::Node(entries) => entries.size_hint(),
+            EntriesOf::Packed(_, entries) => entries.size_hint(),
+        }
     }
 }
 
@@ -164,24 +375,59 @@ impl ExactSizeIterator for Entries<'_> {}
 
 impl DoubleEndedIterator for Entries<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.0.next_back()?;
-        Some((key, ValueRef(value)))
+        match &mut self.0 {
+            EntriesOf::Node(entries) => {
+                let (key, value) = entries.next_back()?;
+                Some((key.as_str(), value.by_ref()))
+            }
+            EntriesOf::Packed(view, entries) => Some(view.entry_of(entries.next_back()?)),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    #[inline]
+    fn entry_of(self, (key, value): (&'a u64, &'a u64)) -> (&'a str, ValueRef<'a>) {
+        let key = View { word: key, ..self };
+        (
+            key.text(),
+            ValueRef::packed(View {
+                word: value,
+                ..self
+            }),
+        )
     }
 }
 
 /// The items of an array; see [`ValueRef::items`].
 #[derive(Clone)]
-pub struct Items<'a>(crate::node::Items<'a>);
+pub struct Items<'a>(ItemsOf<'a>);
+
+#[derive(Clone)]
+enum ItemsOf<'a> {
+    Node(node::Items<'a>),
+    Packed(View<'a>, Words<'a>),
+}
 
 impl<'a> Iterator for Items<'a> {
     type Item = ValueRef<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(ValueRef)
+        match &mut self.0 {
+            ItemsOf::Node(items) => items.next().map(Value::by_ref),
+            ItemsOf::Packed(view, words) => {
+                let word = words.next()?;
+                Some(ValueRef::packed(View { word, ..*view }))
+            }
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        match &self.0 {
+            ItemsOf::Node(items) => items.size_hint(),
+            ItemsOf::Packed(_, words) => words.size_hint(),
+        }
     }
 }
 
@@ -189,7 +435,13 @@ impl ExactSizeIterator for Items<'_> {}
 
 impl DoubleEndedIterator for Items<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.0.next_back().map(ValueRef)
+        match &mut self.0 {
+            ItemsOf::Node(items) => items.next_back().map(Value::by_ref),
+            ItemsOf::Packed(view, words) => {
+                let word = words.next_back()?;
+                Some(ValueRef::packed(View { word, ..*view }))
+            }
+        }
     }
 }
 
@@ -199,42 +451,20 @@ impl From<ValueRef<'_>> for Value {
     }
 }
 
-impl PartialEq for ValueRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl Eq for ValueRef<'_> {}
-
-impl PartialOrd for ValueRef<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ValueRef<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(other.0)
-    }
-}
-
-impl std::hash::Hash for ValueRef<'_> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-/// Compact JSON, as [`Value::to_json`].
+/// Compact JSON, as [`Value::to_json`]; pretty-printed with `{:#}`.
 impl fmt::Display for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&if f.alternate() {
+            self.to_json_pretty()
+        } else {
+            self.to_json()
+        })
     }
 }
 
 /// As `Display`.
 impl fmt::Debug for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(self, f)
     }
 }

@@ -1,36 +1,34 @@
 //! A walk through a value as a sequence of events, with its own stack: how everything that visits a whole
-//! value (printing, encoding, hashing, ordering) does so without recursion.
+//! value (encoding, hashing, ordering) does so without recursion.
 
-use crate::node::{Array, Items};
-use crate::object::{self, Object};
-use crate::value::Repr;
-use crate::{Key, Value};
+use crate::ValueRef;
+use crate::value_ref::{Data, Entries, Items};
 
 /// One step of a walk. In an object a key comes before each value; every container is closed by `End`.
 #[derive(Clone, Copy)]
 pub(crate) enum Event<'a> {
-    Scalar(&'a Value),
-    Array(&'a Array),
-    Object(&'a Object),
+    Scalar(Data<'a>),
+    Array(ValueRef<'a>),
+    Object(ValueRef<'a>),
     Key(&'a str),
     End,
 }
 
 pub(crate) struct Walk<'a> {
-    next: Option<&'a Value>,
+    next: Option<ValueRef<'a>>,
     open: Vec<Frame<'a>>,
     sorted: bool,
 }
 
 enum Frame<'a> {
     Items(Items<'a>),
-    Entries(object::Entries<'a>),
-    Sorted(std::vec::IntoIter<(&'a Key, &'a Value)>),
+    Entries(Entries<'a>),
+    Sorted(std::vec::IntoIter<(&'a str, ValueRef<'a>)>),
 }
 
 impl<'a> Walk<'a> {
     /// Objects in insertion order.
-    pub(crate) fn new(value: &'a Value) -> Self {
+    pub(crate) fn new(value: ValueRef<'a>) -> Self {
         Walk {
             next: Some(value),
             open: Vec::new(),
@@ -38,8 +36,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Objects in canonical order, sorted by key.
-    pub(crate) fn sorted(value: &'a Value) -> Self {
+    /// Objects in canonical order, sorted by key (by bytes, which is by code point).
+    pub(crate) fn sorted(value: ValueRef<'a>) -> Self {
         Walk {
             sorted: true,
             ..Walk::new(value)
@@ -51,20 +49,24 @@ impl<'a> Walk<'a> {
         self.open.pop();
     }
 
-    fn enter(&mut self, value: &'a Value) -> Event<'a> {
-        match &value.0 {
-            Repr::Array(array) => {
-                self.open.push(Frame::Items(array.iter()));
-                Event::Array(array)
+    fn enter(&mut self, value: ValueRef<'a>) -> Event<'a> {
+        match value.data() {
+            Data::Array => {
+                self.open.push(Frame::Items(value.items()));
+                Event::Array(value)
             }
-            Repr::Object(object) => {
+            Data::Object => {
                 self.open.push(match self.sorted {
-                    true => Frame::Sorted(object.sorted().into_iter()),
-                    false => Frame::Entries(object.iter()),
+                    true => {
+                        let mut entries: Vec<_> = value.entries().collect();
+                        entries.sort_unstable_by_key(|(key, _)| *key);
+                        Frame::Sorted(entries.into_iter())
+                    }
+                    false => Frame::Entries(value.entries()),
                 });
-                Event::Object(object)
+                Event::Object(value)
             }
-            _ => Event::Scalar(value),
+            scalar => Event::Scalar(scalar),
         }
     }
 }

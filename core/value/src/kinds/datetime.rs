@@ -146,23 +146,38 @@ impl From<SignedDuration> for Value {
 }
 
 impl Value {
-    fn extended(&self) -> Option<&Extended> {
-        match &self.0 {
-            Repr::Extended(extended) => Some(extended),
-            _ => None,
-        }
-    }
-
     /// The date, if it is one.
     pub fn as_date(&self) -> Option<Date> {
+        self.by_ref().as_date()
+    }
+
+    /// The time of day, if it is one.
+    pub fn as_time(&self) -> Option<Time> {
+        self.by_ref().as_time()
+    }
+
+    /// The datetime, if it is one.
+    pub fn as_datetime(&self) -> Option<DateTime> {
+        self.by_ref().as_datetime()
+    }
+
+    /// The duration, if it is one.
+    pub fn as_duration(&self) -> Option<SignedDuration> {
+        self.by_ref().as_duration()
+    }
+}
+
+impl ValueRef<'_> {
+    /// As [`Value::as_date`].
+    pub fn as_date(self) -> Option<Date> {
         match *self.extended()? {
             Extended::Date { year, month, day } => Date::new(year, month as i8, day as i8).ok(),
             _ => None,
         }
     }
 
-    /// The time of day, if it is one.
-    pub fn as_time(&self) -> Option<Time> {
+    /// As [`Value::as_time`].
+    pub fn as_time(self) -> Option<Time> {
         match *self.extended()? {
             Extended::Time { nanos } => {
                 Some(Time::midnight().saturating_add(SignedDuration::from_nanos(nanos as i64)))
@@ -171,8 +186,8 @@ impl Value {
         }
     }
 
-    /// The datetime, if it is one.
-    pub fn as_datetime(&self) -> Option<DateTime> {
+    /// As [`Value::as_datetime`].
+    pub fn as_datetime(self) -> Option<DateTime> {
         let (seconds, nanos, offset) = self.extended()?.instant()?;
         Some(DateTime {
             seconds,
@@ -181,33 +196,11 @@ impl Value {
         })
     }
 
-    /// The duration, if it is one.
-    pub fn as_duration(&self) -> Option<SignedDuration> {
+    /// As [`Value::as_duration`].
+    pub fn as_duration(self) -> Option<SignedDuration> {
         match *self.extended()? {
             Extended::Duration { seconds, nanos } => Some(SignedDuration::new(seconds, nanos)),
             _ => None,
         }
-    }
-}
-
-impl ValueRef<'_> {
-    /// As [`Value::as_date`].
-    pub fn as_date(self) -> Option<Date> {
-        self.0.as_date()
-    }
-
-    /// As [`Value::as_time`].
-    pub fn as_time(self) -> Option<Time> {
-        self.0.as_time()
-    }
-
-    /// As [`Value::as_datetime`].
-    pub fn as_datetime(self) -> Option<DateTime> {
-        self.0.as_datetime()
-    }
-
-    /// As [`Value::as_duration`].
-    pub fn as_duration(self) -> Option<SignedDuration> {
-        self.0.as_duration()
     }
 }

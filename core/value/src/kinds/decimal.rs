@@ -19,21 +19,21 @@ impl From<Decimal> for Value {
 impl Value {
     /// The decimal, or an integer as one; exact. Floats are never converted.
     pub fn as_decimal(&self) -> Option<Decimal> {
-        match &self.0 {
-            Repr::Extended(extended) => {
-                let parts = extended.decimal_parts()?;
-                let digits = parts.digits as i128; // 96 bits
-                let signed = if parts.negative { -digits } else { digits };
-                Decimal::try_from_i128_with_scale(signed, parts.scale).ok()
-            }
-            _ => (self.as_i64().map(Decimal::from)).or_else(|| self.as_u64().map(Decimal::from)),
-        }
+        self.by_ref().as_decimal()
     }
 }
 
 impl ValueRef<'_> {
     /// As [`Value::as_decimal`].
     pub fn as_decimal(self) -> Option<Decimal> {
-        self.0.as_decimal()
+        match self.extended() {
+            Some(extended) => {
+                let parts = extended.decimal_parts()?;
+                let digits = parts.digits as i128; // 96 bits
+                let signed = if parts.negative { -digits } else { digits };
+                Decimal::try_from_i128_with_scale(signed, parts.scale).ok()
+            }
+            None => (self.as_i64().map(Decimal::from)).or_else(|| self.as_u64().map(Decimal::from)),
+        }
     }
 }

@@ -8,7 +8,7 @@ impl Patch {
     ///
     /// # Errors
     /// As [`Value::from_json`] and [`Patch::from_value`].
-    pub fn from_json(text: impl AsRef<[u8]>) -> Result<Patch> {
+    pub fn from_json(text: impl crate::JsonText) -> Result<Patch> {
         Patch::from_value(Value::from_json(text)?.by_ref())
     }
 
