@@ -3,7 +3,7 @@
 use triomphe::Arc;
 
 use crate::value::Repr;
-use crate::{Error, Path, Result, Segment, Value};
+use crate::{Error, Kind, Path, Result, Segment, Value};
 
 impl Value {
     /// Puts `value` at `path`, replacing what is there; the root path replaces the whole value.
@@ -106,7 +106,7 @@ impl Value {
 
     /// Whether something can be set at `path`.
     fn check_set(&self, path: &Path) -> Result<()> {
-        let mut here = Some(self); // none where something would be created
+        let mut here = Some(self.by_ref()); // none where something would be created
         for (at, segment) in path.segments().iter().enumerate() {
             let wrong = |expected, found| {
                 Err(Error::WrongType {
@@ -118,22 +118,20 @@ impl Value {
             here = match (here, segment) {
                 (None, Segment::Key(_)) => None,
                 (None, Segment::Index(_)) => return wrong("array", "nothing"),
-                (Some(value), Segment::Key(key)) => match &value.0 {
-                    Repr::Object(object) => object.get(key),
-                    _ => return wrong("object", value.kind().name()),
-                },
-                (Some(value), Segment::Index(index)) => match &value.0 {
-                    Repr::Array(array) if *index <= array.len() => array.get(*index),
-                    Repr::Array(array) => {
-                        let len = array.len();
-                        return Err(Error::IndexOutOfRange {
-                            path: path.prefix(at),
-                            index: *index,
-                            len,
-                        });
-                    }
-                    _ => return wrong("array", value.kind().name()),
-                },
+                (Some(value), Segment::Key(_)) if value.kind() != Kind::Object => {
+                    return wrong("object", value.kind().name());
+                }
+                (Some(value), Segment::Index(_)) if value.kind() != Kind::Array => {
+                    return wrong("array", value.kind().name());
+                }
+                (Some(value), Segment::Index(index)) if *index > value.len() => {
+                    return Err(Error::IndexOutOfRange {
+                        path: path.prefix(at),
+                        index: *index,
+                        len: value.len(),
+                    });
+                }
+                (Some(value), segment) => value.step(segment),
             };
         }
         Ok(())
