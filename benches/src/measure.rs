@@ -32,14 +32,9 @@ pub fn thread_cpu_time() -> Duration {
 
 /// Times `operations` operations done by `work`, per operation.
 fn sample(operations: usize, work: impl FnOnce() -> Result<()>) -> Result<Time> {
-    let (wall, cpu) = (Instant::now(), thread_cpu_time());
+    let start = Clock::now();
     work()?;
-    let (wall, cpu) = (wall.elapsed(), thread_cpu_time().saturating_sub(cpu));
-    let each = |time: Duration| time.as_nanos() as f64 / operations.max(1) as f64;
-    Ok(Time {
-        wall: each(wall),
-        cpu: each(cpu),
-    })
+    Ok(start.elapsed(operations))
 }
 
 /// Runs `work(contender, input)` for every contender in every round and returns the median time of each.
@@ -70,6 +65,170 @@ pub fn in_turn<C, I>(
         }
     }
     Ok(taken.iter().map(|times| median_time(times)).collect())
+}
+
+/// Somebody who does the work of a comparison, many times in a row; see [`side_by_side`].
+pub struct Contender<'a> {
+    /// Who it is, and in which mode.
+    pub name: String,
+    run: Box<dyn FnMut(usize) -> Time + 'a>,
+    /// Operations that one run of the work does.
+    operations: usize,
+}
+
+impl<'a> Contender<'a> {
+    /// Does `work` in a loop; what it returns is dropped within the loop.
+    pub fn new<R>(name: impl Into<String>, mut work: impl FnMut() -> R + 'a) -> Contender<'a> {
+        let run = move |count: usize| {
+            let start = Clock::now();
+            for _ in 0..count {
+                std::hint::black_box(work());
+            }
+            start.elapsed(count)
+        };
+        Contender {
+            name: name.into(),
+            run: Box::new(run),
+            operations: 1,
+        }
+    }
+
+    /// Does `work` on what `prepare` makes; neither making that nor dropping the result is timed.
+    pub fn prepared<I, R>(
+        name: impl Into<String>,
+        mut prepare: impl FnMut() -> I + 'a,
+        mut work: impl FnMut(I) -> R + 'a,
+    ) -> Contender<'a> {
+        Contender::timing(name, move || {
+            let input = prepare();
+            let start = Clock::now();
+            let result = std::hint::black_box(work(input));
+            let time = start.elapsed(1);
+            drop(result);
+            time
+        })
+    }
+
+    /// Times itself, once a call: `work` takes a [`Clock`] when it begins and gives what has elapsed when it has done.
+    pub fn timing(name: impl Into<String>, mut work: impl FnMut() -> Time + 'a) -> Contender<'a> {
+        let run = move |count: usize| {
+            let mut sum = Time::default();
+            for _ in 0..count {
+                let time = work();
+                sum.wall += time.wall;
+                sum.cpu += time.cpu;
+            }
+            let each = |time: f64, cost: f64| (time / count.max(1) as f64 - cost).max(0.0);
+            let cost = Clock::cost();
+            Time {
+                wall: each(sum.wall, cost.wall),
+                cpu: each(sum.cpu, cost.cpu),
+            }
+        };
+        Contender {
+            name: name.into(),
+            run: Box::new(run),
+            operations: 1,
+        }
+    }
+}
+
+impl Contender<'_> {
+    /// One run of the work is this many operations: times are for one of them.
+    #[must_use]
+    pub fn each_of(mut self, operations: usize) -> Self {
+        self.operations = operations.max(1);
+        self
+    }
+}
+
+/// Both clocks at one moment.
+pub struct Clock {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Clock {
+    /// This moment.
+    pub fn now() -> Clock {
+        Clock {
+            wall: Instant::now(),
+            cpu: thread_cpu_time(),
+        }
+    }
+
+    /// The time since then, for each of so many operations.
+    pub fn elapsed(&self, operations: usize) -> Time {
+        let cpu = thread_cpu_time().saturating_sub(self.cpu);
+        let each = |time: Duration| time.as_nanos() as f64 / operations.max(1) as f64;
+        Time {
+            wall: each(self.wall.elapsed()),
+            cpu: each(cpu),
+        }
+    }
+
+    /// What timing nothing at all shows.
+    fn cost() -> Time {
+        static COST: std::sync::OnceLock<Time> = std::sync::OnceLock::new();
+        *COST.get_or_init(|| {
+            let times: Vec<Time> = (0..1001).map(|_| Clock::now().elapsed(1)).collect();
+            median_time(&times)
+        })
+    }
+}
+
+/// Runs the contenders in turn, each as often as fits `sample_time`, and returns the median time of each.
+///
+/// Rounds begin with another contender each time. Every sample begins with one run that is not counted: it brings back
+/// to the caches, and from the system, what the contenders before it have pushed out.
+pub fn side_by_side(
+    contenders: &mut [Contender<'_>],
+    samples: usize,
+    sample_time: Duration,
+) -> Vec<Time> {
+    let count = contenders.len();
+    let counts: Vec<usize> = contenders
+        .iter_mut()
+        .map(|contender| calibrate(contender, sample_time))
+        .collect();
+    let mut taken: Vec<Vec<Time>> = vec![Vec::with_capacity(samples); count];
+    for round in 0..samples {
+        for turn in 0..count {
+            let index = (turn + round) % count;
+            if let (Some(contender), Some(times), Some(count)) = (
+                contenders.get_mut(index),
+                taken.get_mut(index),
+                counts.get(index),
+            ) {
+                (contender.run)(1);
+                times.push((contender.run)(*count));
+            }
+        }
+    }
+    let each = |(contender, times): (&Contender<'_>, &Vec<Time>)| {
+        let median = median_time(times);
+        Time {
+            wall: median.wall / contender.operations as f64,
+            cpu: median.cpu / contender.operations as f64,
+        }
+    };
+    contenders.iter().zip(&taken).map(each).collect()
+}
+
+/// How often the contender does its work in `sample_time`, preparations included; at least once.
+fn calibrate(contender: &mut Contender<'_>, sample_time: Duration) -> usize {
+    let mut count = 1;
+    loop {
+        let start = Instant::now();
+        (contender.run)(count);
+        let took = start.elapsed();
+        if took >= sample_time / 2 || count >= 1 << 24 {
+            let each = took.as_nanos().max(1) / count as u128;
+            let fits = sample_time.as_nanos() / each.max(1);
+            return usize::try_from(fits).unwrap_or(1).clamp(1, 1 << 24);
+        }
+        count *= 2;
+    }
 }
 
 fn median_time(times: &[Time]) -> Time {
@@ -149,6 +308,21 @@ mod tests {
                 vec![0, 1, 2, 3, 4]
             ]
         );
+    }
+
+    #[test]
+    fn side_by_side_leaves_preparations_out() {
+        let wait = || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(100) {}
+        };
+        let mut contenders = [
+            Contender::new("works", wait),
+            Contender::prepared("prepares", wait, |()| ()),
+        ];
+        let times = side_by_side(&mut contenders, 3, Duration::from_millis(1));
+        assert!(times[0].wall >= 100_000.0, "{times:?}");
+        assert!(times[1].wall < 50_000.0, "{times:?}");
     }
 
     #[test]

@@ -13,8 +13,37 @@ pub struct Row {
     pub peer: f64,
     /// Who the peer is, and in which mode.
     pub peer_name: String,
-    /// The unit of both: `ns` for one operation.
+    /// The unit of both: `ns` for one operation, or `bytes`.
     pub unit: &'static str,
+    /// What must be reached, if this row is a promise.
+    pub target: Option<Target>,
+}
+
+/// What a row must reach; all that is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Times faster (or smaller) than the peer, at least.
+    pub ratio_at_least: Option<f64>,
+    /// Ours, at most, in the row's unit.
+    pub ours_at_most: Option<f64>,
+}
+
+impl Target {
+    /// So many times faster or smaller than the peer, at least.
+    pub fn ratio(least: f64) -> Target {
+        Target {
+            ratio_at_least: Some(least),
+            ours_at_most: None,
+        }
+    }
+
+    /// So much in the row's unit, at most.
+    pub fn ours(most: f64) -> Target {
+        Target {
+            ratio_at_least: None,
+            ours_at_most: Some(most),
+        }
+    }
 }
 
 impl Row {
@@ -31,7 +60,38 @@ impl Row {
             peer,
             peer_name: peer_name.into(),
             unit: "ns",
+            target: None,
         }
+    }
+
+    /// A row of sizes in memory.
+    pub fn bytes(
+        name: impl Into<String>,
+        ours: f64,
+        peer: f64,
+        peer_name: impl Into<String>,
+    ) -> Row {
+        Row {
+            unit: "bytes",
+            ..Row::time(name, ours, peer, peer_name)
+        }
+    }
+
+    /// This row as a promise.
+    #[must_use]
+    pub fn with_target(mut self, target: Option<Target>) -> Row {
+        self.target = target;
+        self
+    }
+
+    /// Whether the promise is kept; none when the row is no promise.
+    pub fn passed(&self) -> Option<bool> {
+        self.target.map(|target| {
+            target
+                .ratio_at_least
+                .is_none_or(|least| self.ratio() >= least)
+                && target.ours_at_most.is_none_or(|most| self.ours <= most)
+        })
     }
 
     /// How many times faster we are: peer / ours. Above 1 we are faster, below 1 the peer is.
@@ -47,18 +107,50 @@ impl Row {
     pub fn json(&self) -> Value {
         let round =
             |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
-        json!({
+        let mut row = json!({
             "name": self.name, "ours": round(self.ours, 1), "peer": round(self.peer, 1), "peer_name": self.peer_name,
             "unit": self.unit, "ratio": round(self.ratio(), 3),
-        })
+        });
+        if let (Some(target), Some(row)) = (self.target, row.as_object_mut()) {
+            let mut promise = serde_json::Map::new();
+            let named = [
+                ("ratio_at_least", target.ratio_at_least),
+                ("ours_at_most", target.ours_at_most),
+            ];
+            for (name, number) in named {
+                promise.extend(number.map(|number| (name.to_owned(), json!(round(number, 3)))));
+            }
+            row.insert("target".into(), promise.into());
+            row.insert("passed".into(), json!(self.passed()));
+        }
+        row
     }
 
     /// The row as one line of a table; see [`heading`].
     pub fn line(&self) -> String {
-        let (ours, peer) = (human(self.ours), human(self.peer));
+        let show = |amount: f64| match self.unit {
+            "bytes" => human_bytes(amount),
+            _ => human(amount),
+        };
+        let target = self.target.map(|target| {
+            let ratio = target
+                .ratio_at_least
+                .map(|least| format!("at least {least:.2}x"));
+            let ours = target
+                .ours_at_most
+                .map(|most| format!("at most {}", show(most)));
+            ratio.into_iter().chain(ours).collect::<Vec<_>>().join(", ")
+        });
+        let verdict = match (self.passed(), target) {
+            (Some(true), Some(target)) => format!("  [ok: {target}]"),
+            (Some(false), Some(target)) => format!("  [MISSED: {target}]"),
+            _ => String::new(),
+        };
         format!(
-            "{:40} {ours:>10} {peer:>10} {:>8.2}x  {}",
+            "{:46} {:>10} {:>10} {:>8.2}x  {}{verdict}",
             self.name,
+            show(self.ours),
+            show(self.peer),
             self.ratio(),
             self.peer_name
         )
@@ -68,7 +160,7 @@ impl Row {
 /// The heading of the table.
 pub fn heading() -> String {
     format!(
-        "{:40} {:>10} {:>10} {:>9}  peer (above 1x we are faster)",
+        "{:46} {:>10} {:>10} {:>9}  peer (above 1x we are faster)",
         "", "ours", "peer", "ratio"
     )
 }
@@ -76,10 +168,19 @@ pub fn heading() -> String {
 /// Nanoseconds as people read them.
 fn human(nanoseconds: f64) -> String {
     match nanoseconds {
+        n if n < 100.0 => format!("{n:.1} ns"),
         n if n < 1e3 => format!("{n:.0} ns"),
         n if n < 1e6 => format!("{:.2} µs", n / 1e3),
         n if n < 1e9 => format!("{:.2} ms", n / 1e6),
         n => format!("{:.2} s", n / 1e9),
+    }
+}
+
+fn human_bytes(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e4 => format!("{b:.0} B"),
+        b if b < 1e6 => format!("{:.1} kB", b / 1e3),
+        b => format!("{:.2} MB", b / 1e6),
     }
 }
 
@@ -99,5 +200,20 @@ mod tests {
             row.line()
         );
         assert_eq!(Row::time("", 0.0, 1.0, "").ratio(), 0.0);
+    }
+
+    #[test]
+    fn a_promise_is_kept_or_not() {
+        let parse = Row::time("value/parse/twitter", 200.0, 500.0, "serde_json");
+        assert_eq!(parse.passed(), None);
+        let kept = parse.clone().with_target(Some(Target::ratio(2.5)));
+        assert_eq!(kept.json()["target"], json!({"ratio_at_least": 2.5}));
+        assert_eq!(kept.json()["passed"], json!(true));
+        assert!(kept.line().ends_with("serde_json  [ok: at least 2.50x]"));
+        let missed = parse.with_target(Some(Target::ours(150.0)));
+        assert_eq!(missed.json()["passed"], json!(false));
+        assert!(missed.line().ends_with("[MISSED: at most 150 ns]"));
+        let memory = Row::bytes("value/memory", 1e6, 2e6, "serde_json");
+        assert!(memory.line().contains("1.00 MB"));
     }
 }

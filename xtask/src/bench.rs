@@ -9,9 +9,11 @@ use crate::workspace::{Workspace, cargo};
 
 #[derive(Args)]
 pub struct Options {
-    /// What to measure: `store`, `flow`; everything when none is named
+    /// What to measure: `store`, `flow`, `value`, or a part of the value suite (`value parse`, `value parse/twitter`);
+    /// everything when none is named
     suites: Vec<String>,
-    /// Print one JSON object a row: name, ours, peer, peer_name, unit, ratio (peer/ours: above 1 we are faster)
+    /// Print one JSON object a row: name, ours, peer, peer_name, unit, ratio (peer/ours: above 1 we are faster), and
+    /// for what is promised target and passed
     #[arg(long)]
     json: bool,
     /// Keys in the store

@@ -63,7 +63,7 @@ enum Command {
     Crash(crash::Options),
     /// Kill real processes with SIGKILL at random moments and resume them
     KillTest(kill_test::Options),
-    /// Measure side by side with the peers (SQLite, redb), in one process, interleaved
+    /// Measure side by side with the peers (SQLite, redb, JSON libraries), in one process, interleaved
     Bench(bench::Options),
     /// Build the release library and lay it out like an installation (include/, lib/, lib/pkgconfig/)
     Lib(prefix::Options),

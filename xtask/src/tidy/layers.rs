@@ -26,7 +26,14 @@ const OUTSIDE: &[&str] = &[
 ];
 
 /// What we compare ourselves with, and the tool that does: for the benches only.
-const PEERS: &[&str] = &["criterion", "redb", "rusqlite"];
+const PEERS: &[&str] = &[
+    "criterion",
+    "redb",
+    "rusqlite",
+    "serde_json_path",
+    "simd-json",
+    "sonic-rs",
+];
 
 /// No `unsafe` in these, by the compiler's word: `forbid`, or `deny` where single functions may be excepted.
 const NO_UNSAFE: &[(&str, &[&str])] = &[

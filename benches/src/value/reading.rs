@@ -1,0 +1,114 @@
+//! Looking into a document: compiled paths, pointers, JSONPath.
+
+use std::hint::black_box;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value as Json, json};
+use statewright_value::{Path, Value};
+
+use super::Run;
+use super::inputs::{Inputs, LARGE, places};
+use crate::measure::Contender;
+use crate::report::Target;
+
+const CHAIN: &str = "serde_json, chain of indexes";
+const POINTER: &str = "serde_json, pointer()";
+
+/// One place by a compiled path.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indexing a serde_json value gives null for what is not there, and is what is measured"
+)]
+pub fn path(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
+    // With one key a level, serde_json's map compares instead of hashing: a case of its own.
+    let one_key = json!({"a": {"b": {"c": 1}}});
+    let four_keys = json!({"id": 1, "a": {"id": 2, "b": {"id": 3, "c": 1, "d": 2, "e": 3},
+        "c": 2, "d": 3}, "b": 2, "c": 3});
+    for (name, json, target) in [
+        ("path/$.a.b.c", four_keys, Some(Target::ratio(1.0))),
+        ("path/$.a.b.c, one key a level", one_key, None),
+    ] {
+        let ours = Value::from_json(json.to_string())?;
+        let path = Path::parse(".a.b.c")?;
+        let contenders = vec![
+            Contender::new("ours", || black_box(&ours).by_ref().at(black_box(&path))),
+            Contender::new(CHAIN, || &black_box(&json)["a"]["b"]["c"]),
+            Contender::new(POINTER, || black_box(&json).pointer(black_box("/a/b/c"))),
+        ];
+        run.compare(name, contenders, &[target]);
+    }
+
+    let text = inputs.text("twitter")?;
+    let json: Json = serde_json::from_slice(text)?;
+    let ours = Value::from_json(text)?;
+    let path = Path::parse(".statuses[50].user.screen_name")?;
+    let pointer = "/statuses/50/user/screen_name";
+    let found = ours.by_ref().at(&path).and_then(|name| name.as_str());
+    ensure!(
+        found.is_some() && found == json.pointer(pointer).and_then(Json::as_str),
+        "found {found:?} at {path}"
+    );
+    let contenders = vec![
+        Contender::new("ours", || {
+            black_box(&ours)
+                .by_ref()
+                .at(black_box(&path))
+                .and_then(|name| name.as_str())
+        }),
+        Contender::new(CHAIN, || {
+            black_box(&json)["statuses"][50]["user"]["screen_name"].as_str()
+        }),
+        Contender::new(POINTER, || {
+            black_box(&json)
+                .pointer(black_box(pointer))
+                .and_then(Json::as_str)
+        }),
+    ];
+    let targets = [Some(Target::ratio(1.0)), Some(Target::ratio(5.0))];
+    run.compare("path/$.statuses[50].user.screen_name", contenders, &targets);
+    large(run, inputs)
+}
+
+/// Many places of the large document in turn, so that neither caches nor branch prediction know them.
+fn large(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
+    let text = inputs.text("1MB")?;
+    let json: Json = serde_json::from_slice(text)?;
+    let ours = Value::from_json(text)?;
+    let paths = places(LARGE, 1024);
+    let pointers: Vec<String> = paths.iter().map(|path| pointer_of(path)).collect();
+    let (mut next, mut peer_next) = (paths.iter().cycle(), pointers.iter().cycle());
+    for (path, pointer) in paths.iter().zip(&pointers) {
+        let found = ours.by_ref().at(path).and_then(|value| value.as_i64());
+        let expected = json.pointer(pointer).context("no such place")?;
+        ensure!(found == expected.as_i64(), "found {found:?} at {path}");
+    }
+    let contenders = vec![
+        Contender::new("ours", || {
+            next.next()
+                .and_then(|path| black_box(&ours).by_ref().at(path))
+        }),
+        Contender::new(POINTER, || {
+            peer_next
+                .next()
+                .and_then(|pointer| black_box(&json).pointer(pointer))
+        }),
+    ];
+    run.compare("path/1MB, 1024 places in turn", contenders, &[]);
+    Ok(())
+}
+
+fn pointer_of(path: &Path) -> String {
+    use statewright_value::Segment;
+    path.segments()
+        .iter()
+        .map(|segment| match segment {
+            Segment::Key(key) => format!("/{}", &**key),
+            Segment::Index(at) => format!("/{at}"),
+        })
+        .collect()
+}
+
+/// JSONPath, compiled: what cannot be done by one path.
+pub fn query(_run: &mut Run<'_>, _inputs: &Inputs) -> Result<()> {
+    Ok(())
+}
