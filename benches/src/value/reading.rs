@@ -4,10 +4,11 @@ use std::hint::black_box;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
-use statewright_value::{Path, Value};
+use serde_json_path::JsonPath;
+use statewright_value::{Path, Query, Segment, Value};
 
-use super::Run;
 use super::inputs::{Inputs, LARGE, places};
+use super::{Means, Run};
 use crate::measure::Contender;
 use crate::report::Target;
 
@@ -75,7 +76,7 @@ fn large(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
     let json: Json = serde_json::from_slice(text)?;
     let ours = Value::from_json(text)?;
     let paths = places(LARGE, 1024);
-    let pointers: Vec<String> = paths.iter().map(|path| pointer_of(path)).collect();
+    let pointers: Vec<String> = paths.iter().map(pointer_of).collect();
     let (mut next, mut peer_next) = (paths.iter().cycle(), pointers.iter().cycle());
     for (path, pointer) in paths.iter().zip(&pointers) {
         let found = ours.by_ref().at(path).and_then(|value| value.as_i64());
@@ -98,7 +99,6 @@ fn large(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
 }
 
 fn pointer_of(path: &Path) -> String {
-    use statewright_value::Segment;
     path.segments()
         .iter()
         .map(|segment| match segment {
@@ -108,7 +108,65 @@ fn pointer_of(path: &Path) -> String {
         .collect()
 }
 
-/// JSONPath, compiled: what cannot be done by one path.
-pub fn query(_run: &mut Run<'_>, _inputs: &Inputs) -> Result<()> {
+/// JSONPath queries of the twitter document, compiled: what no path can do. The first ones filter.
+const QUERIES: &[&str] = &[
+    "$.statuses[?@.retweet_count > 10].user.screen_name",
+    "$.statuses[?@.user.followers_count > 1000 && @.lang == 'ja'].id",
+    "$.statuses[?@.entities.hashtags[0]].text",
+    "$..[?@.screen_name == 'thetabot']",
+    "$..[?length(@.text) > 100].id",
+    "$.statuses[*].user.screen_name",
+    "$.statuses[::7].id",
+    "$..id",
+];
+
+/// JSONPath, compiled, every result as a borrowed value.
+pub fn query(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
+    const PEER: &str = "serde_json_path, compiled";
+    let text = inputs.text("twitter")?;
+    let json: Json = serde_json::from_slice(text)?;
+    let ours = Value::from_json(text)?;
+    let mut means = Means::default();
+    for text in QUERIES {
+        let query = Query::parse(text)?;
+        let peer = JsonPath::parse(text)?;
+        let found = query.select(ours.by_ref())?;
+        let expected = peer.query(&json).all();
+        ensure!(
+            found.len() == expected.len()
+                && found
+                    .iter()
+                    .zip(&expected)
+                    .all(|(found, expected)| *found == Value::from(*expected).by_ref()),
+            "{text} selects something else"
+        );
+        let contenders = vec![
+            Contender::new("ours", || {
+                black_box(&query).select(black_box(&ours).by_ref())
+            }),
+            Contender::new(PEER, || black_box(&peer).query(black_box(&json)).all()),
+        ];
+        let target = [Some(Target::ratio(1.0))];
+        means.add(run.compare(&format!("query/{text}"), contenders, &target));
+    }
+    means.rows(run, "query/geometric mean", |_| Some(Target::ratio(1.0)))?;
+    one_place(run, &ours, &json)
+}
+
+/// A query that selects at most one place, compiled.
+fn one_place(run: &mut Run<'_>, ours: &Value, json: &Json) -> Result<()> {
+    let text = "$.statuses[50].user.screen_name";
+    let query = Query::parse(text)?;
+    let path = JsonPath::parse(text)?;
+    let pointer = "/statuses/50/user/screen_name";
+    let contenders = vec![
+        Contender::new("ours", || black_box(&query).first(black_box(ours).by_ref())),
+        Contender::new(POINTER, || black_box(json).pointer(black_box(pointer))),
+        Contender::new("serde_json_path, compiled", || {
+            black_box(&path).query(black_box(json)).first()
+        }),
+    ];
+    let targets = [Some(Target::ratio(5.0)), Some(Target::ratio(1.0))];
+    run.compare(&format!("query/{text} (first)"), contenders, &targets);
     Ok(())
 }
