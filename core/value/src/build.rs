@@ -1,29 +1,15 @@
-//! Assembling a value from a stream of events, within limits: what every decoder ends in.
+//! Assembling a value from a stream of events, within limits: what every binary decoder ends in.
 
 use crate::extended::Extended;
-use crate::object::Entry;
-use crate::value::Repr;
-use crate::{Error, Key, Limits, Result, Value};
+use crate::packed::{Full, Writer, word};
+use crate::{Error, Limits, Result, Value};
 
-/// Containers under construction. Nesting is on a stack of its own, not on the thread's.
-///
-/// The children of all open containers lie on two shared stacks; closing a container moves its own off the top
-/// into room of exactly their number. So no declared length is ever trusted and nothing is over-allocated.
+/// A value under construction, in the packed form. Nesting is on a stack of its own, not on the thread's.
 pub(crate) struct Builder<'l> {
     limits: &'l Limits,
-    /// Innermost last.
-    open: Vec<Frame>,
-    items: Vec<Value>,
-    entries: Vec<Entry>,
+    writer: Box<Writer>,
     /// Values so far.
     count: usize,
-    keys: KeyCache,
-}
-
-/// An open container, and where its children begin on their stack.
-pub(crate) enum Frame {
-    Array { start: usize },
-    Object { start: usize, key: Option<Key> },
 }
 
 /// A limit that was exceeded; the decoder adds where.
@@ -33,6 +19,7 @@ pub(crate) struct Exceeded {
 }
 
 impl Exceeded {
+    #[cold]
     pub(crate) fn at(self, at: impl ToString) -> Error {
         Error::Limit {
             what: self.what,
@@ -42,7 +29,17 @@ impl Exceeded {
     }
 }
 
+impl From<Full> for Exceeded {
+    fn from(Full: Full) -> Self {
+        Exceeded {
+            what: "size of one value in 8-byte words",
+            limit: u32::MAX as usize,
+        }
+    }
+}
+
 /// Fails if `found` is more than `limit`.
+#[inline(always)]
 pub(crate) fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Exceeded> {
     if found > limit {
         Err(Exceeded { what, limit })
@@ -52,135 +49,117 @@ pub(crate) fn within(what: &'static str, found: usize, limit: usize) -> Result<(
 }
 
 impl<'l> Builder<'l> {
-    pub(crate) fn new(limits: &'l Limits) -> Self {
+    /// For input of about `bytes` bytes.
+    pub(crate) fn new(limits: &'l Limits, bytes: usize) -> Self {
         Builder {
             limits,
-            open: Vec::new(),
-            items: Vec::new(),
-            entries: Vec::new(),
+            writer: Writer::new(bytes / 8 + 16),
             count: 0,
-            keys: KeyCache::default(),
         }
     }
 
     pub(crate) fn begin_array(&mut self) -> Result<(), Exceeded> {
-        self.begin(Frame::Array {
-            start: self.items.len(),
-        })
+        self.begin()?;
+        self.writer.open_array();
+        Ok(())
     }
 
     pub(crate) fn begin_object(&mut self) -> Result<(), Exceeded> {
-        self.begin(Frame::Object {
-            start: self.entries.len(),
-            key: None,
-        })
+        self.begin()?;
+        self.writer.open_object();
+        Ok(())
     }
 
-    fn begin(&mut self, frame: Frame) -> Result<(), Exceeded> {
+    fn begin(&mut self) -> Result<(), Exceeded> {
         self.count()?;
-        within("nesting depth", self.open.len() + 1, self.limits.depth())?;
-        self.open.push(frame);
-        Ok(())
+        within(
+            "nesting depth",
+            self.writer.depth() + 1,
+            self.limits.depth(),
+        )
     }
 
     /// The key of the next value; the innermost container must be an object.
+    #[inline]
     pub(crate) fn key(&mut self, text: &str) -> Result<(), Exceeded> {
         within("length of a key", text.len(), self.limits.max_key)?;
-        if let Some(Frame::Object { key, .. }) = self.open.last_mut() {
-            *key = Some(self.keys.share(text));
-        }
-        Ok(())
+        Ok(self.writer.key(text)?)
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> Result<Value, Exceeded> {
+    /// Closes the innermost container.
+    #[inline]
+    pub(crate) fn end(&mut self) -> Result<(), Exceeded> {
+        Ok(self.writer.close()?)
+    }
+
+    pub(crate) fn null(&mut self) -> Result<(), Exceeded> {
+        self.add(word::NULL)
+    }
+
+    pub(crate) fn bool(&mut self, bool: bool) -> Result<(), Exceeded> {
+        self.add(if bool { word::TRUE } else { word::FALSE })
+    }
+
+    #[inline]
+    pub(crate) fn int(&mut self, int: i64) -> Result<(), Exceeded> {
+        let word = self.writer.int(int)?;
+        self.add(word)
+    }
+
+    pub(crate) fn uint(&mut self, uint: u64) -> Result<(), Exceeded> {
+        let word = self.writer.uint(uint)?;
+        self.add(word)
+    }
+
+    /// A finite float.
+    #[inline]
+    pub(crate) fn float(&mut self, float: f64) -> Result<(), Exceeded> {
+        self.add(float.to_bits())
+    }
+
+    #[inline]
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Exceeded> {
         within("length of a text", text.len(), self.limits.max_string)?;
-        self.scalar(Value::text(text))
+        let word = self.writer.text(text)?;
+        self.add(word)
     }
 
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<Value, Exceeded> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Exceeded> {
         within(
             "length of a byte string",
             bytes.len(),
             self.limits.max_string,
         )?;
-        self.scalar(Value::bytes(bytes))
+        let word = self.writer.bytes(bytes)?;
+        self.add(word)
     }
 
     /// `len` is the length of what it was read from.
-    pub(crate) fn extended(&mut self, extended: Extended, len: usize) -> Result<Value, Exceeded> {
+    pub(crate) fn extended(&mut self, extended: Extended, len: usize) -> Result<(), Exceeded> {
         within(
             "length of a file's description",
             len,
             self.limits.max_string,
         )?;
-        self.scalar(Value(Repr::Extended(extended)))
+        let word = self.writer.extended(extended)?;
+        self.add(word)
     }
 
-    pub(crate) fn scalar(&mut self, value: Value) -> Result<Value, Exceeded> {
+    #[inline]
+    fn add(&mut self, word: u64) -> Result<(), Exceeded> {
         self.count()?;
-        Ok(value)
+        self.writer.push(word);
+        Ok(())
     }
 
-    /// Closes the innermost container. None if nothing is open.
-    pub(crate) fn end(&mut self) -> Option<Value> {
-        Some(match self.open.pop()? {
-            Frame::Array { start } => self.items.drain(start..).collect(),
-            Frame::Object { start, .. } => {
-                Value::from_entries(self.entries.drain(start..).collect())
-            }
-        })
+    /// The value, when everything that was begun has ended.
+    pub(crate) fn finish(self) -> Result<Value, Exceeded> {
+        Ok(self.writer.finish()?)
     }
 
-    /// Adds a finished value to the innermost open container, or gives it back if it is the whole.
-    pub(crate) fn add(&mut self, value: Value) -> Option<Value> {
-        match self.open.last_mut() {
-            Some(Frame::Array { .. }) => self.items.push(value),
-            Some(Frame::Object { key, .. }) => self
-                .entries
-                .push((key.take().unwrap_or_else(|| Key::new("")), value)),
-            None => return Some(value),
-        }
-        None
-    }
-
-    pub(crate) fn innermost(&self) -> Option<&Frame> {
-        self.open.last()
-    }
-
+    #[inline]
     fn count(&mut self) -> Result<(), Exceeded> {
         self.count += 1;
         within("number of values", self.count, self.limits.max_items)
-    }
-}
-
-/// Recently seen short keys, so that a list of records shares its keys: a direct-mapped cache, where a
-/// collision costs an allocation and nothing else. It starts after a few keys: small input needs none.
-#[derive(Default)]
-struct KeyCache {
-    slots: Vec<Option<Key>>,
-    uncached: usize,
-}
-
-const CACHED_KEYS: usize = 64;
-const UNCACHED_KEYS: usize = 16;
-const CACHED_KEY_LEN: usize = 40;
-
-impl KeyCache {
-    fn share(&mut self, text: &str) -> Key {
-        if self.uncached < UNCACHED_KEYS || text.len() > CACHED_KEY_LEN {
-            self.uncached += 1;
-            return text.into();
-        }
-        if self.slots.is_empty() {
-            self.slots.resize(CACHED_KEYS, None);
-        }
-        let hash = text.bytes().fold(0usize, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(byte.into())
-        });
-        match self.slots.get_mut(hash % CACHED_KEYS) {
-            Some(Some(key)) if **key == *text => key.clone(),
-            Some(slot) => slot.insert(text.into()).clone(),
-            None => text.into(),
-        }
     }
 }

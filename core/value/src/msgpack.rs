@@ -4,7 +4,7 @@
 
 use rmp::{Marker, encode};
 
-use crate::build::{Builder, Exceeded, Frame};
+use crate::build::{Builder, Exceeded};
 use crate::extended::Extended;
 use crate::kinds::ext::Refused;
 use crate::value_ref::Data;
@@ -46,11 +46,13 @@ impl Value {
             bytes: allowed,
             cut_at,
             pos: 0,
-            remaining: Vec::new(),
-            builder: Builder::new(limits),
+            open: Vec::new(),
+            builder: Builder::new(limits, allowed.len()),
         };
-        let value = reader.value()?;
-        *bytes = bytes.get(reader.pos..).unwrap_or_default();
+        reader.value()?;
+        let end = reader.pos;
+        let value = limited(reader.builder.finish(), end)?;
+        *bytes = bytes.get(end..).unwrap_or_default();
         Ok(value)
     }
 
@@ -124,78 +126,88 @@ struct Reader<'a, 'l> {
     /// The limit, if it hides bytes after `bytes`.
     cut_at: Option<usize>,
     pos: usize,
-    /// How many values each open container still lacks, innermost last.
-    remaining: Vec<usize>,
+    /// The open containers, innermost last.
+    open: Vec<Open>,
     builder: Builder<'l>,
+}
+
+struct Open {
+    /// How many values it still lacks.
+    lacks: usize,
+    is_object: bool,
 }
 
 impl<'a> Reader<'a, '_> {
     /// Reads one value: opens containers on the way down, closes finished ones on the way up.
-    fn value(&mut self) -> Result<Value> {
+    fn value(&mut self) -> Result<()> {
         loop {
-            if matches!(self.builder.innermost(), Some(Frame::Object { .. })) {
+            if let Some(Open {
+                is_object: true, ..
+            }) = self.open.last()
+            {
                 self.key()?;
             }
-            let Some(mut value) = self.begin()? else {
+            if self.begin()? {
                 continue;
-            };
+            }
             loop {
-                if let Some(whole) = self.builder.add(value) {
-                    return Ok(whole);
+                let Some(open) = self.open.last_mut() else {
+                    return Ok(());
+                };
+                open.lacks -= 1;
+                if open.lacks > 0 {
+                    break;
                 }
-                if let Some(remaining) = self.remaining.last_mut() {
-                    *remaining -= 1;
-                    if *remaining > 0 {
-                        break;
-                    }
-                }
-                value = self.end()?;
+                self.open.pop();
+                limited(self.builder.end(), self.pos)?;
             }
         }
     }
 
-    /// Reads a scalar or an empty container, or opens a container (none).
-    fn begin(&mut self) -> Result<Option<Value>> {
+    /// Reads a scalar or an empty container, or opens a container (true).
+    #[inline(always)]
+    fn begin(&mut self) -> Result<bool> {
         let start = self.pos;
         let [marker] = self.take()?;
-        let scalar = match Marker::from_u8(marker) {
-            Marker::Null => Value::NULL,
-            Marker::True => Value::from(true),
-            Marker::False => Value::from(false),
-            Marker::FixPos(int) => Value::from(int),
-            Marker::FixNeg(int) => Value::from(int),
-            Marker::U8 => Value::from(u8::from_be_bytes(self.take()?)),
-            Marker::U16 => Value::from(u16::from_be_bytes(self.take()?)),
-            Marker::U32 => Value::from(u32::from_be_bytes(self.take()?)),
-            Marker::U64 => Value::from(u64::from_be_bytes(self.take()?)),
-            Marker::I8 => Value::from(i8::from_be_bytes(self.take()?)),
-            Marker::I16 => Value::from(i16::from_be_bytes(self.take()?)),
-            Marker::I32 => Value::from(i32::from_be_bytes(self.take()?)),
-            Marker::I64 => Value::from(i64::from_be_bytes(self.take()?)),
-            Marker::F32 => float(f32::from_be_bytes(self.take()?).into(), start)?,
-            Marker::F64 => float(f64::from_be_bytes(self.take()?), start)?,
+        let added = match Marker::from_u8(marker) {
+            Marker::Null => self.builder.null(),
+            Marker::True => self.builder.bool(true),
+            Marker::False => self.builder.bool(false),
+            Marker::FixPos(int) => self.builder.int(int.into()),
+            Marker::FixNeg(int) => self.builder.int(int.into()),
+            Marker::U8 => self.int(u8::from_be_bytes)?,
+            Marker::U16 => self.int(u16::from_be_bytes)?,
+            Marker::U32 => self.int(u32::from_be_bytes)?,
+            Marker::I8 => self.int(i8::from_be_bytes)?,
+            Marker::I16 => self.int(i16::from_be_bytes)?,
+            Marker::I32 => self.int(i32::from_be_bytes)?,
+            Marker::I64 => self.int(i64::from_be_bytes)?,
+            Marker::U64 => {
+                let uint = u64::from_be_bytes(self.take()?);
+                self.builder.uint(uint)
+            }
+            Marker::F32 => {
+                let narrow = f32::from_be_bytes(self.take()?);
+                self.builder.float(finite(narrow.into(), start)?)
+            }
+            Marker::F64 => {
+                let float = f64::from_be_bytes(self.take()?);
+                self.builder.float(finite(float, start)?)
+            }
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
                 let text = self.text(marker, start)?;
-                let value = self.builder.text(text);
-                return limited(value, start).map(Some);
+                self.builder.text(text)
             }
             Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
                 let len = self.length(marker)?;
                 let bytes = self.slice(len)?;
-                let value = self.builder.bytes(bytes);
-                return limited(value, start).map(Some);
+                self.builder.bytes(bytes)
             }
             Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-                let len = self.length(marker)?;
-                self.declared(len, 1)?;
-                limited(self.builder.begin_array(), start)?;
-                return self.opened(len);
+                return self.container(marker, start, false);
             }
             Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
-                let len = self.length(marker)?;
-                self.declared(len, 2)?;
-                limited(self.builder.begin_object(), start)?;
-                return self.opened(len);
+                return self.container(marker, start, true);
             }
             Marker::Reserved => return self.fail(start, "0xc1 is not a MessagePack type"),
             Marker::FixExt1
@@ -205,16 +217,24 @@ impl<'a> Reader<'a, '_> {
             | Marker::FixExt16
             | Marker::Ext8
             | Marker::Ext16
-            | Marker::Ext32 => {
-                let value = self.extension(marker, start)?;
-                return limited(value, start).map(Some);
-            }
+            | Marker::Ext32 => self.extension(marker, start)?,
         };
-        limited(self.builder.scalar(scalar), start).map(Some)
+        limited(added, start)?;
+        Ok(false)
+    }
+
+    #[inline(always)]
+    fn int<const N: usize, I: Into<i64>>(
+        &mut self,
+        decode: impl Fn([u8; N]) -> I,
+    ) -> Result<Result<(), Exceeded>> {
+        let int = decode(self.take()?);
+        Ok(self.builder.int(int.into()))
     }
 
     /// A timestamp or an extension type of our own.
-    fn extension(&mut self, marker: u8, start: usize) -> Result<Result<Value, Exceeded>> {
+    #[cold]
+    fn extension(&mut self, marker: u8, start: usize) -> Result<Result<(), Exceeded>> {
         let len = self.length(marker)?;
         let [kind] = self.take()?;
         let payload = self.slice(len)?;
@@ -234,23 +254,26 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn opened(&mut self, len: usize) -> Result<Option<Value>> {
-        self.remaining.push(len);
-        if len == 0 {
-            self.end().map(Some)
+    /// Opens a container, and closes it again if it is empty.
+    #[inline(always)]
+    fn container(&mut self, marker: u8, start: usize, is_object: bool) -> Result<bool> {
+        let lacks = self.length(marker)?;
+        self.declared(lacks, 1 + usize::from(is_object))?;
+        let begun = if is_object {
+            self.builder.begin_object()
         } else {
-            Ok(None)
+            self.builder.begin_array()
+        };
+        limited(begun, start)?;
+        if lacks == 0 {
+            limited(self.builder.end(), start)?;
+            return Ok(false);
         }
+        self.open.push(Open { lacks, is_object });
+        Ok(true)
     }
 
-    fn end(&mut self) -> Result<Value> {
-        self.remaining.pop();
-        match self.builder.end() {
-            Some(value) => Ok(value),
-            None => self.fail(self.pos, "nothing to close"), // not reached: called only in a container
-        }
-    }
-
+    #[inline(always)]
     fn key(&mut self) -> Result<()> {
         let start = self.pos;
         let [marker] = self.take()?;
@@ -260,15 +283,16 @@ impl<'a> Reader<'a, '_> {
                 limited(self.builder.key(key), start)
             }
             other => {
-                let reason = format!("a key must be text, found {other:?}").into();
-                Err(Error::NotRepresentable {
-                    at: format!("byte {start}"),
+                let reason = format!("a key must be text, found {other:?}");
+                Err(Error::not_representable(
+                    format_args!("byte {start}"),
                     reason,
-                })
+                ))
             }
         }
     }
 
+    #[inline(always)]
     fn text(&mut self, marker: u8, start: usize) -> Result<&'a str> {
         let len = self.length(marker)?;
         let bytes = self.slice(len)?;
@@ -346,13 +370,18 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-fn float(float: f64, offset: usize) -> Result<Value> {
-    Value::from_f64(float).ok_or_else(|| {
-        let reason = format!("{float} is not a finite number; send null or a text");
-        Error::not_representable(format_args!("byte {offset}"), reason)
-    })
+fn finite(float: f64, offset: usize) -> Result<f64> {
+    if float.is_finite() {
+        return Ok(float);
+    }
+    let reason = format!("{float} is not a finite number; send null or a text");
+    Err(Error::not_representable(
+        format_args!("byte {offset}"),
+        reason,
+    ))
 }
 
+#[inline(always)]
 fn limited<T>(result: Result<T, Exceeded>, offset: usize) -> Result<T> {
     result.map_err(|exceeded| exceeded.at(format_args!("byte {offset}")))
 }

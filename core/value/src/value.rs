@@ -294,16 +294,6 @@ impl Value {
         }
     }
 
-    /// The value a decoder has written.
-    pub(crate) fn from_packed(word: u64, document: Document) -> Value {
-        let value = Value(Repr::Packed(document, word));
-        match value.kind() {
-            Kind::Array | Kind::Object => value,
-            // A scalar needs no document, unless it is long.
-            _ => value.by_ref().to_value(),
-        }
-    }
-
     /// Turns a packed container into nodes, one level deep: what is inside stays packed. O(its length). What an
     /// edit calls before it looks for the node.
     pub(crate) fn unpack(&mut self) {

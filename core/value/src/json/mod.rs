@@ -48,8 +48,7 @@ impl Value {
                 reason: "the text is not UTF-8".into(),
             });
         }
-        let (word, document) = read::read(bytes, limits)?;
-        Ok(Value::from_packed(word, document))
+        read::read(bytes, limits)
     }
 
     /// Prints compact JSON, which parses back to an equal value, unless there are kinds in it that JSON lacks.

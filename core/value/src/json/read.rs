@@ -4,11 +4,11 @@ use super::number::{Number, number};
 use super::scan::{plain_end, skip_whitespace};
 use crate::build::within;
 use crate::packed::word;
-use crate::packed::{Document, Full, Writer};
-use crate::{Error, Limits, Result};
+use crate::packed::{Full, Writer};
+use crate::{Error, Limits, Result, Value};
 
 /// Reads one JSON text; `json` is UTF-8.
-pub(super) fn read(json: &[u8], limits: &Limits) -> Result<(u64, Document)> {
+pub(super) fn read(json: &[u8], limits: &Limits) -> Result<Value> {
     let mut reader = Reader {
         json,
         at: 0,
@@ -20,8 +20,7 @@ pub(super) fn read(json: &[u8], limits: &Limits) -> Result<(u64, Document)> {
     };
     reader.document()?;
     let at = reader.at;
-    let end = Reader { at, ..reader };
-    match end.writer.finish() {
+    match reader.writer.finish() {
         Ok(value) => Ok(value),
         Err(Full) => Err(too_large(json, at)),
     }

@@ -202,7 +202,8 @@ impl Step {
         self.hash
     }
 
-    fn is(&self, key: &[u8], out: &[u64]) -> bool {
+    #[inline(always)]
+    pub(super) fn is(&self, key: &[u8], out: &[u64]) -> bool {
         self.len as usize == key.len() && self.head == head(key) && {
             self.len <= 8 || tail(self.key, self.len as usize, out) == key.get(8..)
         }

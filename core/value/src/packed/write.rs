@@ -7,7 +7,9 @@ use super::read::INDEXED;
 use super::shapes::{EMPTY, Shapes, key_hash};
 use super::word::{self, LONG, Tag};
 use super::{Document, Packed};
+use crate::Value;
 use crate::extended::Extended;
+use crate::value::Repr;
 
 /// The buffer would exceed 2³² words (32 GiB), or a key or text 2³² bytes.
 #[derive(Debug)]
@@ -153,6 +155,12 @@ impl Writer {
     /// The key of the next value.
     pub(crate) fn key(&mut self, key: &str) -> Result<(), Full> {
         if self.top.shape < DICT {
+            if let Some((next, step)) = self.shapes.expected(self.top.shape)
+                && step.is(key.as_bytes(), &self.out)
+            {
+                self.top.shape = next;
+                return Ok(());
+            }
             let hash = key_hash(key);
             let bytes = key.as_bytes();
             let shape = self.top.shape;
@@ -412,9 +420,28 @@ impl Writer {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// The finished value: its word, and its document.
-    pub(crate) fn finish(mut self: Box<Self>) -> Result<(u64, Document), Full> {
+    /// The finished value. A scalar needs no document, unless it is long.
+    pub(crate) fn finish(mut self: Box<Self>) -> Result<Value, Full> {
         let root = self.stack.pop().unwrap_or(word::NULL);
+        let long = |writer: &Writer| writer.out.get(word::offset(root)).copied().unwrap_or(0);
+        let scalar = match word::tag(root) {
+            Some(Tag::Float) => Repr::Float(f64::from_bits(root)),
+            Some(Tag::Int) => Repr::Int(word::int(root)),
+            Some(Tag::LongInt) => Repr::Int(long(&self) as i64),
+            Some(Tag::LongUint) => Repr::Uint(long(&self)),
+            Some(Tag::ShortText | Tag::Text) => Repr::Text(self.key_text(&root).into()),
+            Some(Tag::Extended) => self.extended.pop().map_or(Repr::Null, Repr::Extended),
+            Some(Tag::Constant) if root == word::NULL => Repr::Null,
+            Some(Tag::Constant) => Repr::Bool(root == word::TRUE),
+            Some(Tag::Bytes | Tag::Array | Tag::Record | Tag::Dict) | None => {
+                return Ok(Value(Repr::Packed(self.document()?, root)));
+            }
+        };
+        self.put_away();
+        Ok(Value(scalar))
+    }
+
+    fn document(mut self: Box<Self>) -> Result<Document, Full> {
         let mut table = Vec::with_capacity(self.shapes.used().len());
         for shape in self.shapes.used() {
             let mut keys: Vec<u64> = self.shapes.up(*shape).map(|step| step.key).collect();
@@ -446,7 +473,7 @@ impl Writer {
             keys: OnceLock::new(),
         });
         self.put_away();
-        Ok((root, document))
+        Ok(document)
     }
 }
 
