@@ -54,6 +54,12 @@ pub const SW_INDEX_OUT_OF_RANGE: sw_status = 206;
 pub const SW_INVALID_QUERY: sw_status = 207;
 /// An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
 pub const SW_PATCH_FAILED: sw_status = 208;
+/// Bytes are not valid CBOR.
+pub const SW_INVALID_CBOR: sw_status = 211;
+/// A calculation overflows, divides by zero or would lose digits.
+pub const SW_ARITHMETIC: sw_status = 212;
+/// Text is no decimal, date, time, datetime or duration.
+pub const SW_INVALID_TEMPORAL: sw_status = 215;
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

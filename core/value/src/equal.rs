@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::extended::Parts;
+use crate::kinds::parts::Parts;
 use crate::{Kind, ValueRef};
 
 impl<'a> ValueRef<'a> {

@@ -109,6 +109,32 @@ pub enum Error {
         /// What was found and what is needed there.
         reason: Cow<'static, str>,
     },
+    /// The bytes are not one CBOR data item (RFC 8949), or end too early.
+    #[error("invalid CBOR at byte {offset}: {reason}")]
+    InvalidCbor {
+        /// Offset of the offending byte, counted from 0.
+        offset: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
+    /// A calculation has no result that a value can hold, or none without a loss that was not asked for.
+    #[error("cannot {operation}: {reason}")]
+    Arithmetic {
+        /// What was to be calculated, e.g. "add P1M to 9999-12-31".
+        operation: String,
+        /// Why not: an overflow, a division by zero, digits that would be lost.
+        reason: Cow<'static, str>,
+    },
+    /// The text is no decimal, date, time, datetime or duration.
+    #[error("`{text}` is no {expected}: {reason}")]
+    InvalidTemporal {
+        /// The text as given (cut when very long).
+        text: String,
+        /// What it was read as, e.g. "date".
+        expected: &'static str,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
 }
 
 impl Error {
@@ -124,6 +150,9 @@ impl Error {
             Error::IndexOutOfRange { .. } => 206,
             Error::InvalidQuery { .. } => 207,
             Error::PatchFailed { .. } => 208,
+            Error::InvalidCbor { .. } => 211,
+            Error::Arithmetic { .. } => 212,
+            Error::InvalidTemporal { .. } => 215,
         }
     }
 
@@ -150,6 +179,33 @@ impl Error {
             what: "nesting depth",
             limit: crate::MAX_DEPTH,
             at: at.to_string(),
+        }
+    }
+
+    #[cfg(any(feature = "decimal", feature = "time"))]
+    pub(crate) fn arithmetic(
+        operation: impl ToString,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::Arithmetic {
+            operation: operation.to_string(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn invalid_temporal(
+        expected: &'static str,
+        text: &str,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let mut shown: String = text.chars().take(80).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        Error::InvalidTemporal {
+            text: shown,
+            expected,
+            reason: reason.into(),
         }
     }
 

@@ -8,7 +8,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::kinds::parts::{Parts, TOO_LONG};
 use crate::{File, Kind, ValueRef};
+#[cfg(feature = "time")]
+use crate::{Value, value::Repr};
 
 /// A scalar of a kind beyond JSON. Equal content has one form, so the derived equality and hash are right.
 ///
@@ -57,6 +60,41 @@ impl Extended {
             flags: sign | scale as u8,
             digits: [digits as u32, (digits >> 32) as u32, (digits >> 64) as u32],
         })
+    }
+
+    /// Reads a decimal, see [`Parts::parse`].
+    pub(crate) fn parse_decimal(text: &str) -> Result<Extended, &'static str> {
+        let Parts {
+            negative,
+            digits,
+            scale,
+        } = Parts::parse(text)?;
+        Extended::decimal(negative, digits, scale).ok_or(TOO_LONG)
+    }
+
+    /// Reads the text of a kind that prints as one, see `Display`.
+    pub(crate) fn parse(kind: Kind, text: &str) -> Result<Extended, String> {
+        #[cfg(feature = "time")]
+        let parsed = match kind {
+            Kind::Date => Value::date(text),
+            Kind::Time => Value::time(text),
+            Kind::DateTime => Value::datetime(text),
+            Kind::Duration => Value::duration(text),
+            _ => return Extended::parse_decimal(text).map_err(str::to_owned),
+        };
+        #[cfg(feature = "time")]
+        return match parsed {
+            Ok(Value(Repr::Extended(extended))) => Ok(extended),
+            Ok(_) => Err("it is of another kind".to_owned()), // not reached
+            Err(error) => Err(error.to_string()),
+        };
+        #[cfg(not(feature = "time"))]
+        match kind {
+            Kind::Decimal => Extended::parse_decimal(text).map_err(str::to_owned),
+            _ => Err(format!(
+                "reading a {kind} needs the feature `time`, which this build lacks"
+            )),
+        }
     }
 
     pub(crate) fn date(year: i16, month: u8, day: u8) -> Option<Extended> {
@@ -150,80 +188,6 @@ impl ValueRef<'_> {
         let (seconds, nanos, _) = self.extended()?.instant()?;
         Some((seconds, nanos))
     }
-}
-
-/// A decimal: ±`digits` × 10^−`scale`.
-#[derive(Clone, Copy)]
-pub(crate) struct Parts {
-    pub(crate) negative: bool,
-    pub(crate) digits: u128,
-    pub(crate) scale: u32,
-}
-
-impl Parts {
-    fn signed(self, digits: u128) -> i128 {
-        let digits = digits as i128; // at most 96 bits
-        if self.negative { -digits } else { digits }
-    }
-
-    /// The whole part, towards zero.
-    pub(crate) fn whole(self) -> i128 {
-        self.signed(self.digits / 10u128.pow(self.scale))
-    }
-
-    /// The digits after the point, signed, over 10^`scale`.
-    pub(crate) fn fraction(self) -> i128 {
-        self.signed(self.digits % 10u128.pow(self.scale))
-    }
-
-    /// By value, exactly.
-    pub(crate) fn compare_integer(self, int: i128) -> Ordering {
-        self.whole().cmp(&int).then(self.fraction().cmp(&0))
-    }
-
-    /// By value, exactly.
-    pub(crate) fn compare(self, other: Parts) -> Ordering {
-        let common = |parts: Parts| parts.fraction() * 10i128.pow(MAX_SCALE - parts.scale);
-        (self.whole().cmp(&other.whole())).then_with(|| common(self).cmp(&common(other)))
-    }
-
-    /// By value, exactly. `float` is finite; a cast beyond `i128` saturates, which is beyond every decimal.
-    pub(crate) fn compare_float(self, float: f64) -> Ordering {
-        let whole = float.trunc();
-        (self.whole().cmp(&(whole as i128))).then_with(|| {
-            let (fraction, rest) = (self.fraction(), float - whole); // both exact
-            (fraction.signum() as f64)
-                .total_cmp(&if rest == 0.0 { 0.0 } else { rest.signum() })
-                .then_with(|| {
-                    let magnitude =
-                        compare_fractions(fraction.unsigned_abs(), self.scale, rest.abs());
-                    if fraction < 0 {
-                        magnitude.reverse()
-                    } else {
-                        magnitude
-                    }
-                })
-        })
-    }
-}
-
-/// Compares `digits` × 10^−`scale` with `float`, both from 0 to below 1.
-///
-/// A float is k × 2^−n with k < 2⁵³ and, below 1, n ≥ 53. So digits / (5^s 2^s) against k / 2^n is digits ×
-/// 2^(n−s) against k × 5^s, and the latter is below 2^119.
-fn compare_fractions(digits: u128, scale: u32, float: f64) -> Ordering {
-    let bits = float.to_bits();
-    let (exponent, mantissa) = ((bits >> 52) as u32, bits & ((1 << 52) - 1));
-    let (k, n) = match exponent {
-        0 => (mantissa, 1074),
-        _ => (mantissa | 1 << 52, 1075u32.saturating_sub(exponent)),
-    };
-    let right = u128::from(k) * 5u128.pow(scale);
-    let shift = n.saturating_sub(scale);
-    if digits != 0 && shift > digits.leading_zeros() {
-        return Ordering::Greater;
-    }
-    digits.checked_shl(shift).unwrap_or(0).cmp(&right)
 }
 
 /// Of one kind: decimals by value, then by digits after the point; datetimes by instant, then by offset;
@@ -320,29 +284,8 @@ impl Extended {
     pub(crate) fn exact_number(&self) -> Option<f64> {
         let parts = self.decimal_parts()?;
         let float: f64 = self.to_string().parse().ok()?;
-        let printed = format!("{float}"); // never with an exponent
-        let (whole, fraction) = printed.split_once('.').unwrap_or((&printed, ""));
-        let fraction = fraction.trim_end_matches('0');
-        let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
-        let scale = u32::try_from(fraction.len()).ok()?;
-        let read = Parts {
-            negative: float < 0.0,
-            digits: digits.parse().ok().filter(|digits| *digits <= MAX_DIGITS)?,
-            scale: Some(scale).filter(|scale| *scale <= MAX_SCALE)?,
-        };
+        let read = Parts::parse(&float.to_string()).ok()?; // printed without an exponent
         (read.compare(parts) == Ordering::Equal).then_some(float)
-    }
-}
-
-impl fmt::Display for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.negative { "-" } else { "" };
-        let one = 10u128.pow(self.scale);
-        write!(f, "{sign}{}", self.digits / one)?;
-        match self.scale as usize {
-            0 => Ok(()),
-            scale => write!(f, ".{:0scale$}", self.digits % one),
-        }
     }
 }
 

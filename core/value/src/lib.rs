@@ -55,6 +55,7 @@ mod tree;
 mod value;
 mod value_ref;
 mod walk;
+mod wire;
 
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use error::{Error, Result};
@@ -62,7 +63,11 @@ pub use json::JsonText;
 pub use key::Key;
 #[cfg(feature = "time")]
 pub use kinds::datetime::DateTime;
+#[cfg(feature = "decimal")]
+pub use kinds::decimal::Rounding;
 pub use kinds::file::File;
+#[cfg(feature = "time")]
+pub use kinds::temporal::{Calendar, TimeUnit};
 pub use limits::{Limits, MAX_DEPTH};
 pub use merge::merge_diff;
 pub use patch::{Patch, PatchOp};

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use crate::extended::{Extended, Parts};
+use crate::extended::Extended;
+use crate::kinds::parts::Parts;
 use crate::value::Repr;
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};

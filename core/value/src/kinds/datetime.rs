@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::extended::{Extended, NANOS};
 use crate::value::Repr;
-use crate::{Value, ValueRef};
+use crate::{Error, Result, Value, ValueRef};
 
 /// A moment with the offset from UTC it was noted at: RFC 3339's date and time.
 ///
@@ -142,6 +142,18 @@ impl From<SignedDuration> for Value {
             duration.as_secs(),
             duration.subsec_nanos(),
         ))
+    }
+}
+
+/// Refuses more than 2⁶³−1 seconds with [`Error::NotRepresentable`].
+impl TryFrom<std::time::Duration> for Value {
+    type Error = Error;
+
+    fn try_from(duration: std::time::Duration) -> Result<Value> {
+        match SignedDuration::try_from(duration) {
+            Ok(duration) => Ok(Value::from(duration)),
+            Err(error) => Err(Error::not_representable(".", error.to_string())),
+        }
     }
 }
 

@@ -6,3 +6,6 @@ pub(crate) mod datetime;
 pub(crate) mod decimal;
 pub(crate) mod ext;
 pub(crate) mod file;
+pub(crate) mod parts;
+#[cfg(feature = "time")]
+pub(crate) mod temporal;
