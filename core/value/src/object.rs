@@ -57,7 +57,7 @@ struct Place {
 
 impl Item for Slot {
     type Key = u32;
-    const LEAF: usize = 32;
+    const LEAF: usize = 16;
 
     fn key(&self) -> u32 {
         self.ordinal
@@ -417,11 +417,19 @@ impl Large {
         place.hash.cmp(&hash).then_with(by_key)
     }
 
-    /// Where `wanted` is in the index, or would be.
-    fn index_of(&self, wanted: Wanted<'_>) -> usize {
+    fn insert_place(&mut self, place: Place, key: &Key) {
+        let mut index = std::mem::take(&mut self.index);
+        let before = |other| self.compare(other, place.hash, key.into()).is_lt();
+        index.insert_after(before, place);
+        self.index = index;
+    }
+
+    /// The key must be there.
+    fn remove_place(&mut self, wanted: Wanted<'_>) {
+        let mut index = std::mem::take(&mut self.index);
         let hash = wanted.hash();
-        let before = |place| self.compare(place, hash, wanted).is_lt();
-        self.index.partition_point(before)
+        index.remove_last(|place| self.compare(place, hash, wanted).is_le());
+        self.index = index;
     }
 
     fn put(&mut self, at: usize, key: Key, value: Value) {
@@ -437,7 +445,7 @@ impl Large {
             hash: key.hash(),
             ordinal,
         };
-        self.index.insert(self.index_of((&key).into()), place);
+        self.insert_place(place, &key);
         let slot = Slot {
             key,
             value,
@@ -475,20 +483,19 @@ impl Large {
 
     fn remove(&mut self, wanted: Wanted<'_>) -> Option<Slot> {
         let ordinal = self.find(wanted)?.ordinal;
-        self.index.remove(self.index_of(wanted));
-        let at = self.slots.partition_point(|other| other < ordinal);
-        self.slots.remove(at)
+        self.remove_place(wanted);
+        self.slots.remove_last(|other| other <= ordinal)
     }
 
     #[allow(dead_code, reason = "the edit is to come")]
     fn rename(&mut self, from: Wanted<'_>, to: Key) -> Option<()> {
         let ordinal = self.find(from)?.ordinal;
-        self.index.remove(self.index_of(from));
+        self.remove_place(from);
         let place = Place {
             hash: to.hash(),
             ordinal,
         };
-        self.index.insert(self.index_of((&to).into()), place);
+        self.insert_place(place, &to);
         let slot = self.slots.last_where_mut(|other| other <= ordinal)?;
         slot.key = to;
         Some(())

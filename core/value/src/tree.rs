@@ -1,22 +1,23 @@
 //! A persistent sequence: a counted B+tree whose nodes are shared between versions.
 //!
-//! A clone shares everything. An edit changes in place the nodes that nobody else holds and copies the others
-//! on the way down, so that it costs O(log n) and never shows in a clone. Up to [`Item::LEAF`] items are one flat
-//! vector. Where the items have a [`Item::Key`] in ascending order, branches repeat the first key of each
-//! child, so that a search touches one node per level.
-
-#![allow(dead_code, reason = "the edits to come use the rest")]
+//! A clone shares everything but a short tail. An edit changes in place the nodes that nobody else holds and
+//! copies the others on the way down, so that it costs O(log n) and never shows in a clone. Up to
+//! [`Item::LEAF`] items are one flat vector. Where the items have an [`Item::Key`] in ascending order, branches
+//! repeat the first key of each child, so that a search touches one node per level.
 
 use triomphe::{Arc, UniqueArc};
 
 mod iter;
+mod seek;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use iter::{Differing, Iter};
 
+use seek::{After, At, Last, Seek};
+
 /// The most children of a branch.
-const BRANCH: usize = 32;
+const BRANCH: usize = 16;
 
 /// What a tree holds.
 pub(crate) trait Item: Clone {
@@ -30,20 +31,21 @@ pub(crate) trait Item: Clone {
 }
 
 #[derive(Clone)]
-pub(crate) enum Tree<T: Item> {
-    Flat(Vec<T>),
-    /// More than one leaf; the root is a branch.
-    Deep(Child<T>),
+pub(crate) struct Tree<T: Item> {
+    /// Everything before the tail; none if there is nothing.
+    head: Option<Child<T>>,
+    /// The last items, at most a leaf: appending touches no node but once per leaf.
+    tail: Vec<T>,
 }
 
 #[derive(Clone)]
-pub(crate) enum Node<T: Item> {
+enum Node<T: Item> {
     Leaf(Vec<T>),
     Branch(Vec<Child<T>>),
 }
 
 /// A node seen from its parent. All leaves of a tree lie at the same depth; no node is empty.
-pub(crate) struct Child<T: Item> {
+struct Child<T: Item> {
     node: Arc<Node<T>>,
     /// Items in the subtree.
     len: usize,
@@ -62,7 +64,10 @@ impl<T: Item> Clone for Child<T> {
 
 impl<T: Item> Default for Tree<T> {
     fn default() -> Self {
-        Tree::Flat(Vec::new())
+        Tree {
+            head: None,
+            tail: Vec::new(),
+        }
     }
 }
 
@@ -70,115 +75,152 @@ impl<T: Item> Tree<T> {
     /// O(n); allocates exactly what is needed, except that a short vector is taken as it is.
     pub(crate) fn from_vec(items: Vec<T>) -> Self {
         if items.len() <= T::LEAF {
-            return Tree::Flat(items);
+            return Tree {
+                head: None,
+                tail: items,
+            };
         }
-        let mut level: Vec<Child<T>> = chunks(items, T::LEAF)
-            .filter_map(|leaf| Child::new(Node::Leaf(leaf)))
-            .collect();
+        let mut leaves: Vec<Vec<T>> = chunks(items, T::LEAF).collect();
+        let tail = leaves.pop().unwrap_or_default();
+        let leaf = |items| Child::new(Node::Leaf(items));
+        let mut level: Vec<Child<T>> = leaves.into_iter().filter_map(leaf).collect();
         while level.len() > 1 {
             level = chunks(level, BRANCH)
                 .filter_map(|children| Child::new(Node::Branch(children)))
                 .collect();
         }
-        level.pop().map_or_else(Tree::default, Tree::Deep)
+        let head = level.pop();
+        Tree { head, tail }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Tree::Flat(items) => items.len(),
-            Tree::Deep(root) => root.len,
+    /// A clone whose tail has `room` to grow.
+    pub(crate) fn copy(&self, room: usize) -> Self {
+        Tree {
+            head: self.head.clone(),
+            tail: copy(&self.tail, room),
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.head_len() + self.tail.len()
+    }
+
+    fn head_len(&self) -> usize {
+        self.head.as_ref().map_or(0, |head| head.len)
+    }
+
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        match self {
-            Tree::Flat(items) => items.get(at),
-            Tree::Deep(root) => {
-                let (leaf, start) = root.leaf(at)?;
-                leaf.get(at - start)
-            }
+        match at.checked_sub(self.head_len()) {
+            Some(at) => self.tail.get(at),
+            None => self.head.as_ref()?.find(At(at)),
         }
     }
 
     /// The item may be changed, but not its key.
-    pub(crate) fn get_mut(&mut self, mut at: usize) -> Option<&mut T> {
-        let mut child = match self {
-            Tree::Flat(items) => return items.get_mut(at),
-            Tree::Deep(root) => root,
-        };
-        loop {
-            match unshare(&mut child.node, 0) {
-                Node::Leaf(items) => return items.get_mut(at),
-                Node::Branch(children) => {
-                    let (below, inside) = locate(children, at);
-                    child = children.get_mut(below)?;
-                    at = inside;
-                }
-            }
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        match at.checked_sub(self.head_len()) {
+            Some(at) => self.tail.get_mut(at),
+            None => self.head.as_mut()?.find_mut(At(at)),
         }
     }
 
     pub(crate) fn push(&mut self, item: T) {
-        match self {
-            Tree::Flat(items) if items.len() < T::LEAF => items.push(item),
-            Tree::Flat(items) => {
-                let at = items.len();
-                self.insert(at, item);
-            }
-            Tree::Deep(root) => {
-                if let Some(split) = root.push(item) {
-                    self.grow(split);
-                }
-            }
+        if self.tail.len() >= T::LEAF {
+            self.flush();
         }
+        self.tail.push(item);
     }
 
     /// Puts `item` before item `at`, or at the end if there are not that many.
     pub(crate) fn insert(&mut self, at: usize, item: T) {
-        let at = at.min(self.len());
-        let split = match self {
-            Tree::Flat(items) if items.len() < T::LEAF => {
-                items.insert(at, item);
-                return;
+        let inside = at.checked_sub(self.head_len());
+        match (&mut self.head, inside) {
+            (Some(head), None) => {
+                let split = head.insert(At(at), item);
+                self.grow(split);
             }
-            Tree::Flat(items) => {
-                let Some(mut leaf) = Child::new(Node::Leaf(std::mem::take(items))) else {
-                    return; // not reached: a full leaf is not empty
-                };
-                let split = leaf.insert(at, item);
-                *self = Tree::Deep(leaf);
-                split
+            (_, Some(inside)) if inside >= self.tail.len() => self.push(item),
+            (_, inside) if self.tail.len() < T::LEAF => {
+                self.tail.insert(inside.unwrap_or(0), item);
             }
-            Tree::Deep(root) => root.insert(at, item),
-        };
-        if let Some(split) = split {
+            _ => {
+                self.flush();
+                self.insert(at, item);
+            }
+        }
+    }
+
+    /// Puts `item` behind the items whose key `holds` is true of, as in [`Tree::partition_point`].
+    pub(crate) fn insert_after(&mut self, mut holds: impl FnMut(T::Key) -> bool, item: T) {
+        if self.tail_holds(&mut holds) || self.head.is_none() {
+            let at = self.head_len() + self.tail.partition_point(|item| holds(item.key()));
+            self.insert(at, item);
+        } else if let Some(head) = &mut self.head {
+            let split = head.insert(After(holds), item);
             self.grow(split);
         }
     }
 
-    /// Puts a new root over the root and what has been split off it.
-    fn grow(&mut self, split: Child<T>) {
-        if let Tree::Deep(root) = self {
-            let mut children = Vec::with_capacity(4);
-            children.extend([root.clone(), split]);
-            if let Some(child) = Child::new(Node::Branch(children)) {
-                *root = child;
+    /// Moves the tail into the head.
+    #[cold]
+    fn flush(&mut self) {
+        let tail = std::mem::replace(&mut self.tail, Vec::with_capacity(T::LEAF));
+        let Some(leaf) = Child::new(Node::Leaf(tail)) else {
+            return;
+        };
+        let split = match &mut self.head {
+            Some(head) if matches!(&*head.node, Node::Branch(_)) => head.push_leaf(leaf),
+            Some(_) => Some(leaf),
+            None => {
+                self.head = Some(leaf);
+                None
             }
+        };
+        self.grow(split);
+    }
+
+    /// Puts a new root over the root and what has been split off it.
+    fn grow(&mut self, split: Option<Child<T>>) {
+        if let Some(split) = split {
+            let children = self.head.take().into_iter().chain([split]).collect();
+            self.head = Child::new(Node::Branch(children));
         }
     }
 
     pub(crate) fn remove(&mut self, at: usize) -> Option<T> {
-        if at >= self.len() {
-            return None;
-        }
-        match self {
-            Tree::Flat(items) => Some(items.remove(at)),
-            Tree::Deep(root) => {
-                let removed = root.remove(at);
-                self.shrink();
-                removed
+        match at.checked_sub(self.head_len()) {
+            Some(at) if at < self.tail.len() => {
+                let removed = self.tail.remove(at);
+                if self.tail.len() <= T::LEAF / 2 {
+                    self.shrink();
+                }
+                Some(removed)
             }
+            Some(_) => None,
+            None => self.remove_from_head(At(at)),
         }
+    }
+
+    /// Removes the last item whose key `holds` is true of, as in [`Tree::partition_point`].
+    pub(crate) fn remove_last(&mut self, mut holds: impl FnMut(T::Key) -> bool) -> Option<T> {
+        if self.tail_holds(&mut holds) {
+            let at = self.tail.partition_point(|item| holds(item.key()));
+            return self.remove(self.head_len() + at.checked_sub(1)?);
+        }
+        self.remove_from_head(Last(holds))
+    }
+
+    fn remove_from_head(&mut self, seek: impl Seek<T>) -> Option<T> {
+        let head = self.head.as_mut()?;
+        let removed = if head.len > 1 {
+            head.remove(seek)
+        } else {
+            let only = head.find(seek).cloned()?;
+            self.head = None;
+            Some(only)
+        };
+        self.shrink();
+        removed
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {
@@ -187,83 +229,64 @@ impl<T: Item> Tree<T> {
 
     /// Removes the items from `start` on and before `end`. O(log n), and dropping the items.
     pub(crate) fn remove_range(&mut self, start: usize, end: usize) {
-        let end = end.min(self.len());
-        if start >= end {
-            return;
+        let split = self.head_len();
+        let inside = |at: usize| at.saturating_sub(split).min(self.tail.len());
+        let (tail_start, tail_end) = (inside(start), inside(end));
+        if tail_start < tail_end {
+            self.tail.drain(tail_start..tail_end);
         }
-        if end - start == self.len() {
-            *self = Tree::default();
-            return;
+        if start == 0 && end >= split {
+            self.head = None;
+        } else if let Some(head) = &mut self.head
+            && start < end.min(split)
+        {
+            head.remove_range(start, end.min(split));
         }
-        match self {
-            Tree::Flat(items) => drop(items.drain(start..end)),
-            Tree::Deep(root) => {
-                root.remove_range(start, end);
-                self.shrink();
-            }
-        }
+        self.shrink();
     }
 
     /// Takes off roots with one child, and makes what is short flat again.
     fn shrink(&mut self) {
-        let Tree::Deep(root) = self else {
+        let Some(head) = &mut self.head else {
             return;
         };
-        while let Node::Branch(children) = &*root.node
+        while let Node::Branch(children) = &*head.node
             && let [only] = children.as_slice()
         {
-            *root = only.clone();
+            *head = only.clone();
         }
-        let flat = match &*root.node {
-            Node::Leaf(items) => Some(items.clone()),
-            Node::Branch(_) if root.len <= T::LEAF / 2 => Some(self.iter().cloned().collect()),
-            Node::Branch(_) => None,
-        };
-        if let Some(items) = flat {
-            *self = Tree::Flat(items);
+        if head.len + self.tail.len() <= T::LEAF / 2 {
+            let items = self.iter().cloned().collect();
+            *self = Tree {
+                head: None,
+                tail: items,
+            };
         }
+    }
+
+    fn tail_holds(&self, mut holds: impl FnMut(T::Key) -> bool) -> bool {
+        self.tail.first().is_some_and(|first| holds(first.key()))
     }
 
     /// How many items at the front have a key of which `holds` is true; it must be true of none behind.
     /// O(log n).
     pub(crate) fn partition_point(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
-        let mut child = match self {
-            Tree::Flat(items) => return items.partition_point(|item| holds(item.key())),
-            Tree::Deep(root) => root,
-        };
-        let mut before = 0;
-        loop {
-            match &*child.node {
-                Node::Leaf(items) => {
-                    return before + items.partition_point(|item| holds(item.key()));
-                }
-                Node::Branch(children) => {
-                    let begun = children.partition_point(|child| holds(child.first));
-                    let mut begun = children.iter().take(begun);
-                    let Some(last) = begun.next_back() else {
-                        return before;
-                    };
-                    before += begun.map(|child| child.len).sum::<usize>();
-                    child = last;
-                }
-            }
+        if self.tail_holds(&mut holds) {
+            return self.head_len() + self.tail.partition_point(|item| holds(item.key()));
+        }
+        match &self.head {
+            Some(head) => head.partition_point(holds),
+            None => 0,
         }
     }
 
     /// The last item of which `holds` is true, as in [`Tree::partition_point`].
     pub(crate) fn last_where(&self, mut holds: impl FnMut(T::Key) -> bool) -> Option<&T> {
-        let mut child = match self {
-            Tree::Flat(items) => return last_where(items, |item| holds(item.key())),
-            Tree::Deep(root) => root,
-        };
-        loop {
-            match &*child.node {
-                Node::Leaf(items) => return last_where(items, |item| holds(item.key())),
-                Node::Branch(children) => {
-                    child = last_where(children, |child| holds(child.first))?;
-                }
-            }
+        if self.tail_holds(&mut holds) {
+            let at = Last(holds).item(&self.tail)?;
+            return self.tail.get(at);
         }
+        self.head.as_ref()?.find(Last(holds))
     }
 
     /// As [`Tree::last_where`]. The item may be changed, but not its key.
@@ -271,18 +294,11 @@ impl<T: Item> Tree<T> {
         &mut self,
         mut holds: impl FnMut(T::Key) -> bool,
     ) -> Option<&mut T> {
-        let mut child = match self {
-            Tree::Flat(items) => return last_where_mut(items, |item| holds(item.key())),
-            Tree::Deep(root) => root,
-        };
-        loop {
-            match unshare(&mut child.node, 0) {
-                Node::Leaf(items) => return last_where_mut(items, |item| holds(item.key())),
-                Node::Branch(children) => {
-                    child = last_where_mut(children, |child| holds(child.first))?;
-                }
-            }
+        if self.tail_holds(&mut holds) {
+            let at = Last(holds).item(&self.tail)?;
+            return self.tail.get_mut(at);
         }
+        self.head.as_mut()?.find_mut(Last(holds))
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, T> {
@@ -294,20 +310,13 @@ impl<T: Item> Tree<T> {
         Differing::new(self, other)
     }
 
-    /// Whether both share their storage. False says nothing.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Tree::Deep(a), Tree::Deep(b)) => Arc::ptr_eq(&a.node, &b.node),
-            _ => false,
-        }
-    }
-
     /// Empties the tree, and hands out the items that nobody else holds.
     pub(crate) fn dismantle(&mut self, mut take: impl FnMut(T)) {
-        match std::mem::take(self) {
-            Tree::Flat(items) => items.into_iter().for_each(take),
-            Tree::Deep(root) => root.dismantle(&mut take),
+        let Tree { head, tail } = std::mem::take(self);
+        if let Some(head) = head {
+            head.dismantle(&mut take);
         }
+        tail.into_iter().for_each(take);
     }
 }
 
@@ -336,58 +345,88 @@ impl<T: Item> Child<T> {
         })
     }
 
-    /// The leaf that item `at` is in, and the position of its first item.
-    fn leaf(&self, at: usize) -> Option<(&[T], usize)> {
-        let (mut child, mut inside) = (self, at);
+    fn find(&self, mut seek: impl Seek<T>) -> Option<&T> {
+        let mut child = self;
         loop {
             match &*child.node {
-                Node::Leaf(items) => return Some((items, at - inside)),
+                Node::Leaf(items) => return items.get(seek.item(items)?),
+                Node::Branch(children) => child = children.get(seek.child(children)?)?,
+            }
+        }
+    }
+
+    fn find_mut(&mut self, mut seek: impl Seek<T>) -> Option<&mut T> {
+        let mut child = self;
+        loop {
+            match unshare(&mut child.node, 0) {
+                Node::Leaf(items) => {
+                    let at = seek.item(items)?;
+                    return items.get_mut(at);
+                }
                 Node::Branch(children) => {
-                    let (below, offset) = locate(children, inside);
-                    child = children.get(below)?;
-                    inside = offset;
+                    let below = seek.child(children)?;
+                    child = children.get_mut(below)?;
                 }
             }
         }
     }
 
-    /// Appends; what does not fit comes back as a new right neighbour.
-    fn push(&mut self, item: T) -> Option<Child<T>> {
-        let split = match unshare(&mut self.node, 8) {
-            Node::Leaf(items) => {
-                if items.len() < T::LEAF {
-                    items.push(item);
-                    self.len += 1;
-                    return None;
+    fn partition_point(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
+        let (mut child, mut before) = (self, 0);
+        loop {
+            match &*child.node {
+                Node::Leaf(items) => {
+                    return before + items.partition_point(|item| holds(item.key()));
                 }
-                let mut leaf = Vec::with_capacity(T::LEAF);
-                leaf.push(item);
-                return Child::new(Node::Leaf(leaf));
+                Node::Branch(children) => {
+                    let begun = children.partition_point(|child| holds(child.first));
+                    let mut begun = children.iter().take(begun);
+                    let Some(last) = begun.next_back() else {
+                        return before;
+                    };
+                    before += begun.map(|child| child.len).sum::<usize>();
+                    child = last;
+                }
             }
-            Node::Branch(children) => {
-                let Some(split) = children.last_mut().and_then(|last| last.push(item)) else {
-                    self.len += 1;
-                    return None;
-                };
-                split
+        }
+    }
+
+    /// The leaf that item `at` is in, and the position of its first item.
+    fn leaf(&self, at: usize) -> Option<(&[T], usize)> {
+        let (mut child, mut seek) = (self, At(at));
+        loop {
+            match &*child.node {
+                Node::Leaf(items) => return Some((items, at - seek.0)),
+                Node::Branch(children) => child = children.get(seek.child(children)?)?,
             }
+        }
+    }
+
+    /// Appends a leaf to a branch; what does not fit comes back as a new right neighbour.
+    fn push_leaf(&mut self, leaf: Child<T>) -> Option<Child<T>> {
+        let added = leaf.len;
+        let Node::Branch(children) = unshare(&mut self.node, 1) else {
+            return None; // not reached: the caller has made sure
         };
-        self.take_split(usize::MAX, split)
+        let split = match children.last_mut() {
+            Some(last) if matches!(&*last.node, Node::Branch(_)) => last.push_leaf(leaf),
+            _ => Some(leaf),
+        };
+        self.len += added;
+        self.take_split(BRANCH, split?)
     }
 
-    /// As [`Child::push`], at any place up to the end.
-    fn insert(&mut self, at: usize, item: T) -> Option<Child<T>> {
-        if at >= self.len {
-            return self.push(item);
-        }
-        if at == 0 {
-            self.first = item.key();
-        }
-        let (below, split) = match unshare(&mut self.node, 8) {
+    /// What does not fit comes back as a new right neighbour.
+    fn insert(&mut self, mut seek: impl Seek<T>, item: T) -> Option<Child<T>> {
+        self.len += 1;
+        let (below, split) = match unshare(&mut self.node, 4) {
             Node::Leaf(items) => {
+                let at = seek.item(items)?.min(items.len());
+                if at == 0 {
+                    self.first = item.key();
+                }
                 if items.len() < T::LEAF {
                     items.insert(at, item);
-                    self.len += 1;
                     return None;
                 }
                 let mut right = items.split_off(T::LEAF / 2);
@@ -399,25 +438,20 @@ impl<T: Item> Child<T> {
                 return Child::new(Node::Leaf(right));
             }
             Node::Branch(children) => {
-                let (below, inside) = locate(children, at);
-                let split = children
-                    .get_mut(below)
-                    .and_then(|child| child.insert(inside, item));
+                let below = seek.child(children)?;
+                let child = children.get_mut(below)?;
+                let split = child.insert(seek, item);
+                if below == 0 {
+                    self.first = child.first;
+                }
                 (below, split)
             }
         };
-        match split {
-            Some(split) => self.take_split(below + 1, split),
-            None => {
-                self.len += 1;
-                None
-            }
-        }
+        self.take_split(below + 1, split?)
     }
 
-    /// Takes in what child `at - 1` has split off while it has grown by one item.
+    /// Takes in what child `at - 1` has split off; the length counts it already.
     fn take_split(&mut self, at: usize, split: Child<T>) -> Option<Child<T>> {
-        self.len += 1;
         let Node::Branch(children) = unshare(&mut self.node, 1) else {
             return None; // not reached: leaves have no children
         };
@@ -428,8 +462,8 @@ impl<T: Item> Child<T> {
         // Appending fills the nodes.
         let middle = if at < BRANCH { BRANCH / 2 } else { BRANCH };
         let mut right = children.split_off(middle);
-        match at.min(BRANCH).checked_sub(middle) {
-            Some(at) => right.insert(at, split),
+        match at.checked_sub(middle) {
+            Some(at) => right.insert(at.min(right.len()), split),
             None => children.insert(at, split),
         }
         let right = Child::new(Node::Branch(right))?;
@@ -437,18 +471,21 @@ impl<T: Item> Child<T> {
         Some(right)
     }
 
-    /// The item must be there, and not be the only one.
-    fn remove(&mut self, at: usize) -> Option<T> {
+    /// Must not remove the only item.
+    fn remove(&mut self, mut seek: impl Seek<T>) -> Option<T> {
         let removed = match unshare(&mut self.node, 0) {
-            Node::Leaf(items) => (at < items.len()).then(|| items.remove(at)),
+            Node::Leaf(items) => {
+                let at = seek.item(items)?;
+                (at < items.len()).then(|| items.remove(at))
+            }
             Node::Branch(children) => {
-                let (below, inside) = locate(children, at);
+                let below = seek.child(children)?;
                 let child = children.get_mut(below)?;
                 let removed = if child.len == 1 {
                     let child = children.remove(below);
-                    child.leaf(0)?.0.first().cloned()
+                    child.find(seek).cloned()
                 } else {
-                    child.remove(inside)
+                    child.remove(seek)
                 };
                 merge_around(children, below);
                 removed
@@ -463,22 +500,17 @@ impl<T: Item> Child<T> {
         match unshare(&mut self.node, 0) {
             Node::Leaf(items) => drop(items.drain(start..end.min(items.len()))),
             Node::Branch(children) => {
-                let (first, inside) = locate(children, start);
-                let mut before = start - inside;
-                let mut at = 0;
+                let mut before = 0;
                 children.retain_mut(|child| {
-                    at += 1;
-                    if at <= first || before >= end {
-                        return true;
-                    }
-                    let (from, to) = (start.saturating_sub(before), (end - before).min(child.len));
+                    let (from, to) = (start.max(before), end.min(before + child.len));
+                    let (all, offset) = (to.saturating_sub(from) == child.len, before);
                     before += child.len;
-                    if to - from == child.len {
-                        return false;
+                    if from < to && !all {
+                        child.remove_range(from - offset, to - offset);
                     }
-                    child.remove_range(from, to);
-                    true
+                    !all
                 });
+                let (first, _) = seek::locate(children, start);
                 merge_around(children, first);
             }
         }
@@ -499,7 +531,7 @@ impl<T: Item> Child<T> {
         }
     }
 
-    /// Items or children of the node itself, against the most it can have.
+    /// Items or children of the node itself, and the most it can have.
     fn fill(&self) -> (usize, usize) {
         match &*self.node {
             Node::Leaf(items) => (items.len(), T::LEAF),
@@ -542,22 +574,10 @@ fn unshare<T: Item>(node: &mut Arc<Node<T>>, room: usize) -> &mut Node<T> {
     Arc::make_mut(node)
 }
 
-fn copy<T: Clone>(items: &[T], room: usize) -> Vec<T> {
+pub(crate) fn copy<T: Clone>(items: &[T], room: usize) -> Vec<T> {
     let mut copy = Vec::with_capacity(items.len() + room);
     copy.extend_from_slice(items);
     copy
-}
-
-/// Which child item `at` is in, and where in it; one past the last child if it is in none.
-fn locate<T: Item>(children: &[Child<T>], at: usize) -> (usize, usize) {
-    let mut inside = at;
-    for (below, child) in children.iter().enumerate() {
-        match inside.checked_sub(child.len) {
-            Some(rest) => inside = rest,
-            None => return (below, inside),
-        }
-    }
-    (children.len(), inside)
 }
 
 /// Merges the children around `at`, which may have become short, where two fill half a node.
@@ -566,26 +586,16 @@ fn merge_around<T: Item>(children: &mut Vec<Child<T>>, at: usize) {
         let Some(left) = right.checked_sub(1) else {
             continue;
         };
-        let [Some((a, most)), Some((b, _))] =
-            [left, right].map(|at| children.get(at).map(Child::fill))
-        else {
-            continue;
-        };
-        if a + b <= most / 2 {
+        let fill = |at: usize| children.get(at).map(Child::fill);
+        if let (Some((a, most)), Some((b, _))) = (fill(left), fill(right))
+            && a + b <= most / 2
+        {
             let right = children.remove(right);
             if let Some(left) = children.get_mut(left) {
                 left.append(right);
             }
         }
     }
-}
-
-fn last_where<T>(items: &[T], holds: impl FnMut(&T) -> bool) -> Option<&T> {
-    items.get(items.partition_point(holds).checked_sub(1)?)
-}
-
-fn last_where_mut<T>(items: &mut [T], holds: impl FnMut(&T) -> bool) -> Option<&mut T> {
-    items.get_mut(items.partition_point(holds).checked_sub(1)?)
 }
 
 /// Splits `items` into as few vectors of at most `most` as possible, of about equal and exact size.

@@ -34,15 +34,10 @@ impl<T: Item> Default for Iter<'_, T> {
 
 impl<'a, T: Item> Iter<'a, T> {
     pub(super) fn new(tree: &'a Tree<T>) -> Self {
-        match tree {
-            Tree::Flat(items) => Iter {
-                front: items.iter(),
-                ..Iter::default()
-            },
-            Tree::Deep(root) => Iter {
-                rest: Some((root, 0, root.len)),
-                ..Iter::default()
-            },
+        Iter {
+            front: [].iter(),
+            back: tree.tail.iter(),
+            rest: tree.head.as_ref().map(|head| (head, 0, head.len)),
         }
     }
 
@@ -120,18 +115,21 @@ pub(crate) struct Differing<'a, T: Item> {
 struct Cursor<'a, T: Item> {
     leaf: &'a [T],
     right: Vec<std::slice::Iter<'a, Child<T>>>,
+    tail: &'a [T],
 }
 
 impl<'a, T: Item> Cursor<'a, T> {
     fn new(tree: &'a Tree<T>) -> Self {
-        let (leaf, root): (&[T], &[Child<T>]) = match tree {
-            Tree::Flat(items) => (items, &[]),
-            Tree::Deep(root) => (&[], std::slice::from_ref(root)),
+        let mut cursor = Cursor {
+            leaf: &[],
+            right: Vec::new(),
+            tail: &tree.tail,
         };
-        Cursor {
-            leaf,
-            right: vec![root.iter()],
+        match &tree.head {
+            Some(head) => cursor.right.push(std::slice::from_ref(head).iter()),
+            None => cursor.leaf = std::mem::take(&mut cursor.tail),
         }
+        cursor
     }
 
     /// The node that comes next, if no leaf is open.
@@ -139,10 +137,16 @@ impl<'a, T: Item> Cursor<'a, T> {
         if !self.leaf.is_empty() {
             return None;
         }
-        while self.right.len() > 1 && self.right.last().is_some_and(|rest| rest.len() == 0) {
-            self.right.pop();
+        loop {
+            let Some(rest) = self.right.last() else {
+                self.leaf = std::mem::take(&mut self.tail);
+                return None;
+            };
+            match rest.as_slice().first() {
+                Some(child) => return Some(child),
+                None => self.right.pop(),
+            };
         }
-        self.right.last()?.as_slice().first()
     }
 
     fn skip(&mut self) {
