@@ -75,11 +75,13 @@ impl Complexity {
             }
             Condition::Not(condition) => self.condition(condition),
             Condition::Exists(query) => self.sub_query(query),
-            Condition::Compare(left, _, right) => {
+            Condition::Compare(comparison) => {
+                let (left, _, right) = &**comparison;
                 self.operand(left);
                 self.operand(right);
             }
-            Condition::Matches(text, pattern) => {
+            Condition::Matches(matches) => {
+                let (text, pattern) = &**matches;
                 self.patterns += 1;
                 self.operand(text);
                 if let Source::Dynamic(operand) = &pattern.source {

@@ -119,7 +119,8 @@ impl<'a, 'q> Machine<'a, 'q> {
         node: ValueRef<'a>,
     ) -> Result<bool, Halt> {
         match condition {
-            Condition::Compare(left, comparison, right) => {
+            Condition::Compare(comparison) => {
+                let (left, comparison, right) = &**comparison;
                 self.pay(1)?;
                 let left = self.datum(left, node)?;
                 let right = self.datum(right, node)?;
@@ -143,7 +144,7 @@ impl<'a, 'q> Machine<'a, 'q> {
                 Ok(false)
             }
             Condition::Not(condition) => Ok(!self.test(condition, node)?),
-            Condition::Matches(text, pattern) => self.matches(text, pattern, node),
+            Condition::Matches(matches) => self.matches(&matches.0, &matches.1, node),
         }
     }
 

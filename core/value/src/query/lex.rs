@@ -1,11 +1,18 @@
 //! Reading the characters of a query: blanks, names, strings, numbers.
 
-use crate::{Error, Key, Result};
+use std::borrow::Cow;
+
+use crate::Key;
 
 use super::program::Literal;
 
 /// The largest whole number of a query, as I-JSON has it (RFC 9535 section 2.1): 2⁵³ − 1.
 const MAX_INTEGER: i64 = (1 << 53) - 1;
+
+/// Where in the text (in bytes) and why a query is refused. Small, since what reads a query recurses.
+pub(super) struct Refusal(pub(super) Box<(usize, Cow<'static, str>)>);
+
+pub(super) type Result<T, E = Refusal> = std::result::Result<T, E>;
 
 /// A place in the text of a query. Nothing that fails moves on past what was refused.
 pub(super) struct Lexer<'t> {
@@ -45,21 +52,12 @@ impl<'t> Lexer<'t> {
         self.take_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
     }
 
-    pub(super) fn fail<T>(&self, reason: impl Into<std::borrow::Cow<'static, str>>) -> Result<T> {
+    pub(super) fn fail<T>(&self, reason: impl Into<Cow<'static, str>>) -> Result<T> {
         self.fail_at(self.pos, reason)
     }
 
-    pub(super) fn fail_at<T>(
-        &self,
-        pos: usize,
-        reason: impl Into<std::borrow::Cow<'static, str>>,
-    ) -> Result<T> {
-        let before = self.text.get(..pos).unwrap_or(self.text);
-        Err(Error::InvalidQuery {
-            query: crate::path::shorten(self.text),
-            position: before.chars().count() + 1,
-            reason: reason.into(),
-        })
+    pub(super) fn fail_at<T>(&self, pos: usize, reason: impl Into<Cow<'static, str>>) -> Result<T> {
+        Err(Refusal(Box::new((pos, reason.into()))))
     }
 
     pub(super) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'t str {

@@ -1,8 +1,8 @@
 //! The grammar of RFC 9535 (appendix A) by recursive descent, with the checks of types (section 2.4.3).
 
-use crate::{Error, Result, Segment};
+use crate::{Error, Segment};
 
-use super::lex::Lexer;
+use super::lex::{Lexer, Refusal, Result};
 use super::program::{Comparison, Condition, Literal, Operand, Selector, Slice, Step, SubQuery};
 use super::regexp::Pattern;
 
@@ -12,7 +12,7 @@ pub(super) const MAX_NESTING: usize = 32;
 /// The longest text of a query, in bytes.
 pub(super) const MAX_LENGTH: usize = 64 << 10;
 
-pub(super) fn parse(text: &str) -> Result<Box<[Step]>> {
+pub(super) fn parse(text: &str) -> Result<Box<[Step]>, Error> {
     if text.len() > MAX_LENGTH {
         return Err(Error::Limit {
             what: "length of a query",
@@ -24,26 +24,14 @@ pub(super) fn parse(text: &str) -> Result<Box<[Step]>> {
         lexer: Lexer::new(text),
         nesting: 0,
     };
-    if !parser.lexer.eat("$") {
-        return parser.lexer.fail(match text.chars().next() {
-            Some(' ' | '\t' | '\n' | '\r') => "blanks before `$` are not part of a query",
-            Some('@') => "`@` means something only inside a filter; a query starts with `$`",
-            _ => "a query starts with `$`, the root, as in `$.user.name`",
-        });
-    }
-    let steps = parser.segments()?;
-    match parser.lexer.rest() {
-        "" => Ok(steps),
-        rest if rest.trim_matches([' ', '\t', '\n', '\r']).is_empty() => parser
-            .lexer
-            .fail("blanks after the last segment are not part of a query"),
-        _ => {
-            parser.lexer.blanks();
-            parser.lexer.fail(
-                "expected a segment: `.name`, `[…]` or `..`; other characters go in brackets and quotes: `['a b']`",
-            )
+    parser.query(text).map_err(|Refusal(refusal)| {
+        let (pos, reason) = *refusal;
+        Error::InvalidQuery {
+            query: crate::path::shorten(text),
+            position: text.get(..pos).unwrap_or(text).chars().count() + 1,
+            reason,
         }
-    }
+    })
 }
 
 /// What stands alone or on one side of a comparison.
@@ -68,6 +56,30 @@ struct Parser<'t> {
 
 /// Segments and selectors.
 impl Parser<'_> {
+    fn query(&mut self, text: &str) -> Result<Box<[Step]>> {
+        if !self.lexer.eat("$") {
+            return self.lexer.fail(match text.chars().next() {
+                Some(' ' | '\t' | '\n' | '\r') => "blanks before `$` are not part of a query",
+                Some('@') => "`@` means something only inside a filter; a query starts with `$`",
+                _ => "a query starts with `$`, the root, as in `$.user.name`",
+            });
+        }
+        let steps = self.segments()?;
+        match self.lexer.rest() {
+            "" => Ok(steps),
+            rest if rest.trim_matches([' ', '\t', '\n', '\r']).is_empty() => self
+                .lexer
+                .fail("blanks after the last segment are not part of a query"),
+            _ => {
+                self.lexer.blanks();
+                self.lexer.fail(
+                    "expected a segment: `.name`, `[…]` or `..`; other characters go in brackets and quotes: \
+                     `['a b']`",
+                )
+            }
+        }
+    }
+
     /// All segments from here; stops before what is none, blanks included.
     fn segments(&mut self) -> Result<Box<[Step]>> {
         let mut steps = Vec::new();
@@ -201,8 +213,7 @@ impl Parser<'_> {
 /// Conditions.
 impl Parser<'_> {
     fn condition(&mut self) -> Result<Condition> {
-        let first = self.basic()?;
-        let first = self.whole(first)?;
+        let first = self.whole()?;
         self.any(first)
     }
 
@@ -210,8 +221,7 @@ impl Parser<'_> {
     fn any(&mut self, first: Condition) -> Result<Condition> {
         let mut any = vec![self.all(first)?];
         while self.operator("||") {
-            let part = self.basic()?;
-            let part = self.whole(part)?;
+            let part = self.whole()?;
             any.push(self.all(part)?);
         }
         Ok(flat(any, Condition::Any))
@@ -221,10 +231,17 @@ impl Parser<'_> {
     fn all(&mut self, first: Condition) -> Result<Condition> {
         let mut all = vec![first];
         while self.operator("&&") {
-            let part = self.basic()?;
-            all.push(self.whole(part)?);
+            all.push(self.whole()?);
         }
         Ok(flat(all, Condition::All))
+    }
+
+    /// A basic part, which must be a condition.
+    fn whole(&mut self) -> Result<Condition> {
+        match self.basic()? {
+            Part::Whole(condition) => Ok(condition),
+            Part::Bare(bare, at) => self.test(bare, at),
+        }
     }
 
     /// Eats `operator` with the blanks around it, or nothing.
@@ -242,42 +259,55 @@ impl Parser<'_> {
 
     /// A comparison, a condition in parentheses or negated; or an operand alone, for the caller to judge.
     fn basic(&mut self) -> Result<Part> {
-        if self.lexer.eat("!") {
-            self.lexer.blanks();
-            let inner = match self.lexer.eat("(") {
-                true => self.parenthesised()?,
-                false => {
-                    let at = self.lexer.pos();
-                    let bare = self.operand()?;
-                    self.test(bare, at)?
-                }
-            };
-            self.no_comparison("`!` negates a whole condition: `!(@.a == 1)`")?;
-            return Ok(Part::Whole(Condition::Not(Box::new(inner))));
+        match self.lexer.peek() {
+            Some('!') => self.negated().map(Part::Whole),
+            Some('(') => self.group().map(Part::Whole),
+            _ => self.comparable(),
         }
-        if self.lexer.eat("(") {
-            let inner = self.parenthesised()?;
-            self.no_comparison("what is in parentheses is true or false and cannot be compared")?;
-            return Ok(Part::Whole(inner));
-        }
+    }
+
+    fn negated(&mut self) -> Result<Condition> {
+        self.lexer.eat("!");
+        self.lexer.blanks();
+        let inner = match self.lexer.peek() {
+            Some('(') => self.parenthesised()?,
+            _ => {
+                let at = self.lexer.pos();
+                let bare = self.operand()?;
+                self.test(bare, at)?
+            }
+        };
+        self.no_comparison("`!` negates a whole condition: `!(@.a == 1)`")?;
+        Ok(Condition::Not(Box::new(inner)))
+    }
+
+    fn group(&mut self) -> Result<Condition> {
+        let inner = self.parenthesised()?;
+        self.no_comparison("what is in parentheses is true or false and cannot be compared")?;
+        Ok(inner)
+    }
+
+    fn comparable(&mut self) -> Result<Part> {
         let at = self.lexer.pos();
         let left = self.operand()?;
-        let Some(comparison) = self.comparison() else {
-            return Ok(Part::Bare(left, at));
-        };
+        match self.comparison() {
+            Some(comparison) => self.compared(left, at, comparison).map(Part::Whole),
+            None => Ok(Part::Bare(left, at)),
+        }
+    }
+
+    fn compared(&mut self, left: Bare, at: usize, comparison: Comparison) -> Result<Condition> {
         let left = self.value(left, at, "one side of a comparison")?;
         let at = self.lexer.pos();
         let right = self.operand()?;
         let right = self.value(right, at, "one side of a comparison")?;
         self.no_comparison("comparisons are joined with `&&`: `1 < @.a && @.a < 3`")?;
-        Ok(Part::Whole(Condition::Compare(
-            Box::new(left),
-            comparison,
-            Box::new(right),
-        )))
+        Ok(Condition::Compare(Box::new((left, comparison, right))))
     }
 
+    /// A condition at whose `(` we are.
     fn parenthesised(&mut self) -> Result<Condition> {
+        self.lexer.eat("(");
         self.lexer.blanks();
         let inner = self.nested(Parser::condition)?;
         self.lexer.blanks();
@@ -311,13 +341,6 @@ impl Parser<'_> {
     }
 
     /// An operand alone as a condition.
-    fn whole(&mut self, part: Part) -> Result<Condition> {
-        match part {
-            Part::Whole(condition) => Ok(condition),
-            Part::Bare(bare, at) => self.test(bare, at),
-        }
-    }
-
     fn test(&mut self, bare: Bare, at: usize) -> Result<Condition> {
         match bare {
             Bare::Query(query) => Ok(Condition::Exists(query)),
@@ -389,52 +412,71 @@ impl Parser<'_> {
             _ => {}
         }
         if !self.lexer.eat("(") {
-            return self.lexer.fail_at(
-                at,
-                format!(
-                    "`{}` is nothing known here; write `@.name` for a member, 'text' for text, and true, false and \
-                     null in lower case; a function's `(` follows its name at once",
-                    crate::path::shorten(word)
-                ),
-            );
+            return self.no_word(word, at);
         }
         match word {
-            "length" => {
-                let [text] = self.arguments("length", ["text, array or object"])?;
-                let of = self.value_argument(text, "the argument of length()")?;
-                Ok(Bare::Value(Operand::Length(Box::new(of)), "length"))
-            }
-            "count" => {
-                let [nodes] = self.arguments("count", ["query"])?;
-                let nodes = self.nodes_argument(nodes, "count")?;
-                Ok(Bare::Value(Operand::Count(nodes), "count"))
-            }
-            "value" => {
-                let [nodes] = self.arguments("value", ["query"])?;
-                let nodes = self.nodes_argument(nodes, "value")?;
-                Ok(Bare::Value(Operand::Value(nodes), "value"))
-            }
-            "match" => Ok(Bare::Logical(self.pattern("match", true)?, "match")),
-            "search" => Ok(Bare::Logical(self.pattern("search", false)?, "search")),
-            _ => self.lexer.fail_at(
-                at,
-                format!(
-                    "there is no function {}(); there are length, count, match, search and value",
-                    crate::path::shorten(word)
-                ),
-            ),
+            "length" => self.length(),
+            "count" => self.count(),
+            "value" => self.value_of(),
+            "match" => self.pattern("match", true),
+            "search" => self.pattern("search", false),
+            _ => self.no_function(word, at),
         }
     }
 
-    fn pattern(&mut self, name: &'static str, whole: bool) -> Result<Condition> {
-        let [text, pattern] = self.arguments(name, ["text", "regular expression"])?;
+    fn no_word<T>(&self, word: &str, at: usize) -> Result<T> {
+        let word = crate::path::shorten(word);
+        self.lexer.fail_at(
+            at,
+            format!(
+                "`{word}` is nothing known here; write `@.name` for a member, 'text' for text, and true, false and \
+                 null in lower case; a function's `(` follows its name at once"
+            ),
+        )
+    }
+
+    fn no_function<T>(&self, word: &str, at: usize) -> Result<T> {
+        let word = crate::path::shorten(word);
+        self.lexer.fail_at(
+            at,
+            format!(
+                "there is no function {word}(); there are length, count, match, search and value"
+            ),
+        )
+    }
+
+    fn length(&mut self) -> Result<Bare> {
+        let [of] = self.arguments("length", ["text, array or object"])?;
+        let of = self.value_argument(of, "the argument of length()")?;
+        Ok(Bare::Value(Operand::Length(Box::new(of)), "length"))
+    }
+
+    fn count(&mut self) -> Result<Bare> {
+        let [nodes] = self.arguments("count", ["query"])?;
+        let nodes = self.nodes_argument(nodes, "count")?;
+        Ok(Bare::Value(Operand::Count(nodes), "count"))
+    }
+
+    fn value_of(&mut self) -> Result<Bare> {
+        let [nodes] = self.arguments("value", ["query"])?;
+        let nodes = self.nodes_argument(nodes, "value")?;
+        Ok(Bare::Value(Operand::Value(nodes), "value"))
+    }
+
+    fn pattern(&mut self, name: &'static str, whole: bool) -> Result<Bare> {
+        let arguments = self.arguments(name, ["text", "regular expression"])?;
+        let condition = self.matches(arguments, whole)?;
+        Ok(Bare::Logical(condition, name))
+    }
+
+    fn matches(&mut self, [text, pattern]: [Part; 2], whole: bool) -> Result<Condition> {
         let text = self.value_argument(text, "the text to look at")?;
         let Part::Bare(_, at) = pattern else {
             return self.lexer.fail("expected a regular expression as text");
         };
         let pattern = self.value_argument(pattern, "the regular expression")?;
         match Pattern::new(pattern, whole) {
-            Ok(pattern) => Ok(Condition::Matches(Box::new(text), pattern)),
+            Ok(pattern) => Ok(Condition::Matches(Box::new((text, pattern)))),
             Err(reason) => self.lexer.fail_at(at, reason),
         }
     }
@@ -443,30 +485,38 @@ impl Parser<'_> {
     fn arguments<const N: usize>(&mut self, name: &str, names: [&str; N]) -> Result<[Part; N]> {
         let start = self.lexer.pos();
         let mut arguments = Vec::new();
-        self.lexer.blanks();
-        let mut more = !self.lexer.eat(")");
-        while more {
+        while self.another(arguments.is_empty())? {
             arguments.push(self.nested(Parser::argument)?);
-            self.lexer.blanks();
-            more = self.lexer.eat(",");
-            if more {
-                self.lexer.blanks();
-            } else if !self.lexer.eat(")") {
-                return self.lexer.fail("expected `,` or `)`");
-            }
         }
-        let found = arguments.len();
         match <[Part; N]>::try_from(arguments) {
             Ok(arguments) => Ok(arguments),
-            Err(_) => self.lexer.fail_at(
-                start,
-                format!(
-                    "{name}() takes {N} argument{}, {}, and {found} are given",
-                    if N == 1 { "" } else { "s" },
-                    names.join(" and ")
-                ),
-            ),
+            Err(arguments) => self.wrong_number(start, name, &names, arguments.len()),
         }
+    }
+
+    /// Whether another argument comes, and not the `)`.
+    fn another(&mut self, first: bool) -> Result<bool> {
+        self.lexer.blanks();
+        if self.lexer.eat(")") {
+            return Ok(false);
+        }
+        if !first && !self.lexer.eat(",") {
+            return self.lexer.fail("expected `,` or `)`");
+        }
+        self.lexer.blanks();
+        Ok(true)
+    }
+
+    fn wrong_number<T>(&self, at: usize, name: &str, names: &[&str], found: usize) -> Result<T> {
+        let plural = if names.len() == 1 { "" } else { "s" };
+        self.lexer.fail_at(
+            at,
+            format!(
+                "{name}() takes {} argument{plural}, {}, and {found} are given",
+                names.len(),
+                names.join(" and ")
+            ),
+        )
     }
 
     fn argument(&mut self) -> Result<Part> {
@@ -475,11 +525,14 @@ impl Parser<'_> {
         self.lexer.blanks();
         let logical = self.lexer.rest().starts_with("&&") || self.lexer.rest().starts_with("||");
         self.lexer.back_to(before);
-        if !logical {
-            return Ok(part);
+        match part {
+            part if !logical => Ok(part),
+            Part::Whole(first) => self.any(first).map(Part::Whole),
+            Part::Bare(bare, at) => {
+                let first = self.test(bare, at)?;
+                self.any(first).map(Part::Whole)
+            }
         }
-        let first = self.whole(part)?;
-        self.any(first).map(Part::Whole)
     }
 
     fn value_argument(&mut self, part: Part, place: &str) -> Result<Operand> {

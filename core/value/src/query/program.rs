@@ -86,9 +86,9 @@ pub(super) enum Condition {
     All(Box<[Condition]>),
     Not(Box<Condition>),
     Exists(SubQuery),
-    Compare(Box<Operand>, Comparison, Box<Operand>),
+    Compare(Box<(Operand, Comparison, Operand)>),
     /// The functions `match` and `search`.
-    Matches(Box<Operand>, Pattern),
+    Matches(Box<(Operand, Pattern)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
