@@ -95,6 +95,24 @@ impl Array {
     }
 }
 
+impl Array {
+    /// The positions at which this array and `other`, of the same length, may not have the same item.
+    pub(crate) fn differing<'a>(
+        &'a self,
+        other: &'a Array,
+    ) -> impl Iterator<Item = (usize, &'a Value, &'a Value)> {
+        self.items.differing(&other.items).flat_map(|stretch| {
+            let pairs = stretch.before.iter().zip(stretch.after).enumerate();
+            pairs.map(move |(at, (a, b))| (stretch.at + at, a, b))
+        })
+    }
+
+    /// The items in slices; a slice that two arrays share is the same in both.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &[Value]> {
+        self.items.leaves()
+    }
+}
+
 /// The items of an array, from both ends.
 pub(crate) type Items<'a> = tree::Iter<'a, Value>;
 

@@ -318,6 +318,57 @@ impl Object {
         }
     }
 
+    /// Tells of every key whose value may not be the same in `after`, with both values; of none of those that
+    /// both share. O(differences) between versions, O(n) else.
+    pub(crate) fn differing<'a>(
+        &'a self,
+        after: &'a Object,
+        mut found: impl FnMut(&'a Key, Option<&'a Value>, Option<&'a Value>),
+    ) {
+        let (Body::Large(a), Body::Large(b)) = (&self.body, &after.body) else {
+            for (at, (key, value)) in self.iter().enumerate() {
+                let other = after.hinted(at, key).or_else(|| after.get(key));
+                found(key, Some(value), other);
+            }
+            for (at, (key, value)) in after.iter().enumerate() {
+                if self.hinted(at, key).is_none() && self.get(key).is_none() {
+                    found(key, None, Some(value));
+                }
+            }
+            return;
+        };
+        for stretch in a.slots.differing_by_key(&b.slots) {
+            let (mut before, mut after) = (stretch.before, stretch.after);
+            loop {
+                match (before.split_first(), after.split_first()) {
+                    (Some((x, xs)), Some((y, ys))) if x.key == y.key => {
+                        found(&x.key, Some(&x.value), Some(&y.value));
+                        (before, after) = (xs, ys);
+                    }
+                    (Some((x, xs)), y) if y.is_none_or(|(y, _)| x.ordinal <= y.ordinal) => {
+                        let other = b.find((&x.key).into()).map(|slot| &slot.value);
+                        found(&x.key, Some(&x.value), other);
+                        before = xs;
+                    }
+                    (_, Some((y, ys))) => {
+                        if a.find((&y.key).into()).is_none() {
+                            found(&y.key, None, Some(&y.value));
+                        }
+                        after = ys;
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    /// The value of `key`, if it is entry `at`.
+    fn hinted(&self, at: usize, key: &Key) -> Option<&Value> {
+        self.entry(at)
+            .filter(|(hint, _)| *hint == key)
+            .map(|(_, value)| value)
+    }
+
     /// Empties the object, and hands out the values that nobody else holds.
     pub(crate) fn dismantle(&mut self, mut take: impl FnMut(Value)) {
         match std::mem::take(&mut self.body) {

@@ -12,7 +12,7 @@ mod seek;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use iter::{Differing, Iter};
+pub(crate) use iter::{Differing, Iter, Leaves};
 
 use seek::{After, At, Last, Seek};
 
@@ -307,7 +307,21 @@ impl<T: Item> Tree<T> {
 
     /// The parts in which this tree and `other` may differ; skips the nodes that both share in one place.
     pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> Differing<'a, T> {
-        Differing::new(self, other)
+        Differing::by_position(self, other)
+    }
+
+    /// As [`Tree::differing`], with items paired by their keys, which must ascend: so a node that both share
+    /// is found wherever it is, though items have come and gone before it.
+    pub(crate) fn differing_by_key<'a>(&'a self, other: &'a Self) -> Differing<'a, T>
+    where
+        T::Key: Ord,
+    {
+        Differing::by_key(self, other)
+    }
+
+    /// The items, leaf by leaf.
+    pub(crate) fn leaves(&self) -> Leaves<'_, T> {
+        Leaves::new(self)
     }
 
     /// Empties the tree, and hands out the items that nobody else holds.

@@ -119,9 +119,10 @@ fn what_is_refused() {
         ),
         (r#"[{"op": "remove", "path": "a"}]"#, "`/0/path`: "),
         (r#"[{"op": "remove", "path": "/a~2"}]"#, "`/0/path`: "),
+        (r##"[{"op": "remove", "path": "#/a"}]"##, "plain form"),
         (
             r#"[{"op": "remove", "path": "/t"}, {"op": "remove", "path": "/t"}]"#,
-            "patch operation 1 at `/t`: remove: there is nothing at `/t`",
+            "patch operation 1 at `/t`: remove: the object at `.` has no key \"t\"",
         ),
         (
             r#"[{"op": "remove", "path": ""}]"#,
@@ -129,43 +130,43 @@ fn what_is_refused() {
         ),
         (
             r#"[{"op": "add", "path": "/x/y", "value": 1}]"#,
-            "add: there is nothing at `/x`",
+            "add: the object at `.` has no key \"x\"",
         ),
         (
             r#"[{"op": "add", "path": "/a/3", "value": 1}]"#,
-            "index 3 is past the end, 2, of the array at `/a`",
+            "index 3 is out of range at `.a`: the array has 2 items",
         ),
         (
             r#"[{"op": "add", "path": "/a/01", "value": 1}]"#,
-            "\"01\" is not an index of the array at `/a`",
+            "an index of the array at `.a` is written in digits without leading zeros, not \"01\"",
         ),
         (
             r#"[{"op": "add", "path": "/a/+1", "value": 1}]"#,
-            "\"+1\" is not an index of the array at `/a`",
+            "not \"+1\"",
         ),
         (
             r#"[{"op": "add", "path": "/a/x", "value": 1}]"#,
-            "\"x\" is not an index of the array at `/a`",
+            "not \"x\"",
         ),
         (
             r#"[{"op": "add", "path": "/a/99999999999999999999", "value": 1}]"#,
-            "is past the end",
+            "not \"99999999999999999999\"",
         ),
         (
             r#"[{"op": "replace", "path": "/a/-", "value": 1}]"#,
-            "replace: there is nothing at `/a/-`",
+            "replace: `-` is the place after the last item of the array at `.a`",
         ),
         (
             r#"[{"op": "remove", "path": "/a/2"}]"#,
-            "remove: there is nothing at `/a/2`",
+            "remove: index 2 is out of range",
         ),
         (
             r#"[{"op": "add", "path": "/t/0", "value": 1}]"#,
-            "`/t` is a value of kind text, which has nothing inside",
+            "expected object or array at `.t`, found text",
         ),
         (
             r#"[{"op": "add", "path": "/n/0", "value": 1}]"#,
-            "`/n` is a value of kind null, which has nothing inside",
+            "expected object or array at `.n`, found null",
         ),
         (
             r#"[{"op": "move", "path": "/a/0", "from": "/a"}]"#,
@@ -173,7 +174,7 @@ fn what_is_refused() {
         ),
         (
             r#"[{"op": "move", "path": "/b", "from": "/b"}]"#,
-            "there is nothing at `/b`",
+            "move: the object at `.` has no key \"b\"",
         ),
         (
             r#"[{"op": "test", "path": "/t", "value": "y"}]"#,

@@ -1,10 +1,12 @@
 //! Applying a patch: all of it or nothing, with what it may grow by counted.
 
 use super::read::check_ops;
-use super::resolve::{Place, Reason, existing, place};
-use super::{Patch, PatchOp, Pointer, failed};
+use std::borrow::Cow;
+
+use super::resolve::{existing, place};
+use super::{Patch, PatchOp, failed};
 use crate::measure::Meter;
-use crate::{Error, Kind, Limits, Result, Value, ValueRef};
+use crate::{Error, Kind, Limits, Path, Pointer, Result, Segment, Value, ValueRef};
 
 impl Patch {
     /// Applies the operations in order (RFC 6902 §5), within the default [`Limits`]. If one fails, the
@@ -25,7 +27,8 @@ impl Patch {
     ///     r#"[{"op": "replace", "path": "/stock", "value": 3}, {"op": "test", "path": "/open", "value": true}]"#,
     /// )?;
     /// let refused = patch.apply(&mut doc).unwrap_err();
-    /// assert_eq!(refused.to_string(), "patch operation 1 at `/open`: test: there is nothing at `/open`");
+    /// let message = "patch operation 1 at `/open`: test: the object at `.` has no key \"open\"";
+    /// assert_eq!(refused.to_string(), message);
     /// assert_eq!(doc, value!({ "stock": 4 }));
     /// # Ok(())
     /// # }
@@ -57,6 +60,8 @@ impl Patch {
     }
 }
 
+type Reason = Cow<'static, str>;
+
 /// Applies single operations and counts.
 pub(super) struct Run<'l> {
     limits: &'l Limits,
@@ -79,6 +84,8 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         match error {
             Error::Limit { .. } => Refused::Error(error),
+            // The pointer is said by the error around it.
+            Error::InvalidPath { reason, .. } => Refused::Because(reason),
             other => Refused::Because(other.to_string().into()),
         }
     }
@@ -106,19 +113,17 @@ impl<'l> Run<'l> {
             PatchOp::Add { path, value } => self.add(doc, path, value.clone()),
             PatchOp::Remove { path } => remove(doc, path).map(drop),
             PatchOp::Replace { path, value } => {
-                let (place, _) = existing(doc.by_ref(), path)?;
-                self.check_depth(&place, value)?;
-                Ok(doc.set(&place.path, value.clone())?)
+                let (path, _) = existing(doc.by_ref(), path)?;
+                self.check_depth(&path, value)?;
+                Ok(doc.set(&path, value.clone())?)
             }
             PatchOp::Move { from, path } => {
-                if path.tokens().len() > from.tokens().len()
-                    && path.tokens().starts_with(from.tokens())
-                {
-                    return Err(Reason::from("a value cannot be moved into itself").into());
-                }
                 if from == path {
                     existing(doc.by_ref(), from)?;
                     return Ok(());
+                }
+                if path.starts_with(from) {
+                    return Err(Reason::from("a value cannot be moved into itself").into());
                 }
                 let value = remove(doc, from)?.unwrap_or_default();
                 self.add(doc, path, value)
@@ -141,8 +146,8 @@ impl<'l> Run<'l> {
 
     fn add(&mut self, doc: &mut Value, pointer: &Pointer, value: Value) -> Result<(), Refused> {
         let place = place(doc.by_ref(), pointer)?;
-        self.check_depth(&place, &value)?;
-        let inserts = place.container == Some(Kind::Array) && place.found.is_some();
+        self.check_depth(&place.path, &value)?;
+        let inserts = place.is_item() && place.found.is_some();
         let path = place.path;
         match inserts {
             true => insert_item(doc, &path, value)?,
@@ -152,18 +157,18 @@ impl<'l> Run<'l> {
     }
 
     /// The depth is known at once where it is far from the limit, and counted where it is near.
-    fn check_depth(&mut self, place: &Place<'_>, value: &Value) -> Result<(), Refused> {
-        let above = place.path.segments().len();
+    fn check_depth(&mut self, path: &Path, value: &Value) -> Result<(), Refused> {
+        let above = path.segments().len();
         let limit = self.limits.depth();
         if above.saturating_add(value.depth_bound() as usize) <= limit {
             return Ok(());
         }
-        let depth = self.copied.depth(value.by_ref(), &place.path)?;
+        let depth = self.copied.depth(value.by_ref(), path)?;
         match above.saturating_add(depth) > limit {
             true => Err(Refused::Error(Error::Limit {
                 what: "nesting depth",
                 limit,
-                at: place.path.to_string(),
+                at: path.to_string(),
             })),
             false => Ok(()),
         }
@@ -171,17 +176,15 @@ impl<'l> Run<'l> {
 }
 
 fn remove(doc: &mut Value, pointer: &Pointer) -> Result<Option<Value>, Refused> {
-    let (place, _) = existing(doc.by_ref(), pointer)?;
-    if place.path.is_root() {
+    let (path, _) = existing(doc.by_ref(), pointer)?;
+    if path.is_root() {
         return Err(Reason::from("the whole document cannot be removed; replace it").into());
     }
-    let path = place.path;
     Ok(doc.remove(&path)?)
 }
 
-fn insert_item(doc: &mut Value, path: &crate::Path, value: Value) -> Result<()> {
-    let (Some(array), Some(crate::Segment::Index(at))) = (path.parent(), path.segments().last())
-    else {
+fn insert_item(doc: &mut Value, path: &Path, value: Value) -> Result<()> {
+    let (Some(array), Some(Segment::Index(at))) = (path.parent(), path.segments().last()) else {
         return Ok(());
     };
     let items = doc.by_ref().at(&array).map(ValueRef::items);

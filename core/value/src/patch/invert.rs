@@ -1,9 +1,9 @@
 //! The patch that undoes a patch.
 
 use super::apply::Run;
-use super::resolve::place;
-use super::{Patch, PatchOp, Pointer};
-use crate::{Kind, Limits, Path, Result, Segment, Value, ValueRef};
+use super::resolve::{existing, place};
+use super::{Patch, PatchOp};
+use crate::{Limits, Pointer, Result, Value, ValueRef};
 
 impl Patch {
     /// The patch that turns what this one makes of `before` back into `before`. Costs what applying costs;
@@ -78,21 +78,18 @@ fn undo_step(op: &PatchOp, before: ValueRef<'_>, undo: &mut Vec<PatchOp>) {
 
 fn undo_move(before: ValueRef<'_>, from: &Pointer, path: &Pointer, undo: &mut Vec<PatchOp>) {
     let mut between = before.to_value();
-    let (Ok(source), Some(value)) = (place(before, from), old(before, from)) else {
+    let Ok((source, value)) = existing(before, from) else {
         return;
     };
-    if between.remove(&source.path).is_err() {
+    if between.remove(&source).is_err() {
         return;
     }
     let Ok(target) = place(between.by_ref(), path) else {
         return;
     };
-    let to = concrete(&target.path);
-    let overwritten = match target.container {
-        Some(Kind::Array) => None,
-        _ => target.found,
-    };
-    let outwards = from.tokens().starts_with(path.tokens());
+    let to = Pointer::from(&target.path);
+    let overwritten = target.found.filter(|_| !target.is_item());
+    let outwards = from.starts_with(path);
     undo.extend(match overwritten {
         // What was moved took the place of a container it was in.
         Some(_) if outwards => old(before, path).map(|value| PatchOp::Replace {
@@ -106,7 +103,7 @@ fn undo_move(before: ValueRef<'_>, from: &Pointer, path: &Pointer, undo: &mut Ve
         // Moving it back would be a move into what is behind it now, but is named as if it was itself.
         None if outwards => Some(PatchOp::Add {
             path: from.clone(),
-            value,
+            value: value.to_value(),
         }),
         None => None,
     });
@@ -124,9 +121,9 @@ fn undo_add(before: ValueRef<'_>, path: &Pointer, undo: &mut Vec<PatchOp>) {
     let Ok(place) = place(before, path) else {
         return;
     };
-    let path = concrete(&place.path);
+    let path = Pointer::from(&place.path);
     undo.push(match place.found {
-        Some(overwritten) if place.container != Some(Kind::Array) => PatchOp::Replace {
+        Some(overwritten) if !place.is_item() => PatchOp::Replace {
             path,
             value: overwritten.to_value(),
         },
@@ -135,16 +132,5 @@ fn undo_add(before: ValueRef<'_>, path: &Pointer, undo: &mut Vec<PatchOp>) {
 }
 
 fn old(before: ValueRef<'_>, path: &Pointer) -> Option<Value> {
-    Some(place(before, path).ok()?.found?.to_value())
-}
-
-/// The pointer of a place that was found, with an index instead of `-`.
-fn concrete(path: &Path) -> Pointer {
-    path.segments()
-        .iter()
-        .map(|segment| match segment {
-            Segment::Key(key) => key.clone(),
-            Segment::Index(at) => at.to_string().into(),
-        })
-        .collect()
+    Some(existing(before, path).ok()?.1.to_value())
 }

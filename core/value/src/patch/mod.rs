@@ -2,15 +2,12 @@
 
 mod apply;
 mod invert;
-mod pointer;
 mod read;
 mod resolve;
 
 use std::fmt;
 
-pub use pointer::Pointer;
-
-use crate::{Error, Value, value};
+use crate::{Error, Pointer, Value, value};
 
 /// A JSON Patch (RFC 6902): operations that are applied one after another, all or none.
 ///

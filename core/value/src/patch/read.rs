@@ -1,7 +1,7 @@
 //! Reading a patch from the value that RFC 6902 §3 and §4 describe.
 
-use super::{Patch, PatchOp, Pointer, failed};
-use crate::{Error, Limits, Result, Value, ValueRef};
+use super::{Patch, PatchOp, failed};
+use crate::{Error, Limits, Pointer, Result, Value, ValueRef};
 
 impl Patch {
     /// Reads a patch from JSON text, within the default [`Limits`].
@@ -133,6 +133,13 @@ fn member_text<'a>(number: usize, op: ValueRef<'a>, member: &str) -> Result<&'a 
 
 fn member_pointer(number: usize, op: ValueRef<'_>, member: &str) -> Result<Pointer> {
     let text = member_text(number, op, member)?;
-    Pointer::parse(text)
-        .map_err(|why| failed(number, format_args!("/{number}/{member}"), why.to_string()))
+    let invalid = |why: String| failed(number, format_args!("/{number}/{member}"), why);
+    if text.starts_with('#') {
+        let why = "a pointer in a patch has its plain form, not that of a URI fragment";
+        return Err(invalid(why.to_owned()));
+    }
+    Pointer::parse(text).map_err(|why| match why {
+        Error::InvalidPath { reason, .. } => invalid(reason.into_owned()),
+        other => other,
+    })
 }

@@ -1,5 +1,7 @@
 //! Going through one tree, and through two side by side.
 
+use std::cmp::Ordering;
+
 use triomphe::Arc;
 
 use super::{Child, Item, Node, Tree};
@@ -95,19 +97,23 @@ impl<T: Item> DoubleEndedIterator for Iter<'_, T> {
     }
 }
 
-/// A stretch in which two trees may differ: the items of both from position `at` on. Both slices have the same
-/// length, but at the end, where the shorter tree has none.
+/// A stretch in which two trees may differ. Both slices have the same length, or one is empty.
+///
+/// Where items are paired by position, `at` is that of the first, and one is empty only at the end of the
+/// shorter tree. Where they are paired by key, `at` has no meaning.
 pub(crate) struct Stretch<'a, T> {
     pub(crate) at: usize,
     pub(crate) before: &'a [T],
     pub(crate) after: &'a [T],
 }
 
-/// Goes through two trees side by side; see [`Tree::differing`].
+/// Goes through two trees side by side; see [`Tree::differing`] and [`Tree::differing_by_key`].
 pub(crate) struct Differing<'a, T: Item> {
     at: usize,
     before: Cursor<'a, T>,
     after: Cursor<'a, T>,
+    /// By which the nodes and items of both are held against each other.
+    order: fn(T::Key, T::Key) -> Ordering,
 }
 
 /// A place in a tree: the rest of a leaf, and the nodes that follow it, on each level those on the right of
@@ -164,6 +170,12 @@ impl<'a, T: Item> Cursor<'a, T> {
         }
     }
 
+    /// How many items of the open leaf come before `key`.
+    fn below(&self, key: T::Key, order: fn(T::Key, T::Key) -> Ordering) -> usize {
+        let below = |item: &T| order(item.key(), key) == Ordering::Less;
+        self.leaf.partition_point(below)
+    }
+
     /// Takes up to `most` items of the open leaf.
     fn take(&mut self, most: usize) -> &'a [T] {
         let (taken, rest) = self.leaf.split_at(most.min(self.leaf.len()));
@@ -173,12 +185,30 @@ impl<'a, T: Item> Cursor<'a, T> {
 }
 
 impl<'a, T: Item> Differing<'a, T> {
-    pub(super) fn new(before: &'a Tree<T>, after: &'a Tree<T>) -> Self {
+    pub(super) fn by_position(before: &'a Tree<T>, after: &'a Tree<T>) -> Self {
         Differing {
             at: 0,
             before: Cursor::new(before),
             after: Cursor::new(after),
+            order: |_, _| Ordering::Equal,
         }
+    }
+
+    pub(super) fn by_key(before: &'a Tree<T>, after: &'a Tree<T>) -> Self
+    where
+        T::Key: Ord,
+    {
+        Differing {
+            order: |a, b| a.cmp(&b),
+            ..Differing::by_position(before, after)
+        }
+    }
+
+    fn stretch(&mut self, before: usize, after: usize) -> Stretch<'a, T> {
+        let (before, after) = (self.before.take(before), self.after.take(after));
+        let at = self.at;
+        self.at += before.len().max(after.len());
+        Stretch { at, before, after }
     }
 }
 
@@ -188,33 +218,55 @@ impl<'a, T: Item> Iterator for Differing<'a, T> {
     fn next(&mut self) -> Option<Stretch<'a, T>> {
         loop {
             match (self.before.peek(), self.after.peek()) {
-                (Some(a), Some(b)) => {
-                    if Arc::ptr_eq(&a.node, &b.node) {
-                        self.before.skip();
-                        self.after.skip();
-                        self.at += a.len;
-                    } else if a.len >= b.len {
-                        self.before.enter(a);
-                    } else {
-                        self.after.enter(b);
-                    }
+                (Some(a), Some(b)) if Arc::ptr_eq(&a.node, &b.node) => {
+                    self.before.skip();
+                    self.after.skip();
+                    self.at += a.len;
                 }
-                (Some(a), None) => self.before.enter(a),
-                (None, Some(b)) => self.after.enter(b),
+                (Some(a), Some(b)) => match (self.order)(a.first, b.first) {
+                    Ordering::Less => self.before.enter(a),
+                    Ordering::Greater => self.after.enter(b),
+                    Ordering::Equal if a.len >= b.len => self.before.enter(a),
+                    Ordering::Equal => self.after.enter(b),
+                },
+                // What comes before the node of the other is on this side only.
+                (Some(a), None) => match self.after.below(a.first, self.order) {
+                    0 => self.before.enter(a),
+                    alone => return Some(self.stretch(0, alone)),
+                },
+                (None, Some(b)) => match self.before.below(b.first, self.order) {
+                    0 => self.after.enter(b),
+                    alone => return Some(self.stretch(alone, 0)),
+                },
                 (None, None) => break,
             }
         }
-        let most = match (self.before.leaf.len(), self.after.leaf.len()) {
-            (0, 0) => return None,
-            (0, only) | (only, 0) => only,
-            (a, b) => a.min(b),
-        };
-        let at = self.at;
-        self.at += most;
-        Some(Stretch {
-            at,
-            before: self.before.take(most),
-            after: self.after.take(most),
-        })
+        match (self.before.leaf.len(), self.after.leaf.len()) {
+            (0, 0) => None,
+            (0, only) => Some(self.stretch(0, only)),
+            (only, 0) => Some(self.stretch(only, 0)),
+            (a, b) => Some(self.stretch(a.min(b), a.min(b))),
+        }
+    }
+}
+
+/// The leaves of a tree, in order. A leaf that two trees share is the same slice in both.
+pub(crate) struct Leaves<'a, T: Item>(Cursor<'a, T>);
+
+impl<'a, T: Item> Leaves<'a, T> {
+    pub(super) fn new(tree: &'a Tree<T>) -> Self {
+        Leaves(Cursor::new(tree))
+    }
+}
+
+impl<'a, T: Item> Iterator for Leaves<'a, T> {
+    type Item = &'a [T];
+
+    fn next(&mut self) -> Option<&'a [T]> {
+        while let Some(child) = self.0.peek() {
+            self.0.enter(child);
+        }
+        let leaf = self.0.take(usize::MAX);
+        (!leaf.is_empty()).then_some(leaf)
     }
 }
