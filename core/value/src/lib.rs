@@ -29,6 +29,7 @@ mod build;
 mod cache;
 mod convert;
 mod de;
+mod diff;
 mod edit;
 mod equal;
 mod error;
@@ -58,6 +59,7 @@ mod walk;
 mod wire;
 
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
+pub use diff::{Change, changes, diff};
 pub use error::{Error, Result};
 pub use json::JsonText;
 pub use key::Key;

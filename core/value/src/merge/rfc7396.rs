@@ -1,6 +1,6 @@
 //! JSON Merge Patch (RFC 7396): a document that says what to change in another.
 
-use crate::align::Aligned;
+use crate::align::{Member, differing_members};
 use crate::{Entries, Key, Kind, Path, Result, Value, ValueRef};
 
 /// An object that is being patched, and what of the patch is left.
@@ -79,37 +79,21 @@ impl Value {
 }
 
 /// Two objects that are being compared, and the patch so far.
-struct Compared<'a, 'b> {
-    before: ValueRef<'b>,
-    after: ValueRef<'a>,
-    entries: Aligned<'a, 'b>,
+struct Compared<'a> {
+    members: std::vec::IntoIter<Member<'a>>,
     patch: Vec<(Key, Value)>,
-    /// Keys of `after` that `before` has too.
-    common: usize,
     key: &'a str,
 }
 
-impl<'a, 'b> Compared<'a, 'b> {
-    fn new(before: ValueRef<'b>, after: ValueRef<'a>, key: &'a str) -> Self {
+impl<'a> Compared<'a> {
+    fn new(before: ValueRef<'a>, after: ValueRef<'a>, key: &'a str) -> Self {
+        let mut members = Vec::new();
+        differing_members(before, after, |member| members.push(member));
         Compared {
-            before,
-            after,
-            entries: Aligned::new(after, before),
+            members: members.into_iter(),
             patch: Vec::new(),
-            common: 0,
             key,
         }
-    }
-
-    /// The finished patch of this pair.
-    fn finish(mut self) -> Vec<(Key, Value)> {
-        if self.common < self.before.len() {
-            let removed = Aligned::new(self.before, self.after)
-                .filter(|(_, _, kept)| kept.is_none())
-                .map(|(key, _, _)| (Key::from(key), Value::NULL));
-            self.patch.extend(removed);
-        }
-        self.patch
     }
 }
 
@@ -135,10 +119,8 @@ pub fn merge_diff(before: ValueRef<'_>, after: ValueRef<'_>) -> Option<Value> {
     }
     let mut open = vec![Compared::new(before, after, "")];
     while let Some(top) = open.last_mut() {
-        let Some((key, after, before)) = top.entries.next() else {
-            let Some(done) = open.pop() else { break };
-            let key = done.key;
-            let patch = done.finish();
+        let Some(Member { key, before, after }) = top.members.next() else {
+            let Compared { patch, key, .. } = open.pop()?;
             match open.last_mut() {
                 None => return Some(patch.into_iter().collect()),
                 Some(around) if !patch.is_empty() => {
@@ -148,9 +130,11 @@ pub fn merge_diff(before: ValueRef<'_>, after: ValueRef<'_>) -> Option<Value> {
             }
             continue;
         };
-        top.common += usize::from(before.is_some());
+        let Some(after) = after else {
+            top.patch.push((key.into(), Value::NULL));
+            continue;
+        };
         match before {
-            Some(before) if before.same(after) => {}
             Some(before) if before.kind() == Kind::Object && after.kind() == Kind::Object => {
                 open.push(Compared::new(before, after, key));
             }

@@ -6,18 +6,18 @@ use std::borrow::Cow;
 use super::resolve::{existing, place};
 use super::{Patch, PatchOp, failed};
 use crate::measure::Meter;
-use crate::{Error, Kind, Limits, Path, Pointer, Result, Segment, Value, ValueRef};
+use crate::{Error, Kind, Limits, MAX_DEPTH, Path, Pointer, Result, Segment, Value, ValueRef};
 
 impl Patch {
-    /// Applies the operations in order (RFC 6902 §5), within the default [`Limits`]. If one fails, the
-    /// document is as it was.
+    /// Applies the operations in order (RFC 6902 §5). If one fails, the document is as it was.
     ///
     /// Costs one path lookup and edit per operation; clones of the document stay as they were.
     ///
     /// # Errors
     /// [`Error::PatchFailed`] with the number of the operation, counted from 0, the pointer it acts at, and
-    /// why it cannot be applied; [`Error::Limit`] when the document would become too deep, or copies add
-    /// more than [`Limits::max_items`] values or [`Limits::max_bytes`] bytes of text.
+    /// why it cannot be applied; [`Error::Limit`] when the document would become deeper than [`MAX_DEPTH`],
+    /// or copies add more values ([`Limits::max_items`]) or bytes of text ([`Limits::max_bytes`]) than the
+    /// default limits allow.
     ///
     /// ```
     /// use statewright_value::{Patch, value};
@@ -34,7 +34,7 @@ impl Patch {
     /// # }
     /// ```
     pub fn apply(&self, doc: &mut Value) -> Result<()> {
-        self.apply_with(doc, &Limits::default())
+        self.apply_with(doc, &editing_limits())
     }
 
     /// As [`Patch::apply`], with limits of the caller's: `max_depth` of every place that is written,
@@ -61,6 +61,14 @@ impl Patch {
 }
 
 type Reason = Cow<'static, str>;
+
+/// As with every edit, a place may be as deep as a value can be.
+pub(super) fn editing_limits() -> Limits {
+    Limits {
+        max_depth: MAX_DEPTH,
+        ..Limits::default()
+    }
+}
 
 /// Applies single operations and counts.
 pub(super) struct Run<'l> {

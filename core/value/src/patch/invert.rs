@@ -1,6 +1,6 @@
 //! The patch that undoes a patch.
 
-use super::apply::Run;
+use super::apply::{Run, editing_limits};
 use super::resolve::{existing, place};
 use super::{Patch, PatchOp};
 use crate::{Limits, Pointer, Result, Value, ValueRef};
@@ -25,7 +25,7 @@ impl Patch {
     /// # }
     /// ```
     pub fn invert(&self, before: ValueRef<'_>) -> Result<Patch> {
-        self.invert_with(before, &Limits::default())
+        self.invert_with(before, &editing_limits())
     }
 
     /// As [`Patch::invert`], with limits of the caller's.
