@@ -54,6 +54,10 @@ pub const SW_INDEX_OUT_OF_RANGE: sw_status = 206;
 pub const SW_INVALID_QUERY: sw_status = 207;
 /// An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
 pub const SW_PATCH_FAILED: sw_status = 208;
+/// A document is not a JSON Schema that can be used; the message says where and why.
+pub const SW_INVALID_SCHEMA: sw_status = 209;
+/// A value does not satisfy a schema; the message says where and why.
+pub const SW_SCHEMA_VIOLATION: sw_status = 210;
 /// Bytes are not valid CBOR.
 pub const SW_INVALID_CBOR: sw_status = 211;
 /// A calculation overflows, divides by zero or would lose digits.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Path, Segment};
+use crate::{Path, Segment, Violation};
 
 /// The result of an operation on values.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -109,6 +109,22 @@ pub enum Error {
         /// What was found and what is needed there.
         reason: Cow<'static, str>,
     },
+    /// The document is not a JSON Schema that can be used.
+    #[error("invalid schema at `{path}`: {reason}")]
+    InvalidSchema {
+        /// Where in the schema.
+        path: Path,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The value does not satisfy a schema.
+    #[error("{}", crate::violation::summary(violations, *more))]
+    SchemaViolation {
+        /// Everything that is wrong, in the order of the schema's evaluation; never empty.
+        violations: Vec<Violation>,
+        /// Whether there may be more, because the search ended at the largest number to report.
+        more: bool,
+    },
     /// The bytes are not one CBOR data item (RFC 8949), or end too early.
     #[error("invalid CBOR at byte {offset}: {reason}")]
     InvalidCbor {
@@ -150,6 +166,8 @@ impl Error {
             Error::IndexOutOfRange { .. } => 206,
             Error::InvalidQuery { .. } => 207,
             Error::PatchFailed { .. } => 208,
+            Error::InvalidSchema { .. } => 209,
+            Error::SchemaViolation { .. } => 210,
             Error::InvalidCbor { .. } => 211,
             Error::Arithmetic { .. } => 212,
             Error::InvalidTemporal { .. } => 215,

@@ -50,11 +50,14 @@ mod patch;
 mod path;
 mod pointer;
 mod query;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod ser;
 mod text;
 mod tree;
 mod value;
 mod value_ref;
+mod violation;
 mod walk;
 mod wire;
 
@@ -76,8 +79,11 @@ pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use pointer::Pointer;
 pub use query::{Complexity, Query};
+#[cfg(feature = "schema")]
+pub use schema::Schema;
 pub use value::{Kind, Value};
 pub use value_ref::{Entries, Items, ValueRef};
+pub use violation::Violation;
 
 /// The library of dates and times whose types are used here; feature `time`.
 #[cfg(feature = "time")]

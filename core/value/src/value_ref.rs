@@ -313,6 +313,16 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// What tells this value from every other one that lives at the same time: two looks at one place agree,
+    /// two places differ, unless they are one place seen through containers that share their storage.
+    #[cfg(feature = "schema")]
+    pub(crate) fn identity(self) -> usize {
+        match self.0 {
+            Form::Node(value) => std::ptr::from_ref(value).addr(),
+            Form::Packed(view) => std::ptr::from_ref(view.word).addr(),
+        }
+    }
+
     /// Whether both are containers (or long strings) that share their storage, and so are equal: O(1).
     /// False says nothing.
     #[inline]

@@ -87,6 +87,12 @@ impl File {
         self.hash
     }
 
+    /// The hash as 64 hexadecimal digits.
+    pub(crate) fn hash_text(&self) -> Option<String> {
+        let hash = blake3::Hash::from_bytes(self.hash?);
+        Some(hash.to_hex().to_string())
+    }
+
     /// Where the content lies, if that is known.
     pub fn location(&self) -> Option<&str> {
         self.location.as_deref()
@@ -106,8 +112,8 @@ impl File {
             json += &format!(",\"media_type\":{}", string_to_json(media_type));
         }
         json += &format!(",\"size\":{}", self.size);
-        if let Some(hash) = self.hash {
-            json += &format!(",\"hash\":\"{}\"", blake3::Hash::from_bytes(hash).to_hex());
+        if let Some(hash) = self.hash_text() {
+            json += &format!(",\"hash\":\"{hash}\"");
         }
         if let Some(location) = &self.location {
             json += &format!(",\"location\":{}", string_to_json(location));
