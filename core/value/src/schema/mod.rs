@@ -23,8 +23,8 @@
 //! };
 //! let said: Vec<_> = violations.iter().map(|violation| violation.to_string()).collect();
 //! assert_eq!(said, [
-//!     "`.age`: -1 is less than the minimum 0 (schema: /properties/age/minimum)",
 //!     "`.`: the key \"name\" is missing (schema: /required)",
+//!     "`.age`: -1 is less than the minimum 0 (schema: /properties/age/minimum)",
 //! ]);
 //! # Ok(())
 //! # }
