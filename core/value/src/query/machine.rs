@@ -8,6 +8,7 @@ use crate::{Kind, Segment, ValueRef};
 
 use super::filter::Expression;
 use super::program::{Condition, Selector, Step};
+use super::stack::Stack;
 
 /// How a node was reached from its parent.
 #[derive(Clone, Copy)]
@@ -44,7 +45,7 @@ pub(super) struct Machine<'a, 'q> {
     pub(super) root: ValueRef<'a>,
     /// Steps left.
     pub(super) steps: u64,
-    open: Vec<Frame<'a, 'q>>,
+    open: Stack<Frame<'a, 'q>>,
     /// The last regular expression that came out of the value.
     pub(super) expression: Option<Expression>,
 }
@@ -79,7 +80,7 @@ impl<'a, 'q> Machine<'a, 'q> {
         Machine {
             root,
             steps,
-            open: Vec::new(),
+            open: Stack::new(),
             expression: None,
         }
     }

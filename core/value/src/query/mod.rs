@@ -13,6 +13,7 @@ mod normalized;
 mod parse;
 mod program;
 mod regexp;
+mod stack;
 
 use std::fmt;
 use std::ops::ControlFlow;
