@@ -7,14 +7,14 @@ use crate::value::Repr;
 use crate::{Kind, Value, ValueRef};
 
 fn object_node<'a>(value: ValueRef<'a>) -> Option<&'a Object> {
-    match &value.0.0 {
+    match value.node()? {
         Repr::Object(object) => Some(object),
         _ => None,
     }
 }
 
 fn array_node<'a>(value: ValueRef<'a>) -> Option<&'a Array> {
-    match &value.0.0 {
+    match value.node()? {
         Repr::Array(array) => Some(array),
         _ => None,
     }

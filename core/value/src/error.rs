@@ -185,6 +185,14 @@ impl Error {
         }
     }
 
+    /// The same error, met in a value that is at `outer` in another one.
+    pub(crate) fn under(mut self, outer: &Path) -> Error {
+        if let Error::WrongType { path, .. } | Error::IndexOutOfRange { path, .. } = &mut self {
+            *path = outer.join(path);
+        }
+        self
+    }
+
     pub(crate) fn mismatch(reason: impl ToString) -> Error {
         Error::Mismatch {
             path: Path::root(),

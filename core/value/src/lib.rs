@@ -63,6 +63,7 @@ mod wire;
 
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use diff::{Change, changes, diff};
+pub use edit::Create;
 pub use error::{Error, Result};
 pub use json::JsonText;
 pub use key::Key;

@@ -2,9 +2,9 @@
 
 use triomphe::{Arc, UniqueArc};
 
-use crate::Value;
 use crate::tree::{self, Item, Tree};
 use crate::value::Repr;
+use crate::{Result, Value};
 
 /// Nodes deeper than this are dropped with a work list instead of by recursion.
 const RECURSIVE_DROP: u32 = 64;
@@ -60,12 +60,27 @@ impl Array {
         self.depth = self.depth.max(depth.saturating_add(1));
     }
 
-    /// The place of item `at`, appended as null when `at` is the length; none beyond.
-    pub(crate) fn slot(&mut self, at: usize) -> Option<&mut Value> {
-        if at == self.items.len() {
-            self.items.push(Value::NULL);
+    /// The array for changing it: where it is if nobody else holds it, otherwise a copy with `room` to grow.
+    pub(crate) fn unshare(array: &mut Arc<Array>, room: usize) -> &mut Array {
+        if !array.is_unique() {
+            let items = array.items.copy(room);
+            let depth = array.depth;
+            *array = Arc::new(Array { items, depth });
         }
-        self.items.get_mut(at)
+        Arc::make_mut(array)
+    }
+
+    /// The place of item `at`. If there is none, appends what `make` returns, and returns none.
+    pub(crate) fn slot_or(
+        &mut self,
+        at: usize,
+        make: impl FnOnce() -> Result<Value>,
+    ) -> Result<Option<&mut Value>> {
+        if at < self.items.len() {
+            return Ok(self.items.get_mut(at));
+        }
+        self.items.push(make()?);
+        Ok(None)
     }
 
     pub(crate) fn slot_mut(&mut self, at: usize) -> Option<&mut Value> {
@@ -74,6 +89,19 @@ impl Array {
 
     pub(crate) fn push(&mut self, item: Value) {
         self.items.push(item);
+    }
+
+    /// At most at the end.
+    pub(crate) fn insert(&mut self, at: usize, item: Value) {
+        self.items.insert(at, item);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Value> {
+        self.items.pop()
+    }
+
+    pub(crate) fn remove_range(&mut self, start: usize, end: usize) {
+        self.items.remove_range(start, end);
     }
 
     pub(crate) fn remove(&mut self, at: usize) -> Option<Value> {

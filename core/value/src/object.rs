@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::node::dismantle_deep;
 use crate::tree::{self, Item, Tree};
-use crate::{Key, Value, key};
+use crate::{Key, Result, Value, key};
 
 #[cfg(test)]
 mod tests;
@@ -182,18 +182,6 @@ impl Object {
         }
     }
 
-    /// Where `key` is in insertion order; costs as much as [`Object::get`].
-    pub(crate) fn position<'k>(&self, key: impl Into<Wanted<'k>>) -> Option<usize> {
-        let wanted = key.into();
-        match &self.body {
-            Body::Flat(entries) => wanted.position(entries),
-            Body::Large(large) => {
-                let ordinal = large.find(wanted)?.ordinal;
-                Some(large.slots.partition_point(|other| other < ordinal))
-            }
-        }
-    }
-
     /// Replaces the value of `key`, or appends an entry.
     pub(crate) fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
         if let Some(slot) = self.slot_mut(&key) {
@@ -203,12 +191,24 @@ impl Object {
         None
     }
 
-    /// The place of `key`, created as null when missing.
-    pub(crate) fn slot(&mut self, key: &Key) -> Option<&mut Value> {
-        if self.position(key).is_none() {
-            self.append(key.clone(), Value::NULL);
-        }
-        self.slot_mut(key)
+    /// The place of `key`. If there is none, appends what `make` returns, and returns none.
+    pub(crate) fn slot_or(
+        &mut self,
+        key: &Key,
+        make: impl FnOnce() -> Result<Value>,
+    ) -> Result<Option<&mut Value>> {
+        let at = match &self.body {
+            Body::Flat(entries) => Wanted::Key(key).position(entries),
+            Body::Large(large) => large.find(key.into()).map(|slot| slot.ordinal as usize),
+        };
+        let Some(at) = at else {
+            self.append(key.clone(), make()?);
+            return Ok(None);
+        };
+        Ok(match &mut self.body {
+            Body::Flat(entries) => entries.get_mut(at).map(|(_, value)| value),
+            Body::Large(large) => large.slot_mut(at as u32),
+        })
     }
 
     pub(crate) fn slot_mut<'k>(&mut self, key: impl Into<Wanted<'k>>) -> Option<&mut Value> {
@@ -220,8 +220,7 @@ impl Object {
             }
             Body::Large(large) => {
                 let ordinal = large.find(wanted)?.ordinal;
-                let slot = large.slots.last_where_mut(|other| other <= ordinal)?;
-                Some(&mut slot.value)
+                large.slot_mut(ordinal)
             }
         }
     }
@@ -265,7 +264,6 @@ impl Object {
     }
 
     /// Gives the entry of a key another key, which the object must not have, in the same place.
-    #[allow(dead_code, reason = "the edit is to come")]
     pub(crate) fn rename<'k>(&mut self, from: impl Into<Wanted<'k>>, to: Key) -> Option<()> {
         let wanted = from.into();
         match &mut self.body {
@@ -386,7 +384,7 @@ impl Drop for Object {
 
 impl Body {
     /// Gives the entries back if some have the same key.
-    fn new(entries: Vec<Entry>) -> Result<Body, Vec<Entry>> {
+    fn new(entries: Vec<Entry>) -> std::result::Result<Body, Vec<Entry>> {
         if entries.len() > FLAT {
             Large::new(entries).map(|large| Body::Large(Box::new(large)))
         } else if has_duplicates(&entries) {
@@ -402,7 +400,7 @@ const STEP: u32 = 16;
 
 impl Large {
     /// As [`Body::new`].
-    fn new(entries: Vec<Entry>) -> Result<Large, Vec<Entry>> {
+    fn new(entries: Vec<Entry>) -> std::result::Result<Large, Vec<Entry>> {
         // 2^31 entries would need 80 GiB of memory.
         let room = u32::MAX / 2 / u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let step = room.clamp(1, STEP);
@@ -442,6 +440,11 @@ impl Large {
 
     fn slot(&self, ordinal: u32) -> Option<&Slot> {
         self.slots.last_where(|other| other <= ordinal)
+    }
+
+    fn slot_mut(&mut self, ordinal: u32) -> Option<&mut Value> {
+        let slot = self.slots.last_where_mut(|other| other <= ordinal)?;
+        Some(&mut slot.value)
     }
 
     fn find(&self, wanted: Wanted<'_>) -> Option<&Slot> {
@@ -538,7 +541,6 @@ impl Large {
         self.slots.remove_last(|other| other <= ordinal)
     }
 
-    #[allow(dead_code, reason = "the edit is to come")]
     fn rename(&mut self, from: Wanted<'_>, to: Key) -> Option<()> {
         let ordinal = self.find(from)?.ordinal;
         self.remove_place(from);

@@ -150,7 +150,8 @@ impl<T: Item> Tree<T> {
         }
     }
 
-    /// Puts `item` behind the items whose key `holds` is true of, as in [`Tree::partition_point`].
+    /// Puts `item` behind the items whose key `holds` is true of; it must be false of all behind.
+    /// O(log n).
     pub(crate) fn insert_after(&mut self, mut holds: impl FnMut(T::Key) -> bool, item: T) {
         if self.tail_holds(&mut holds) || self.head.is_none() {
             let at = self.head_len() + self.tail.partition_point(|item| holds(item.key()));
@@ -201,7 +202,7 @@ impl<T: Item> Tree<T> {
         }
     }
 
-    /// Removes the last item whose key `holds` is true of, as in [`Tree::partition_point`].
+    /// Removes the last item whose key `holds` is true of, as in [`Tree::insert_after`].
     pub(crate) fn remove_last(&mut self, mut holds: impl FnMut(T::Key) -> bool) -> Option<T> {
         if self.tail_holds(&mut holds) {
             let at = self.tail.partition_point(|item| holds(item.key()));
@@ -268,19 +269,7 @@ impl<T: Item> Tree<T> {
         self.tail.first().is_some_and(|first| holds(first.key()))
     }
 
-    /// How many items at the front have a key of which `holds` is true; it must be true of none behind.
-    /// O(log n).
-    pub(crate) fn partition_point(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
-        if self.tail_holds(&mut holds) {
-            return self.head_len() + self.tail.partition_point(|item| holds(item.key()));
-        }
-        match &self.head {
-            Some(head) => head.partition_point(holds),
-            None => 0,
-        }
-    }
-
-    /// The last item of which `holds` is true, as in [`Tree::partition_point`].
+    /// The last item whose key `holds` is true of, as in [`Tree::insert_after`].
     pub(crate) fn last_where(&self, mut holds: impl FnMut(T::Key) -> bool) -> Option<&T> {
         if self.tail_holds(&mut holds) {
             let at = Last(holds).item(&self.tail)?;
@@ -380,26 +369,6 @@ impl<T: Item> Child<T> {
                 Node::Branch(children) => {
                     let below = seek.child(children)?;
                     child = children.get_mut(below)?;
-                }
-            }
-        }
-    }
-
-    fn partition_point(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
-        let (mut child, mut before) = (self, 0);
-        loop {
-            match &*child.node {
-                Node::Leaf(items) => {
-                    return before + items.partition_point(|item| holds(item.key()));
-                }
-                Node::Branch(children) => {
-                    let begun = children.partition_point(|child| holds(child.first));
-                    let mut begun = children.iter().take(begun);
-                    let Some(last) = begun.next_back() else {
-                        return before;
-                    };
-                    before += begun.map(|child| child.len).sum::<usize>();
-                    child = last;
                 }
             }
         }

@@ -191,7 +191,7 @@ proptest! {
         let mut model = std::collections::BTreeSet::new();
         let mut tree = Tree::default();
         for item in items {
-            let at = tree.partition_point(|key| key < item);
+            let at = model.range(..item).count();
             if model.insert(item) {
                 match item % 2 {
                     0 => tree.insert(at, item),
@@ -204,7 +204,7 @@ proptest! {
             prop_assert_eq!(found, model.range(..=item).next_back().copied());
             prop_assert_eq!(tree.last_where_mut(|key| key <= item).copied(), found);
             if model.remove(&item) {
-                let at = tree.partition_point(|key| key < item);
+                let at = model.range(..item).count();
                 let removed = match item % 2 {
                     0 => tree.remove(at),
                     _ => tree.remove_last(|key| key <= item),
