@@ -143,7 +143,7 @@ impl Value {
 
     /// An empty object.
     pub fn object() -> Value {
-        Value(Repr::Object(triomphe::Arc::default()))
+        Value::from_entries(Vec::new()) // of depth 1, as no default is
     }
 
     /// Text; up to 22 bytes need no allocation. `From<Arc<str>>` shares a longer one.
