@@ -6,9 +6,33 @@ pub const MAX_DEPTH: usize = 1024;
 /// The deepest nesting that goes through serde, which recurses on the thread's stack.
 pub(crate) const SERDE_DEPTH: usize = 128;
 
-/// What a parser or decoder accepts. Everything is counted, nothing is timed, so the verdict on an
-/// input is the same on every machine.
+/// What is accepted from outside: by every parser, decoder and stream, by patches, and by
+/// [`Value::check`](crate::Value::check) for values assembled in the program. Everything is counted, nothing is
+/// timed, so the verdict on an input is the same on every machine.
+///
+/// What has no `_with` form that takes limits keeps the default ones. Beyond a limit is
+/// [`Error::Limit`](crate::Error::Limit), which names it.
+///
+/// | | [`strict`](Limits::strict) | [`default`](Limits::default) | [`permissive`](Limits::permissive) | [`unlimited`](Limits::unlimited) |
+/// | --- | --- | --- | --- | --- |
+/// | for | strangers | one's users | one's own large data | what the library wrote |
+/// | `max_depth` | 32 | 128 | 512 | 1,024 |
+/// | `max_bytes` | 1 MiB | 64 MiB | 1 GiB | none |
+/// | `max_string` | 256 KiB | 16 MiB | 256 MiB | 4 GiB |
+/// | `max_key` | 1 KiB | 64 KiB | 1 MiB | 4 GiB |
+/// | `max_items` | 100,000 | 10 million | 100 million | none |
+///
+/// Two limits no preset lifts: nothing nests deeper than [`MAX_DEPTH`], and nothing deeper than 128 goes
+/// through serde, which recurses.
+///
+/// ```
+/// use statewright_value::{Error, Limits, Value};
+/// let limits = Limits::strict().with_max_depth(2);
+/// assert!(Value::from_json_with("[[1]]", &limits).is_ok());
+/// assert!(matches!(Value::from_json_with("[[[1]]]", &limits), Err(Error::Limit { limit: 2, .. })));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Nested arrays and objects; an empty array has depth 1. More than [`MAX_DEPTH`] counts as [`MAX_DEPTH`].
     pub max_depth: usize,
@@ -35,9 +59,10 @@ impl Default for Limits {
     }
 }
 
+/// Presets.
 impl Limits {
-    /// For input from strangers: depth 32, 1 MiB of input, 256 KiB per string, 1 KiB per key, 100 000 values.
-    pub fn strict() -> Self {
+    /// For input from strangers: depth 32, 1 MiB of input, 256 KiB per string, 1 KiB per key, 100,000 values.
+    pub const fn strict() -> Self {
         Limits {
             max_depth: 32,
             max_bytes: 1 << 20,
@@ -47,8 +72,20 @@ impl Limits {
         }
     }
 
+    /// For large data of one's own: depth 512, 1 GiB of input, 256 MiB per string, 1 MiB per key, 100 million
+    /// values.
+    pub const fn permissive() -> Self {
+        Limits {
+            max_depth: 512,
+            max_bytes: 1 << 30,
+            max_string: 256 << 20,
+            max_key: 1 << 20,
+            max_items: 100_000_000,
+        }
+    }
+
     /// For what the library wrote itself: only [`MAX_DEPTH`] and the 32-bit lengths of MessagePack remain.
-    pub fn unlimited() -> Self {
+    pub const fn unlimited() -> Self {
         let u32_max = u32::MAX as usize;
         Limits {
             max_depth: MAX_DEPTH,
@@ -57,6 +94,44 @@ impl Limits {
             max_key: u32_max,
             max_items: usize::MAX,
         }
+    }
+}
+
+/// The same with one limit changed.
+impl Limits {
+    /// With this [`Limits::max_depth`].
+    #[must_use]
+    pub const fn with_max_depth(mut self, levels: usize) -> Self {
+        self.max_depth = levels;
+        self
+    }
+
+    /// With this [`Limits::max_bytes`].
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// With this [`Limits::max_string`].
+    #[must_use]
+    pub const fn with_max_string(mut self, bytes: usize) -> Self {
+        self.max_string = bytes;
+        self
+    }
+
+    /// With this [`Limits::max_key`].
+    #[must_use]
+    pub const fn with_max_key(mut self, bytes: usize) -> Self {
+        self.max_key = bytes;
+        self
+    }
+
+    /// With this [`Limits::max_items`].
+    #[must_use]
+    pub const fn with_max_items(mut self, values: usize) -> Self {
+        self.max_items = values;
+        self
     }
 
     pub(crate) fn depth(&self) -> usize {

@@ -30,10 +30,7 @@ fn nested(depth: usize) -> Value {
 }
 
 fn deepest() -> Limits {
-    Limits {
-        max_depth: usize::MAX,
-        ..Limits::default()
-    }
+    Limits::default().with_max_depth(usize::MAX)
 }
 
 #[test]
@@ -301,13 +298,12 @@ fn duplicate_keys_keep_the_last_value_at_the_first_place() {
 
 #[test]
 fn every_limit_is_exact() {
-    let limits = Limits {
-        max_depth: 2,
-        max_bytes: 40,
-        max_string: 5,
-        max_key: 3,
-        max_items: 4,
-    };
+    let limits = Limits::default()
+        .with_max_depth(2)
+        .with_max_bytes(40)
+        .with_max_string(5)
+        .with_max_key(3)
+        .with_max_items(4);
     let cases = [
         (r#"[[1,2]]"#, r#"[[[]]]"#),
         (r#""12345""#, r#""123456""#),
@@ -342,20 +338,14 @@ fn every_limit_is_exact() {
         }
     }
     let bytes = Value::bytes([7; 41]).to_msgpack();
-    let limits = Limits {
-        max_string: 100,
-        ..limits
-    };
+    let limits = limits.with_max_string(100);
     assert_eq!(
         Value::read_msgpack(&mut &bytes[..], &limits)
             .unwrap_err()
             .code(),
         204
     );
-    let limits = Limits {
-        max_bytes: bytes.len(),
-        ..limits
-    };
+    let limits = limits.with_max_bytes(bytes.len());
     assert_eq!(
         Value::read_msgpack(&mut &[bytes.clone(), bytes].concat()[..], &limits)
             .unwrap()

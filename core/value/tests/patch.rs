@@ -226,11 +226,9 @@ fn a_patch_cannot_double_a_document_for_ever() {
         let ops = (0..64).map(|_| value!({ "op": "copy", "from": "", "path": "/-" }));
         let patch: Value = ops.collect();
         let before = doc.clone();
-        let limits = Limits {
-            max_depth: MAX_DEPTH,
-            max_items: 100_000,
-            ..Limits::default()
-        };
+        let limits = Limits::default()
+            .with_max_depth(MAX_DEPTH)
+            .with_max_items(100_000);
         let patch = Patch::from_value(patch.by_ref()).unwrap();
         let why = patch.apply_with(&mut doc, &limits).unwrap_err();
         assert_eq!(doc, before);
@@ -265,10 +263,7 @@ fn a_patch_cannot_double_a_document_for_ever() {
 
 #[test]
 fn a_patch_cannot_nest_deeper_than_the_limit() {
-    let limits = Limits {
-        max_depth: 3,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_max_depth(3);
     for (patch, fits) in [
         (value!([{ "op": "add", "path": "/a", "value": [[]] }]), true),
         (
@@ -318,10 +313,7 @@ fn a_patch_cannot_nest_deeper_than_the_limit() {
 /// What has been deep and is not any more does not count.
 #[test]
 fn a_stale_depth_is_counted_again() {
-    let limits = Limits {
-        max_depth: 4,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_max_depth(4);
     let mut doc = value!({ "a": { "deep": [[1]] }, "b": {} });
     doc.remove(&Path::parse(".a.deep").unwrap()).unwrap();
     let patch = value!([{ "op": "move", "from": "/a", "path": "/b/c" }]);

@@ -103,10 +103,7 @@ fn limits_are_those_of_the_value() {
             "]".repeat(levels)
         )
     };
-    let limits = Limits {
-        max_depth: 5,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_max_depth(5);
     assert!(Value::from_typed_json_with(deep(5), &limits).is_ok());
     assert!(matches!(
         Value::from_typed_json_with(deep(6), &limits),

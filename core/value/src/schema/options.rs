@@ -235,10 +235,7 @@ fn document(source: &Value) -> Result<Json> {
             ),
         });
     }
-    source.check(&Limits {
-        max_depth: SCHEMA_DEPTH,
-        ..Limits::unlimited()
-    })?;
+    source.check(&Limits::unlimited().with_max_depth(SCHEMA_DEPTH))?;
     let json = Json::from(source.clone());
     chains::check(&json)?;
     Ok(json)
