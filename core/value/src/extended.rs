@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::kinds::parts::{Parts, TOO_LONG};
+use crate::kinds::parts::{Parts, TOO_LONG, float_text};
 use crate::{File, Kind, ValueRef};
 #[cfg(feature = "time")]
 use crate::{Value, value::Repr};
@@ -104,6 +104,31 @@ impl Extended {
         valid.then_some(Extended::Date { year, month, day })
     }
 
+    /// The day so many days after 1970-01-01.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn from_days(days: i64) -> Option<Extended> {
+        let seconds = days.checked_mul(86_400)?;
+        if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
+            return None;
+        }
+        let (year, month, day) = civil(days);
+        Extended::date(year as i16, month as u8, day as u8)
+    }
+
+    /// The moment in UTC so many seconds after 1970, to the nearest nanosecond.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn from_epoch(number: f64) -> Option<Extended> {
+        let seconds = number.floor();
+        let nanos = ((number - seconds) * f64::from(NANOS)).round() as u32;
+        let carry = nanos / NANOS;
+        // A cast of what is beyond i64 saturates, which is beyond every year; NaN becomes 0 seconds.
+        let seconds = (seconds as i64).checked_add(carry.into())?;
+        if !number.is_finite() {
+            return None;
+        }
+        Extended::datetime(seconds, nanos % NANOS, 0)
+    }
+
     pub(crate) fn time(nanos: u64) -> Option<Extended> {
         (nanos < DAY_NANOS).then_some(Extended::Time { nanos })
     }
@@ -141,6 +166,17 @@ impl Extended {
             Extended::DateTime { .. } => Kind::DateTime,
             Extended::Duration { .. } => Kind::Duration,
             Extended::File(_) => Kind::File,
+        }
+    }
+
+    /// The days of a date since 1970-01-01.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn days(&self) -> Option<i64> {
+        match *self {
+            Extended::Date { year, month, day } => {
+                Some(days(year.into(), month.into(), day.into()))
+            }
+            _ => None,
         }
     }
 
@@ -284,7 +320,7 @@ impl Extended {
     pub(crate) fn exact_number(&self) -> Option<f64> {
         let parts = self.decimal_parts()?;
         let float: f64 = self.to_string().parse().ok()?;
-        let read = Parts::parse(&float.to_string()).ok()?; // printed without an exponent
+        let read = Parts::parse(&float_text(float)).ok()?;
         (read.compare(parts) == Ordering::Equal).then_some(float)
     }
 }
@@ -318,6 +354,16 @@ fn civil(days: i64) -> (i64, i64, i64) {
         march_month - 9
     };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// The opposite of [`civil`].
+#[cfg(feature = "cbor")]
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
 }
 
 /// ISO 8601, with a sign and six digits for years before 0 (expanded representation).

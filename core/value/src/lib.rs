@@ -27,6 +27,9 @@
 mod align;
 mod build;
 mod cache;
+mod canonical;
+#[cfg(feature = "cbor")]
+mod cbor;
 mod convert;
 mod de;
 mod diff;

@@ -1,6 +1,8 @@
 //! A walk through a value as a sequence of events, with its own stack: how everything that visits a whole
 //! value (encoding, hashing, ordering) does so without recursion.
 
+use std::cmp::Ordering;
+
 use crate::ValueRef;
 use crate::value_ref::{Data, Entries, Items};
 
@@ -17,7 +19,8 @@ pub(crate) enum Event<'a> {
 pub(crate) struct Walk<'a> {
     next: Option<ValueRef<'a>>,
     open: Vec<Frame<'a>>,
-    sorted: bool,
+    /// How the keys of objects are sorted, if they are.
+    order: Option<fn(&str, &str) -> Ordering>,
 }
 
 enum Frame<'a> {
@@ -32,14 +35,19 @@ impl<'a> Walk<'a> {
         Walk {
             next: Some(value),
             open: Vec::new(),
-            sorted: false,
+            order: None,
         }
     }
 
     /// Objects in canonical order, sorted by key (by bytes, which is by code point).
     pub(crate) fn sorted(value: ValueRef<'a>) -> Self {
+        Walk::sorted_by(value, str::cmp)
+    }
+
+    /// Objects sorted by key in this order.
+    pub(crate) fn sorted_by(value: ValueRef<'a>, order: fn(&str, &str) -> Ordering) -> Self {
         Walk {
-            sorted: true,
+            order: Some(order),
             ..Walk::new(value)
         }
     }
@@ -56,13 +64,13 @@ impl<'a> Walk<'a> {
                 Event::Array(value)
             }
             Data::Object => {
-                self.open.push(match self.sorted {
-                    true => {
+                self.open.push(match self.order {
+                    Some(order) => {
                         let mut entries: Vec<_> = value.entries().collect();
-                        entries.sort_unstable_by_key(|(key, _)| *key);
+                        entries.sort_unstable_by(|(a, _), (b, _)| order(a, b));
                         Frame::Sorted(entries.into_iter())
                     }
-                    false => Frame::Entries(value.entries()),
+                    None => Frame::Entries(value.entries()),
                 });
                 Event::Object(value)
             }

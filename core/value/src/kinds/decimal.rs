@@ -3,7 +3,7 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::extended::Extended;
-use crate::kinds::parts::Parts;
+use crate::kinds::parts::{Parts, float_text};
 use crate::value::Repr;
 use crate::{Error, Path, Result, Value, ValueRef};
 
@@ -73,8 +73,7 @@ impl Value {
         let Some(float) = self.as_f64() else {
             return Err(self.no_number());
         };
-        // Printed without an exponent.
-        (Parts::parse(&float.to_string())
+        (Parts::parse(&float_text(float))
             .ok()
             .and_then(Parts::decimal))
         .ok_or_else(|| {

@@ -41,6 +41,12 @@ pub(crate) struct Parts {
     pub(crate) scale: u32,
 }
 
+/// The shortest digits that read back as this finite float, as JSON prints it. Rust's own formatting is as
+/// short, but breaks a tie between two such the other way.
+pub(crate) fn float_text(float: f64) -> String {
+    Value::from_f64(float).unwrap_or_default().to_json()
+}
+
 /// Why a text or a number is no decimal.
 pub(crate) const TOO_LONG: &str =
     "a decimal has at most 28 digits after the point, and at most 28 or 29 in all (96 bits)";
@@ -78,10 +84,13 @@ impl Parts {
 
     /// ±`digits` × 10^−`scale`, exactly, with as few digits after the point as `scale` says.
     pub(crate) fn scaled(negative: bool, digits: u128, scale: i64) -> Option<Parts> {
-        let digits = match u32::try_from(-scale) {
-            Ok(_) if digits == 0 => 0,
-            Ok(zeros) => digits.checked_mul(10u128.checked_pow(zeros)?)?,
-            Err(_) => digits,
+        let digits = match scale {
+            0.. => digits,
+            _ if digits == 0 => 0,
+            _ => {
+                let zeros = u32::try_from(scale.unsigned_abs()).ok()?;
+                digits.checked_mul(10u128.checked_pow(zeros)?)?
+            }
         };
         let scale = u32::try_from(scale.max(0)).ok()?;
         (digits <= MAX_DIGITS && scale <= MAX_SCALE).then_some(Parts {
