@@ -55,18 +55,7 @@ impl<'a> ValueRef<'a> {
     /// assert_eq!(value!(1).by_ref().compare_number(value!("1").by_ref()), None);
     /// ```
     pub fn compare_number(self, other: ValueRef<'_>) -> Option<Ordering> {
-        let (a, b) = (Number::of(self)?, Number::of(other)?);
-        Some(match (a, b) {
-            (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
-            (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b)?,
-            (Number::Decimal(a), Number::Decimal(b)) => a.compare(b),
-            (Number::Integer(a), Number::Float(b)) => compare_integer(a, b),
-            (Number::Float(a), Number::Integer(b)) => compare_integer(b, a).reverse(),
-            (Number::Decimal(a), Number::Integer(b)) => a.compare_integer(b),
-            (Number::Integer(a), Number::Decimal(b)) => b.compare_integer(a).reverse(),
-            (Number::Decimal(a), Number::Float(b)) => a.compare_float(b),
-            (Number::Float(a), Number::Decimal(b)) => b.compare_float(a).reverse(),
-        })
+        Some(Number::of(self)?.compare(Number::of(other)?))
     }
 }
 
@@ -84,6 +73,21 @@ impl Number {
             Kind::Float => value.as_f64().map(Number::Float),
             Kind::Decimal => decimal(value).map(Number::Decimal),
             _ => None,
+        }
+    }
+
+    /// By value, exactly. Floats are finite.
+    pub(crate) fn compare(self, other: Number) -> Ordering {
+        match (self, other) {
+            (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
+            (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (Number::Decimal(a), Number::Decimal(b)) => a.compare(b),
+            (Number::Integer(a), Number::Float(b)) => compare_integer(a, b),
+            (Number::Float(a), Number::Integer(b)) => compare_integer(b, a).reverse(),
+            (Number::Decimal(a), Number::Integer(b)) => a.compare_integer(b),
+            (Number::Integer(a), Number::Decimal(b)) => b.compare_integer(a).reverse(),
+            (Number::Decimal(a), Number::Float(b)) => a.compare_float(b),
+            (Number::Float(a), Number::Decimal(b)) => b.compare_float(a).reverse(),
         }
     }
 }

@@ -213,12 +213,7 @@ impl Extended {
     }
 }
 
-/// What comparing by value needs; none for other kinds.
 impl ValueRef<'_> {
-    pub(crate) fn decimal_parts(self) -> Option<Parts> {
-        self.extended()?.decimal_parts()
-    }
-
     /// Seconds and nanoseconds since 1970 in UTC.
     pub(crate) fn instant(self) -> Option<(i64, u32)> {
         let (seconds, nanos, _) = self.extended()?.instant()?;

@@ -223,7 +223,9 @@ impl<'a> ValueRef<'a> {
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.member(key).map(Value::by_ref),
-            Form::Packed(view) => view.get(key, crate::key::hash(key)).map(ValueRef::packed),
+            Form::Packed(view) => view
+                .get(key.as_bytes(), crate::key::hash(key))
+                .map(ValueRef::packed),
         }
     }
 
@@ -232,7 +234,7 @@ impl<'a> ValueRef<'a> {
     pub(crate) fn get_key(self, key: &Key) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.member(key).map(Value::by_ref),
-            Form::Packed(view) => view.get(key, key.hash()).map(ValueRef::packed),
+            Form::Packed(view) => view.get(key.as_bytes(), key.hash()).map(ValueRef::packed),
         }
     }
 
@@ -289,6 +291,25 @@ impl<'a> ValueRef<'a> {
             Form::Node(value) => ItemsOf::Node(value.item_iter()),
             Form::Packed(view) => ItemsOf::Packed(view, view.items().iter()),
         })
+    }
+
+    /// The items of an array or the values of an object, without its keys; none for a scalar.
+    #[inline]
+    pub(crate) fn children(self) -> Option<Children<'a>> {
+        match self.0 {
+            Form::Node(value) => match &value.0 {
+                Repr::Array(array) => Some(Children::Items(array.iter())),
+                Repr::Object(object) => Some(Children::Entries(object.iter())),
+                _ => None,
+            },
+            Form::Packed(view) => match view.tag() {
+                Some(Tag::Array) => Some(Children::Packed(view, view.items().iter())),
+                Some(Tag::Record | Tag::Dict) => {
+                    Some(Children::Packed(view, view.entries().1.iter()))
+                }
+                _ => None,
+            },
+        }
     }
 
     /// An owned value: at most one reference-count increment.
@@ -406,6 +427,47 @@ impl<'a> View<'a> {
                 ..self
             }),
         )
+    }
+}
+
+/// What lies directly inside a container; see [`ValueRef::children`].
+#[derive(Clone)]
+pub(crate) enum Children<'a> {
+    Items(node::Items<'a>),
+    Entries(object::Entries<'a>),
+    Packed(View<'a>, Words<'a>),
+}
+
+impl<'a> Children<'a> {
+    /// Gives each to `f`, until it fails. Quicker than by [`Iterator::next`], which asks for the form each time.
+    #[inline]
+    pub(crate) fn try_each<E>(
+        self,
+        mut f: impl FnMut(ValueRef<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Children::Packed(view, mut words) => {
+                words.try_for_each(|word| f(ValueRef::packed(View { word, ..view })))
+            }
+            Children::Items(mut items) => items.try_for_each(|item| f(item.by_ref())),
+            Children::Entries(mut entries) => entries.try_for_each(|(_, value)| f(value.by_ref())),
+        }
+    }
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = ValueRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Children::Packed(view, words) => {
+                let word = words.next()?;
+                Some(ValueRef::packed(View { word, ..*view }))
+            }
+            Children::Items(items) => items.next().map(Value::by_ref),
+            Children::Entries(entries) => entries.next().map(|(_, value)| value.by_ref()),
+        }
     }
 }
 

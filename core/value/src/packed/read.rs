@@ -116,8 +116,8 @@ impl Packed {
         }
     }
 
-    fn find_in_dict(&self, dict: Dict<'_>, text: &str, hash: u32) -> Option<usize> {
-        let is = |at: usize| dict.keys.get(at).is_some_and(|key| self.text(key) == text);
+    fn find_in_dict(&self, dict: Dict<'_>, text: &[u8], hash: u32) -> Option<usize> {
+        let is = |at: usize| dict.keys.get(at).is_some_and(|key| self.bytes(key) == text);
         if dict.index.is_empty() {
             return (0..dict.keys.len()).find(|at| is(*at));
         }
@@ -133,7 +133,7 @@ impl Packed {
         // Equal hashes are sorted by key.
         let at = found.binary_search_by(|entry| {
             let key = dict.keys.get(position(entry));
-            key.map_or("", |key| self.text(key)).cmp(text)
+            key.map_or(&[][..], |key| self.bytes(key)).cmp(text)
         });
         found.get(at.ok()?).map(position)
     }
@@ -211,9 +211,9 @@ impl<'a> View<'a> {
         self.items().get(at).map(|word| self.child(word))
     }
 
-    /// The value of a key with this hash (see [`crate::key::hash`]).
+    /// The value of a key, given as UTF-8, with this hash (see [`crate::key::hash`]).
     #[inline]
-    pub(crate) fn get(self, text: &str, hash: u32) -> Option<View<'a>> {
+    pub(crate) fn get(self, text: &[u8], hash: u32) -> Option<View<'a>> {
         let packed = self.packed();
         match self.tag()? {
             Tag::Record => {
@@ -225,7 +225,7 @@ impl<'a> View<'a> {
                             .get(from..)?
                             .iter()
                             .position(|found| *found == hash)?;
-                    if packed.text(keys.get(at)?) == text {
+                    if packed.bytes(keys.get(at)?) == text {
                         return values.get(at).map(|word| self.child(word));
                     }
                     from = at + 1;

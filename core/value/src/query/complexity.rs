@@ -74,7 +74,7 @@ impl Complexity {
                 }
             }
             Condition::Not(condition) => self.condition(condition),
-            Condition::Exists(query) => self.sub_query(query),
+            Condition::Exists(query) | Condition::Check(query, ..) => self.sub_query(query),
             Condition::Compare(comparison) => {
                 let (left, _, right) = &**comparison;
                 self.operand(left);

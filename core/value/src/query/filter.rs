@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::equal::Number;
+use crate::value_ref::Data;
 use crate::{Kind, ValueRef};
 
-use super::machine::{Halt, Machine, Sink};
+use super::machine::{Halt, Machine, Sink, node as node_of};
 use super::program::{Comparison, Condition, Literal, Operand, SubQuery};
 use super::regexp::{Matcher, Pattern, Source};
 
@@ -22,93 +24,64 @@ enum Datum<'x> {
     Nothing,
     Null,
     Bool(bool),
-    Number(Number<'x>),
+    Int(i64),
+    /// Only beyond `i64`.
+    Uint(u64),
+    Float(f64),
     Text(&'x str),
     /// A container, or a kind that JSON does not have.
     Other(ValueRef<'x>),
 }
 
-#[derive(Clone, Copy)]
-enum Number<'x> {
-    Int(i64),
-    /// Only beyond `i64`.
-    Uint(u64),
-    Float(f64),
-    Decimal(ValueRef<'x>),
-}
-
 impl<'x> Datum<'x> {
+    #[inline]
     fn of(value: ValueRef<'x>) -> Datum<'x> {
-        match value.kind() {
-            Kind::Null => Datum::Null,
-            Kind::Bool => Datum::Bool(value.as_bool().unwrap_or_default()),
-            Kind::Integer => Datum::Number(match value.as_i64() {
-                Some(int) => Number::Int(int),
-                None => Number::Uint(value.as_u64().unwrap_or_default()),
-            }),
-            Kind::Float => Datum::Number(Number::Float(value.as_f64().unwrap_or_default())),
-            Kind::Decimal => Datum::Number(Number::Decimal(value)),
-            Kind::Text => Datum::Text(value.as_str().unwrap_or_default()),
-            _ => Datum::Other(value),
+        match value.data() {
+            Data::Null => Datum::Null,
+            Data::Bool(bool) => Datum::Bool(bool),
+            Data::Int(int) => Datum::Int(int),
+            Data::Uint(uint) => Datum::Uint(uint),
+            Data::Float(float) => Datum::Float(float),
+            Data::Text(text) => Datum::Text(text),
+            Data::Bytes(_) | Data::Extended(_) | Data::Array | Data::Object => Datum::Other(value),
         }
     }
 
+    #[inline]
     fn literal(literal: &'x Literal) -> Datum<'x> {
         match literal {
             Literal::Null => Datum::Null,
             Literal::Bool(bool) => Datum::Bool(*bool),
-            Literal::Int(int) => Datum::Number(Number::Int(*int)),
-            Literal::Uint(uint) => Datum::Number(Number::Uint(*uint)),
-            Literal::Float(float) => Datum::Number(Number::Float(*float)),
+            Literal::Int(int) => Datum::Int(*int),
+            Literal::Uint(uint) => Datum::Uint(*uint),
+            Literal::Float(float) => Datum::Float(*float),
             Literal::Text(text) => Datum::Text(text),
         }
     }
 
     fn count(count: usize) -> Datum<'static> {
-        Datum::Number(Number::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+        Datum::Int(i64::try_from(count).unwrap_or(i64::MAX))
     }
-}
 
-/// By value, exactly: 1 and 1.0 are equal. No number is NaN.
-fn compare_numbers(a: Number<'_>, b: Number<'_>) -> Ordering {
-    match (a, b) {
-        (Number::Int(a), Number::Int(b)) => a.cmp(&b),
-        (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-        (Number::Decimal(decimal), other) => compare_decimal(decimal, other),
-        (other, Number::Decimal(decimal)) => compare_decimal(decimal, other).reverse(),
-        (Number::Float(float), int) => compare_mixed(integer(int), float).reverse(),
-        (int, Number::Float(float)) => compare_mixed(integer(int), float),
-        (a, b) => integer(a).cmp(&integer(b)),
+    fn number(self) -> Option<Number> {
+        match self {
+            Datum::Int(int) => Some(Number::Integer(int.into())),
+            Datum::Uint(uint) => Some(Number::Integer(uint.into())),
+            Datum::Float(float) => Some(Number::Float(float)),
+            Datum::Other(value) => Number::of(value),
+            Datum::Nothing | Datum::Null | Datum::Bool(_) | Datum::Text(_) => None,
+        }
     }
-}
 
-fn compare_decimal(decimal: ValueRef<'_>, other: Number<'_>) -> Ordering {
-    let Some(parts) = decimal.decimal_parts() else {
-        return Ordering::Equal; // it is a decimal
-    };
-    match other {
-        Number::Decimal(other) => other
-            .decimal_parts()
-            .map_or(Ordering::Equal, |other| parts.compare(other)),
-        Number::Float(float) => parts.compare_float(float),
-        int => parts.compare_integer(integer(int)),
+    /// By value where both are numbers: 1 and 1.0 are equal.
+    #[inline]
+    fn compare_number(self, other: Datum<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Datum::Int(a), Datum::Int(b)) => Some(a.cmp(&b)),
+            (Datum::Float(a), Datum::Float(b)) => a.partial_cmp(&b),
+            _ => Some(self.number()?.compare(other.number()?)),
+        }
     }
-}
-
-/// The value of a whole number.
-fn integer(number: Number<'_>) -> i128 {
-    match number {
-        Number::Int(int) => int.into(),
-        Number::Uint(uint) => uint.into(),
-        Number::Float(_) | Number::Decimal(_) => 0,
-    }
-}
-
-/// A cast of a float beyond `i128` saturates, which orders it beyond every 64-bit integer, as it should.
-fn compare_mixed(int: i128, float: f64) -> Ordering {
-    let whole = float.trunc();
-    int.cmp(&(whole as i128))
-        .then(whole.partial_cmp(&float).unwrap_or(Ordering::Equal))
 }
 
 impl<'a, 'q> Machine<'a, 'q> {
@@ -121,10 +94,12 @@ impl<'a, 'q> Machine<'a, 'q> {
         match condition {
             Condition::Compare(comparison) => {
                 let (left, comparison, right) = &**comparison;
-                self.pay(1)?;
                 let left = self.datum(left, node)?;
                 let right = self.datum(right, node)?;
                 self.compare(left, *comparison, right)
+            }
+            Condition::Check(query, comparison, literal) => {
+                self.check(query, *comparison, literal, node)
             }
             Condition::Exists(query) => self.exists(query, node),
             Condition::All(conditions) => {
@@ -148,11 +123,32 @@ impl<'a, 'q> Machine<'a, 'q> {
         }
     }
 
+    /// As [`Machine::compare`]; the common cases come first.
+    #[inline]
+    fn check(
+        &mut self,
+        query: &'q SubQuery,
+        comparison: Comparison,
+        literal: &'q Literal,
+        node: ValueRef<'a>,
+    ) -> Result<bool, Halt> {
+        self.fuel.pay(query.steps.len() as u64)?;
+        let start = self.start(query, node);
+        let Some(found) = node_of(&query.steps, start) else {
+            return Ok(comparison == Comparison::NotEqual);
+        };
+        let found = Datum::of(found);
+        match (found, literal) {
+            (Datum::Int(a), Literal::Int(b)) => Ok(comparison.holds(a.cmp(b))),
+            _ => self.compare(found, comparison, Datum::literal(literal)),
+        }
+    }
+
     fn exists(&mut self, query: &'q SubQuery, node: ValueRef<'a>) -> Result<bool, Halt> {
         let start = self.start(query, node);
         if query.is_singular() {
-            self.pay(query.steps.len() as u64)?;
-            return Ok(self.node(&query.steps, start).is_some());
+            self.fuel.pay(query.steps.len() as u64)?;
+            return Ok(node_of(&query.steps, start).is_some());
         }
         let mut first = First(None);
         match self.run(&query.steps, start, &mut first) {
@@ -174,14 +170,13 @@ impl<'a, 'q> Machine<'a, 'q> {
         Ok(match operand {
             Operand::Literal(literal) => Datum::literal(literal),
             Operand::Node(query) => {
-                self.pay(query.steps.len() as u64)?;
+                self.fuel.pay(query.steps.len() as u64)?;
                 let start = self.start(query, node);
-                self.node(&query.steps, start)
-                    .map_or(Datum::Nothing, Datum::of)
+                node_of(&query.steps, start).map_or(Datum::Nothing, Datum::of)
             }
             Operand::Length(operand) => match self.datum(operand, node)? {
                 Datum::Text(text) => {
-                    self.pay(text.len() as u64 / BYTES_PER_STEP)?;
+                    self.fuel.pay(text.len() as u64 / BYTES_PER_STEP)?;
                     Datum::count(text.chars().count())
                 }
                 Datum::Other(value)
@@ -228,36 +223,36 @@ impl<'a, 'q> Machine<'a, 'q> {
 
     fn equal(&mut self, left: Datum<'_>, right: Datum<'_>) -> Result<bool, Halt> {
         Ok(match (left, right) {
-            (Datum::Nothing, Datum::Nothing) | (Datum::Null, Datum::Null) => true,
-            (Datum::Bool(a), Datum::Bool(b)) => a == b,
-            (Datum::Number(a), Datum::Number(b)) => compare_numbers(a, b).is_eq(),
             (Datum::Text(a), Datum::Text(b)) => {
                 a.len() == b.len() && {
-                    self.pay(a.len() as u64 / BYTES_PER_STEP)?;
+                    self.fuel.pay(a.len() as u64 / BYTES_PER_STEP)?;
                     a == b
                 }
             }
-            (Datum::Other(a), Datum::Other(b)) => self.equal_containers(a, b)?,
-            _ => false,
+            (Datum::Nothing, Datum::Nothing) | (Datum::Null, Datum::Null) => true,
+            (Datum::Bool(a), Datum::Bool(b)) => a == b,
+            (Datum::Other(a), Datum::Other(b)) if a.kind() == b.kind() => {
+                self.equal_containers(a, b)?
+            }
+            (a, b) => a.compare_number(b).is_some_and(Ordering::is_eq),
         })
     }
 
     /// Numbers and texts have an order, and so have dates, times, datetimes and durations among themselves.
     fn less(&mut self, left: Datum<'_>, right: Datum<'_>) -> Result<bool, Halt> {
         Ok(match (left, right) {
-            (Datum::Number(a), Datum::Number(b)) => compare_numbers(a, b).is_lt(),
             (Datum::Text(a), Datum::Text(b)) => {
-                self.pay(a.len().min(b.len()) as u64 / BYTES_PER_STEP)?;
+                self.fuel
+                    .pay(a.len().min(b.len()) as u64 / BYTES_PER_STEP)?;
                 a < b
             }
-            (Datum::Other(a), Datum::Other(b)) => match (a.instant(), b.instant()) {
-                (Some(a), Some(b)) => a < b,
-                _ => {
-                    let ordered = matches!(a.kind(), Kind::Date | Kind::Time | Kind::Duration);
-                    ordered && a.kind() == b.kind() && a < b
-                }
+            (Datum::Other(a), Datum::Other(b)) if a.kind() == b.kind() => match a.kind() {
+                Kind::Decimal => a.compare_number(b).is_some_and(Ordering::is_lt),
+                Kind::DateTime => a.instant() < b.instant(),
+                Kind::Date | Kind::Time | Kind::Duration => a < b,
+                _ => false,
             },
-            _ => false,
+            (a, b) => a.compare_number(b).is_some_and(Ordering::is_lt),
         })
     }
 
@@ -265,42 +260,47 @@ impl<'a, 'q> Machine<'a, 'q> {
     fn equal_containers<'x>(&mut self, a: ValueRef<'x>, b: ValueRef<'x>) -> Result<bool, Halt> {
         let mut pending = vec![(a, b)];
         while let Some((a, b)) = pending.pop() {
-            if a.kind() != b.kind() || a.len() != b.len() {
-                return Ok(false);
-            }
-            if a.same(b) {
-                continue;
-            }
-            let mut children = |machine: &mut Self, a, b| {
-                machine.pay(1)?;
-                match (Datum::of(a), Datum::of(b)) {
-                    (Datum::Other(a), Datum::Other(b)) => pending.push((a, b)),
-                    (a, b) => return machine.equal(a, b),
+            let same = match (a.kind(), b.kind()) {
+                _ if a.same(b) => true,
+                (Kind::Array, Kind::Array) => {
+                    a.len() == b.len()
+                        && self.equal_pairs(a.items().zip(b.items().map(Some)), &mut pending)?
                 }
-                Ok(true)
-            };
-            match a.kind() {
-                Kind::Array => {
-                    for (a, b) in a.items().zip(b.items()) {
-                        if !children(self, a, b)? {
-                            return Ok(false);
-                        }
-                    }
+                (Kind::Object, Kind::Object) => {
+                    let pairs = a.entries().map(|(key, a)| (a, b.get(key)));
+                    a.len() == b.len() && self.equal_pairs(pairs, &mut pending)?
                 }
-                Kind::Object => {
-                    for (key, a) in a.entries() {
-                        match b.get(key) {
-                            Some(b) if children(self, a, b)? => {}
-                            _ => return Ok(false),
-                        }
-                    }
+                (Kind::DateTime, Kind::DateTime) => a.instant() == b.instant(),
+                (Kind::Decimal, _) | (_, Kind::Decimal) => {
+                    a.compare_number(b).is_some_and(Ordering::is_eq)
                 }
                 _ => {
-                    self.pay(a.len() as u64 / BYTES_PER_STEP)?;
-                    if a.instant() != b.instant() || a.instant().is_none() && a != b {
-                        return Ok(false);
-                    }
+                    self.fuel.pay(a.len() as u64 / BYTES_PER_STEP)?;
+                    a == b
                 }
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// False if some pair differs at once; pairs of containers are left in `pending`.
+    fn equal_pairs<'x>(
+        &mut self,
+        pairs: impl Iterator<Item = (ValueRef<'x>, Option<ValueRef<'x>>)>,
+        pending: &mut Vec<(ValueRef<'x>, ValueRef<'x>)>,
+    ) -> Result<bool, Halt> {
+        for (a, b) in pairs {
+            self.fuel.pay(1)?;
+            let Some(b) = b else {
+                return Ok(false);
+            };
+            match (Datum::of(a), Datum::of(b)) {
+                (Datum::Other(a), Datum::Other(b)) => pending.push((a, b)),
+                (a, b) if !self.equal(a, b)? => return Ok(false),
+                _ => {}
             }
         }
         Ok(true)
@@ -312,11 +312,11 @@ impl<'a, 'q> Machine<'a, 'q> {
         pattern: &'q Pattern,
         node: ValueRef<'a>,
     ) -> Result<bool, Halt> {
-        self.pay(1)?;
+        self.fuel.pay(1)?;
         let Datum::Text(text) = self.datum(text, node)? else {
             return Ok(false);
         };
-        self.pay(text.len() as u64 / BYTES_PER_STEP)?;
+        self.fuel.pay(text.len() as u64 / BYTES_PER_STEP)?;
         match &pattern.source {
             Source::Fixed(matcher) => Ok(matcher.matches(text)),
             Source::Dynamic(operand) => match self.datum(operand, node)? {
@@ -336,7 +336,7 @@ impl<'a, 'q> Machine<'a, 'q> {
         let known = match known {
             Some(known) => known,
             None => {
-                self.pay(STEPS_TO_COMPILE)?;
+                self.fuel.pay(STEPS_TO_COMPILE)?;
                 Expression {
                     source: source.into(),
                     whole,

@@ -3,11 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use crate::value_ref::{Entries, Items};
+use crate::value_ref::{Children, Entries};
 use crate::{Kind, Segment, ValueRef};
 
 use super::filter::Expression;
-use super::program::{Condition, Selector, Step};
+use super::program::{Condition, Selector, Slice, Step};
 use super::stack::Stack;
 
 /// How a node was reached from its parent.
@@ -41,13 +41,36 @@ pub(super) enum Halt {
     Pattern,
 }
 
+/// Steps that may still be taken.
+pub(super) struct Fuel(pub(super) u64);
+
+impl Fuel {
+    #[inline]
+    pub(super) fn pay(&mut self, steps: u64) -> Result<(), Halt> {
+        match self.0.checked_sub(steps) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => Err(Halt::Exhausted),
+        }
+    }
+}
+
 pub(super) struct Machine<'a, 'q> {
     pub(super) root: ValueRef<'a>,
-    /// Steps left.
-    pub(super) steps: u64,
+    pub(super) fuel: Fuel,
     open: Stack<Frame<'a, 'q>>,
     /// The last regular expression that came out of the value.
     pub(super) expression: Option<Expression>,
+}
+
+/// A program, and from which of its segments on it is singular. What comes after a selector of several
+/// nodes most often is; then the results go out at once, without a frame.
+#[derive(Clone, Copy)]
+struct Program<'q> {
+    steps: &'q [Step],
+    tail: usize,
 }
 
 /// A place to come back to for the next node.
@@ -60,16 +83,83 @@ struct Frame<'a, 'q> {
 
 enum Cursor<'a, 'q> {
     Selectors(ValueRef<'a>, std::slice::Iter<'q, Selector>),
-    Entries(Entries<'a>, Option<&'q Condition>),
-    Items(Items<'a>, usize, Option<&'q Condition>),
-    Slice {
-        array: ValueRef<'a>,
-        next: i64,
-        end: i64,
-        step: i64,
-    },
-    WalkEntries(Entries<'a>),
-    WalkItems(Items<'a>, usize),
+    Nodes(Nodes<'a>, Option<&'q Condition>),
+    Range(Range<'a>),
+    Walk(Nodes<'a>),
+}
+
+/// The children of a node, with their places where the sink wants to know.
+enum Nodes<'a> {
+    Values(Children<'a>, usize),
+    Entries(Entries<'a>),
+}
+
+impl<'a> Nodes<'a> {
+    #[inline]
+    fn of<'q, S: Sink<'a, 'q>>(node: ValueRef<'a>) -> Option<Nodes<'a>> {
+        if S::PLACES && node.kind() == Kind::Object {
+            return Some(Nodes::Entries(node.entries()));
+        }
+        node.children().map(|children| Nodes::Values(children, 0))
+    }
+
+    #[inline]
+    fn next<'q, S: Sink<'a, 'q>>(&mut self) -> Option<(Place<'a, 'q>, ValueRef<'a>)> {
+        match self {
+            Nodes::Values(children, at) => {
+                let child = children.next()?;
+                if S::PLACES {
+                    *at += 1;
+                }
+                Some((Place::Index(at.wrapping_sub(1)), child))
+            }
+            Nodes::Entries(entries) => {
+                let (key, child) = entries.next()?;
+                Some((Place::Key(key), child))
+            }
+        }
+    }
+}
+
+/// The rest of a slice.
+struct Range<'a> {
+    array: ValueRef<'a>,
+    next: i64,
+    end: i64,
+    step: i64,
+}
+
+impl<'a> Range<'a> {
+    fn new(array: ValueRef<'a>, slice: &Slice) -> Option<Range<'a>> {
+        if array.kind() != Kind::Array || slice.step == 0 {
+            return None;
+        }
+        let (next, end) = slice.bounds(array.len());
+        Some(Range {
+            array,
+            next,
+            end,
+            step: slice.step,
+        })
+    }
+}
+
+impl<'a> Iterator for Range<'a> {
+    type Item = (usize, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.next;
+        let inside = match self.step > 0 {
+            true => at < self.end,
+            false => at > self.end,
+        };
+        if !inside {
+            return None;
+        }
+        self.next = at.saturating_add(self.step);
+        let at = usize::try_from(at).ok()?;
+        Some((at, self.array.index(at)?))
+    }
 }
 
 /// A node, the segment to go on with, and its depth.
@@ -79,52 +169,30 @@ impl<'a, 'q> Machine<'a, 'q> {
     pub(super) fn new(root: ValueRef<'a>, steps: u64) -> Self {
         Machine {
             root,
-            steps,
+            fuel: Fuel(steps),
             open: Stack::new(),
             expression: None,
         }
     }
 
-    /// Gives all results of `program` on `start` to `sink`, in order.
+    /// Gives all results of `steps` on `start` to `sink`, in order.
     pub(super) fn run<S: Sink<'a, 'q>>(
         &mut self,
-        program: &'q [Step],
+        steps: &'q [Step],
         start: ValueRef<'a>,
         sink: &mut S,
     ) -> Result<(), Halt> {
+        let singular = steps.iter().rev().take_while(|step| step.is_singular());
+        let tail = steps.len() - singular.count();
         let base = self.open.len();
-        let result = self.drive(program, start, base, sink);
+        let result = self.drive(Program { steps, tail }, start, base, sink);
         self.open.truncate(base);
         result
     }
 
-    /// The one node that a singular query finds.
-    pub(super) fn node(
-        &mut self,
-        program: &'q [Step],
-        start: ValueRef<'a>,
-    ) -> Option<ValueRef<'a>> {
-        program.iter().try_fold(start, |node, step| match step {
-            Step::Name(name) => node.step(name),
-            Step::Index(index) => item(node, *index).map(|(_, node)| node),
-            Step::Children(_) | Step::Descendants(_) => None,
-        })
-    }
-
-    #[inline]
-    pub(super) fn pay(&mut self, steps: u64) -> Result<(), Halt> {
-        match self.steps.checked_sub(steps) {
-            Some(left) => {
-                self.steps = left;
-                Ok(())
-            }
-            None => Err(Halt::Exhausted),
-        }
-    }
-
     fn drive<S: Sink<'a, 'q>>(
         &mut self,
-        program: &'q [Step],
+        program: Program<'q>,
         start: ValueRef<'a>,
         base: usize,
         sink: &mut S,
@@ -132,37 +200,28 @@ impl<'a, 'q> Machine<'a, 'q> {
         let mut next = Some((start, 0, 0));
         loop {
             if let Some((node, segment, depth)) = next {
-                next = match program.get(segment) {
-                    None => {
-                        if S::PLACES {
-                            self.pay(depth as u64)?;
-                        }
-                        if sink.take(depth, node).is_break() {
-                            return Err(Halt::Enough);
-                        }
-                        None
-                    }
-                    Some(Step::Name(name)) => {
-                        self.pay(1)?;
-                        node.step(name).map(|child| {
-                            sink.place(depth, Place::Known(name));
-                            (child, segment + 1, depth + 1)
-                        })
-                    }
-                    Some(Step::Index(index)) => {
-                        self.pay(1)?;
-                        item(node, *index).map(|(at, child)| {
-                            sink.place(depth, Place::Index(at));
-                            (child, segment + 1, depth + 1)
-                        })
-                    }
+                if segment >= program.tail {
+                    self.finish(program, segment, node, depth, sink)?;
+                    next = None;
+                    continue;
+                }
+                next = match program.steps.get(segment) {
+                    Some(Step::Name(name)) => self
+                        .name(name, node, depth, sink)?
+                        .map(|child| (child, segment + 1, depth + 1)),
+                    Some(Step::Index(index)) => self
+                        .index(*index, node, depth, sink)?
+                        .map(|child| (child, segment + 1, depth + 1)),
                     Some(Step::Children(selectors)) => {
-                        self.select(selectors, node, segment + 1, depth, sink)?
+                        self.select(program, selectors, node, segment + 1, depth, sink)?
                     }
                     Some(Step::Descendants(selectors)) => {
-                        self.walk(node, segment, depth);
-                        self.select(selectors, node, segment + 1, depth, sink)?
+                        if let Some(nodes) = Nodes::of::<S>(node) {
+                            self.open(Cursor::Walk(nodes), segment, depth);
+                        }
+                        self.select(program, selectors, node, segment + 1, depth, sink)?
                     }
+                    None => None,
                 };
             } else if self.open.len() > base {
                 next = self.advance(program, sink)?;
@@ -172,10 +231,72 @@ impl<'a, 'q> Machine<'a, 'q> {
         }
     }
 
-    /// Begins with the selectors of one segment.
+    /// Follows the singular rest of the program from `segment` on, and gives its result to the sink.
     #[inline]
+    fn finish<S: Sink<'a, 'q>>(
+        &mut self,
+        program: Program<'q>,
+        segment: usize,
+        mut node: ValueRef<'a>,
+        mut depth: usize,
+        sink: &mut S,
+    ) -> Result<(), Halt> {
+        for step in program.steps.get(segment..).unwrap_or_default() {
+            let child = match step {
+                Step::Name(name) => self.name(name, node, depth, sink)?,
+                Step::Index(index) => self.index(*index, node, depth, sink)?,
+                Step::Children(_) | Step::Descendants(_) => None,
+            };
+            let Some(child) = child else {
+                return Ok(());
+            };
+            node = child;
+            depth += 1;
+        }
+        if S::PLACES {
+            self.fuel.pay(depth as u64)?;
+        }
+        match sink.take(depth, node) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Halt::Enough),
+        }
+    }
+
+    #[inline]
+    fn name<S: Sink<'a, 'q>>(
+        &mut self,
+        name: &'q Segment,
+        node: ValueRef<'a>,
+        depth: usize,
+        sink: &mut S,
+    ) -> Result<Option<ValueRef<'a>>, Halt> {
+        self.fuel.pay(1)?;
+        let child = node.step(name);
+        if S::PLACES && child.is_some() {
+            sink.place(depth, Place::Known(name));
+        }
+        Ok(child)
+    }
+
+    #[inline]
+    fn index<S: Sink<'a, 'q>>(
+        &mut self,
+        index: i64,
+        node: ValueRef<'a>,
+        depth: usize,
+        sink: &mut S,
+    ) -> Result<Option<ValueRef<'a>>, Halt> {
+        self.fuel.pay(1)?;
+        Ok(item(node, index).map(|(at, child)| {
+            sink.place(depth, Place::Index(at));
+            child
+        }))
+    }
+
+    /// The selectors of one segment, of which `segment` is the one after it.
     fn select<S: Sink<'a, 'q>>(
         &mut self,
+        program: Program<'q>,
         selectors: &'q [Selector],
         node: ValueRef<'a>,
         segment: usize,
@@ -183,75 +304,122 @@ impl<'a, 'q> Machine<'a, 'q> {
         sink: &mut S,
     ) -> Result<Next<'a>, Halt> {
         if let [only] = selectors {
-            return self.select_one(only, node, segment, depth, sink);
+            return self.select_one(program, only, node, segment, depth, sink);
         }
-        self.open(Cursor::Selectors(node, selectors.iter()), segment, depth);
+        if segment < program.tail {
+            self.open(Cursor::Selectors(node, selectors.iter()), segment, depth);
+            return Ok(None);
+        }
+        for selector in selectors {
+            self.select_one(program, selector, node, segment, depth, sink)?;
+        }
         Ok(None)
     }
 
+    /// What one selector selects: all of it goes out where the rest is singular; otherwise the first node, or
+    /// a frame to get the nodes from.
     fn select_one<S: Sink<'a, 'q>>(
         &mut self,
+        program: Program<'q>,
         selector: &'q Selector,
         node: ValueRef<'a>,
         segment: usize,
         depth: usize,
         sink: &mut S,
     ) -> Result<Next<'a>, Halt> {
-        self.pay(1)?;
-        match selector {
-            Selector::Name(name) => {
-                return Ok(node.step(name).map(|child| {
-                    sink.place(depth, Place::Known(name));
-                    (child, segment, depth + 1)
-                }));
+        let child = match selector {
+            Selector::Name(name) => self.name(name, node, depth, sink)?,
+            Selector::Index(index) => self.index(*index, node, depth, sink)?,
+            Selector::Wildcard => {
+                self.children(program, None, node, segment, depth, sink)?;
+                None
             }
-            Selector::Index(index) => {
-                return Ok(item(node, *index).map(|(at, child)| {
-                    sink.place(depth, Place::Index(at));
-                    (child, segment, depth + 1)
-                }));
+            Selector::Filter(condition) => {
+                self.children(program, Some(condition), node, segment, depth, sink)?;
+                None
             }
-            Selector::Wildcard => self.children(node, None, segment, depth),
-            Selector::Filter(condition) => self.children(node, Some(condition), segment, depth),
-            Selector::Slice(slice) if node.kind() == Kind::Array && slice.step != 0 => {
-                let (next, end) = slice.bounds(node.len());
-                let cursor = Cursor::Slice {
-                    array: node,
-                    next,
-                    end,
-                    step: slice.step,
-                };
-                self.open(cursor, segment, depth);
+            Selector::Slice(slice) => {
+                self.slice(program, slice, node, segment, depth, sink)?;
+                None
             }
-            Selector::Slice(_) => {}
+        };
+        let Some(child) = child else {
+            return Ok(None);
+        };
+        if segment < program.tail {
+            return Ok(Some((child, segment, depth + 1)));
         }
+        self.finish(program, segment, child, depth + 1, sink)?;
         Ok(None)
     }
 
-    fn children(
+    fn children<S: Sink<'a, 'q>>(
         &mut self,
-        node: ValueRef<'a>,
+        program: Program<'q>,
         condition: Option<&'q Condition>,
+        node: ValueRef<'a>,
         segment: usize,
         depth: usize,
-    ) {
-        let cursor = match node.kind() {
-            Kind::Object => Cursor::Entries(node.entries(), condition),
-            Kind::Array => Cursor::Items(node.items(), 0, condition),
-            _ => return,
+        sink: &mut S,
+    ) -> Result<(), Halt> {
+        self.fuel.pay(1)?;
+        if segment < program.tail {
+            if let Some(nodes) = Nodes::of::<S>(node) {
+                self.open(Cursor::Nodes(nodes, condition), segment, depth);
+            }
+            return Ok(());
+        }
+        let mut each = |place: Option<Place<'a, 'q>>, child: ValueRef<'a>| {
+            self.fuel.pay(1)?;
+            if let Some(condition) = condition
+                && !self.test(condition, child)?
+            {
+                return Ok(());
+            }
+            if let Some(place) = place {
+                sink.place(depth, place);
+            }
+            self.finish(program, segment, child, depth + 1, sink)
         };
-        self.open(cursor, segment, depth);
+        if !S::PLACES {
+            return match node.children() {
+                Some(children) => children.try_each(|child| each(None, child)),
+                None => Ok(()),
+            };
+        }
+        let mut nodes = Nodes::of::<S>(node);
+        while let Some((place, child)) = nodes.as_mut().and_then(Nodes::next::<S>) {
+            each(Some(place), child)?;
+        }
+        Ok(())
     }
 
-    fn walk(&mut self, node: ValueRef<'a>, segment: usize, depth: usize) {
-        let cursor = match node.kind() {
-            Kind::Object => Cursor::WalkEntries(node.entries()),
-            Kind::Array => Cursor::WalkItems(node.items(), 0),
-            _ => return,
+    fn slice<S: Sink<'a, 'q>>(
+        &mut self,
+        program: Program<'q>,
+        slice: &Slice,
+        node: ValueRef<'a>,
+        segment: usize,
+        depth: usize,
+        sink: &mut S,
+    ) -> Result<(), Halt> {
+        self.fuel.pay(1)?;
+        let Some(range) = Range::new(node, slice) else {
+            return Ok(());
         };
-        self.open(cursor, segment, depth);
+        if segment < program.tail {
+            self.open(Cursor::Range(range), segment, depth);
+            return Ok(());
+        }
+        for (at, child) in range {
+            self.fuel.pay(1)?;
+            sink.place(depth, Place::Index(at));
+            self.finish(program, segment, child, depth + 1, sink)?;
+        }
+        Ok(())
     }
 
+    #[inline]
     fn open(&mut self, cursor: Cursor<'a, 'q>, segment: usize, depth: usize) {
         self.open.push(Frame {
             cursor,
@@ -263,115 +431,96 @@ impl<'a, 'q> Machine<'a, 'q> {
     /// The next node of the innermost open place; the place is closed when it has no more.
     fn advance<S: Sink<'a, 'q>>(
         &mut self,
-        program: &'q [Step],
+        program: Program<'q>,
         sink: &mut S,
     ) -> Result<Next<'a>, Halt> {
-        self.pay(1)?;
         let Some(frame) = self.open.last_mut() else {
             return Ok(None);
         };
         let (segment, depth) = (frame.segment, frame.depth);
-        let (place, child, condition) = match &mut frame.cursor {
-            Cursor::Entries(entries, condition) => match entries.next() {
-                Some((key, child)) => (Place::Key(key), child, *condition),
-                None => return Ok(self.close()),
-            },
-            Cursor::Items(items, at, condition) => match items.next() {
-                Some(child) => (Place::Index(count(at)), child, *condition),
-                None => return Ok(self.close()),
-            },
-            Cursor::Slice {
-                array,
-                next,
-                end,
-                step,
-            } => {
-                let at = *next;
-                let inside = if *step > 0 { at < *end } else { at > *end };
-                let child = match usize::try_from(at) {
-                    Ok(at) if inside => array.index(at).map(|child| (Place::Index(at), child)),
-                    _ => None,
-                };
-                *next = at.saturating_add(*step);
-                match child {
-                    Some((place, child)) => (place, child, None),
-                    None => return Ok(self.close()),
+        let found = match &mut frame.cursor {
+            Cursor::Nodes(nodes, condition) => {
+                let condition = *condition;
+                match nodes.next::<S>() {
+                    Some((place, child)) => {
+                        self.fuel.pay(1)?;
+                        if let Some(condition) = condition
+                            && !self.test(condition, child)?
+                        {
+                            return Ok(None);
+                        }
+                        Some((place, child))
+                    }
+                    None => None,
                 }
+            }
+            Cursor::Range(range) => {
+                self.fuel.pay(1)?;
+                range.next().map(|(at, child)| (Place::Index(at), child))
             }
             Cursor::Selectors(node, selectors) => {
                 let node = *node;
-                return match selectors.next() {
-                    Some(selector) => self.select_one(selector, node, segment, depth, sink),
-                    None => Ok(self.close()),
+                if let Some(selector) = selectors.next() {
+                    return self.select_one(program, selector, node, segment, depth, sink);
+                }
+                None
+            }
+            Cursor::Walk(nodes) => {
+                // Nothing is selected from a scalar.
+                let container = loop {
+                    match nodes.next::<S>() {
+                        Some((place, child)) => {
+                            self.fuel.pay(1)?;
+                            if let Some(below) = Nodes::of::<S>(child) {
+                                break Some((place, child, below));
+                            }
+                        }
+                        None => break None,
+                    }
                 };
-            }
-            Cursor::WalkEntries(entries) => match entries.next() {
-                Some((key, child)) => {
-                    return self.descend(program, Place::Key(key), child, sink);
+                if let Some((place, child, below)) = container
+                    && let Some(Step::Descendants(selectors)) = program.steps.get(segment)
+                {
+                    sink.place(depth, place);
+                    self.open(Cursor::Walk(below), segment, depth + 1);
+                    return self.select(program, selectors, child, segment + 1, depth + 1, sink);
                 }
-                None => return Ok(self.close()),
-            },
-            Cursor::WalkItems(items, at) => match items.next() {
-                Some(child) => {
-                    let place = Place::Index(count(at));
-                    return self.descend(program, place, child, sink);
-                }
-                None => return Ok(self.close()),
-            },
-        };
-        if let Some(condition) = condition
-            && !self.test(condition, child)?
-        {
-            return Ok(None);
-        }
-        sink.place(depth, place);
-        Ok(Some((child, segment, depth + 1)))
-    }
-
-    /// One node further in the walk of the innermost open place.
-    fn descend<S: Sink<'a, 'q>>(
-        &mut self,
-        program: &'q [Step],
-        place: Place<'a, 'q>,
-        child: ValueRef<'a>,
-        sink: &mut S,
-    ) -> Result<Next<'a>, Halt> {
-        if !matches!(child.kind(), Kind::Array | Kind::Object) {
-            return Ok(None); // nothing can be selected from it
-        }
-        let Some(&Frame { segment, depth, .. }) = self.open.last() else {
-            return Ok(None);
-        };
-        sink.place(depth, place);
-        self.walk(child, segment, depth + 1);
-        match program.get(segment) {
-            Some(Step::Descendants(selectors)) => {
-                self.select(selectors, child, segment + 1, depth + 1, sink)
+                None
             }
-            _ => Ok(None),
-        }
+        };
+        Ok(match found {
+            Some((place, child)) => {
+                sink.place(depth, place);
+                Some((child, segment, depth + 1))
+            }
+            None => {
+                self.open.pop();
+                None
+            }
+        })
     }
+}
 
-    fn close(&mut self) -> Next<'a> {
-        self.open.pop();
-        None
-    }
+/// The one node that a singular query finds.
+#[inline]
+pub(super) fn node<'a>(program: &[Step], start: ValueRef<'a>) -> Option<ValueRef<'a>> {
+    program.iter().try_fold(start, |node, step| match step {
+        Step::Name(name) => node.step(name),
+        Step::Index(index) => item(node, *index).map(|(_, node)| node),
+        Step::Children(_) | Step::Descendants(_) => None,
+    })
 }
 
 /// The item at `index`, counted from the end when negative, and its index from the start.
+#[inline]
 pub(super) fn item(node: ValueRef<'_>, index: i64) -> Option<(usize, ValueRef<'_>)> {
     let at = match usize::try_from(index) {
         Ok(at) => at,
-        Err(_) if node.kind() == Kind::Array => node
-            .len()
-            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
+        Err(_) if node.kind() == Kind::Array => {
+            let back = usize::try_from(index.unsigned_abs()).ok()?;
+            node.len().checked_sub(back)?
+        }
         Err(_) => return None,
     };
     Some((at, node.index(at)?))
-}
-
-fn count(at: &mut usize) -> usize {
-    let now = *at;
-    *at += 1;
-    now
 }

@@ -232,7 +232,7 @@ impl Query {
     ) -> Result<()> {
         let mut machine = Machine::new(root, *steps);
         let result = machine.run(&self.compiled.program, root, sink);
-        *steps = machine.steps;
+        *steps = machine.fuel.0;
         let (what, limit) = match result {
             Ok(()) | Err(Halt::Enough) => return Ok(()),
             Err(Halt::Exhausted) => ("number of steps", self.max_steps),

@@ -302,7 +302,15 @@ impl Parser<'_> {
         let right = self.operand()?;
         let right = self.value(right, at, "one side of a comparison")?;
         self.no_comparison("comparisons are joined with `&&`: `1 < @.a && @.a < 3`")?;
-        Ok(Condition::Compare(Box::new((left, comparison, right))))
+        Ok(match (left, right) {
+            (Operand::Node(query), Operand::Literal(literal)) => {
+                Condition::Check(query, comparison, literal)
+            }
+            (Operand::Literal(literal), Operand::Node(query)) => {
+                Condition::Check(query, comparison.mirrored(), literal)
+            }
+            (left, right) => Condition::Compare(Box::new((left, comparison, right))),
+        })
     }
 
     /// A condition at whose `(` we are.

@@ -1,5 +1,7 @@
 //! A compiled query: steps, selectors and conditions, with everything known beforehand worked out.
 
+use std::cmp::Ordering;
+
 use crate::Segment;
 
 use super::regexp::Pattern;
@@ -86,6 +88,8 @@ pub(super) enum Condition {
     All(Box<[Condition]>),
     Not(Box<Condition>),
     Exists(SubQuery),
+    /// A singular query against a literal: what most comparisons are.
+    Check(SubQuery, Comparison, Literal),
     Compare(Box<(Operand, Comparison, Operand)>),
     /// The functions `match` and `search`.
     Matches(Box<(Operand, Pattern)>),
@@ -99,6 +103,32 @@ pub(super) enum Comparison {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+impl Comparison {
+    /// The same comparison with its sides swapped.
+    pub(super) fn mirrored(self) -> Comparison {
+        match self {
+            Comparison::Less => Comparison::Greater,
+            Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+            Comparison::Greater => Comparison::Less,
+            Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+            Comparison::Equal | Comparison::NotEqual => self,
+        }
+    }
+
+    /// What two sides give that stand like this to each other.
+    #[inline]
+    pub(super) fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Comparison::Equal => ordering.is_eq(),
+            Comparison::NotEqual => ordering.is_ne(),
+            Comparison::Less => ordering.is_lt(),
+            Comparison::LessOrEqual => ordering.is_le(),
+            Comparison::Greater => ordering.is_gt(),
+            Comparison::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
 }
 
 /// What has a value, or Nothing.

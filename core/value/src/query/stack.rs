@@ -43,14 +43,6 @@ impl<T> Stack<T> {
     }
 
     #[inline]
-    pub(super) fn last(&self) -> Option<&T> {
-        match self.first.get(self.len.checked_sub(1)?) {
-            Some(slot) => slot.as_ref(),
-            None => self.more.last(),
-        }
-    }
-
-    #[inline]
     pub(super) fn last_mut(&mut self) -> Option<&mut T> {
         match self.first.get_mut(self.len.checked_sub(1)?) {
             Some(slot) => slot.as_mut(),
@@ -72,10 +64,10 @@ mod tests {
     #[test]
     fn last_in_first_out_across_the_border() {
         let mut stack = Stack::new();
-        assert_eq!((stack.pop(), stack.last()), (None::<usize>, None));
-        for item in 0..10 {
+        assert_eq!((stack.pop(), stack.last_mut()), (None::<usize>, None));
+        for mut item in 0..10 {
             stack.push(item);
-            assert_eq!((stack.len(), stack.last()), (item + 1, Some(&item)));
+            assert_eq!((stack.len(), stack.last_mut()), (item + 1, Some(&mut item)));
         }
         *stack.last_mut().unwrap() = 90;
         assert_eq!(stack.pop(), Some(90));
