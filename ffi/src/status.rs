@@ -64,6 +64,8 @@ pub const SW_INVALID_CBOR: sw_status = 211;
 pub const SW_ARITHMETIC: sw_status = 212;
 /// Text is no decimal, date, time, datetime or duration.
 pub const SW_INVALID_TEMPORAL: sw_status = 215;
+/// The reader or writer of a stream of values failed.
+pub const SW_STREAM_FAILED: sw_status = 216;
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

@@ -151,6 +151,26 @@ pub enum Error {
         /// What was found and what is allowed there.
         reason: Cow<'static, str>,
     },
+    /// An item of a stream is no value, or the stream is not what it should be.
+    #[error("item {item} (line {line}, byte {offset}): {error}")]
+    InStream {
+        /// Which item, counted from 1, bad ones included.
+        item: u64,
+        /// The line in which it begins, counted from 1.
+        line: u64,
+        /// The bytes before it.
+        offset: u64,
+        /// What is wrong; lines and columns are those of the stream.
+        error: Box<Error>,
+    },
+    /// The reader or writer of a stream failed.
+    #[error("the stream failed: {reason}")]
+    StreamFailed {
+        /// What kind of failure.
+        kind: std::io::ErrorKind,
+        /// What the reader or writer said.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -166,6 +186,8 @@ impl Error {
             Error::IndexOutOfRange { .. } => 206,
             Error::InvalidQuery { .. } => 207,
             Error::PatchFailed { .. } => 208,
+            Error::InStream { error, .. } => error.code(),
+            Error::StreamFailed { .. } => 216,
             Error::InvalidSchema { .. } => 209,
             Error::SchemaViolation { .. } => 210,
             Error::InvalidCbor { .. } => 211,

@@ -56,6 +56,7 @@ mod query;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod ser;
+pub mod stream;
 mod text;
 mod tree;
 mod value;

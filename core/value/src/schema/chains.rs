@@ -1,7 +1,7 @@
 //! How many schemas may apply to one place of a value, one inside the other: the validator recurses along
 //! `$ref` and `allOf` and the like without looking at the value, so a long chain of them has to be refused before.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
@@ -22,8 +22,8 @@ const REFERENCE: &[&str] = &["$ref", "$dynamicRef", "$recursiveRef"];
 pub(super) fn check(document: &Json) -> Result<()> {
     let mut chains = Chains {
         document,
-        named: HashMap::new(),
-        lengths: HashMap::new(),
+        named: BTreeMap::new(),
+        lengths: BTreeMap::new(),
     };
     let mut references = Vec::new();
     let mut open = vec![document];
@@ -55,9 +55,9 @@ pub(super) fn check(document: &Json) -> Result<()> {
 struct Chains<'a> {
     document: &'a Json,
     /// Subschemas by anchor and `$id`.
-    named: HashMap<&'a str, &'a Json>,
+    named: BTreeMap<&'a str, &'a Json>,
     /// By reference; 0 while it is being found.
-    lengths: HashMap<&'a str, usize>,
+    lengths: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Chains<'a> {

@@ -1,6 +1,6 @@
 //! A schema from samples: what values that are already there have in common.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::JsonType;
 
@@ -63,7 +63,7 @@ struct Place {
     objects: usize,
     /// In the order of their first appearance, and where each is.
     members: Vec<(Key, Member)>,
-    by_key: HashMap<Key, usize>,
+    by_key: BTreeMap<Key, usize>,
     items: Option<Box<Place>>,
     texts: usize,
     /// While they are few.

@@ -1,6 +1,6 @@
 //! How a schema is compiled: its draft, where references lead, and the limits of validations.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub enum Draft {
 #[derive(Clone)]
 pub struct SchemaOptions {
     draft: Draft,
-    documents: Arc<HashMap<String, Value>>,
+    documents: Arc<BTreeMap<String, Value>>,
     resolver: Option<Resolver>,
     formats: bool,
     backtracking: usize,
@@ -273,7 +273,7 @@ fn unresolved(error: &ReferencingError) -> String {
 
 /// The documents that references may lead to.
 struct Documents {
-    documents: Arc<HashMap<String, Value>>,
+    documents: Arc<BTreeMap<String, Value>>,
     resolver: Option<Resolver>,
 }
 

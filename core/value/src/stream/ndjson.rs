@@ -1,0 +1,74 @@
+//! Lines, each a JSON value. A JSON text has no line end inside unless between tokens, so lines need no scanning.
+
+use std::io::Read;
+
+use super::source::Source;
+use super::{Bound, Next};
+use crate::Result;
+
+#[derive(Debug)]
+pub(super) struct Ndjson;
+
+impl Ndjson {
+    /// Finds the next line that is not blank.
+    pub(super) fn next<R: Read>(&mut self, source: &mut Source<R>, bound: Bound) -> Result<Next> {
+        loop {
+            let Some((len, ended)) = line(source, bound.max)? else {
+                let begin = source.place();
+                if bound.pass_over {
+                    pass_over(source)?;
+                }
+                return Ok(Next::TooLong(begin));
+            };
+            let blank = source
+                .unread(len)
+                .iter()
+                .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+            if !blank {
+                return Ok(Next::Item(len));
+            }
+            // With its line end.
+            source.consume(len + 1);
+            if ended {
+                return Ok(Next::End);
+            }
+        }
+    }
+}
+
+/// The length of the line at the start, without its end, and whether it is the last. None if it is too long.
+fn line<R: Read>(source: &mut Source<R>, max: usize) -> Result<Option<(usize, bool)>> {
+    let mut searched = 0;
+    loop {
+        let window = source.window();
+        let rest = window.get(searched..).unwrap_or_default();
+        if let Some(at) = memchr::memchr(b'\n', rest) {
+            return Ok(Some((searched + at, false)));
+        }
+        searched = window.len();
+        // One more, for the `\r` of the line's end.
+        if searched > max.saturating_add(1) {
+            return Ok(None);
+        }
+        if !source.fill()? {
+            return Ok(Some((searched, true)));
+        }
+    }
+}
+
+/// Uses up the line at the start without holding it.
+fn pass_over<R: Read>(source: &mut Source<R>) -> Result<()> {
+    loop {
+        let window = source.window();
+        match memchr::memchr(b'\n', window) {
+            Some(at) => {
+                source.consume(at);
+                return Ok(());
+            }
+            None => source.consume(window.len()),
+        }
+        if !source.fill()? {
+            return Ok(());
+        }
+    }
+}
