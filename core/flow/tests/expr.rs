@@ -29,6 +29,62 @@ fn table(rows: &[(&str, &str, &str)]) {
 }
 
 #[test]
+fn kinds_beyond_json_are_numbers_texts_and_objects() {
+    let decimal = |text: &str| Value::decimal(text).unwrap();
+    // 2024-02-29, in MessagePack's form.
+    let date = Value::from_msgpack(&[0xd6, b'd', 0x07, 0xe8, 2, 29]).unwrap();
+    let file = Value::from(statewright_value::File::new("a.txt", 3));
+    let input = value!({
+        "price": (decimal("12.50")), "whole": (decimal("3")), "prices": [(decimal("2.5")), 2, (decimal("1"))],
+        "day": (date.clone()), "days": [(date.clone()), "2023-01-01"], "file": (file),
+    });
+    for (text, expected) in [
+        (".price", "12.50"),
+        ("{p: .price}", r#"{"p":12.50}"#),
+        (".price + 1", "13.5"),
+        (".whole + 1", "4"),
+        (".price == 12.5 and .price < 13 and .whole == 3", "true"),
+        (".prices | sort", "[1,2,2.5]"),
+        (".prices | max", "2.5"),
+        (".prices[.whole - 2]", "2"),
+        (
+            "[.price, .day, .file] | map(type)",
+            r#"["number","string","object"]"#,
+        ),
+        (".price | tostring", r#""12.50""#),
+        (".price | floor", "12"),
+        (".price | length", "12.50"),
+        (".day", r#""2024-02-29""#),
+        (".day | startswith(\"2024\")", "true"),
+        (".day > \"2024-02-28\"", "true"),
+        (".day + \"T00:00:00Z\" | fromdate", "1709164800"),
+        ("\"on \\(.day)\"", r#""on 2024-02-29""#),
+        (".days | sort | first", r#""2023-01-01""#),
+        (".days | index(\"2024-02-29\")", "0"),
+        (".days | contains([\"2024\"])", "true"),
+        ("[.days[] | length]", "[10,10]"),
+        (".file.name", r#""a.txt""#),
+        (".file | keys", r#"["name","size"]"#),
+        (
+            ".day |= .[:4]",
+            r#"{"price":12.50,"whole":3,"prices":[2.5,2,1],"day":"2024","days":["2024-02-29","2023-01-01"],"file":{"name":"a.txt","size":3}}"#,
+        ),
+    ] {
+        match eval(text, &input) {
+            Ok(found) => assert_eq!(found.to_json(), expected, "{text}"),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+    // What is only passed on keeps its kind.
+    assert_eq!(eval(".", &input).unwrap(), input);
+    assert_eq!(
+        eval("{price}", &input).unwrap().get("price"),
+        input.get("price")
+    );
+    assert_eq!(eval(".", &date).unwrap(), value!("2024-02-29"));
+}
+
+#[test]
 fn computes() {
     table(&[
         (".", "1", "1"),

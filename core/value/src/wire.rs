@@ -149,6 +149,33 @@ impl Value {
     }
 }
 
+/// Plain JSON.
+impl Value {
+    /// The value that [`Value::to_json`] prints, of the kinds that JSON has: dates, times, datetimes and
+    /// durations become text, files and bytes objects; decimals stay, since they print as numbers. For
+    /// code that knows only JSON. O(size), O(1) for a scalar; shares what needs no change if nothing does.
+    ///
+    /// ```
+    /// # use statewright_value::{File, value};
+    /// let value = value!([(File::new("a", 1)), "b"]);
+    /// assert_eq!(value.to_plain(), value!([{ "name": "a", "size": 1 }, "b"]));
+    /// ```
+    pub fn to_plain(&self) -> Value {
+        let is_plain = |value: ValueRef<'_>| matches!(name(value.kind()), None | Some("decimal"));
+        if all(self.by_ref(), is_plain) {
+            return self.clone();
+        }
+        let plain = |value: ValueRef<'_>| {
+            Ok(match value.kind() {
+                Kind::Bytes => Change::Whole(Value::from_iter([(BYTES_KEY, content(value))])),
+                _ if is_plain(value) => Change::None,
+                _ => Change::Whole(content(value)),
+            })
+        };
+        change(self.by_ref(), plain).unwrap_or_default() // no change fails
+    }
+}
+
 /// The entry of an object that has just one.
 fn single<'a>(value: ValueRef<'a>) -> Option<(&'a str, ValueRef<'a>)> {
     match value.kind() == Kind::Object && value.len() == 1 {

@@ -122,6 +122,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
     #[test]
+    fn the_plain_value_prints_the_same(value in any_value()) {
+        let plain = value.to_plain();
+        prop_assert_eq!(plain.to_json(), value.to_json());
+        prop_assert_eq!(plain.to_plain(), plain);
+    }
+
+    #[test]
     fn typed_json_reads_back(value in any_value()) {
         let typed = value.to_typed_json();
         let read = Value::from_typed_json(&typed).unwrap();

@@ -8,6 +8,7 @@ use statewright_value::{Kind, Value};
 
 use super::meter::{self, Trip};
 use super::number::Number;
+use super::value::{Json, is_seen};
 
 /// null < false < true < numbers < strings < bytes < arrays < objects.
 fn rank(value: &Value) -> u8 {
@@ -15,7 +16,7 @@ fn rank(value: &Value) -> u8 {
         Kind::Null => 0,
         Kind::Bool if value.as_bool() == Some(false) => 1,
         Kind::Bool => 2,
-        Kind::Integer | Kind::Float => 3,
+        Kind::Integer | Kind::Float | Kind::Decimal => 3,
         Kind::Text => 4,
         Kind::Bytes => 5,
         Kind::Array => 6,
@@ -26,6 +27,9 @@ fn rank(value: &Value) -> u8 {
 /// jq's order: arrays item by item; objects first by their sorted keys, then by the values in that order.
 pub(super) fn compare(a: &Value, b: &Value) -> Result<Ordering, Trip> {
     meter::charge(1)?;
+    if !is_seen(a) || !is_seen(b) {
+        return compare(&Json::seen(a.clone()).0, &Json::seen(b.clone()).0);
+    }
     let by_kind = rank(a).cmp(&rank(b));
     if by_kind != Ordering::Equal {
         return Ok(by_kind);

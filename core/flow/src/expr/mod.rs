@@ -14,7 +14,9 @@
 //! # Differences from jq
 //!
 //! Numbers are exact integers where they can be (`i64`, `u64`); `6 / 2` is `3`, `7 / 2` is `3.5`. There is no
-//! infinity and no NaN: an operation that would give one fails. A recursive definition may not take filters as
+//! infinity and no NaN: an operation that would give one fails. A decimal is a number, exact while it is only
+//! passed on and a double once it is calculated with. Dates, times and durations are their text (ISO 8601, RFC
+//! 3339) and files are objects. A recursive definition may not take filters as
 //! arguments. The other differences are jaq's own.
 
 mod compare;
@@ -278,9 +280,9 @@ impl Expr {
 
     fn run(&self, input: &Value, variables: &[Value]) -> Result<Value, ExprError> {
         let filter = &self.inner.filter;
-        let vars = Vars::new(variables.iter().cloned().map(Json));
+        let vars = Vars::new(variables.iter().cloned().map(Json::seen));
         let context = Ctx::<Data>::new(&filter.lut, vars);
-        let mut outputs = filter.id.run((context, Json(input.clone())));
+        let mut outputs = filter.id.run((context, Json::seen(input.clone())));
         let outputs_error =
             |message: &str, help: &str| ExprError::run(ExprErrorKind::Outputs, message, help);
         let Some(first) = outputs.next() else {

@@ -12,7 +12,7 @@ use statewright_value::{Kind, Value};
 use super::compare::{compare, equal, sort};
 use super::meter::{self, Trip};
 use super::number::Number;
-use super::value::{Json, Result, fail, to_json};
+use super::value::{Json, Result, fail, is_seen, to_json};
 use super::{regex, text};
 
 pub(super) type Data = JustLut<Json>;
@@ -100,7 +100,7 @@ fn length(json: &Json) -> Result {
     let length = match json.kind() {
         Kind::Null => 0,
         Kind::Bool => return fail(format_args!("{json} has no length")),
-        Kind::Integer | Kind::Float => {
+        Kind::Integer | Kind::Float | Kind::Decimal => {
             let Some(number) = json.number() else {
                 return Ok(json.clone());
             };
@@ -139,6 +139,9 @@ fn parse_number(json: &Json) -> Result {
 
 /// Texts contain their parts, arrays and objects what is contained in one of their items or in the same entry.
 fn contains(whole: &Value, part: &Value) -> Result<bool> {
+    if !is_seen(whole) || !is_seen(part) {
+        return contains(&Json::seen(whole.clone()).0, &Json::seen(part.clone()).0);
+    }
     match (whole.kind(), part.kind()) {
         (Kind::Text, Kind::Text) => {
             meter::charge_text(whole.len())?;
@@ -257,7 +260,7 @@ fn keyed<'a>(mut cv: Cv<'a, Data>) -> std::result::Result<Vec<Keyed>, Exn<'a, Js
     for item in cv.1.0.items() {
         meter::charge(4).map_err(Error::from)?;
         let key = f
-            .run((context.clone(), Json(item.clone())))
+            .run((context.clone(), Json::seen(item.clone())))
             .collect::<std::result::Result<_, _>>()?;
         keyed.push((key, item));
     }
@@ -313,7 +316,7 @@ fn extreme<'a>(cv: Cv<'a, Data>, replaces: fn(Ordering) -> bool) -> ValXs<'a, Js
                 best = Some(next);
             }
         }
-        Ok(best.map(|(_, item)| Json(item)))
+        Ok(best.map(|(_, item)| Json::seen(item)))
     });
     Box::new(best.transpose().into_iter())
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use statewright_value::Value;
+use statewright_value::{Kind, Value};
 
 /// A number. Integers are what a [`Value`] holds exactly (`i64` and `u64` range), widened so that one
 /// operation cannot overflow unnoticed.
@@ -19,6 +19,14 @@ impl Number {
         }
         if let Some(integer) = value.as_u64() {
             return Some(Number::Integer(integer.into()));
+        }
+        if value.kind() == Kind::Decimal {
+            let text = value.to_json();
+            let whole = text.parse::<i64>().map(i128::from);
+            return match whole.or_else(|_| text.parse::<u64>().map(i128::from)) {
+                Ok(whole) => Some(Number::Integer(whole)),
+                Err(_) => text.parse().ok().map(Number::Float),
+            };
         }
         value.as_f64().map(Number::Float)
     }

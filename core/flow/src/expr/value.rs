@@ -33,7 +33,22 @@ pub(super) fn fail<T>(message: impl fmt::Display) -> Result<T> {
     Err(Error::new(Json(Value::from(message.to_string()))))
 }
 
+/// Whether an expression sees the value as it is, see [`Json::seen`].
+pub(super) fn is_seen(value: &Value) -> bool {
+    use Kind::{Date, DateTime, Duration, File, Time};
+    !matches!(value.kind(), Date | Time | DateTime | Duration | File)
+}
+
 impl Json {
+    /// What an expression sees of a value from outside or from a container: jq has texts, numbers and objects
+    /// for dates, decimals and files. A decimal stays, and counts as a number.
+    pub(super) fn seen(value: Value) -> Json {
+        Json(match is_seen(&value) {
+            true => value,
+            false => value.to_plain(),
+        })
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.0.kind()
     }
@@ -41,7 +56,7 @@ impl Json {
     /// The name jq's `type` gives.
     pub(super) fn type_name(&self) -> &'static str {
         match self.kind() {
-            Kind::Integer | Kind::Float => "number",
+            Kind::Integer | Kind::Float | Kind::Decimal => "number",
             Kind::Text => "string",
             kind => kind.name(),
         }
@@ -88,7 +103,7 @@ impl Json {
         let found = match (self.kind(), index.kind()) {
             (Kind::Null, _) => None,
             (Kind::Object, Kind::Text) => self.0.get(index.try_str()?),
-            (Kind::Array, Kind::Integer | Kind::Float) => {
+            (Kind::Array, Kind::Integer | Kind::Float | Kind::Decimal) => {
                 place(&index.0, self.0.len()).and_then(|at| self.0.index(at))
             }
             (Kind::Array, Kind::Array) => Some(super::natives::indices(self, index)?.0),
@@ -104,7 +119,8 @@ impl Json {
 
     pub(super) fn has(&self, key: &Json) -> Result<bool> {
         match (self.kind(), key.kind()) {
-            (Kind::Object, Kind::Text) | (Kind::Array, Kind::Integer | Kind::Float) => {
+            (Kind::Object, Kind::Text)
+            | (Kind::Array, Kind::Integer | Kind::Float | Kind::Decimal) => {
                 Ok(self.index_of(key)?.is_some())
             }
             _ => fail(format_args!(
@@ -208,14 +224,14 @@ impl ValT for Json {
         match self.kind() {
             Kind::Array => {
                 let len = self.0.len();
-                let pair = move |at| Some((Json(Value::from(at)), Json(self.0.index(at)?)));
+                let pair = move |at| Some((Json(Value::from(at)), Json::seen(self.0.index(at)?)));
                 metered((0..len).map_while(pair))
             }
             Kind::Object => {
                 let entries: Vec<_> = self
                     .0
                     .entries()
-                    .map(|(key, value)| (Json(Value::text(key)), Json(value)))
+                    .map(|(key, value)| (Json(Value::text(key)), Json::seen(value)))
                     .collect();
                 metered(entries.into_iter())
             }
@@ -230,10 +246,14 @@ impl ValT for Json {
         match self.kind() {
             Kind::Array => {
                 let len = self.0.len();
-                metered((0..len).map_while(move |at| self.0.index(at).map(Json)))
+                metered((0..len).map_while(move |at| self.0.index(at).map(Json::seen)))
             }
             Kind::Object => {
-                let values: Vec<_> = self.0.entries().map(|(_, value)| Json(value)).collect();
+                let values: Vec<_> = self
+                    .0
+                    .entries()
+                    .map(|(_, value)| Json::seen(value))
+                    .collect();
                 metered(values.into_iter())
             }
             _ => box_once(Err(Error::typ(self, "array or object"))),
@@ -242,7 +262,7 @@ impl ValT for Json {
 
     fn index(self, index: &Self) -> Result {
         meter::charge(1)?;
-        Ok(Json(self.index_of(index)?.unwrap_or_default()))
+        Ok(Json::seen(self.index_of(index)?.unwrap_or_default()))
     }
 
     fn range(self, range: Range<&Self>) -> Result {
@@ -277,7 +297,7 @@ impl ValT for Json {
             Kind::Array => {
                 let mut items = Vec::with_capacity(self.0.len());
                 for item in self.0.items() {
-                    for made in f(Json(item)) {
+                    for made in f(Json::seen(item)) {
                         step()?;
                         items.push(made?.0);
                     }
@@ -289,7 +309,7 @@ impl ValT for Json {
                 let mut object = Json(Value::object());
                 for (key, value) in self.0.entries() {
                     step()?;
-                    if let Some(made) = f(Json(value)).next().transpose()? {
+                    if let Some(made) = f(Json::seen(value)).next().transpose()? {
                         object.insert(key, made.0)?;
                     }
                 }
@@ -313,7 +333,7 @@ impl ValT for Json {
                 self.map_range(start.as_ref()..end.as_ref(), opt, f)
             }
             (Kind::Object | Kind::Null, Kind::Text) => self.update_entry(index, f),
-            (Kind::Array | Kind::Null, Kind::Integer | Kind::Float) => {
+            (Kind::Array | Kind::Null, Kind::Integer | Kind::Float | Kind::Decimal) => {
                 self.update_item(index, opt, f)
             }
             _ => opt.fail(self, |v| Exn::from(Error::index(v, index.clone()))),
@@ -374,7 +394,7 @@ impl Json {
         }
         let old = self.0.get(key);
         let there = old.is_some();
-        match f(Json(old.unwrap_or_default())).next().transpose()? {
+        match f(Json::seen(old.unwrap_or_default())).next().transpose()? {
             Some(new) => self.insert(key, new.0)?,
             None if there => {
                 let kept = self.0.entries().filter(|(other, _)| *other != key);
@@ -400,7 +420,7 @@ impl Json {
             });
         };
         let mut items: Vec<Value> = self.0.items().collect();
-        let new = f(Json(items.get(at).cloned().unwrap_or_default()))
+        let new = f(Json::seen(items.get(at).cloned().unwrap_or_default()))
             .next()
             .transpose()?;
         match new {
