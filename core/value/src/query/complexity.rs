@@ -74,7 +74,8 @@ impl Complexity {
                 }
             }
             Condition::Not(condition) => self.condition(condition),
-            Condition::Exists(query) | Condition::Check(query, ..) => self.sub_query(query),
+            Condition::Exists(query) => self.sub_query(query),
+            Condition::Check(check) => self.sub_query(&check.0),
             Condition::Compare(comparison) => {
                 let (left, _, right) = &**comparison;
                 self.operand(left);

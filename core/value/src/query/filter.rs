@@ -98,9 +98,7 @@ impl<'a, 'q> Machine<'a, 'q> {
                 let right = self.datum(right, node)?;
                 self.compare(left, *comparison, right)
             }
-            Condition::Check(query, comparison, literal) => {
-                self.check(query, *comparison, literal, node)
-            }
+            Condition::Check(check) => self.check(&check.0, check.1, &check.2, node),
             Condition::Exists(query) => self.exists(query, node),
             Condition::All(conditions) => {
                 for condition in conditions {

@@ -304,10 +304,10 @@ impl Parser<'_> {
         self.no_comparison("comparisons are joined with `&&`: `1 < @.a && @.a < 3`")?;
         Ok(match (left, right) {
             (Operand::Node(query), Operand::Literal(literal)) => {
-                Condition::Check(query, comparison, literal)
+                Condition::Check(Box::new((query, comparison, literal)))
             }
             (Operand::Literal(literal), Operand::Node(query)) => {
-                Condition::Check(query, comparison.mirrored(), literal)
+                Condition::Check(Box::new((query, comparison.mirrored(), literal)))
             }
             (left, right) => Condition::Compare(Box::new((left, comparison, right))),
         })

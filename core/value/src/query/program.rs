@@ -89,7 +89,7 @@ pub(super) enum Condition {
     Not(Box<Condition>),
     Exists(SubQuery),
     /// A singular query against a literal: what most comparisons are.
-    Check(SubQuery, Comparison, Literal),
+    Check(Box<(SubQuery, Comparison, Literal)>),
     Compare(Box<(Operand, Comparison, Operand)>),
     /// The functions `match` and `search`.
     Matches(Box<(Operand, Pattern)>),
