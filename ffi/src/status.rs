@@ -66,6 +66,8 @@ pub const SW_ARITHMETIC: sw_status = 212;
 pub const SW_INVALID_TEMPORAL: sw_status = 215;
 /// The reader or writer of a stream of values failed.
 pub const SW_STREAM_FAILED: sw_status = 216;
+/// A text is not of the format it was read as, e.g. not TOML; the message says where.
+pub const SW_INVALID_TEXT: sw_status = 217;
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

@@ -171,6 +171,18 @@ pub enum Error {
         /// What the reader or writer said.
         reason: String,
     },
+    /// The text is not of this format, one of those that people write by hand.
+    #[error("invalid {format} at line {line}, column {column}: {reason}")]
+    InvalidText {
+        /// The format: "TOML".
+        format: &'static str,
+        /// Line of the offending character, counted from 1.
+        line: usize,
+        /// Column in characters, counted from 1.
+        column: usize,
+        /// What was found and what is allowed there.
+        reason: Cow<'static, str>,
+    },
 }
 
 impl Error {
@@ -193,6 +205,7 @@ impl Error {
             Error::InvalidCbor { .. } => 211,
             Error::Arithmetic { .. } => 212,
             Error::InvalidTemporal { .. } => 215,
+            Error::InvalidText { .. } => 217,
         }
     }
 

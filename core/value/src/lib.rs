@@ -58,6 +58,8 @@ pub mod schema;
 mod ser;
 pub mod stream;
 mod text;
+#[cfg(feature = "toml")]
+mod toml;
 mod tree;
 mod value;
 mod value_ref;

@@ -12,6 +12,8 @@ use crate::value_ref::ValueRef;
 use crate::{Error, Limits, Result, Value};
 use print::Printer;
 pub(crate) use print::{bytes_as_json, bytes_to_base64, string_to_json};
+#[cfg(feature = "toml")]
+pub(crate) use read::place;
 
 /// The key under which bytes print in JSON.
 pub(crate) const BYTES_KEY: &str = "$bytes";

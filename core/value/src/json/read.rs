@@ -389,7 +389,7 @@ fn too_large(json: &[u8], at: usize) -> Error {
 }
 
 /// Line and column, from 1, of the character at `at`.
-pub(super) fn place(json: &[u8], at: usize) -> (usize, usize) {
+pub(crate) fn place(json: &[u8], at: usize) -> (usize, usize) {
     let before = String::from_utf8_lossy(json.get(..at).unwrap_or(json));
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
