@@ -180,6 +180,15 @@ impl Extended {
         }
     }
 
+    /// Whether this is a decimal or a duration of zero.
+    pub(crate) fn is_zero(&self) -> bool {
+        match self {
+            Extended::Decimal { digits, .. } => *digits == [0; 3],
+            Extended::Duration { seconds, nanos } => (*seconds, *nanos) == (0, 0),
+            _ => false,
+        }
+    }
+
     /// Sign, digits and scale of a decimal.
     pub(crate) fn decimal_parts(&self) -> Option<Parts> {
         match *self {

@@ -78,6 +78,7 @@ pub use kinds::datetime::DateTime;
 #[cfg(feature = "decimal")]
 pub use kinds::decimal::Rounding;
 pub use kinds::file::File;
+pub use kinds::kind::Kind;
 #[cfg(feature = "time")]
 pub use kinds::temporal::{Calendar, TimeUnit};
 pub use limits::{Limits, MAX_DEPTH};
@@ -88,7 +89,7 @@ pub use pointer::Pointer;
 pub use query::{Complexity, Query};
 #[cfg(feature = "schema")]
 pub use schema::Schema;
-pub use value::{Kind, Value};
+pub use value::Value;
 pub use value_ref::{Entries, Items, ValueRef};
 pub use violation::Violation;
 

@@ -10,7 +10,7 @@ use crate::packed::Document;
 use crate::text::Text;
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
-use crate::{Error, File, Key, Limits, MAX_DEPTH, Path, Result, ValueRef};
+use crate::{Error, File, Key, Kind, Limits, MAX_DEPTH, Path, Result, ValueRef};
 
 /// An immutable JSON-native value: null, boolean, integer, float, decimal, text, bytes, date, time, datetime,
 /// duration, file, array or object.
@@ -68,68 +68,6 @@ pub(crate) enum Repr {
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
-
-/// What a [`Value`] is. More kinds may come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// JSON's `null`.
-    Null,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number from −2⁶³ to 2⁶⁴−1.
-    Integer,
-    /// A finite IEEE 754 double.
-    Float,
-    /// An exact decimal number with a fixed number of digits after the point: 96 bits of digits.
-    Decimal,
-    /// Unicode text.
-    Text,
-    /// A byte string; JSON has none, see [`Value::to_json`].
-    Bytes,
-    /// A day of the Gregorian calendar, without a time zone.
-    Date,
-    /// A time of day with nanoseconds, without a time zone.
-    Time,
-    /// A moment with nanoseconds, and the offset from UTC it was noted at.
-    DateTime,
-    /// A length of time in seconds and nanoseconds, of either sign.
-    Duration,
-    /// A described blob, see [`crate::File`].
-    File,
-    /// A sequence of values.
-    Array,
-    /// Values by key, in insertion order.
-    Object,
-}
-
-impl Kind {
-    /// The name used in messages, e.g. "integer".
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Null => "null",
-            Kind::Bool => "boolean",
-            Kind::Integer => "integer",
-            Kind::Float => "float",
-            Kind::Decimal => "decimal",
-            Kind::Text => "text",
-            Kind::Bytes => "bytes",
-            Kind::Date => "date",
-            Kind::Time => "time",
-            Kind::DateTime => "datetime",
-            Kind::Duration => "duration",
-            Kind::File => "file",
-            Kind::Array => "array",
-            Kind::Object => "object",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Making values; see also the `From` conversions and [`crate::value!`].
 impl Value {

@@ -15,7 +15,7 @@ mod any;
 
 use any::{any_value, date, datetime, decimal, duration, time};
 use proptest::prelude::*;
-use statewright_value::jiff::civil;
+use statewright_value::jiff::civil::{self, Date};
 use statewright_value::jiff::{SignedDuration, tz::Offset};
 use statewright_value::{DateTime, Decimal, File, Kind, Value, value};
 
@@ -108,6 +108,72 @@ fn kinds_and_plain_json() {
             format!(r#"{{"x":{json}}}"#)
         );
     }
+}
+
+#[test]
+fn kinds_have_names_and_groups() {
+    for kind in Kind::ALL {
+        assert_eq!(Kind::from_name(kind.name()), Some(kind));
+    }
+    assert!(Kind::ALL.is_sorted());
+    assert_eq!(Kind::from_name("Null"), None);
+    let of = |test: fn(Kind) -> bool| Kind::ALL.into_iter().filter(|kind| test(*kind)).count();
+    assert_eq!(
+        [
+            of(Kind::is_number),
+            of(Kind::is_temporal),
+            of(Kind::is_container)
+        ],
+        [3, 4, 2]
+    );
+}
+
+#[test]
+fn truthiness() {
+    let zero: Value = Decimal::new(0, 2).into();
+    for falsy in [
+        value!(null),
+        value!(false),
+        value!(0),
+        value!(-0.0),
+        zero,
+        value!(""),
+        value!([]),
+        value!({}),
+        Value::bytes([]),
+        SignedDuration::ZERO.into(),
+    ] {
+        assert!(!falsy.is_truthy(), "{falsy}");
+    }
+    for truthy in [
+        value!(true),
+        value!(-1),
+        value!(u64::MAX),
+        value!(1e-300),
+        value!("0"),
+        value!([null]),
+        value!({ "": 0 }),
+        Value::bytes([0]),
+        Decimal::new(1, 28).into(),
+        civil::time(0, 0, 0, 0).into(),
+        File::new("", 0).into(),
+        SignedDuration::from_nanos(-1).into(),
+    ] {
+        assert!(truthy.is_truthy(), "{truthy}");
+    }
+}
+
+#[test]
+fn typed_reads_say_what_is_there() {
+    let date = civil::date(2024, 2, 29);
+    let value = Value::from(date);
+    assert_eq!(Date::try_from(value.by_ref()), Ok(date));
+    assert_eq!(Decimal::try_from(value!(5).by_ref()), Ok(Decimal::from(5)));
+    let error = DateTime::try_from(value.by_ref()).unwrap_err();
+    assert_eq!(error.to_string(), "expected datetime at `.`, found date");
+    assert_eq!(Decimal::try_from(value.by_ref()).unwrap_err().code(), 203);
+    let object = value!({ "name": "a", "size": 1 });
+    assert_eq!(File::try_from(object.by_ref()), Ok(File::new("a", 1)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::extended::{Extended, NANOS};
 use crate::value::Repr;
-use crate::{Error, Result, Value, ValueRef};
+use crate::{Error, Path, Result, Value, ValueRef};
 
 /// A moment with the offset from UTC it was noted at: RFC 3339's date and time.
 ///
@@ -216,3 +216,25 @@ impl ValueRef<'_> {
         }
     }
 }
+
+macro_rules! try_from {
+    ($($expected:literal $accessor:ident $target:ty),+) => {$(
+        /// [`Error::WrongType`] for another kind.
+        impl TryFrom<ValueRef<'_>> for $target {
+            type Error = Error;
+
+            fn try_from(value: ValueRef<'_>) -> Result<$target> {
+                value.$accessor().ok_or_else(|| Error::WrongType {
+                    path: Path::root(),
+                    expected: $expected,
+                    found: value.kind().name(),
+                })
+            }
+        }
+    )+};
+}
+
+try_from!(
+    "date" as_date Date, "time" as_time Time, "datetime" as_datetime DateTime,
+    "duration" as_duration SignedDuration
+);

@@ -53,6 +53,17 @@ impl From<Decimal> for Value {
     }
 }
 
+/// A decimal or an integer, as [`Value::as_decimal`]; [`Error::WrongType`] for anything else.
+impl TryFrom<ValueRef<'_>> for Decimal {
+    type Error = Error;
+
+    fn try_from(value: ValueRef<'_>) -> Result<Decimal> {
+        value
+            .as_decimal()
+            .ok_or_else(|| value.to_value().no_number())
+    }
+}
+
 /// Decimals; feature `decimal`.
 impl Value {
     /// The decimal, or an integer as one; exact. Floats are never converted, see [`Value::to_decimal`].

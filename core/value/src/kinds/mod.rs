@@ -6,6 +6,7 @@ pub(crate) mod datetime;
 pub(crate) mod decimal;
 pub(crate) mod ext;
 pub(crate) mod file;
+pub(crate) mod kind;
 pub(crate) mod parts;
 #[cfg(feature = "time")]
 pub(crate) mod temporal;

@@ -375,7 +375,7 @@ impl Value {
             };
         }
         let kinds = [a, b].map(|value| value.no_temporal("a date, time, datetime or duration"));
-        let temporal = [a, b].map(|value| value.is_temporal());
+        let temporal = [a, b].map(|value| value.kind().is_temporal());
         let [first, second] = kinds;
         Err(match temporal {
             [false, _] => first,
@@ -446,11 +446,6 @@ impl Value {
             .as_date()
             .or_else(|| Some(self.as_datetime()?.local().date()))?;
         Some(Calendar::from(date))
-    }
-
-    fn is_temporal(&self) -> bool {
-        use crate::Kind::{Date, DateTime, Duration, Time};
-        matches!(self.kind(), Date | Time | DateTime | Duration)
     }
 
     fn no_temporal(&self, expected: &'static str) -> Error {
