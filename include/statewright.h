@@ -10,8 +10,8 @@
  * The header needs C99 or C++11. Check `sw_abi_version() == SW_ABI_VERSION` once, before anything else.
  *
  * @section ownership Ownership
- * - A handle (`sw_engine`, `sw_txn`, `sw_cq`, `sw_error`) is a number in a struct of its own, not a pointer. It
- *   is ended by one function. A handle that is zero, was ended, is of another type or of another copy of the
+ * - A handle (`sw_engine`, `sw_txn`, `sw_cq`, `sw_value`, `sw_error` and others) is a number in a struct of its
+ *   own, not a pointer. It is ended by one function. A handle that is zero, was ended, is of another type or of another copy of the
  *   library gives `SW_MISUSE`, always, and harms nothing. What was made from a handle keeps what it needs:
  *   closing in the wrong order gives `SW_CLOSED`, no more.
  * - `sw_bytes` that a function gives are the caller's: free them with `sw_bytes_free`.
@@ -22,7 +22,11 @@
  * - Text and bytes go in as a pointer and a length; no terminating zero byte is needed. (NULL, 0) is empty. NULL
  *   with a length is `SW_NULL_ARGUMENT`. A length above the limit is `SW_TOO_LARGE`, before anything is read.
  *   Text must be UTF-8.
- * - Values cross as MessagePack. `sw_value_from_json` and `sw_value_to_json` turn them from and into text.
+ * - Values cross as MessagePack. `sw_msgpack_from_json` and `sw_msgpack_to_json` turn them from and into text. A
+ *   value to be looked into, changed, queried or compared is held by the library: `sw_value_from_json`,
+ *   `sw_value_from_msgpack`.
+ * - A path names a place in a value: `.lines[0].price`, `/lines/0/price` (RFC 6901) or `$.lines[0].price` (RFC
+ *   9535) for a `sw_value`, the first of these in the store. Empty is the whole value.
  * - Results are zeroed first and written on success only.
  * - A struct of options begins with `struct_size`. Fill it with its `_options_init` function, then change what
  *   you like. A newer program may run with an older library: fields that the library does not know must be zero
@@ -115,14 +119,158 @@
 #define SW_STRUCT_CQ_OPTIONS 6
 
 /**
- * For `sw_value_to_json`: line breaks and two spaces of indentation.
+ * For `sw_struct_size`: `sw_read_options`.
+ */
+#define SW_STRUCT_READ_OPTIONS 7
+
+/**
+ * For `sw_struct_size`: `sw_schema_options`.
+ */
+#define SW_STRUCT_SCHEMA_OPTIONS 8
+
+/**
+ * Nothing is there.
+ */
+#define SW_KIND_NONE 0
+
+/**
+ * Null.
+ */
+#define SW_KIND_NULL 1
+
+/**
+ * True or false.
+ */
+#define SW_KIND_BOOL 2
+
+/**
+ * A whole number from -2^63 to 2^64 - 1.
+ */
+#define SW_KIND_INTEGER 3
+
+/**
+ * A finite double.
+ */
+#define SW_KIND_FLOAT 4
+
+/**
+ * An exact decimal number.
+ */
+#define SW_KIND_DECIMAL 5
+
+/**
+ * Unicode text.
+ */
+#define SW_KIND_TEXT 6
+
+/**
+ * A byte string.
+ */
+#define SW_KIND_BYTES 7
+
+/**
+ * A day, without a time zone.
+ */
+#define SW_KIND_DATE 8
+
+/**
+ * A time of day, without a time zone.
+ */
+#define SW_KIND_TIME 9
+
+/**
+ * A moment, with its offset from UTC.
+ */
+#define SW_KIND_DATETIME 10
+
+/**
+ * A length of time.
+ */
+#define SW_KIND_DURATION 11
+
+/**
+ * A described blob.
+ */
+#define SW_KIND_FILE 12
+
+/**
+ * Values in order.
+ */
+#define SW_KIND_ARRAY 13
+
+/**
+ * Values by key, in order.
+ */
+#define SW_KIND_OBJECT 14
+
+/**
+ * A kind that is newer than this header.
+ */
+#define SW_KIND_OTHER 255
+
+/**
+ * For writing JSON: line breaks and two spaces of indentation.
  */
 #define SW_JSON_PRETTY 1
 
 /**
- * For `sw_value_to_json`: the keys of every object in byte order, so that equal values give equal text.
+ * For writing JSON: the keys of every object in byte order, so that equal values give equal text.
  */
 #define SW_JSON_SORTED 2
+
+/**
+ * For writing JSON: typed JSON, in which kinds that JSON lacks are objects, such as `{"$decimal": "12.50"}`, so that
+ * every kind reads back. An object that looks like one of these gets one `$` more.
+ */
+#define SW_JSON_TYPED 4
+
+/**
+ * For writing JSON: canonical JSON (RFC 8785, JCS), the same bytes in every language; not together with other flags.
+ * Fails with `SW_NOT_REPRESENTABLE` for what it has no form for.
+ */
+#define SW_JSON_CANONICAL 8
+
+/**
+ * For writing CBOR: deterministically encoded (RFC 8949 section 4.2), so that equal values give equal bytes.
+ */
+#define SW_CBOR_DETERMINISTIC 1
+
+/**
+ * For reading: for input from strangers, smaller limits where none is given. Depth 32, 1 KiB per key, 256 KiB
+ * per string, 1 MiB of input, 100 000 values.
+ */
+#define SW_READ_STRICT 1
+
+/**
+ * For reading JSON: typed JSON, as `SW_JSON_TYPED` writes it, in which `{"$decimal": "12.50"}` is a decimal.
+ */
+#define SW_READ_TYPED 2
+
+/**
+ * For reading: for large data of one's own, greater limits where none is given. Depth 512, 1 MiB per key, 100 million
+ * values.
+ */
+#define SW_READ_PERMISSIVE 4
+
+/**
+ * For `sw_query_locate`: places as this library writes them, such as `.lines[0]."odd key"`.
+ */
+#define SW_PATHS_OWN 0
+
+/**
+ * For `sw_query_locate`: normalized paths (RFC 9535), such as `$['lines'][0]['odd key']`.
+ */
+#define SW_PATHS_NORMALIZED 1
+
+/**
+ * For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
+ */
+#define SW_PATHS_POINTER 2
+
+/**
+ * For compiling a schema: a text that does not have its `format` is a violation; otherwise formats are remarks.
+ */
+#define SW_SCHEMA_CHECK_FORMATS 1
 
 /**
  * Strict with a folder, memory without one.
@@ -282,6 +430,110 @@ typedef struct sw_bytes {
    */
   uint64_t owner;
 } sw_bytes;
+
+/**
+ * A value that the library holds. Made by `sw_value_from_json` and its like, ended by `sw_value_free`.
+ *
+ * A handle is a variable: changing what it holds changes no other handle, also not its clones. A clone costs
+ * the same for any size, since both share what neither has changed.
+ */
+typedef struct sw_value {
+  /**
+   * Opaque; zero is no value.
+   */
+  uint64_t id;
+} sw_value;
+
+/**
+ * How much is read of what comes from outside. Fill it with `sw_read_options_init`; 0 is the default of every
+ * limit. Limits count, they never time, so the verdict on an input is the same on every machine.
+ */
+typedef struct sw_read_options {
+  /**
+   * The size of this struct as the caller knows it.
+   */
+  uint32_t struct_size;
+  /**
+   * 0, or any of `SW_READ_…`, added up.
+   */
+  uint32_t flags;
+  /**
+   * The deepest nesting of arrays and objects, at most 1024; the default is 128.
+   */
+  uint32_t max_depth;
+  /**
+   * The longest key in bytes; the default is 64 KiB.
+   */
+  uint32_t max_key;
+  /**
+   * The longest text or byte string in bytes; the default is 16 MiB.
+   */
+  uint64_t max_string;
+  /**
+   * The longest input in bytes; the default is 64 MiB.
+   */
+  uint64_t max_bytes;
+  /**
+   * The most values in all; the default is 10 million.
+   */
+  uint64_t max_items;
+} sw_read_options;
+
+/**
+ * A walk through an array or an object. Begin it with `sw_cursor_open`, end it with `sw_cursor_free`.
+ */
+typedef struct sw_cursor {
+  /**
+   * Opaque; zero is no cursor.
+   */
+  uint64_t id;
+} sw_cursor;
+
+/**
+ * A compiled JSONPath query. Made by `sw_query_parse`, ended by `sw_query_free`.
+ */
+typedef struct sw_query {
+  /**
+   * Opaque; zero is no query.
+   */
+  uint64_t id;
+} sw_query;
+
+/**
+ * How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the default of every limit.
+ */
+typedef struct sw_schema_options {
+  /**
+   * The size of this struct as the caller knows it.
+   */
+  uint32_t struct_size;
+  /**
+   * 0, or any of `SW_SCHEMA_…`, added up.
+   */
+  uint32_t flags;
+  /**
+   * The version of JSON Schema for a schema without `$schema`: 4, 6, 7, 201909 or 202012; 0 is 202012.
+   */
+  uint32_t draft;
+  /**
+   * The most violations that are reported of one value; the default is 1000.
+   */
+  uint32_t max_violations;
+  /**
+   * The most looks into a container that one validation takes; the default is 10^9.
+   */
+  uint64_t max_steps;
+} sw_schema_options;
+
+/**
+ * A compiled JSON Schema. Made by `sw_schema_compile`, ended by `sw_schema_free`.
+ */
+typedef struct sw_schema {
+  /**
+   * Opaque; zero is no schema.
+   */
+  uint64_t id;
+} sw_schema;
 
 /**
  * How to open an engine. Fill it with `sw_open_options_init`.
@@ -497,6 +749,51 @@ typedef void (*sw_wakeup_fn)(void *context);
  * An array index is outside the array.
  */
 #define SW_INDEX_OUT_OF_RANGE 206
+
+/**
+ * The text is not a JSONPath query (RFC 9535).
+ */
+#define SW_INVALID_QUERY 207
+
+/**
+ * An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
+ */
+#define SW_PATCH_FAILED 208
+
+/**
+ * A document is not a JSON Schema that can be used; the message says where and why.
+ */
+#define SW_INVALID_SCHEMA 209
+
+/**
+ * A value does not satisfy a schema; the message says where and why.
+ */
+#define SW_SCHEMA_VIOLATION 210
+
+/**
+ * Bytes are not valid CBOR.
+ */
+#define SW_INVALID_CBOR 211
+
+/**
+ * A calculation overflows, divides by zero or would lose digits.
+ */
+#define SW_ARITHMETIC 212
+
+/**
+ * Text is no decimal, date, time, datetime or duration.
+ */
+#define SW_INVALID_TEMPORAL 215
+
+/**
+ * The reader or writer of a stream of values failed.
+ */
+#define SW_STREAM_FAILED 216
+
+/**
+ * A text is not of the format it was read as, e.g. not TOML; the message says where.
+ */
+#define SW_INVALID_TEXT 217
 
 /**
  * Reading or writing a file failed.
@@ -754,7 +1051,282 @@ SW_API sw_status sw_error_free(struct sw_error error);
 SW_API sw_status sw_bytes_free(struct sw_bytes *bytes);
 
 /**
- * Reads JSON text (RFC 8259) and returns the value as MessagePack.
+ * Gives another handle for what the value is now. O(1), whatever its size.
+ *
+ * @param[in] value The value.
+ * @param[out] clone Receives a value of its own. Owned by the caller, who ends it with
+ * `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_clone(struct sw_value value,
+                         struct sw_value *clone,
+                         struct sw_error *err);
+
+/**
+ * Ends a value: its handle is stale from now on.
+ *
+ * @param[in] value The value. Stale after the call.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_value_free(struct sw_value value, struct sw_error *err);
+
+/**
+ * What kind of value is at a place, and whether there is one.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] kind Receives one of `SW_KIND_…`; `SW_KIND_NONE` if nothing is there, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_kind(struct sw_value value,
+                        const char *path,
+                        size_t path_len,
+                        uint32_t *kind,
+                        struct sw_error *err);
+
+/**
+ * How much is at a place: the items of an array, the entries of an object, the bytes of a text or of
+ * bytes; 0 for the other kinds.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] len Receives how much.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_len(struct sw_value value,
+                       const char *path,
+                       size_t path_len,
+                       size_t *len,
+                       uint32_t *found,
+                       struct sw_error *err);
+
+/**
+ * Whether two values are equal: of the same kinds, with the same content, in whatever order their
+ * objects have it. The integer 1 and the float 1.0 differ.
+ *
+ * @param[in] a The one.
+ * @param[in] b The other.
+ * @param[out] equal Receives 1 if they are, and 0 if not.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_equal(struct sw_value a,
+                         struct sw_value b,
+                         uint32_t *equal,
+                         struct sw_error *err);
+
+/**
+ * Which of two values comes first. Every value has its place in one order.
+ *
+ * Kinds order as null, booleans, numbers, text, bytes, dates, times, datetimes, durations, files,
+ * arrays, objects; numbers by what they are exactly, text by code points, arrays item by item, objects
+ * by their entries in the order of the keys.
+ *
+ * @param[in] a The one.
+ * @param[in] b The other.
+ * @param[out] order Receives -1 if `a` comes first, 0 if they are equal, and 1 if `b` does.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_compare(struct sw_value a,
+                           struct sw_value b,
+                           int32_t *order,
+                           struct sw_error *err);
+
+/**
+ * A number that equal values have in common, for tables in memory.
+ *
+ * It may differ from one version of the library to the next; `sw_value_content_hash` does not.
+ *
+ * @param[in] value The value.
+ * @param[out] hash Receives the number.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_value_hash(struct sw_value value, uint64_t *hash, struct sw_error *err);
+
+/**
+ * Fills `options` with the defaults.
+ *
+ * @param[in,out] options The options to fill.
+ * @param[in] size `sizeof(sw_read_options)`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_read_options_init(struct sw_read_options *options,
+                               size_t size,
+                               struct sw_error *err);
+
+/**
+ * Reads JSON text (RFC 8259).
+ *
+ * @param[in] json The text. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] json_len Its length in bytes.
+ * @param[in] options How much is read; NULL is the defaults.
+ * @param[out] value Receives the value. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_from_json(const char *json,
+                             size_t json_len,
+                             const struct sw_read_options *options,
+                             struct sw_value *value,
+                             struct sw_error *err);
+
+/**
+ * Reads one value as MessagePack.
+ *
+ * @param[in] bytes The bytes, and nothing after them. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] bytes_len Its length in bytes.
+ * @param[in] options How much is read; NULL is the defaults.
+ * @param[out] value Receives the value. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_from_msgpack(const uint8_t *bytes,
+                                size_t bytes_len,
+                                const struct sw_read_options *options,
+                                struct sw_value *value,
+                                struct sw_error *err);
+
+/**
+ * Writes the value as JSON text. Bytes become `{"$bytes": "<base64>"}`; decimals become numbers with
+ * all their digits, dates and times become text.
+ *
+ * @param[in] value The value.
+ * @param[in] flags 0, or any of `SW_JSON_…`, added up.
+ * @param[out] json Receives the text. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_to_json(struct sw_value value,
+                           uint32_t flags,
+                           struct sw_bytes *json,
+                           struct sw_error *err);
+
+/**
+ * Writes the value as MessagePack. Kinds beyond JSON are extension types, which read back.
+ *
+ * @param[in] value The value.
+ * @param[out] bytes Receives the bytes. MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_to_msgpack(struct sw_value value,
+                              struct sw_bytes *bytes,
+                              struct sw_error *err);
+
+/**
+ * Reads one value as CBOR (RFC 8949).
+ *
+ * @param[in] bytes The bytes, and nothing after them. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] bytes_len Its length in bytes.
+ * @param[in] options How much is read; NULL is the defaults.
+ * @param[out] value Receives the value. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_from_cbor(const uint8_t *bytes,
+                             size_t bytes_len,
+                             const struct sw_read_options *options,
+                             struct sw_value *value,
+                             struct sw_error *err);
+
+/**
+ * Writes the value as CBOR (RFC 8949). Kinds beyond JSON are tagged, which read back.
+ *
+ * @param[in] value The value.
+ * @param[in] flags 0, or `SW_CBOR_DETERMINISTIC`.
+ * @param[out] bytes Receives the bytes. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_to_cbor(struct sw_value value,
+                           uint32_t flags,
+                           struct sw_bytes *bytes,
+                           struct sw_error *err);
+
+/**
+ * A hash of what the value is: equal values have equal hashes, on every machine and in every version
+ * of the library. BLAKE3, 32 bytes.
+ *
+ * @param[in] value The value.
+ * @param[out] hash Receives the 32 bytes. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_content_hash(struct sw_value value,
+                                struct sw_bytes *hash,
+                                struct sw_error *err);
+
+/**
+ * Turns JSON text (RFC 8259) into MessagePack, the form in which values cross.
  *
  * @param[in] json The text. UTF-8. At most `SW_MAX_INPUT_BYTES`.
  * @param[in] json_len Its length in bytes.
@@ -767,17 +1339,17 @@ SW_API sw_status sw_bytes_free(struct sw_bytes *bytes);
  * @since 0.1 (unstable)
  */
 SW_API
-sw_status sw_value_from_json(const char *json,
-                             size_t json_len,
-                             struct sw_bytes *value,
-                             struct sw_error *err);
+sw_status sw_msgpack_from_json(const char *json,
+                               size_t json_len,
+                               struct sw_bytes *value,
+                               struct sw_error *err);
 
 /**
- * Writes a value as JSON text. Bytes become `{"$bytes": "<base64>"}`.
+ * Turns MessagePack into JSON text, as `sw_value_to_json` writes it.
  *
  * @param[in] value The value. MessagePack. At most `SW_MAX_INPUT_BYTES`.
  * @param[in] value_len Its length in bytes.
- * @param[in] flags 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
+ * @param[in] flags 0, or any of `SW_JSON_…`, added up.
  * @param[out] json Receives the text. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
@@ -786,11 +1358,975 @@ sw_status sw_value_from_json(const char *json,
  * @since 0.1 (unstable)
  */
 SW_API
-sw_status sw_value_to_json(const uint8_t *value,
-                           size_t value_len,
-                           uint32_t flags,
-                           struct sw_bytes *json,
+sw_status sw_msgpack_to_json(const uint8_t *value,
+                             size_t value_len,
+                             uint32_t flags,
+                             struct sw_bytes *json,
+                             struct sw_error *err);
+
+/**
+ * Gives what is at a place as a value of its own. O(1) whatever its size: both share it.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901) or
+ * `$.lines[0].price`; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives what is there. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get(struct sw_value value,
+                       const char *path,
+                       size_t path_len,
+                       struct sw_value *at,
+                       uint32_t *found,
+                       struct sw_error *err);
+
+/**
+ * Reads a boolean. Fails with `SW_WRONG_TYPE` if something else is there.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives 1 for true and 0 for false.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_bool(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            uint32_t *at,
+                            uint32_t *found,
+                            struct sw_error *err);
+
+/**
+ * Reads an integer. Fails with `SW_WRONG_TYPE` if something else is there, a float or a decimal too,
+ * and with `SW_NOT_REPRESENTABLE` if it is above 2^63 - 1.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives the integer.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_i64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           int64_t *at,
+                           uint32_t *found,
                            struct sw_error *err);
+
+/**
+ * Reads an integer that is not negative. Fails with `SW_WRONG_TYPE` if something else is there, a
+ * float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is negative.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives the integer.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_u64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           uint64_t *at,
+                           uint32_t *found,
+                           struct sw_error *err);
+
+/**
+ * Reads a float, or an integer that a double holds exactly. Fails with `SW_NOT_REPRESENTABLE` for
+ * another integer, and with `SW_WRONG_TYPE` if something else is there, a decimal too.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives the number; never NaN or infinite.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_f64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           double *at,
+                           uint32_t *found,
+                           struct sw_error *err);
+
+/**
+ * Reads text. A decimal, date, time, datetime or duration gives the text it prints as, such as
+ * `12.50`, and a file its JSON. Fails with `SW_WRONG_TYPE` if something else is there.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives the text. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_text(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            struct sw_bytes *at,
+                            uint32_t *found,
+                            struct sw_error *err);
+
+/**
+ * Reads a byte string. Fails with `SW_WRONG_TYPE` if something else is there, text too.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives the bytes. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_bytes(struct sw_value value,
+                             const char *path,
+                             size_t path_len,
+                             struct sw_bytes *at,
+                             uint32_t *found,
+                             struct sw_error *err);
+
+/**
+ * Reads what is at a place, whatever it is, as MessagePack.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] at Receives what is there. MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_get_msgpack(struct sw_value value,
+                               const char *path,
+                               size_t path_len,
+                               struct sw_bytes *at,
+                               uint32_t *found,
+                               struct sw_error *err);
+
+/**
+ * Puts a value at a place, replacing what is there and making missing objects on the way.
+ *
+ * An index equal to an array's length appends. What is set is as it is now: changing it later does not
+ * change what was set.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901: `-` is the place
+ * after the last item) or `$.lines[0].price`; empty is the whole value. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The value to put there.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set(struct sw_value value,
+                       const char *path,
+                       size_t path_len,
+                       struct sw_value to,
+                       struct sw_error *err);
+
+/**
+ * Puts null at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_null(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            struct sw_error *err);
+
+/**
+ * Puts a boolean at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to 1 for true, 0 for false.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_bool(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            uint32_t to,
+                            struct sw_error *err);
+
+/**
+ * Puts an integer at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The integer.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_i64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           int64_t to,
+                           struct sw_error *err);
+
+/**
+ * Puts an integer that may be above 2^63 - 1 at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The integer.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_u64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           uint64_t to,
+                           struct sw_error *err);
+
+/**
+ * Puts a float at a place; see `sw_value_set`. Fails with `SW_NOT_REPRESENTABLE` for NaN and the
+ * infinities.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The float; 1.0 stays a float.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_f64(struct sw_value value,
+                           const char *path,
+                           size_t path_len,
+                           double to,
+                           struct sw_error *err);
+
+/**
+ * Puts text at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The text. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] to_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_text(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            const char *to,
+                            size_t to_len,
+                            struct sw_error *err);
+
+/**
+ * Puts a byte string at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] to The bytes. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] to_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_bytes(struct sw_value value,
+                             const char *path,
+                             size_t path_len,
+                             const uint8_t *to,
+                             size_t to_len,
+                             struct sw_error *err);
+
+/**
+ * Reads text as a value of some kind and puts it at a place; see `sw_value_set`. The way to set
+ * decimals, dates, times, datetimes and durations.
+ *
+ * Fails with `SW_INVALID_TEMPORAL`, or what the kind's reader says, if the text is no such thing.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] kind One of `SW_KIND_DECIMAL` ("12.50"), `SW_KIND_DATE` ("2024-05-01"), `SW_KIND_TIME`
+ * ("12:30:00"), `SW_KIND_DATETIME` ("2024-05-01T12:30:00+02:00"), `SW_KIND_DURATION` ("PT1H30M") and
+ * `SW_KIND_TEXT`.
+ * @param[in] to The text. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] to_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_kind(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            uint32_t kind,
+                            const char *to,
+                            size_t to_len,
+                            struct sw_error *err);
+
+/**
+ * Reads JSON text and puts it at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] json The text. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] json_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_json(struct sw_value value,
+                            const char *path,
+                            size_t path_len,
+                            const char *json,
+                            size_t json_len,
+                            struct sw_error *err);
+
+/**
+ * Reads MessagePack and puts it at a place; see `sw_value_set`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] bytes The value to put there. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] bytes_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_set_msgpack(struct sw_value value,
+                               const char *path,
+                               size_t path_len,
+                               const uint8_t *bytes,
+                               size_t bytes_len,
+                               struct sw_error *err);
+
+/**
+ * Removes what is at a place; later items of an array move up.
+ *
+ * Fails with `SW_INVALID_PATH` for the whole value, which has nothing to be removed from.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] found Receives 1 if something was there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_remove(struct sw_value value,
+                          const char *path,
+                          size_t path_len,
+                          uint32_t *found,
+                          struct sw_error *err);
+
+/**
+ * Removes what is at a place and gives it; see `sw_value_remove`.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] taken Receives what was there. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] found Receives 1 if something was there, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_take(struct sw_value value,
+                        const char *path,
+                        size_t path_len,
+                        struct sw_value *taken,
+                        uint32_t *found,
+                        struct sw_error *err);
+
+/**
+ * Inserts a value into an array, before the item that is at the place now; later items move on. An
+ * index equal to the array's length appends. The key of an object is set, in an object that is there.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place, such as `.lines[0]`. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] item The value to insert.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_insert(struct sw_value value,
+                          const char *path,
+                          size_t path_len,
+                          struct sw_value item,
+                          struct sw_error *err);
+
+/**
+ * Appends a value to the array at a place.
+ *
+ * @param[in] value The value to change.
+ * @param[in] path The place of the array; empty is the whole value. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[in] item The value to append.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_push(struct sw_value value,
+                        const char *path,
+                        size_t path_len,
+                        struct sw_value item,
+                        struct sw_error *err);
+
+/**
+ * Begins a walk through what is at a place, as it is now: what is changed or freed later does not
+ * matter to it.
+ *
+ * @param[in] value The value.
+ * @param[in] path The place; empty is the whole value. There must be an array or an object, or
+ * `SW_WRONG_TYPE`. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] path_len Its length in bytes.
+ * @param[out] cursor Receives the cursor, before the first entry. Owned by the caller, who ends it
+ * with `sw_cursor_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_cursor_open(struct sw_value value,
+                         const char *path,
+                         size_t path_len,
+                         struct sw_cursor *cursor,
+                         struct sw_error *err);
+
+/**
+ * Ends a walk: the cursor's handle is stale from now on.
+ *
+ * @param[in] cursor The cursor. Stale after the call.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_cursor_free(struct sw_cursor cursor, struct sw_error *err);
+
+/**
+ * Gives the next item of an array, or the next entry of an object in the object's order.
+ *
+ * @param[in] cursor The cursor.
+ * @param[out] key Receives the entry's key; empty in an array. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] item Receives the item. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] found Receives 1 if there was one more, and 0 at the end, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_cursor_next(struct sw_cursor cursor,
+                         struct sw_bytes *key,
+                         struct sw_value *item,
+                         uint32_t *found,
+                         struct sw_error *err);
+
+/**
+ * Gives the next items or entries at once, as MessagePack: the quickest way through a value.
+ *
+ * @param[in] cursor The cursor.
+ * @param[in] limit At most so many, and at least 1. Pages that grow keep long walks quick.
+ * @param[out] rows Receives an array: of items, or of [key, value] for the entries of an object; empty
+ * at the end. MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_cursor_page(struct sw_cursor cursor,
+                         uint32_t limit,
+                         struct sw_bytes *rows,
+                         struct sw_error *err);
+
+/**
+ * Reads and compiles a query.
+ *
+ * @param[in] text The query, such as `$.lines[?@.price > 10].sku`. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] text_len Its length in bytes.
+ * @param[in] max_steps How many steps it may take on one value; 0 is the default, 10 million. A step
+ * is one node looked at, or one comparison.
+ * @param[out] query Receives the query. Owned by the caller, who ends it with `sw_query_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_parse(const char *text,
+                         size_t text_len,
+                         uint64_t max_steps,
+                         struct sw_query *query,
+                         struct sw_error *err);
+
+/**
+ * Ends a query: its handle is stale from now on.
+ *
+ * @param[in] query The query. Stale after the call.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_query_free(struct sw_query query, struct sw_error *err);
+
+/**
+ * Everything that a query finds in a value.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value.
+ * @param[out] found Receives an array of what it finds, in order; empty if that is nothing. Owned by
+ * the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_select(struct sw_query query,
+                          struct sw_value value,
+                          struct sw_value *found,
+                          struct sw_error *err);
+
+/**
+ * The first that a query finds in a value; it looks no further.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value.
+ * @param[out] first Receives what it finds first. Owned by the caller, who ends it with
+ * `sw_value_free`.
+ * @param[out] found Receives 1 if it finds something, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_first(struct sw_query query,
+                         struct sw_value value,
+                         struct sw_value *first,
+                         uint32_t *found,
+                         struct sw_error *err);
+
+/**
+ * How much a query finds in a value.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value.
+ * @param[out] count Receives the number.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_count(struct sw_query query,
+                         struct sw_value value,
+                         size_t *count,
+                         struct sw_error *err);
+
+/**
+ * Everything that a query finds in a value, and where.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value.
+ * @param[in] paths How places are written: one of `SW_PATHS_…`. Every function that takes a path takes
+ * each of them.
+ * @param[out] found Receives an array of [path, value], in order; empty if it finds nothing. Owned by
+ * the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_locate(struct sw_query query,
+                          struct sw_value value,
+                          uint32_t paths,
+                          struct sw_value *found,
+                          struct sw_error *err);
+
+/**
+ * Everything that a query, given as text, finds in a value. Texts that were used lately are not
+ * compiled again.
+ *
+ * @param[in] value The value.
+ * @param[in] query The query, such as `$.lines[?@.price > 10].sku`. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] query_len Its length in bytes.
+ * @param[out] found Receives an array of what it finds, in order; empty if that is nothing. Owned by
+ * the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_query(struct sw_value value,
+                         const char *query,
+                         size_t query_len,
+                         struct sw_value *found,
+                         struct sw_error *err);
+
+/**
+ * Puts a value at every place that a query finds.
+ *
+ * Where one place is inside another, the outer one is replaced.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value to change.
+ * @param[in] to The value to put there.
+ * @param[out] count Receives how many places were set.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_set(struct sw_query query,
+                       struct sw_value value,
+                       struct sw_value to,
+                       size_t *count,
+                       struct sw_error *err);
+
+/**
+ * Removes everything that a query finds. Fails with `SW_INVALID_PATH` if it finds the whole value.
+ *
+ * @param[in] query The query.
+ * @param[in] value The value to change.
+ * @param[out] count Receives how many places were removed.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_query_remove(struct sw_query query,
+                          struct sw_value value,
+                          size_t *count,
+                          struct sw_error *err);
+
+/**
+ * Applies a JSON Patch (RFC 6902): all of its operations, or none.
+ *
+ * Fails with `SW_PATCH_FAILED` if the patch is malformed or an operation cannot be applied; the error
+ * says which one and why.
+ *
+ * @param[in] value The value to change.
+ * @param[in] patch The patch, an array of operations.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_patch(struct sw_value value,
+                         struct sw_value patch,
+                         struct sw_error *err);
+
+/**
+ * Applies a JSON Merge Patch (RFC 7396): an object changes the members it names, null removes a
+ * member, and everything else takes the place of what is there.
+ *
+ * @param[in] value The value to change.
+ * @param[in] patch The patch.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_merge_patch(struct sw_value value,
+                               struct sw_value patch,
+                               struct sw_error *err);
+
+/**
+ * The JSON Patch (RFC 6902) that turns one value into another. Of two versions of one value it costs
+ * as much as they differ, not as they are large.
+ *
+ * @param[in] before The one.
+ * @param[in] after The other.
+ * @param[out] patch Receives the patch, an array of operations; empty if the two are equal. Owned by
+ * the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_diff(struct sw_value before,
+                        struct sw_value after,
+                        struct sw_value *patch,
+                        struct sw_error *err);
+
+/**
+ * The JSON Merge Patch (RFC 7396) that turns one value into another, if there is one: such a patch
+ * cannot set a member to null.
+ *
+ * @param[in] before The one.
+ * @param[in] after The other.
+ * @param[out] patch Receives the patch. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] found Receives 1 if there is one, and 0 if not, which is no error.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_merge_diff(struct sw_value before,
+                              struct sw_value after,
+                              struct sw_value *patch,
+                              uint32_t *found,
+                              struct sw_error *err);
+
+/**
+ * The JSON Patch that undoes another one.
+ *
+ * @param[in] patch The patch to undo, an array of operations.
+ * @param[in] before The value that it is, or was, applied to.
+ * @param[out] undo Receives the patch that gives `before` back. Owned by the caller, who ends it with
+ * `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_invert(struct sw_value patch,
+                          struct sw_value before,
+                          struct sw_value *undo,
+                          struct sw_error *err);
+
+/**
+ * Fills `options` with the defaults.
+ *
+ * @param[in,out] options The options to fill.
+ * @param[in] size `sizeof(sw_schema_options)`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schema_options_init(struct sw_schema_options *options,
+                                 size_t size,
+                                 struct sw_error *err);
+
+/**
+ * Compiles a schema, to check any number of values with. Nothing is ever fetched.
+ *
+ * Fails with `SW_INVALID_SCHEMA`, and where in the schema.
+ *
+ * @param[in] source The schema; `$schema` says which version of JSON Schema it is written in.
+ * @param[in] documents An object of the other schemas that `$ref`s lead to, by their absolute URIs;
+ * empty if there are none. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] documents_len Its length in bytes.
+ * @param[in] options NULL is the defaults.
+ * @param[out] schema Receives the schema. Owned by the caller, who ends it with `sw_schema_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schema_compile(struct sw_value source,
+                            const uint8_t *documents,
+                            size_t documents_len,
+                            const struct sw_schema_options *options,
+                            struct sw_schema *schema,
+                            struct sw_error *err);
+
+/**
+ * Ends a schema: its handle is stale from now on.
+ *
+ * @param[in] schema The schema. Stale after the call.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_schema_free(struct sw_schema schema, struct sw_error *err);
+
+/**
+ * Checks a value: `SW_OK` if it satisfies the schema, and `SW_SCHEMA_VIOLATION` if not, with the first
+ * of what is wrong in the error's message.
+ *
+ * @param[in] schema The schema.
+ * @param[in] value The value.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schema_validate(struct sw_schema schema,
+                             struct sw_value value,
+                             struct sw_error *err);
+
+/**
+ * Everything that is wrong with a value.
+ *
+ * @param[in] schema The schema.
+ * @param[in] value The value.
+ * @param[out] violations Receives an array of objects: `path` (in the value), `schema_path` (a JSON
+ * Pointer into the schema), `keyword`, `message`, and for `anyOf` and `oneOf` `alternatives`. Empty if
+ * the value satisfies the schema. MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schema_violations(struct sw_schema schema,
+                               struct sw_value value,
+                               struct sw_bytes *violations,
+                               struct sw_error *err);
+
+/**
+ * A schema (2020-12) that all samples satisfy, as tight as they suggest: types, keys and which of them
+ * are required, and texts that take few values. Sizes, ranges and formats are not guessed.
+ *
+ * @param[in] samples An array of samples.
+ * @param[out] schema Receives the schema, as a value. Owned by the caller, who ends it with
+ * `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schema_infer(struct sw_value samples,
+                          struct sw_value *schema,
+                          struct sw_error *err);
 
 /**
  * Fills `options` with the defaults.

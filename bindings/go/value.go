@@ -32,7 +32,7 @@ func Encode(value any) (Value, error) {
 
 // FromJSON reads JSON text. Fails with [ErrInvalidJSON], and with [ErrLimit] if it is nested too deeply.
 func FromJSON(text string) (Value, error) {
-	bytes, err := capi.ValueFromJson(text)
+	bytes, err := capi.MsgpackFromJson(text)
 	return bytes, convertedValue(err)
 }
 
@@ -60,7 +60,7 @@ func (v Value) IsNull() bool { return len(v) == 0 || (len(v) == 1 && v[0] == nul
 // JSON gives the value as compact JSON text. Objects keep the order they were made in; bytes become
 // {"$bytes": "<base64>"}.
 func (v Value) JSON() (string, error) {
-	text, err := capi.ValueToJson(v.orNull(), 0)
+	text, err := capi.MsgpackToJson(v.orNull(), 0)
 	return text, convertedValue(err)
 }
 

@@ -28,13 +28,13 @@ static inline void must(sw_status status) {
 /* The value that a JSON text says. Free it. */
 static inline sw_bytes from_json(const char *json) {
   sw_bytes value;
-  must(sw_value_from_json(TEXT(json), &value, &error));
+  must(sw_msgpack_from_json(TEXT(json), &value, &error));
   return value;
 }
 
 static inline void print_json(const uint8_t *value, size_t length, uint32_t flags) {
   sw_bytes json;
-  must(sw_value_to_json(value, length, flags, &json, &error));
+  must(sw_msgpack_to_json(value, length, flags, &json, &error));
   fwrite(json.data, 1, json.len, stdout);
   sw_bytes_free(&json);
 }

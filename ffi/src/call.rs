@@ -103,9 +103,14 @@ impl Call {
         )
     }
 
+    /// Bytes of any use.
+    pub(crate) fn blob(&self, name: &'static str, data: *const u8, len: usize) -> Result<&[u8]> {
+        self.slice(name, data, len, SW_MAX_INPUT_BYTES)
+    }
+
     /// A value as MessagePack.
     pub(crate) fn value(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
-        let bytes = self.slice(name, data, len, SW_MAX_INPUT_BYTES)?;
+        let bytes = self.blob(name, data, len)?;
         Value::from_msgpack(bytes).map_err(|error| Failure::from(error).at(name))
     }
 
@@ -325,11 +330,17 @@ fn utf8<'a>(name: &'static str, bytes: &'a [u8]) -> Result<&'a str> {
 /// A type that C may leave in any state: all bit patterns, and all zeros in particular, are values of it.
 ///
 /// # Safety
-/// True of integers, and of `#[repr(C)]` structs of integers and raw pointers.
+/// True of integers and floats, and of `#[repr(C)]` structs of integers and raw pointers.
 pub(crate) unsafe trait Plain: Copy {}
 
 // SAFETY: integers.
 unsafe impl Plain for u32 {}
+// SAFETY: integers.
+unsafe impl Plain for i32 {}
+// SAFETY: integers.
+unsafe impl Plain for i64 {}
+// SAFETY: any bits are a float.
+unsafe impl Plain for f64 {}
 // SAFETY: integers.
 unsafe impl Plain for u64 {}
 // SAFETY: integers.

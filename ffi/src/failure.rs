@@ -56,7 +56,21 @@ impl Failure {
 
 impl From<&statewright_value::Error> for Failure {
     fn from(error: &statewright_value::Error) -> Self {
-        Failure::new(error.code(), error.to_string())
+        use statewright_value::Error;
+        let failure = Failure::new(error.code(), error.to_string());
+        match error {
+            Error::WrongType { path, .. }
+            | Error::Mismatch { path, .. }
+            | Error::IndexOutOfRange { path, .. }
+            | Error::InvalidSchema { path, .. } => failure.at(path.to_string()),
+            Error::InvalidPath { path, .. } => failure.at(path),
+            Error::PatchFailed { pointer, .. } => failure.at(pointer),
+            Error::SchemaViolation { violations, .. } => {
+                let first = violations.first().map(|first| first.path.to_string());
+                failure.at(first.unwrap_or_default())
+            }
+            _ => failure,
+        }
     }
 }
 

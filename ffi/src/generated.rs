@@ -27,6 +27,15 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         204 => c"SW_LIMIT",
         205 => c"SW_NOT_REPRESENTABLE",
         206 => c"SW_INDEX_OUT_OF_RANGE",
+        207 => c"SW_INVALID_QUERY",
+        208 => c"SW_PATCH_FAILED",
+        209 => c"SW_INVALID_SCHEMA",
+        210 => c"SW_SCHEMA_VIOLATION",
+        211 => c"SW_INVALID_CBOR",
+        212 => c"SW_ARITHMETIC",
+        215 => c"SW_INVALID_TEMPORAL",
+        216 => c"SW_STREAM_FAILED",
+        217 => c"SW_INVALID_TEXT",
         300 => c"SW_IO",
         301 => c"SW_LOCKED",
         302 => c"SW_CORRUPT",
@@ -83,6 +92,28 @@ const _: () = {
     assert!(std::mem::offset_of!(crate::sw_bytes, data) == 0);
     assert!(std::mem::offset_of!(crate::sw_bytes, len) == 8);
     assert!(std::mem::offset_of!(crate::sw_bytes, owner) == 16);
+    assert!(size_of::<crate::sw_value>() == 8);
+    assert!(std::mem::offset_of!(crate::sw_value, id) == 0);
+    assert!(size_of::<crate::sw_read_options>() == 40);
+    assert!(std::mem::offset_of!(crate::sw_read_options, struct_size) == 0);
+    assert!(std::mem::offset_of!(crate::sw_read_options, flags) == 4);
+    assert!(std::mem::offset_of!(crate::sw_read_options, max_depth) == 8);
+    assert!(std::mem::offset_of!(crate::sw_read_options, max_key) == 12);
+    assert!(std::mem::offset_of!(crate::sw_read_options, max_string) == 16);
+    assert!(std::mem::offset_of!(crate::sw_read_options, max_bytes) == 24);
+    assert!(std::mem::offset_of!(crate::sw_read_options, max_items) == 32);
+    assert!(size_of::<crate::sw_cursor>() == 8);
+    assert!(std::mem::offset_of!(crate::sw_cursor, id) == 0);
+    assert!(size_of::<crate::sw_query>() == 8);
+    assert!(std::mem::offset_of!(crate::sw_query, id) == 0);
+    assert!(size_of::<crate::sw_schema>() == 8);
+    assert!(std::mem::offset_of!(crate::sw_schema, id) == 0);
+    assert!(size_of::<crate::sw_schema_options>() == 24);
+    assert!(std::mem::offset_of!(crate::sw_schema_options, struct_size) == 0);
+    assert!(std::mem::offset_of!(crate::sw_schema_options, flags) == 4);
+    assert!(std::mem::offset_of!(crate::sw_schema_options, draft) == 8);
+    assert!(std::mem::offset_of!(crate::sw_schema_options, max_violations) == 12);
+    assert!(std::mem::offset_of!(crate::sw_schema_options, max_steps) == 16);
     assert!(size_of::<crate::sw_engine>() == 8);
     assert!(std::mem::offset_of!(crate::sw_engine, id) == 0);
     assert!(size_of::<crate::sw_open_options>() == 24);

@@ -29,6 +29,10 @@ pub(crate) enum Tag {
     Engine = 3,
     Txn = 4,
     Queue = 5,
+    Value = 6,
+    Query = 7,
+    Cursor = 8,
+    Schema = 9,
 }
 
 /// The objects of one type that handles refer to.

@@ -20,6 +20,10 @@ pub const SW_STRUCT_EVENT: u32 = 4;
 pub const SW_STRUCT_OPEN_OPTIONS: u32 = 5;
 /// For `sw_struct_size`: `sw_cq_options`.
 pub const SW_STRUCT_CQ_OPTIONS: u32 = 6;
+/// For `sw_struct_size`: `sw_read_options`.
+pub const SW_STRUCT_READ_OPTIONS: u32 = 7;
+/// For `sw_struct_size`: `sw_schema_options`.
+pub const SW_STRUCT_SCHEMA_OPTIONS: u32 = 8;
 
 /// The version of the ABI that the loaded library speaks: `major << 16 | minor`.
 ///
@@ -79,6 +83,8 @@ pub extern "C" fn sw_struct_size(which: u32) -> u32 {
             SW_STRUCT_EVENT => size_of::<crate::sw_event>(),
             SW_STRUCT_OPEN_OPTIONS => size_of::<crate::sw_open_options>(),
             SW_STRUCT_CQ_OPTIONS => size_of::<crate::sw_cq_options>(),
+            SW_STRUCT_READ_OPTIONS => size_of::<crate::sw_read_options>(),
+            SW_STRUCT_SCHEMA_OPTIONS => size_of::<crate::sw_schema_options>(),
             _ => 0,
         };
         size as u32

@@ -46,7 +46,7 @@ static sw_engine open_memory(void) {
 /* MessagePack from JSON. */
 static sw_bytes value(const char *json) {
   sw_bytes bytes;
-  IS(sw_value_from_json(json, strlen(json), &bytes, NULL), SW_OK);
+  IS(sw_msgpack_from_json(json, strlen(json), &bytes, NULL), SW_OK);
   return bytes;
 }
 
@@ -54,7 +54,7 @@ static sw_bytes value(const char *json) {
 static int is_json(sw_bytes *bytes, const char *json) {
   sw_bytes text;
   int same;
-  if (sw_value_to_json(bytes->data, bytes->len, 0, &text, NULL) != SW_OK) return 0;
+  if (sw_msgpack_to_json(bytes->data, bytes->len, 0, &text, NULL) != SW_OK) return 0;
   same = text.len == strlen(json) && memcmp(text.data, json, text.len) == 0;
   if (!same) printf("    %.*s\n", (int)text.len, (const char *)text.data);
   return sw_bytes_free(&text) == SW_OK && sw_bytes_free(bytes) == SW_OK && same;
@@ -488,7 +488,7 @@ static void a_forked_child_is_refused(void) {
     error.id = 1;
     fine = fine && sw_kv_get(engine, NONE, BYTES("k"), &out, &found, NULL) == SW_FORKED;
     fine = fine && sw_open(NONE, NULL, &second, NULL) == SW_FORKED;
-    fine = fine && sw_value_from_json(TEXT("1"), &out, &error) == SW_FORKED && error.id == 0;
+    fine = fine && sw_msgpack_from_json(TEXT("1"), &out, &error) == SW_FORKED && error.id == 0;
     _exit(fine ? 0 : 1);
   }
   CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);

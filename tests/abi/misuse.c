@@ -17,14 +17,23 @@ static int passed, failed;
 static sw_engine live_engine, stale_engine, out_engine;
 static sw_txn live_txn, stale_txn, out_txn;
 static sw_cq live_cq, stale_cq, out_cq;
+static sw_value live_value, stale_value, out_value;
+static sw_query live_query, stale_query, out_query;
+static sw_cursor live_cursor, stale_cursor, out_cursor;
+static sw_schema live_schema, stale_schema, out_schema;
 static sw_error live_error, stale_error, err;
 static sw_error *err_place;
 static sw_bytes out_bytes, inout_bytes;
 static sw_event out_events[1];
 static sw_open_options inout_open_options;
 static sw_cq_options inout_cq_options;
+static sw_read_options inout_read_options;
+static sw_schema_options inout_schema_options;
 static uint32_t out_u32;
 static uint64_t out_u64;
+static int32_t out_i32;
+static int64_t out_i64;
+static double out_f64;
 static size_t out_size;
 
 static void check(const char *what, sw_status got, sw_status expected) {
@@ -83,10 +92,31 @@ static void close_engine(void) {
 }
 
 static void make_error(sw_error *error) {
-  if (sw_value_from_json("{", 1, &out_bytes, error) != SW_INVALID_JSON || error->id == 0) exit(2);
+  if (sw_msgpack_from_json("{", 1, &out_bytes, error) != SW_INVALID_JSON || error->id == 0) exit(2);
+}
+
+static void open_values(void) {
+  must("read", sw_value_from_json("{\"a\":[1]}", 9, NULL, &live_value, NULL));
+  must("parse", sw_query_parse("$.a", 3, 0, &live_query, NULL));
+  must("open cursor", sw_cursor_open(live_value, ".a", 2, &live_cursor, NULL));
+  must("compile", sw_schema_compile(live_value, NULL, 0, NULL, &live_schema, NULL));
+}
+
+static void close_values(void) {
+  must("free value", sw_value_free(live_value, NULL));
+  must("free query", sw_query_free(live_query, NULL));
+  must("free cursor", sw_cursor_free(live_cursor, NULL));
+  must("free schema", sw_schema_free(live_schema, NULL));
 }
 
 static void open_all(void) {
+  open_values();
+  stale_value = live_value;
+  stale_query = live_query;
+  stale_cursor = live_cursor;
+  stale_schema = live_schema;
+  close_values();
+  open_values();
   open_engine();
   stale_engine = live_engine;
   stale_txn = live_txn;
@@ -101,6 +131,7 @@ static void open_all(void) {
 }
 
 static void close_all(void) {
+  close_values();
   close_engine();
   must("close cq", sw_cq_close(live_cq, NULL));
   must("free error", sw_error_free(live_error));
@@ -111,9 +142,16 @@ static void before(void) {
   memset(&out_engine, 0xaa, sizeof out_engine);
   memset(&out_txn, 0xaa, sizeof out_txn);
   memset(&out_cq, 0xaa, sizeof out_cq);
+  memset(&out_value, 0xaa, sizeof out_value);
+  memset(&out_query, 0xaa, sizeof out_query);
+  memset(&out_cursor, 0xaa, sizeof out_cursor);
+  memset(&out_schema, 0xaa, sizeof out_schema);
   memset(&out_bytes, 0xaa, sizeof out_bytes);
   memset(&out_u32, 0xaa, sizeof out_u32);
   memset(&out_u64, 0xaa, sizeof out_u64);
+  memset(&out_i32, 0xaa, sizeof out_i32);
+  memset(&out_i64, 0xaa, sizeof out_i64);
+  memset(&out_f64, 0xaa, sizeof out_f64);
   memset(&out_size, 0xaa, sizeof out_size);
   memset(&inout_bytes, 0, sizeof inout_bytes);
   memset(&err, 0xaa, sizeof err);
@@ -122,11 +160,19 @@ static void before(void) {
 static sw_engine as_engine(uint64_t id) { sw_engine handle; handle.id = id; return handle; }
 static sw_txn as_txn(uint64_t id) { sw_txn handle; handle.id = id; return handle; }
 static sw_cq as_cq(uint64_t id) { sw_cq handle; handle.id = id; return handle; }
+static sw_value as_value(uint64_t id) { sw_value handle; handle.id = id; return handle; }
+static sw_query as_query(uint64_t id) { sw_query handle; handle.id = id; return handle; }
+static sw_cursor as_cursor(uint64_t id) { sw_cursor handle; handle.id = id; return handle; }
+static sw_schema as_schema(uint64_t id) { sw_schema handle; handle.id = id; return handle; }
 static sw_error as_error(uint64_t id) { sw_error handle; handle.id = id; return handle; }
 
 static uint64_t other_than_engine(void) { return live_txn.id; }
 static uint64_t other_than_txn(void) { return live_engine.id; }
 static uint64_t other_than_cq(void) { return live_error.id; }
+static uint64_t other_than_value(void) { return live_query.id; }
+static uint64_t other_than_query(void) { return live_value.id; }
+static uint64_t other_than_cursor(void) { return live_schema.id; }
+static uint64_t other_than_schema(void) { return live_cursor.id; }
 static uint64_t other_than_error(void) { return live_cq.id; }
 
 /* An address that no type wider than a byte may have. */
@@ -152,6 +198,22 @@ static sw_open_options *bad_open_options(size_t size, int rest) {
 
 static sw_cq_options *bad_cq_options(size_t size, int rest) {
   static union { sw_cq_options options; char room[SW_MAX_STRUCT_BYTES + 8]; } place;
+  memset(&place, rest, sizeof place);
+  memset(&place.options, 0, sizeof place.options);
+  place.options.struct_size = (uint32_t)size;
+  return &place.options;
+}
+
+static sw_read_options *bad_read_options(size_t size, int rest) {
+  static union { sw_read_options options; char room[SW_MAX_STRUCT_BYTES + 8]; } place;
+  memset(&place, rest, sizeof place);
+  memset(&place.options, 0, sizeof place.options);
+  place.options.struct_size = (uint32_t)size;
+  return &place.options;
+}
+
+static sw_schema_options *bad_schema_options(size_t size, int rest) {
+  static union { sw_schema_options options; char room[SW_MAX_STRUCT_BYTES + 8]; } place;
   memset(&place, rest, sizeof place);
   memset(&place.options, 0, sizeof place.options);
   place.options.struct_size = (uint32_t)size;
@@ -263,39 +325,1853 @@ static void test_sw_bytes_free(void) {
   #endif
 }
 
-static void test_sw_value_from_json(void) {
-  WRONG("sw_value_from_json: json NULL with a length", sw_value_from_json(NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
-  ZEROED(out_bytes);
-  WRONG("sw_value_from_json: json above its limit", sw_value_from_json((const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
-  ZEROED(out_bytes);
-  WRONG("sw_value_from_json: json of the largest length", sw_value_from_json((const char *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
-  ZEROED(out_bytes);
-  WRONG("sw_value_from_json: json not UTF-8", sw_value_from_json("\xff", 1, &out_bytes, err_place), SW_INVALID_UTF8);
-  ZEROED(out_bytes);
-  WRONG("sw_value_from_json: json cut UTF-8", sw_value_from_json("a\xe2\x82", 3, &out_bytes, err_place), SW_INVALID_UTF8);
-  ZEROED(out_bytes);
-  WRONG("sw_value_from_json: value NULL", sw_value_from_json("a", 1, NULL, err_place), SW_NULL_ARGUMENT);
-  WRONG("sw_value_from_json: value misaligned", sw_value_from_json("a", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+static void test_sw_value_clone(void) {
+  WRONG("sw_value_clone: value zero", sw_value_clone(as_value(0), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value stale", sw_value_clone(as_value(stale_value.id), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value of another type", sw_value_clone(as_value(other_than_value()), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value of a slot never used", sw_value_clone(as_value(live_value.id ^ 0x0000000000f00000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value of a generation to come", sw_value_clone(as_value(live_value.id ^ 0x0000100000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value of another copy of the library", sw_value_clone(as_value(live_value.id ^ 0x0000400000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: value all ones", sw_value_clone(as_value(UINT64_MAX), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_clone: clone NULL", sw_value_clone(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_clone: clone misaligned", sw_value_clone(live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
   #ifdef SW_PANIC_INJECTION
-  PANIC("sw_value_from_json", sw_value_from_json("a", 1, &out_bytes, err_place), 0);
+  PANIC("sw_value_clone", sw_value_clone(live_value, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_free(void) {
+  WRONG("sw_value_free: value zero", sw_value_free(as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value stale", sw_value_free(as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value of another type", sw_value_free(as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value of a slot never used", sw_value_free(as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value of a generation to come", sw_value_free(as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value of another copy of the library", sw_value_free(as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_free: value all ones", sw_value_free(as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_free", sw_value_free(live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_kind(void) {
+  WRONG("sw_value_kind: value zero", sw_value_kind(as_value(0), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value stale", sw_value_kind(as_value(stale_value.id), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value of another type", sw_value_kind(as_value(other_than_value()), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value of a slot never used", sw_value_kind(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value of a generation to come", sw_value_kind(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value of another copy of the library", sw_value_kind(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: value all ones", sw_value_kind(as_value(UINT64_MAX), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: path NULL with a length", sw_value_kind(live_value, NULL, 1, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: path above its limit", sw_value_kind(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: path of the largest length", sw_value_kind(live_value, (const char *)"a", SIZE_MAX, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: path not UTF-8", sw_value_kind(live_value, "\xff", 1, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: path cut UTF-8", sw_value_kind(live_value, "a\xe2\x82", 3, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  WRONG("sw_value_kind: kind NULL", sw_value_kind(live_value, ".a", 2, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_kind: kind misaligned", sw_value_kind(live_value, ".a", 2, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_kind", sw_value_kind(live_value, ".a", 2, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_len(void) {
+  WRONG("sw_value_len: value zero", sw_value_len(as_value(0), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value stale", sw_value_len(as_value(stale_value.id), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value of another type", sw_value_len(as_value(other_than_value()), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value of a slot never used", sw_value_len(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value of a generation to come", sw_value_len(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value of another copy of the library", sw_value_len(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: value all ones", sw_value_len(as_value(UINT64_MAX), ".a", 2, &out_size, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: path NULL with a length", sw_value_len(live_value, NULL, 1, &out_size, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: path above its limit", sw_value_len(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_size, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: path of the largest length", sw_value_len(live_value, (const char *)"a", SIZE_MAX, &out_size, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: path not UTF-8", sw_value_len(live_value, "\xff", 1, &out_size, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: path cut UTF-8", sw_value_len(live_value, "a\xe2\x82", 3, &out_size, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_size);
+  ZEROED(out_u32);
+  WRONG("sw_value_len: len NULL", sw_value_len(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_len: len misaligned", sw_value_len(live_value, ".a", 2, (size_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_len: found NULL", sw_value_len(live_value, ".a", 2, &out_size, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_len: found misaligned", sw_value_len(live_value, ".a", 2, &out_size, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_len", sw_value_len(live_value, ".a", 2, &out_size, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_equal(void) {
+  WRONG("sw_value_equal: a zero", sw_value_equal(as_value(0), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a stale", sw_value_equal(as_value(stale_value.id), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a of another type", sw_value_equal(as_value(other_than_value()), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a of a slot never used", sw_value_equal(as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a of a generation to come", sw_value_equal(as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a of another copy of the library", sw_value_equal(as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: a all ones", sw_value_equal(as_value(UINT64_MAX), live_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b zero", sw_value_equal(live_value, as_value(0), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b stale", sw_value_equal(live_value, as_value(stale_value.id), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b of another type", sw_value_equal(live_value, as_value(other_than_value()), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b of a slot never used", sw_value_equal(live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b of a generation to come", sw_value_equal(live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b of another copy of the library", sw_value_equal(live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: b all ones", sw_value_equal(live_value, as_value(UINT64_MAX), &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_equal: equal NULL", sw_value_equal(live_value, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_equal: equal misaligned", sw_value_equal(live_value, live_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_equal", sw_value_equal(live_value, live_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_compare(void) {
+  WRONG("sw_value_compare: a zero", sw_value_compare(as_value(0), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a stale", sw_value_compare(as_value(stale_value.id), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a of another type", sw_value_compare(as_value(other_than_value()), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a of a slot never used", sw_value_compare(as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a of a generation to come", sw_value_compare(as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a of another copy of the library", sw_value_compare(as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: a all ones", sw_value_compare(as_value(UINT64_MAX), live_value, &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b zero", sw_value_compare(live_value, as_value(0), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b stale", sw_value_compare(live_value, as_value(stale_value.id), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b of another type", sw_value_compare(live_value, as_value(other_than_value()), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b of a slot never used", sw_value_compare(live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b of a generation to come", sw_value_compare(live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b of another copy of the library", sw_value_compare(live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: b all ones", sw_value_compare(live_value, as_value(UINT64_MAX), &out_i32, err_place), SW_MISUSE);
+  ZEROED(out_i32);
+  WRONG("sw_value_compare: order NULL", sw_value_compare(live_value, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_compare: order misaligned", sw_value_compare(live_value, live_value, (int32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_compare", sw_value_compare(live_value, live_value, &out_i32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_hash(void) {
+  WRONG("sw_value_hash: value zero", sw_value_hash(as_value(0), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value stale", sw_value_hash(as_value(stale_value.id), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value of another type", sw_value_hash(as_value(other_than_value()), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value of a slot never used", sw_value_hash(as_value(live_value.id ^ 0x0000000000f00000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value of a generation to come", sw_value_hash(as_value(live_value.id ^ 0x0000100000000000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value of another copy of the library", sw_value_hash(as_value(live_value.id ^ 0x0000400000000000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: value all ones", sw_value_hash(as_value(UINT64_MAX), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_value_hash: hash NULL", sw_value_hash(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_hash: hash misaligned", sw_value_hash(live_value, (uint64_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_hash", sw_value_hash(live_value, &out_u64, err_place), 0);
+  #endif
+}
+
+static void test_sw_read_options_init(void) {
+  WRONG("sw_read_options_init: options NULL", sw_read_options_init(NULL, sizeof(sw_read_options), err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_read_options_init: size zero", sw_read_options_init(&inout_read_options, 0, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_read_options_init: size huge", sw_read_options_init(&inout_read_options, SIZE_MAX, err_place), SW_TOO_LARGE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_read_options_init", sw_read_options_init(&inout_read_options, sizeof(sw_read_options), err_place), 0);
+  #endif
+}
+
+static void test_sw_value_from_json(void) {
+  WRONG("sw_value_from_json: json NULL with a length", sw_value_from_json(NULL, 1, NULL, &out_value, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: json above its limit", sw_value_from_json((const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: json of the largest length", sw_value_from_json((const char *)"a", SIZE_MAX, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: json not UTF-8", sw_value_from_json("\xff", 1, NULL, &out_value, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: json cut UTF-8", sw_value_from_json("a\xe2\x82", 3, NULL, &out_value, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: options without struct_size", sw_value_from_json("a", 1, bad_read_options(0, 0), &out_value, err_place), SW_INVALID_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: options with a huge struct_size", sw_value_from_json("a", 1, bad_read_options(SW_MAX_STRUCT_BYTES + 1, 0), &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: options with unknown options", sw_value_from_json("a", 1, bad_read_options(sizeof(sw_read_options) + 8, 1), &out_value, err_place), SW_UNSUPPORTED);
+  ZEROED(out_value);
+  WRONG("sw_value_from_json: value NULL", sw_value_from_json("a", 1, NULL, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_from_json: value misaligned", sw_value_from_json("a", 1, NULL, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_from_json", sw_value_from_json("a", 1, NULL, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_from_msgpack(void) {
+  WRONG("sw_value_from_msgpack: bytes NULL with a length", sw_value_from_msgpack(NULL, 1, NULL, &out_value, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: bytes above its limit", sw_value_from_msgpack((const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: bytes of the largest length", sw_value_from_msgpack((const uint8_t *)"a", SIZE_MAX, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: bytes not MessagePack", sw_value_from_msgpack((const uint8_t *)"\xc1", 1, NULL, &out_value, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: bytes cut MessagePack", sw_value_from_msgpack((const uint8_t *)"\xda\xff", 2, NULL, &out_value, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: options without struct_size", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, bad_read_options(0, 0), &out_value, err_place), SW_INVALID_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: options with a huge struct_size", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, bad_read_options(SW_MAX_STRUCT_BYTES + 1, 0), &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: options with unknown options", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, bad_read_options(sizeof(sw_read_options) + 8, 1), &out_value, err_place), SW_UNSUPPORTED);
+  ZEROED(out_value);
+  WRONG("sw_value_from_msgpack: value NULL", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, NULL, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_from_msgpack: value misaligned", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, NULL, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_from_msgpack", sw_value_from_msgpack((const uint8_t *)"\xc0", 1, NULL, &out_value, err_place), 0);
   #endif
 }
 
 static void test_sw_value_to_json(void) {
-  WRONG("sw_value_to_json: value NULL with a length", sw_value_to_json(NULL, 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_to_json: value zero", sw_value_to_json(as_value(0), 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
-  WRONG("sw_value_to_json: value above its limit", sw_value_to_json((const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_to_json: value stale", sw_value_to_json(as_value(stale_value.id), 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
-  WRONG("sw_value_to_json: value of the largest length", sw_value_to_json((const uint8_t *)"a", SIZE_MAX, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_to_json: value of another type", sw_value_to_json(as_value(other_than_value()), 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
-  WRONG("sw_value_to_json: value not MessagePack", sw_value_to_json((const uint8_t *)"\xc1", 1, 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  WRONG("sw_value_to_json: value of a slot never used", sw_value_to_json(as_value(live_value.id ^ 0x0000000000f00000u), 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
-  WRONG("sw_value_to_json: value cut MessagePack", sw_value_to_json((const uint8_t *)"\xda\xff", 2, 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  WRONG("sw_value_to_json: value of a generation to come", sw_value_to_json(as_value(live_value.id ^ 0x0000100000000000u), 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
-  WRONG("sw_value_to_json: json NULL", sw_value_to_json((const uint8_t *)"\xc0", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
-  WRONG("sw_value_to_json: json misaligned", sw_value_to_json((const uint8_t *)"\xc0", 1, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_to_json: value of another copy of the library", sw_value_to_json(as_value(live_value.id ^ 0x0000400000000000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_json: value all ones", sw_value_to_json(as_value(UINT64_MAX), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_json: json NULL", sw_value_to_json(live_value, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_to_json: json misaligned", sw_value_to_json(live_value, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
   #ifdef SW_PANIC_INJECTION
-  PANIC("sw_value_to_json", sw_value_to_json((const uint8_t *)"\xc0", 1, 1, &out_bytes, err_place), 0);
+  PANIC("sw_value_to_json", sw_value_to_json(live_value, 1, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_to_msgpack(void) {
+  WRONG("sw_value_to_msgpack: value zero", sw_value_to_msgpack(as_value(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value stale", sw_value_to_msgpack(as_value(stale_value.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value of another type", sw_value_to_msgpack(as_value(other_than_value()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value of a slot never used", sw_value_to_msgpack(as_value(live_value.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value of a generation to come", sw_value_to_msgpack(as_value(live_value.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value of another copy of the library", sw_value_to_msgpack(as_value(live_value.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: value all ones", sw_value_to_msgpack(as_value(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_msgpack: bytes NULL", sw_value_to_msgpack(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_to_msgpack: bytes misaligned", sw_value_to_msgpack(live_value, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_to_msgpack", sw_value_to_msgpack(live_value, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_from_cbor(void) {
+  WRONG("sw_value_from_cbor: bytes NULL with a length", sw_value_from_cbor(NULL, 1, NULL, &out_value, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: bytes above its limit", sw_value_from_cbor((const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: bytes of the largest length", sw_value_from_cbor((const uint8_t *)"a", SIZE_MAX, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: options without struct_size", sw_value_from_cbor((const uint8_t *)"a", 1, bad_read_options(0, 0), &out_value, err_place), SW_INVALID_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: options with a huge struct_size", sw_value_from_cbor((const uint8_t *)"a", 1, bad_read_options(SW_MAX_STRUCT_BYTES + 1, 0), &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: options with unknown options", sw_value_from_cbor((const uint8_t *)"a", 1, bad_read_options(sizeof(sw_read_options) + 8, 1), &out_value, err_place), SW_UNSUPPORTED);
+  ZEROED(out_value);
+  WRONG("sw_value_from_cbor: value NULL", sw_value_from_cbor((const uint8_t *)"a", 1, NULL, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_from_cbor: value misaligned", sw_value_from_cbor((const uint8_t *)"a", 1, NULL, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_from_cbor", sw_value_from_cbor((const uint8_t *)"a", 1, NULL, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_to_cbor(void) {
+  WRONG("sw_value_to_cbor: value zero", sw_value_to_cbor(as_value(0), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value stale", sw_value_to_cbor(as_value(stale_value.id), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value of another type", sw_value_to_cbor(as_value(other_than_value()), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value of a slot never used", sw_value_to_cbor(as_value(live_value.id ^ 0x0000000000f00000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value of a generation to come", sw_value_to_cbor(as_value(live_value.id ^ 0x0000100000000000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value of another copy of the library", sw_value_to_cbor(as_value(live_value.id ^ 0x0000400000000000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: value all ones", sw_value_to_cbor(as_value(UINT64_MAX), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_cbor: bytes NULL", sw_value_to_cbor(live_value, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_to_cbor: bytes misaligned", sw_value_to_cbor(live_value, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_to_cbor", sw_value_to_cbor(live_value, 1, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_content_hash(void) {
+  WRONG("sw_value_content_hash: value zero", sw_value_content_hash(as_value(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value stale", sw_value_content_hash(as_value(stale_value.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value of another type", sw_value_content_hash(as_value(other_than_value()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value of a slot never used", sw_value_content_hash(as_value(live_value.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value of a generation to come", sw_value_content_hash(as_value(live_value.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value of another copy of the library", sw_value_content_hash(as_value(live_value.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: value all ones", sw_value_content_hash(as_value(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_content_hash: hash NULL", sw_value_content_hash(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_content_hash: hash misaligned", sw_value_content_hash(live_value, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_content_hash", sw_value_content_hash(live_value, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_msgpack_from_json(void) {
+  WRONG("sw_msgpack_from_json: json NULL with a length", sw_msgpack_from_json(NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_from_json: json above its limit", sw_msgpack_from_json((const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_from_json: json of the largest length", sw_msgpack_from_json((const char *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_from_json: json not UTF-8", sw_msgpack_from_json("\xff", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_from_json: json cut UTF-8", sw_msgpack_from_json("a\xe2\x82", 3, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_from_json: value NULL", sw_msgpack_from_json("a", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_msgpack_from_json: value misaligned", sw_msgpack_from_json("a", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_msgpack_from_json", sw_msgpack_from_json("a", 1, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_msgpack_to_json(void) {
+  WRONG("sw_msgpack_to_json: value NULL with a length", sw_msgpack_to_json(NULL, 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_to_json: value above its limit", sw_msgpack_to_json((const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_to_json: value of the largest length", sw_msgpack_to_json((const uint8_t *)"a", SIZE_MAX, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_to_json: value not MessagePack", sw_msgpack_to_json((const uint8_t *)"\xc1", 1, 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_to_json: value cut MessagePack", sw_msgpack_to_json((const uint8_t *)"\xda\xff", 2, 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_msgpack_to_json: json NULL", sw_msgpack_to_json((const uint8_t *)"\xc0", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_msgpack_to_json: json misaligned", sw_msgpack_to_json((const uint8_t *)"\xc0", 1, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_msgpack_to_json", sw_msgpack_to_json((const uint8_t *)"\xc0", 1, 1, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get(void) {
+  WRONG("sw_value_get: value zero", sw_value_get(as_value(0), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value stale", sw_value_get(as_value(stale_value.id), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value of another type", sw_value_get(as_value(other_than_value()), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value of a slot never used", sw_value_get(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value of a generation to come", sw_value_get(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value of another copy of the library", sw_value_get(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: value all ones", sw_value_get(as_value(UINT64_MAX), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: path NULL with a length", sw_value_get(live_value, NULL, 1, &out_value, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: path above its limit", sw_value_get(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_value, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: path of the largest length", sw_value_get(live_value, (const char *)"a", SIZE_MAX, &out_value, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: path not UTF-8", sw_value_get(live_value, "\xff", 1, &out_value, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: path cut UTF-8", sw_value_get(live_value, "a\xe2\x82", 3, &out_value, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_get: at NULL", sw_value_get(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get: at misaligned", sw_value_get(live_value, ".a", 2, (sw_value *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get: found NULL", sw_value_get(live_value, ".a", 2, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get: found misaligned", sw_value_get(live_value, ".a", 2, &out_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get", sw_value_get(live_value, ".a", 2, &out_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_bool(void) {
+  WRONG("sw_value_get_bool: value zero", sw_value_get_bool(as_value(0), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value stale", sw_value_get_bool(as_value(stale_value.id), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value of another type", sw_value_get_bool(as_value(other_than_value()), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value of a slot never used", sw_value_get_bool(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value of a generation to come", sw_value_get_bool(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value of another copy of the library", sw_value_get_bool(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: value all ones", sw_value_get_bool(as_value(UINT64_MAX), ".a", 2, &out_u32, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: path NULL with a length", sw_value_get_bool(live_value, NULL, 1, &out_u32, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: path above its limit", sw_value_get_bool(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_u32, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: path of the largest length", sw_value_get_bool(live_value, (const char *)"a", SIZE_MAX, &out_u32, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: path not UTF-8", sw_value_get_bool(live_value, "\xff", 1, &out_u32, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: path cut UTF-8", sw_value_get_bool(live_value, "a\xe2\x82", 3, &out_u32, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bool: at NULL", sw_value_get_bool(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_bool: at misaligned", sw_value_get_bool(live_value, ".a", 2, (uint32_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_bool: found NULL", sw_value_get_bool(live_value, ".a", 2, &out_u32, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_bool: found misaligned", sw_value_get_bool(live_value, ".a", 2, &out_u32, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_bool", sw_value_get_bool(live_value, ".a", 2, &out_u32, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_i64(void) {
+  WRONG("sw_value_get_i64: value zero", sw_value_get_i64(as_value(0), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value stale", sw_value_get_i64(as_value(stale_value.id), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value of another type", sw_value_get_i64(as_value(other_than_value()), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value of a slot never used", sw_value_get_i64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value of a generation to come", sw_value_get_i64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value of another copy of the library", sw_value_get_i64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: value all ones", sw_value_get_i64(as_value(UINT64_MAX), ".a", 2, &out_i64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: path NULL with a length", sw_value_get_i64(live_value, NULL, 1, &out_i64, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: path above its limit", sw_value_get_i64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_i64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: path of the largest length", sw_value_get_i64(live_value, (const char *)"a", SIZE_MAX, &out_i64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: path not UTF-8", sw_value_get_i64(live_value, "\xff", 1, &out_i64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: path cut UTF-8", sw_value_get_i64(live_value, "a\xe2\x82", 3, &out_i64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_i64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_i64: at NULL", sw_value_get_i64(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_i64: at misaligned", sw_value_get_i64(live_value, ".a", 2, (int64_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_i64: found NULL", sw_value_get_i64(live_value, ".a", 2, &out_i64, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_i64: found misaligned", sw_value_get_i64(live_value, ".a", 2, &out_i64, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_i64", sw_value_get_i64(live_value, ".a", 2, &out_i64, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_u64(void) {
+  WRONG("sw_value_get_u64: value zero", sw_value_get_u64(as_value(0), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value stale", sw_value_get_u64(as_value(stale_value.id), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value of another type", sw_value_get_u64(as_value(other_than_value()), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value of a slot never used", sw_value_get_u64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value of a generation to come", sw_value_get_u64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value of another copy of the library", sw_value_get_u64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: value all ones", sw_value_get_u64(as_value(UINT64_MAX), ".a", 2, &out_u64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: path NULL with a length", sw_value_get_u64(live_value, NULL, 1, &out_u64, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: path above its limit", sw_value_get_u64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_u64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: path of the largest length", sw_value_get_u64(live_value, (const char *)"a", SIZE_MAX, &out_u64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: path not UTF-8", sw_value_get_u64(live_value, "\xff", 1, &out_u64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: path cut UTF-8", sw_value_get_u64(live_value, "a\xe2\x82", 3, &out_u64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_u64: at NULL", sw_value_get_u64(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_u64: at misaligned", sw_value_get_u64(live_value, ".a", 2, (uint64_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_u64: found NULL", sw_value_get_u64(live_value, ".a", 2, &out_u64, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_u64: found misaligned", sw_value_get_u64(live_value, ".a", 2, &out_u64, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_u64", sw_value_get_u64(live_value, ".a", 2, &out_u64, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_f64(void) {
+  WRONG("sw_value_get_f64: value zero", sw_value_get_f64(as_value(0), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value stale", sw_value_get_f64(as_value(stale_value.id), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value of another type", sw_value_get_f64(as_value(other_than_value()), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value of a slot never used", sw_value_get_f64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value of a generation to come", sw_value_get_f64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value of another copy of the library", sw_value_get_f64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: value all ones", sw_value_get_f64(as_value(UINT64_MAX), ".a", 2, &out_f64, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: path NULL with a length", sw_value_get_f64(live_value, NULL, 1, &out_f64, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: path above its limit", sw_value_get_f64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_f64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: path of the largest length", sw_value_get_f64(live_value, (const char *)"a", SIZE_MAX, &out_f64, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: path not UTF-8", sw_value_get_f64(live_value, "\xff", 1, &out_f64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: path cut UTF-8", sw_value_get_f64(live_value, "a\xe2\x82", 3, &out_f64, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_f64);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_f64: at NULL", sw_value_get_f64(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_f64: at misaligned", sw_value_get_f64(live_value, ".a", 2, (double *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_f64: found NULL", sw_value_get_f64(live_value, ".a", 2, &out_f64, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_f64: found misaligned", sw_value_get_f64(live_value, ".a", 2, &out_f64, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_f64", sw_value_get_f64(live_value, ".a", 2, &out_f64, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_text(void) {
+  WRONG("sw_value_get_text: value zero", sw_value_get_text(as_value(0), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value stale", sw_value_get_text(as_value(stale_value.id), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value of another type", sw_value_get_text(as_value(other_than_value()), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value of a slot never used", sw_value_get_text(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value of a generation to come", sw_value_get_text(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value of another copy of the library", sw_value_get_text(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: value all ones", sw_value_get_text(as_value(UINT64_MAX), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: path NULL with a length", sw_value_get_text(live_value, NULL, 1, &out_bytes, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: path above its limit", sw_value_get_text(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: path of the largest length", sw_value_get_text(live_value, (const char *)"a", SIZE_MAX, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: path not UTF-8", sw_value_get_text(live_value, "\xff", 1, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: path cut UTF-8", sw_value_get_text(live_value, "a\xe2\x82", 3, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_text: at NULL", sw_value_get_text(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_text: at misaligned", sw_value_get_text(live_value, ".a", 2, (sw_bytes *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_text: found NULL", sw_value_get_text(live_value, ".a", 2, &out_bytes, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_text: found misaligned", sw_value_get_text(live_value, ".a", 2, &out_bytes, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_text", sw_value_get_text(live_value, ".a", 2, &out_bytes, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_bytes(void) {
+  WRONG("sw_value_get_bytes: value zero", sw_value_get_bytes(as_value(0), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value stale", sw_value_get_bytes(as_value(stale_value.id), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value of another type", sw_value_get_bytes(as_value(other_than_value()), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value of a slot never used", sw_value_get_bytes(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value of a generation to come", sw_value_get_bytes(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value of another copy of the library", sw_value_get_bytes(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: value all ones", sw_value_get_bytes(as_value(UINT64_MAX), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: path NULL with a length", sw_value_get_bytes(live_value, NULL, 1, &out_bytes, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: path above its limit", sw_value_get_bytes(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: path of the largest length", sw_value_get_bytes(live_value, (const char *)"a", SIZE_MAX, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: path not UTF-8", sw_value_get_bytes(live_value, "\xff", 1, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: path cut UTF-8", sw_value_get_bytes(live_value, "a\xe2\x82", 3, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_bytes: at NULL", sw_value_get_bytes(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_bytes: at misaligned", sw_value_get_bytes(live_value, ".a", 2, (sw_bytes *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_bytes: found NULL", sw_value_get_bytes(live_value, ".a", 2, &out_bytes, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_bytes: found misaligned", sw_value_get_bytes(live_value, ".a", 2, &out_bytes, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_bytes", sw_value_get_bytes(live_value, ".a", 2, &out_bytes, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_get_msgpack(void) {
+  WRONG("sw_value_get_msgpack: value zero", sw_value_get_msgpack(as_value(0), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value stale", sw_value_get_msgpack(as_value(stale_value.id), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value of another type", sw_value_get_msgpack(as_value(other_than_value()), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value of a slot never used", sw_value_get_msgpack(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value of a generation to come", sw_value_get_msgpack(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value of another copy of the library", sw_value_get_msgpack(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: value all ones", sw_value_get_msgpack(as_value(UINT64_MAX), ".a", 2, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: path NULL with a length", sw_value_get_msgpack(live_value, NULL, 1, &out_bytes, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: path above its limit", sw_value_get_msgpack(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: path of the largest length", sw_value_get_msgpack(live_value, (const char *)"a", SIZE_MAX, &out_bytes, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: path not UTF-8", sw_value_get_msgpack(live_value, "\xff", 1, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: path cut UTF-8", sw_value_get_msgpack(live_value, "a\xe2\x82", 3, &out_bytes, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_value_get_msgpack: at NULL", sw_value_get_msgpack(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_msgpack: at misaligned", sw_value_get_msgpack(live_value, ".a", 2, (sw_bytes *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_get_msgpack: found NULL", sw_value_get_msgpack(live_value, ".a", 2, &out_bytes, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_get_msgpack: found misaligned", sw_value_get_msgpack(live_value, ".a", 2, &out_bytes, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_get_msgpack", sw_value_get_msgpack(live_value, ".a", 2, &out_bytes, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set(void) {
+  WRONG("sw_value_set: value zero", sw_value_set(as_value(0), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value stale", sw_value_set(as_value(stale_value.id), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value of another type", sw_value_set(as_value(other_than_value()), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value of a slot never used", sw_value_set(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value of a generation to come", sw_value_set(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value of another copy of the library", sw_value_set(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: value all ones", sw_value_set(as_value(UINT64_MAX), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_set: path NULL with a length", sw_value_set(live_value, NULL, 1, live_value, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set: path above its limit", sw_value_set(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set: path of the largest length", sw_value_set(live_value, (const char *)"a", SIZE_MAX, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set: path not UTF-8", sw_value_set(live_value, "\xff", 1, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set: path cut UTF-8", sw_value_set(live_value, "a\xe2\x82", 3, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set: to zero", sw_value_set(live_value, ".a", 2, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to stale", sw_value_set(live_value, ".a", 2, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to of another type", sw_value_set(live_value, ".a", 2, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to of a slot never used", sw_value_set(live_value, ".a", 2, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to of a generation to come", sw_value_set(live_value, ".a", 2, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to of another copy of the library", sw_value_set(live_value, ".a", 2, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_set: to all ones", sw_value_set(live_value, ".a", 2, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set", sw_value_set(live_value, ".a", 2, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_null(void) {
+  WRONG("sw_value_set_null: value zero", sw_value_set_null(as_value(0), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value stale", sw_value_set_null(as_value(stale_value.id), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value of another type", sw_value_set_null(as_value(other_than_value()), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value of a slot never used", sw_value_set_null(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value of a generation to come", sw_value_set_null(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value of another copy of the library", sw_value_set_null(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: value all ones", sw_value_set_null(as_value(UINT64_MAX), ".a", 2, err_place), SW_MISUSE);
+  WRONG("sw_value_set_null: path NULL with a length", sw_value_set_null(live_value, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_null: path above its limit", sw_value_set_null(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_null: path of the largest length", sw_value_set_null(live_value, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_null: path not UTF-8", sw_value_set_null(live_value, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_null: path cut UTF-8", sw_value_set_null(live_value, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_null", sw_value_set_null(live_value, ".a", 2, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_bool(void) {
+  WRONG("sw_value_set_bool: value zero", sw_value_set_bool(as_value(0), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value stale", sw_value_set_bool(as_value(stale_value.id), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value of another type", sw_value_set_bool(as_value(other_than_value()), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value of a slot never used", sw_value_set_bool(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value of a generation to come", sw_value_set_bool(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value of another copy of the library", sw_value_set_bool(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: value all ones", sw_value_set_bool(as_value(UINT64_MAX), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bool: path NULL with a length", sw_value_set_bool(live_value, NULL, 1, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_bool: path above its limit", sw_value_set_bool(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_bool: path of the largest length", sw_value_set_bool(live_value, (const char *)"a", SIZE_MAX, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_bool: path not UTF-8", sw_value_set_bool(live_value, "\xff", 1, 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_bool: path cut UTF-8", sw_value_set_bool(live_value, "a\xe2\x82", 3, 1, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_bool", sw_value_set_bool(live_value, ".a", 2, 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_i64(void) {
+  WRONG("sw_value_set_i64: value zero", sw_value_set_i64(as_value(0), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value stale", sw_value_set_i64(as_value(stale_value.id), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value of another type", sw_value_set_i64(as_value(other_than_value()), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value of a slot never used", sw_value_set_i64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value of a generation to come", sw_value_set_i64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value of another copy of the library", sw_value_set_i64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: value all ones", sw_value_set_i64(as_value(UINT64_MAX), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_i64: path NULL with a length", sw_value_set_i64(live_value, NULL, 1, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_i64: path above its limit", sw_value_set_i64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_i64: path of the largest length", sw_value_set_i64(live_value, (const char *)"a", SIZE_MAX, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_i64: path not UTF-8", sw_value_set_i64(live_value, "\xff", 1, 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_i64: path cut UTF-8", sw_value_set_i64(live_value, "a\xe2\x82", 3, 1, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_i64", sw_value_set_i64(live_value, ".a", 2, 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_u64(void) {
+  WRONG("sw_value_set_u64: value zero", sw_value_set_u64(as_value(0), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value stale", sw_value_set_u64(as_value(stale_value.id), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value of another type", sw_value_set_u64(as_value(other_than_value()), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value of a slot never used", sw_value_set_u64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value of a generation to come", sw_value_set_u64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value of another copy of the library", sw_value_set_u64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: value all ones", sw_value_set_u64(as_value(UINT64_MAX), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_u64: path NULL with a length", sw_value_set_u64(live_value, NULL, 1, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_u64: path above its limit", sw_value_set_u64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_u64: path of the largest length", sw_value_set_u64(live_value, (const char *)"a", SIZE_MAX, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_u64: path not UTF-8", sw_value_set_u64(live_value, "\xff", 1, 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_u64: path cut UTF-8", sw_value_set_u64(live_value, "a\xe2\x82", 3, 1, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_u64", sw_value_set_u64(live_value, ".a", 2, 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_f64(void) {
+  WRONG("sw_value_set_f64: value zero", sw_value_set_f64(as_value(0), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value stale", sw_value_set_f64(as_value(stale_value.id), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value of another type", sw_value_set_f64(as_value(other_than_value()), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value of a slot never used", sw_value_set_f64(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value of a generation to come", sw_value_set_f64(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value of another copy of the library", sw_value_set_f64(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: value all ones", sw_value_set_f64(as_value(UINT64_MAX), ".a", 2, 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_f64: path NULL with a length", sw_value_set_f64(live_value, NULL, 1, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_f64: path above its limit", sw_value_set_f64(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_f64: path of the largest length", sw_value_set_f64(live_value, (const char *)"a", SIZE_MAX, 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_f64: path not UTF-8", sw_value_set_f64(live_value, "\xff", 1, 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_f64: path cut UTF-8", sw_value_set_f64(live_value, "a\xe2\x82", 3, 1, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_f64", sw_value_set_f64(live_value, ".a", 2, 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_text(void) {
+  WRONG("sw_value_set_text: value zero", sw_value_set_text(as_value(0), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value stale", sw_value_set_text(as_value(stale_value.id), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value of another type", sw_value_set_text(as_value(other_than_value()), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value of a slot never used", sw_value_set_text(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value of a generation to come", sw_value_set_text(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value of another copy of the library", sw_value_set_text(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: value all ones", sw_value_set_text(as_value(UINT64_MAX), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_text: path NULL with a length", sw_value_set_text(live_value, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_text: path above its limit", sw_value_set_text(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_text: path of the largest length", sw_value_set_text(live_value, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_text: path not UTF-8", sw_value_set_text(live_value, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_text: path cut UTF-8", sw_value_set_text(live_value, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_text: to NULL with a length", sw_value_set_text(live_value, ".a", 2, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_text: to above its limit", sw_value_set_text(live_value, ".a", 2, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_text: to of the largest length", sw_value_set_text(live_value, ".a", 2, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_text: to not UTF-8", sw_value_set_text(live_value, ".a", 2, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_text: to cut UTF-8", sw_value_set_text(live_value, ".a", 2, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_text", sw_value_set_text(live_value, ".a", 2, "a", 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_bytes(void) {
+  WRONG("sw_value_set_bytes: value zero", sw_value_set_bytes(as_value(0), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value stale", sw_value_set_bytes(as_value(stale_value.id), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value of another type", sw_value_set_bytes(as_value(other_than_value()), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value of a slot never used", sw_value_set_bytes(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value of a generation to come", sw_value_set_bytes(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value of another copy of the library", sw_value_set_bytes(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: value all ones", sw_value_set_bytes(as_value(UINT64_MAX), ".a", 2, (const uint8_t *)"a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_bytes: path NULL with a length", sw_value_set_bytes(live_value, NULL, 1, (const uint8_t *)"a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_bytes: path above its limit", sw_value_set_bytes(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_bytes: path of the largest length", sw_value_set_bytes(live_value, (const char *)"a", SIZE_MAX, (const uint8_t *)"a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_bytes: path not UTF-8", sw_value_set_bytes(live_value, "\xff", 1, (const uint8_t *)"a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_bytes: path cut UTF-8", sw_value_set_bytes(live_value, "a\xe2\x82", 3, (const uint8_t *)"a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_bytes: to NULL with a length", sw_value_set_bytes(live_value, ".a", 2, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_bytes: to above its limit", sw_value_set_bytes(live_value, ".a", 2, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_bytes: to of the largest length", sw_value_set_bytes(live_value, ".a", 2, (const uint8_t *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_bytes", sw_value_set_bytes(live_value, ".a", 2, (const uint8_t *)"a", 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_kind(void) {
+  WRONG("sw_value_set_kind: value zero", sw_value_set_kind(as_value(0), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value stale", sw_value_set_kind(as_value(stale_value.id), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value of another type", sw_value_set_kind(as_value(other_than_value()), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value of a slot never used", sw_value_set_kind(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value of a generation to come", sw_value_set_kind(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value of another copy of the library", sw_value_set_kind(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: value all ones", sw_value_set_kind(as_value(UINT64_MAX), ".a", 2, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_kind: path NULL with a length", sw_value_set_kind(live_value, NULL, 1, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_kind: path above its limit", sw_value_set_kind(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_kind: path of the largest length", sw_value_set_kind(live_value, (const char *)"a", SIZE_MAX, 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_kind: path not UTF-8", sw_value_set_kind(live_value, "\xff", 1, 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_kind: path cut UTF-8", sw_value_set_kind(live_value, "a\xe2\x82", 3, 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_kind: to NULL with a length", sw_value_set_kind(live_value, ".a", 2, 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_kind: to above its limit", sw_value_set_kind(live_value, ".a", 2, 1, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_kind: to of the largest length", sw_value_set_kind(live_value, ".a", 2, 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_kind: to not UTF-8", sw_value_set_kind(live_value, ".a", 2, 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_kind: to cut UTF-8", sw_value_set_kind(live_value, ".a", 2, 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_kind", sw_value_set_kind(live_value, ".a", 2, 1, "a", 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_json(void) {
+  WRONG("sw_value_set_json: value zero", sw_value_set_json(as_value(0), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value stale", sw_value_set_json(as_value(stale_value.id), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value of another type", sw_value_set_json(as_value(other_than_value()), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value of a slot never used", sw_value_set_json(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value of a generation to come", sw_value_set_json(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value of another copy of the library", sw_value_set_json(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: value all ones", sw_value_set_json(as_value(UINT64_MAX), ".a", 2, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_json: path NULL with a length", sw_value_set_json(live_value, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_json: path above its limit", sw_value_set_json(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_json: path of the largest length", sw_value_set_json(live_value, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_json: path not UTF-8", sw_value_set_json(live_value, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_json: path cut UTF-8", sw_value_set_json(live_value, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_json: json NULL with a length", sw_value_set_json(live_value, ".a", 2, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_json: json above its limit", sw_value_set_json(live_value, ".a", 2, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_json: json of the largest length", sw_value_set_json(live_value, ".a", 2, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_json: json not UTF-8", sw_value_set_json(live_value, ".a", 2, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_json: json cut UTF-8", sw_value_set_json(live_value, ".a", 2, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_json", sw_value_set_json(live_value, ".a", 2, "a", 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_set_msgpack(void) {
+  WRONG("sw_value_set_msgpack: value zero", sw_value_set_msgpack(as_value(0), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value stale", sw_value_set_msgpack(as_value(stale_value.id), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value of another type", sw_value_set_msgpack(as_value(other_than_value()), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value of a slot never used", sw_value_set_msgpack(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value of a generation to come", sw_value_set_msgpack(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value of another copy of the library", sw_value_set_msgpack(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: value all ones", sw_value_set_msgpack(as_value(UINT64_MAX), ".a", 2, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_value_set_msgpack: path NULL with a length", sw_value_set_msgpack(live_value, NULL, 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_msgpack: path above its limit", sw_value_set_msgpack(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_msgpack: path of the largest length", sw_value_set_msgpack(live_value, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_msgpack: path not UTF-8", sw_value_set_msgpack(live_value, "\xff", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_msgpack: path cut UTF-8", sw_value_set_msgpack(live_value, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_set_msgpack: bytes NULL with a length", sw_value_set_msgpack(live_value, ".a", 2, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_set_msgpack: bytes above its limit", sw_value_set_msgpack(live_value, ".a", 2, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_msgpack: bytes of the largest length", sw_value_set_msgpack(live_value, ".a", 2, (const uint8_t *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_set_msgpack: bytes not MessagePack", sw_value_set_msgpack(live_value, ".a", 2, (const uint8_t *)"\xc1", 1, err_place), SW_INVALID_MSGPACK);
+  WRONG("sw_value_set_msgpack: bytes cut MessagePack", sw_value_set_msgpack(live_value, ".a", 2, (const uint8_t *)"\xda\xff", 2, err_place), SW_INVALID_MSGPACK);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_set_msgpack", sw_value_set_msgpack(live_value, ".a", 2, (const uint8_t *)"\xc0", 1, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_remove(void) {
+  WRONG("sw_value_remove: value zero", sw_value_remove(as_value(0), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value stale", sw_value_remove(as_value(stale_value.id), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value of another type", sw_value_remove(as_value(other_than_value()), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value of a slot never used", sw_value_remove(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value of a generation to come", sw_value_remove(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value of another copy of the library", sw_value_remove(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: value all ones", sw_value_remove(as_value(UINT64_MAX), ".a", 2, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: path NULL with a length", sw_value_remove(live_value, NULL, 1, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: path above its limit", sw_value_remove(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: path of the largest length", sw_value_remove(live_value, (const char *)"a", SIZE_MAX, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: path not UTF-8", sw_value_remove(live_value, "\xff", 1, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: path cut UTF-8", sw_value_remove(live_value, "a\xe2\x82", 3, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u32);
+  WRONG("sw_value_remove: found NULL", sw_value_remove(live_value, ".a", 2, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_remove: found misaligned", sw_value_remove(live_value, ".a", 2, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_remove", sw_value_remove(live_value, ".a", 2, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_take(void) {
+  WRONG("sw_value_take: value zero", sw_value_take(as_value(0), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value stale", sw_value_take(as_value(stale_value.id), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value of another type", sw_value_take(as_value(other_than_value()), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value of a slot never used", sw_value_take(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value of a generation to come", sw_value_take(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value of another copy of the library", sw_value_take(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: value all ones", sw_value_take(as_value(UINT64_MAX), ".a", 2, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: path NULL with a length", sw_value_take(live_value, NULL, 1, &out_value, &out_u32, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: path above its limit", sw_value_take(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_value, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: path of the largest length", sw_value_take(live_value, (const char *)"a", SIZE_MAX, &out_value, &out_u32, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: path not UTF-8", sw_value_take(live_value, "\xff", 1, &out_value, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: path cut UTF-8", sw_value_take(live_value, "a\xe2\x82", 3, &out_value, &out_u32, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_take: taken NULL", sw_value_take(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_take: taken misaligned", sw_value_take(live_value, ".a", 2, (sw_value *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_take: found NULL", sw_value_take(live_value, ".a", 2, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_take: found misaligned", sw_value_take(live_value, ".a", 2, &out_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_take", sw_value_take(live_value, ".a", 2, &out_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_insert(void) {
+  WRONG("sw_value_insert: value zero", sw_value_insert(as_value(0), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value stale", sw_value_insert(as_value(stale_value.id), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value of another type", sw_value_insert(as_value(other_than_value()), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value of a slot never used", sw_value_insert(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value of a generation to come", sw_value_insert(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value of another copy of the library", sw_value_insert(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: value all ones", sw_value_insert(as_value(UINT64_MAX), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_insert: path NULL with a length", sw_value_insert(live_value, NULL, 1, live_value, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_insert: path above its limit", sw_value_insert(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_insert: path of the largest length", sw_value_insert(live_value, (const char *)"a", SIZE_MAX, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_insert: path not UTF-8", sw_value_insert(live_value, "\xff", 1, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_insert: path cut UTF-8", sw_value_insert(live_value, "a\xe2\x82", 3, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_insert: item zero", sw_value_insert(live_value, ".a", 2, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item stale", sw_value_insert(live_value, ".a", 2, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item of another type", sw_value_insert(live_value, ".a", 2, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item of a slot never used", sw_value_insert(live_value, ".a", 2, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item of a generation to come", sw_value_insert(live_value, ".a", 2, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item of another copy of the library", sw_value_insert(live_value, ".a", 2, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_insert: item all ones", sw_value_insert(live_value, ".a", 2, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_insert", sw_value_insert(live_value, ".a", 2, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_push(void) {
+  WRONG("sw_value_push: value zero", sw_value_push(as_value(0), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value stale", sw_value_push(as_value(stale_value.id), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value of another type", sw_value_push(as_value(other_than_value()), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value of a slot never used", sw_value_push(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value of a generation to come", sw_value_push(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value of another copy of the library", sw_value_push(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: value all ones", sw_value_push(as_value(UINT64_MAX), ".a", 2, live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_push: path NULL with a length", sw_value_push(live_value, NULL, 1, live_value, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_push: path above its limit", sw_value_push(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_push: path of the largest length", sw_value_push(live_value, (const char *)"a", SIZE_MAX, live_value, err_place), SW_TOO_LARGE);
+  WRONG("sw_value_push: path not UTF-8", sw_value_push(live_value, "\xff", 1, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_push: path cut UTF-8", sw_value_push(live_value, "a\xe2\x82", 3, live_value, err_place), SW_INVALID_UTF8);
+  WRONG("sw_value_push: item zero", sw_value_push(live_value, ".a", 2, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item stale", sw_value_push(live_value, ".a", 2, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item of another type", sw_value_push(live_value, ".a", 2, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item of a slot never used", sw_value_push(live_value, ".a", 2, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item of a generation to come", sw_value_push(live_value, ".a", 2, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item of another copy of the library", sw_value_push(live_value, ".a", 2, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_push: item all ones", sw_value_push(live_value, ".a", 2, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_push", sw_value_push(live_value, ".a", 2, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_cursor_open(void) {
+  WRONG("sw_cursor_open: value zero", sw_cursor_open(as_value(0), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value stale", sw_cursor_open(as_value(stale_value.id), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value of another type", sw_cursor_open(as_value(other_than_value()), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value of a slot never used", sw_cursor_open(as_value(live_value.id ^ 0x0000000000f00000u), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value of a generation to come", sw_cursor_open(as_value(live_value.id ^ 0x0000100000000000u), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value of another copy of the library", sw_cursor_open(as_value(live_value.id ^ 0x0000400000000000u), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: value all ones", sw_cursor_open(as_value(UINT64_MAX), ".a", 2, &out_cursor, err_place), SW_MISUSE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: path NULL with a length", sw_cursor_open(live_value, NULL, 1, &out_cursor, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: path above its limit", sw_cursor_open(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_cursor, err_place), SW_TOO_LARGE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: path of the largest length", sw_cursor_open(live_value, (const char *)"a", SIZE_MAX, &out_cursor, err_place), SW_TOO_LARGE);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: path not UTF-8", sw_cursor_open(live_value, "\xff", 1, &out_cursor, err_place), SW_INVALID_UTF8);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: path cut UTF-8", sw_cursor_open(live_value, "a\xe2\x82", 3, &out_cursor, err_place), SW_INVALID_UTF8);
+  ZEROED(out_cursor);
+  WRONG("sw_cursor_open: cursor NULL", sw_cursor_open(live_value, ".a", 2, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_cursor_open: cursor misaligned", sw_cursor_open(live_value, ".a", 2, (sw_cursor *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_cursor_open", sw_cursor_open(live_value, ".a", 2, &out_cursor, err_place), 0);
+  #endif
+}
+
+static void test_sw_cursor_free(void) {
+  WRONG("sw_cursor_free: cursor zero", sw_cursor_free(as_cursor(0), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor stale", sw_cursor_free(as_cursor(stale_cursor.id), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor of another type", sw_cursor_free(as_cursor(other_than_cursor()), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor of a slot never used", sw_cursor_free(as_cursor(live_cursor.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor of a generation to come", sw_cursor_free(as_cursor(live_cursor.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor of another copy of the library", sw_cursor_free(as_cursor(live_cursor.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_cursor_free: cursor all ones", sw_cursor_free(as_cursor(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_cursor_free", sw_cursor_free(live_cursor, err_place), 0);
+  #endif
+}
+
+static void test_sw_cursor_next(void) {
+  WRONG("sw_cursor_next: cursor zero", sw_cursor_next(as_cursor(0), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor stale", sw_cursor_next(as_cursor(stale_cursor.id), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor of another type", sw_cursor_next(as_cursor(other_than_cursor()), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor of a slot never used", sw_cursor_next(as_cursor(live_cursor.id ^ 0x0000000000f00000u), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor of a generation to come", sw_cursor_next(as_cursor(live_cursor.id ^ 0x0000100000000000u), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor of another copy of the library", sw_cursor_next(as_cursor(live_cursor.id ^ 0x0000400000000000u), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: cursor all ones", sw_cursor_next(as_cursor(UINT64_MAX), &out_bytes, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_cursor_next: key NULL", sw_cursor_next(live_cursor, NULL, &out_value, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_cursor_next: key misaligned", sw_cursor_next(live_cursor, (sw_bytes *)misaligned(), &out_value, &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_cursor_next: item NULL", sw_cursor_next(live_cursor, &out_bytes, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_cursor_next: item misaligned", sw_cursor_next(live_cursor, &out_bytes, (sw_value *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_cursor_next: found NULL", sw_cursor_next(live_cursor, &out_bytes, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_cursor_next: found misaligned", sw_cursor_next(live_cursor, &out_bytes, &out_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_cursor_next", sw_cursor_next(live_cursor, &out_bytes, &out_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_cursor_page(void) {
+  WRONG("sw_cursor_page: cursor zero", sw_cursor_page(as_cursor(0), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor stale", sw_cursor_page(as_cursor(stale_cursor.id), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor of another type", sw_cursor_page(as_cursor(other_than_cursor()), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor of a slot never used", sw_cursor_page(as_cursor(live_cursor.id ^ 0x0000000000f00000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor of a generation to come", sw_cursor_page(as_cursor(live_cursor.id ^ 0x0000100000000000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor of another copy of the library", sw_cursor_page(as_cursor(live_cursor.id ^ 0x0000400000000000u), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: cursor all ones", sw_cursor_page(as_cursor(UINT64_MAX), 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_cursor_page: rows NULL", sw_cursor_page(live_cursor, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_cursor_page: rows misaligned", sw_cursor_page(live_cursor, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_cursor_page", sw_cursor_page(live_cursor, 1, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_parse(void) {
+  WRONG("sw_query_parse: text NULL with a length", sw_query_parse(NULL, 1, 1, &out_query, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_query);
+  WRONG("sw_query_parse: text above its limit", sw_query_parse((const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, &out_query, err_place), SW_TOO_LARGE);
+  ZEROED(out_query);
+  WRONG("sw_query_parse: text of the largest length", sw_query_parse((const char *)"a", SIZE_MAX, 1, &out_query, err_place), SW_TOO_LARGE);
+  ZEROED(out_query);
+  WRONG("sw_query_parse: text not UTF-8", sw_query_parse("\xff", 1, 1, &out_query, err_place), SW_INVALID_UTF8);
+  ZEROED(out_query);
+  WRONG("sw_query_parse: text cut UTF-8", sw_query_parse("a\xe2\x82", 3, 1, &out_query, err_place), SW_INVALID_UTF8);
+  ZEROED(out_query);
+  WRONG("sw_query_parse: query NULL", sw_query_parse("a", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_parse: query misaligned", sw_query_parse("a", 1, 1, (sw_query *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_parse", sw_query_parse("a", 1, 1, &out_query, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_free(void) {
+  WRONG("sw_query_free: query zero", sw_query_free(as_query(0), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query stale", sw_query_free(as_query(stale_query.id), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query of another type", sw_query_free(as_query(other_than_query()), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query of a slot never used", sw_query_free(as_query(live_query.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query of a generation to come", sw_query_free(as_query(live_query.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query of another copy of the library", sw_query_free(as_query(live_query.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_query_free: query all ones", sw_query_free(as_query(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_free", sw_query_free(live_query, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_select(void) {
+  WRONG("sw_query_select: query zero", sw_query_select(as_query(0), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query stale", sw_query_select(as_query(stale_query.id), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query of another type", sw_query_select(as_query(other_than_query()), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query of a slot never used", sw_query_select(as_query(live_query.id ^ 0x0000000000f00000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query of a generation to come", sw_query_select(as_query(live_query.id ^ 0x0000100000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query of another copy of the library", sw_query_select(as_query(live_query.id ^ 0x0000400000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: query all ones", sw_query_select(as_query(UINT64_MAX), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value zero", sw_query_select(live_query, as_value(0), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value stale", sw_query_select(live_query, as_value(stale_value.id), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value of another type", sw_query_select(live_query, as_value(other_than_value()), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value of a slot never used", sw_query_select(live_query, as_value(live_value.id ^ 0x0000000000f00000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value of a generation to come", sw_query_select(live_query, as_value(live_value.id ^ 0x0000100000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value of another copy of the library", sw_query_select(live_query, as_value(live_value.id ^ 0x0000400000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: value all ones", sw_query_select(live_query, as_value(UINT64_MAX), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_select: found NULL", sw_query_select(live_query, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_select: found misaligned", sw_query_select(live_query, live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_select", sw_query_select(live_query, live_value, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_first(void) {
+  WRONG("sw_query_first: query zero", sw_query_first(as_query(0), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query stale", sw_query_first(as_query(stale_query.id), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query of another type", sw_query_first(as_query(other_than_query()), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query of a slot never used", sw_query_first(as_query(live_query.id ^ 0x0000000000f00000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query of a generation to come", sw_query_first(as_query(live_query.id ^ 0x0000100000000000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query of another copy of the library", sw_query_first(as_query(live_query.id ^ 0x0000400000000000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: query all ones", sw_query_first(as_query(UINT64_MAX), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value zero", sw_query_first(live_query, as_value(0), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value stale", sw_query_first(live_query, as_value(stale_value.id), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value of another type", sw_query_first(live_query, as_value(other_than_value()), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value of a slot never used", sw_query_first(live_query, as_value(live_value.id ^ 0x0000000000f00000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value of a generation to come", sw_query_first(live_query, as_value(live_value.id ^ 0x0000100000000000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value of another copy of the library", sw_query_first(live_query, as_value(live_value.id ^ 0x0000400000000000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: value all ones", sw_query_first(live_query, as_value(UINT64_MAX), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_query_first: first NULL", sw_query_first(live_query, live_value, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_first: first misaligned", sw_query_first(live_query, live_value, (sw_value *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_query_first: found NULL", sw_query_first(live_query, live_value, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_first: found misaligned", sw_query_first(live_query, live_value, &out_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_first", sw_query_first(live_query, live_value, &out_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_count(void) {
+  WRONG("sw_query_count: query zero", sw_query_count(as_query(0), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query stale", sw_query_count(as_query(stale_query.id), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query of another type", sw_query_count(as_query(other_than_query()), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query of a slot never used", sw_query_count(as_query(live_query.id ^ 0x0000000000f00000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query of a generation to come", sw_query_count(as_query(live_query.id ^ 0x0000100000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query of another copy of the library", sw_query_count(as_query(live_query.id ^ 0x0000400000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: query all ones", sw_query_count(as_query(UINT64_MAX), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value zero", sw_query_count(live_query, as_value(0), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value stale", sw_query_count(live_query, as_value(stale_value.id), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value of another type", sw_query_count(live_query, as_value(other_than_value()), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value of a slot never used", sw_query_count(live_query, as_value(live_value.id ^ 0x0000000000f00000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value of a generation to come", sw_query_count(live_query, as_value(live_value.id ^ 0x0000100000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value of another copy of the library", sw_query_count(live_query, as_value(live_value.id ^ 0x0000400000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: value all ones", sw_query_count(live_query, as_value(UINT64_MAX), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_count: count NULL", sw_query_count(live_query, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_count: count misaligned", sw_query_count(live_query, live_value, (size_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_count", sw_query_count(live_query, live_value, &out_size, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_locate(void) {
+  WRONG("sw_query_locate: query zero", sw_query_locate(as_query(0), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query stale", sw_query_locate(as_query(stale_query.id), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query of another type", sw_query_locate(as_query(other_than_query()), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query of a slot never used", sw_query_locate(as_query(live_query.id ^ 0x0000000000f00000u), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query of a generation to come", sw_query_locate(as_query(live_query.id ^ 0x0000100000000000u), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query of another copy of the library", sw_query_locate(as_query(live_query.id ^ 0x0000400000000000u), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: query all ones", sw_query_locate(as_query(UINT64_MAX), live_value, 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value zero", sw_query_locate(live_query, as_value(0), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value stale", sw_query_locate(live_query, as_value(stale_value.id), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value of another type", sw_query_locate(live_query, as_value(other_than_value()), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value of a slot never used", sw_query_locate(live_query, as_value(live_value.id ^ 0x0000000000f00000u), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value of a generation to come", sw_query_locate(live_query, as_value(live_value.id ^ 0x0000100000000000u), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value of another copy of the library", sw_query_locate(live_query, as_value(live_value.id ^ 0x0000400000000000u), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: value all ones", sw_query_locate(live_query, as_value(UINT64_MAX), 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_query_locate: found NULL", sw_query_locate(live_query, live_value, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_locate: found misaligned", sw_query_locate(live_query, live_value, 1, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_locate", sw_query_locate(live_query, live_value, 1, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_query(void) {
+  WRONG("sw_value_query: value zero", sw_value_query(as_value(0), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value stale", sw_value_query(as_value(stale_value.id), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value of another type", sw_value_query(as_value(other_than_value()), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value of a slot never used", sw_value_query(as_value(live_value.id ^ 0x0000000000f00000u), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value of a generation to come", sw_value_query(as_value(live_value.id ^ 0x0000100000000000u), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value of another copy of the library", sw_value_query(as_value(live_value.id ^ 0x0000400000000000u), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: value all ones", sw_value_query(as_value(UINT64_MAX), "a", 1, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: query NULL with a length", sw_value_query(live_value, NULL, 1, &out_value, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_query: query above its limit", sw_value_query(live_value, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: query of the largest length", sw_value_query(live_value, (const char *)"a", SIZE_MAX, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_query: query not UTF-8", sw_value_query(live_value, "\xff", 1, &out_value, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  WRONG("sw_value_query: query cut UTF-8", sw_value_query(live_value, "a\xe2\x82", 3, &out_value, err_place), SW_INVALID_UTF8);
+  ZEROED(out_value);
+  WRONG("sw_value_query: found NULL", sw_value_query(live_value, "a", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_query: found misaligned", sw_value_query(live_value, "a", 1, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_query", sw_value_query(live_value, "a", 1, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_set(void) {
+  WRONG("sw_query_set: query zero", sw_query_set(as_query(0), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query stale", sw_query_set(as_query(stale_query.id), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query of another type", sw_query_set(as_query(other_than_query()), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query of a slot never used", sw_query_set(as_query(live_query.id ^ 0x0000000000f00000u), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query of a generation to come", sw_query_set(as_query(live_query.id ^ 0x0000100000000000u), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query of another copy of the library", sw_query_set(as_query(live_query.id ^ 0x0000400000000000u), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: query all ones", sw_query_set(as_query(UINT64_MAX), live_value, live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value zero", sw_query_set(live_query, as_value(0), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value stale", sw_query_set(live_query, as_value(stale_value.id), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value of another type", sw_query_set(live_query, as_value(other_than_value()), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value of a slot never used", sw_query_set(live_query, as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value of a generation to come", sw_query_set(live_query, as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value of another copy of the library", sw_query_set(live_query, as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: value all ones", sw_query_set(live_query, as_value(UINT64_MAX), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to zero", sw_query_set(live_query, live_value, as_value(0), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to stale", sw_query_set(live_query, live_value, as_value(stale_value.id), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to of another type", sw_query_set(live_query, live_value, as_value(other_than_value()), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to of a slot never used", sw_query_set(live_query, live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to of a generation to come", sw_query_set(live_query, live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to of another copy of the library", sw_query_set(live_query, live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: to all ones", sw_query_set(live_query, live_value, as_value(UINT64_MAX), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_set: count NULL", sw_query_set(live_query, live_value, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_set: count misaligned", sw_query_set(live_query, live_value, live_value, (size_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_set", sw_query_set(live_query, live_value, live_value, &out_size, err_place), 0);
+  #endif
+}
+
+static void test_sw_query_remove(void) {
+  WRONG("sw_query_remove: query zero", sw_query_remove(as_query(0), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query stale", sw_query_remove(as_query(stale_query.id), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query of another type", sw_query_remove(as_query(other_than_query()), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query of a slot never used", sw_query_remove(as_query(live_query.id ^ 0x0000000000f00000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query of a generation to come", sw_query_remove(as_query(live_query.id ^ 0x0000100000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query of another copy of the library", sw_query_remove(as_query(live_query.id ^ 0x0000400000000000u), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: query all ones", sw_query_remove(as_query(UINT64_MAX), live_value, &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value zero", sw_query_remove(live_query, as_value(0), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value stale", sw_query_remove(live_query, as_value(stale_value.id), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value of another type", sw_query_remove(live_query, as_value(other_than_value()), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value of a slot never used", sw_query_remove(live_query, as_value(live_value.id ^ 0x0000000000f00000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value of a generation to come", sw_query_remove(live_query, as_value(live_value.id ^ 0x0000100000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value of another copy of the library", sw_query_remove(live_query, as_value(live_value.id ^ 0x0000400000000000u), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: value all ones", sw_query_remove(live_query, as_value(UINT64_MAX), &out_size, err_place), SW_MISUSE);
+  ZEROED(out_size);
+  WRONG("sw_query_remove: count NULL", sw_query_remove(live_query, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_query_remove: count misaligned", sw_query_remove(live_query, live_value, (size_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_query_remove", sw_query_remove(live_query, live_value, &out_size, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_patch(void) {
+  WRONG("sw_value_patch: value zero", sw_value_patch(as_value(0), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value stale", sw_value_patch(as_value(stale_value.id), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value of another type", sw_value_patch(as_value(other_than_value()), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value of a slot never used", sw_value_patch(as_value(live_value.id ^ 0x0000000000f00000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value of a generation to come", sw_value_patch(as_value(live_value.id ^ 0x0000100000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value of another copy of the library", sw_value_patch(as_value(live_value.id ^ 0x0000400000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: value all ones", sw_value_patch(as_value(UINT64_MAX), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch zero", sw_value_patch(live_value, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch stale", sw_value_patch(live_value, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch of another type", sw_value_patch(live_value, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch of a slot never used", sw_value_patch(live_value, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch of a generation to come", sw_value_patch(live_value, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch of another copy of the library", sw_value_patch(live_value, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_patch: patch all ones", sw_value_patch(live_value, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_patch", sw_value_patch(live_value, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_merge_patch(void) {
+  WRONG("sw_value_merge_patch: value zero", sw_value_merge_patch(as_value(0), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value stale", sw_value_merge_patch(as_value(stale_value.id), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value of another type", sw_value_merge_patch(as_value(other_than_value()), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value of a slot never used", sw_value_merge_patch(as_value(live_value.id ^ 0x0000000000f00000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value of a generation to come", sw_value_merge_patch(as_value(live_value.id ^ 0x0000100000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value of another copy of the library", sw_value_merge_patch(as_value(live_value.id ^ 0x0000400000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: value all ones", sw_value_merge_patch(as_value(UINT64_MAX), live_value, err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch zero", sw_value_merge_patch(live_value, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch stale", sw_value_merge_patch(live_value, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch of another type", sw_value_merge_patch(live_value, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch of a slot never used", sw_value_merge_patch(live_value, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch of a generation to come", sw_value_merge_patch(live_value, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch of another copy of the library", sw_value_merge_patch(live_value, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_value_merge_patch: patch all ones", sw_value_merge_patch(live_value, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_merge_patch", sw_value_merge_patch(live_value, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_diff(void) {
+  WRONG("sw_value_diff: before zero", sw_value_diff(as_value(0), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before stale", sw_value_diff(as_value(stale_value.id), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before of another type", sw_value_diff(as_value(other_than_value()), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before of a slot never used", sw_value_diff(as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before of a generation to come", sw_value_diff(as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before of another copy of the library", sw_value_diff(as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: before all ones", sw_value_diff(as_value(UINT64_MAX), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after zero", sw_value_diff(live_value, as_value(0), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after stale", sw_value_diff(live_value, as_value(stale_value.id), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after of another type", sw_value_diff(live_value, as_value(other_than_value()), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after of a slot never used", sw_value_diff(live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after of a generation to come", sw_value_diff(live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after of another copy of the library", sw_value_diff(live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: after all ones", sw_value_diff(live_value, as_value(UINT64_MAX), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_diff: patch NULL", sw_value_diff(live_value, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_diff: patch misaligned", sw_value_diff(live_value, live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_diff", sw_value_diff(live_value, live_value, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_merge_diff(void) {
+  WRONG("sw_value_merge_diff: before zero", sw_value_merge_diff(as_value(0), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before stale", sw_value_merge_diff(as_value(stale_value.id), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before of another type", sw_value_merge_diff(as_value(other_than_value()), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before of a slot never used", sw_value_merge_diff(as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before of a generation to come", sw_value_merge_diff(as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before of another copy of the library", sw_value_merge_diff(as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: before all ones", sw_value_merge_diff(as_value(UINT64_MAX), live_value, &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after zero", sw_value_merge_diff(live_value, as_value(0), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after stale", sw_value_merge_diff(live_value, as_value(stale_value.id), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after of another type", sw_value_merge_diff(live_value, as_value(other_than_value()), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after of a slot never used", sw_value_merge_diff(live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after of a generation to come", sw_value_merge_diff(live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after of another copy of the library", sw_value_merge_diff(live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: after all ones", sw_value_merge_diff(live_value, as_value(UINT64_MAX), &out_value, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_u32);
+  WRONG("sw_value_merge_diff: patch NULL", sw_value_merge_diff(live_value, live_value, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_merge_diff: patch misaligned", sw_value_merge_diff(live_value, live_value, (sw_value *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_merge_diff: found NULL", sw_value_merge_diff(live_value, live_value, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_merge_diff: found misaligned", sw_value_merge_diff(live_value, live_value, &out_value, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_merge_diff", sw_value_merge_diff(live_value, live_value, &out_value, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_invert(void) {
+  WRONG("sw_value_invert: patch zero", sw_value_invert(as_value(0), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch stale", sw_value_invert(as_value(stale_value.id), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch of another type", sw_value_invert(as_value(other_than_value()), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch of a slot never used", sw_value_invert(as_value(live_value.id ^ 0x0000000000f00000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch of a generation to come", sw_value_invert(as_value(live_value.id ^ 0x0000100000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch of another copy of the library", sw_value_invert(as_value(live_value.id ^ 0x0000400000000000u), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: patch all ones", sw_value_invert(as_value(UINT64_MAX), live_value, &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before zero", sw_value_invert(live_value, as_value(0), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before stale", sw_value_invert(live_value, as_value(stale_value.id), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before of another type", sw_value_invert(live_value, as_value(other_than_value()), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before of a slot never used", sw_value_invert(live_value, as_value(live_value.id ^ 0x0000000000f00000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before of a generation to come", sw_value_invert(live_value, as_value(live_value.id ^ 0x0000100000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before of another copy of the library", sw_value_invert(live_value, as_value(live_value.id ^ 0x0000400000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: before all ones", sw_value_invert(live_value, as_value(UINT64_MAX), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_value_invert: undo NULL", sw_value_invert(live_value, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_invert: undo misaligned", sw_value_invert(live_value, live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_invert", sw_value_invert(live_value, live_value, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_options_init(void) {
+  WRONG("sw_schema_options_init: options NULL", sw_schema_options_init(NULL, sizeof(sw_schema_options), err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schema_options_init: size zero", sw_schema_options_init(&inout_schema_options, 0, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_schema_options_init: size huge", sw_schema_options_init(&inout_schema_options, SIZE_MAX, err_place), SW_TOO_LARGE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_options_init", sw_schema_options_init(&inout_schema_options, sizeof(sw_schema_options), err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_compile(void) {
+  WRONG("sw_schema_compile: source zero", sw_schema_compile(as_value(0), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source stale", sw_schema_compile(as_value(stale_value.id), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source of another type", sw_schema_compile(as_value(other_than_value()), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source of a slot never used", sw_schema_compile(as_value(live_value.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source of a generation to come", sw_schema_compile(as_value(live_value.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source of another copy of the library", sw_schema_compile(as_value(live_value.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: source all ones", sw_schema_compile(as_value(UINT64_MAX), (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), SW_MISUSE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: documents NULL with a length", sw_schema_compile(live_value, NULL, 1, NULL, &out_schema, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: documents above its limit", sw_schema_compile(live_value, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, NULL, &out_schema, err_place), SW_TOO_LARGE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: documents of the largest length", sw_schema_compile(live_value, (const uint8_t *)"a", SIZE_MAX, NULL, &out_schema, err_place), SW_TOO_LARGE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: documents not MessagePack", sw_schema_compile(live_value, (const uint8_t *)"\xc1", 1, NULL, &out_schema, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: documents cut MessagePack", sw_schema_compile(live_value, (const uint8_t *)"\xda\xff", 2, NULL, &out_schema, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: options without struct_size", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, bad_schema_options(0, 0), &out_schema, err_place), SW_INVALID_ARGUMENT);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: options with a huge struct_size", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, bad_schema_options(SW_MAX_STRUCT_BYTES + 1, 0), &out_schema, err_place), SW_TOO_LARGE);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: options with unknown options", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, bad_schema_options(sizeof(sw_schema_options) + 8, 1), &out_schema, err_place), SW_UNSUPPORTED);
+  ZEROED(out_schema);
+  WRONG("sw_schema_compile: schema NULL", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, NULL, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schema_compile: schema misaligned", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, NULL, (sw_schema *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_compile", sw_schema_compile(live_value, (const uint8_t *)"\xc0", 1, NULL, &out_schema, err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_free(void) {
+  WRONG("sw_schema_free: schema zero", sw_schema_free(as_schema(0), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema stale", sw_schema_free(as_schema(stale_schema.id), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema of another type", sw_schema_free(as_schema(other_than_schema()), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema of a slot never used", sw_schema_free(as_schema(live_schema.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema of a generation to come", sw_schema_free(as_schema(live_schema.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema of another copy of the library", sw_schema_free(as_schema(live_schema.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_free: schema all ones", sw_schema_free(as_schema(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_free", sw_schema_free(live_schema, err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_validate(void) {
+  WRONG("sw_schema_validate: schema zero", sw_schema_validate(as_schema(0), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema stale", sw_schema_validate(as_schema(stale_schema.id), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema of another type", sw_schema_validate(as_schema(other_than_schema()), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema of a slot never used", sw_schema_validate(as_schema(live_schema.id ^ 0x0000000000f00000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema of a generation to come", sw_schema_validate(as_schema(live_schema.id ^ 0x0000100000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema of another copy of the library", sw_schema_validate(as_schema(live_schema.id ^ 0x0000400000000000u), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: schema all ones", sw_schema_validate(as_schema(UINT64_MAX), live_value, err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value zero", sw_schema_validate(live_schema, as_value(0), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value stale", sw_schema_validate(live_schema, as_value(stale_value.id), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value of another type", sw_schema_validate(live_schema, as_value(other_than_value()), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value of a slot never used", sw_schema_validate(live_schema, as_value(live_value.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value of a generation to come", sw_schema_validate(live_schema, as_value(live_value.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value of another copy of the library", sw_schema_validate(live_schema, as_value(live_value.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_schema_validate: value all ones", sw_schema_validate(live_schema, as_value(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_validate", sw_schema_validate(live_schema, live_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_violations(void) {
+  WRONG("sw_schema_violations: schema zero", sw_schema_violations(as_schema(0), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema stale", sw_schema_violations(as_schema(stale_schema.id), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema of another type", sw_schema_violations(as_schema(other_than_schema()), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema of a slot never used", sw_schema_violations(as_schema(live_schema.id ^ 0x0000000000f00000u), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema of a generation to come", sw_schema_violations(as_schema(live_schema.id ^ 0x0000100000000000u), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema of another copy of the library", sw_schema_violations(as_schema(live_schema.id ^ 0x0000400000000000u), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: schema all ones", sw_schema_violations(as_schema(UINT64_MAX), live_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value zero", sw_schema_violations(live_schema, as_value(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value stale", sw_schema_violations(live_schema, as_value(stale_value.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value of another type", sw_schema_violations(live_schema, as_value(other_than_value()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value of a slot never used", sw_schema_violations(live_schema, as_value(live_value.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value of a generation to come", sw_schema_violations(live_schema, as_value(live_value.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value of another copy of the library", sw_schema_violations(live_schema, as_value(live_value.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: value all ones", sw_schema_violations(live_schema, as_value(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schema_violations: violations NULL", sw_schema_violations(live_schema, live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schema_violations: violations misaligned", sw_schema_violations(live_schema, live_value, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_violations", sw_schema_violations(live_schema, live_value, &out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_schema_infer(void) {
+  WRONG("sw_schema_infer: samples zero", sw_schema_infer(as_value(0), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples stale", sw_schema_infer(as_value(stale_value.id), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples of another type", sw_schema_infer(as_value(other_than_value()), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples of a slot never used", sw_schema_infer(as_value(live_value.id ^ 0x0000000000f00000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples of a generation to come", sw_schema_infer(as_value(live_value.id ^ 0x0000100000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples of another copy of the library", sw_schema_infer(as_value(live_value.id ^ 0x0000400000000000u), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: samples all ones", sw_schema_infer(as_value(UINT64_MAX), &out_value, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  WRONG("sw_schema_infer: schema NULL", sw_schema_infer(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schema_infer: schema misaligned", sw_schema_infer(live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schema_infer", sw_schema_infer(live_value, &out_value, err_place), 0);
   #endif
 }
 
@@ -2144,8 +4020,70 @@ int main(void) {
   test_sw_error_get();
   test_sw_error_free();
   test_sw_bytes_free();
+  test_sw_value_clone();
+  test_sw_value_free();
+  test_sw_value_kind();
+  test_sw_value_len();
+  test_sw_value_equal();
+  test_sw_value_compare();
+  test_sw_value_hash();
+  test_sw_read_options_init();
   test_sw_value_from_json();
+  test_sw_value_from_msgpack();
   test_sw_value_to_json();
+  test_sw_value_to_msgpack();
+  test_sw_value_from_cbor();
+  test_sw_value_to_cbor();
+  test_sw_value_content_hash();
+  test_sw_msgpack_from_json();
+  test_sw_msgpack_to_json();
+  test_sw_value_get();
+  test_sw_value_get_bool();
+  test_sw_value_get_i64();
+  test_sw_value_get_u64();
+  test_sw_value_get_f64();
+  test_sw_value_get_text();
+  test_sw_value_get_bytes();
+  test_sw_value_get_msgpack();
+  test_sw_value_set();
+  test_sw_value_set_null();
+  test_sw_value_set_bool();
+  test_sw_value_set_i64();
+  test_sw_value_set_u64();
+  test_sw_value_set_f64();
+  test_sw_value_set_text();
+  test_sw_value_set_bytes();
+  test_sw_value_set_kind();
+  test_sw_value_set_json();
+  test_sw_value_set_msgpack();
+  test_sw_value_remove();
+  test_sw_value_take();
+  test_sw_value_insert();
+  test_sw_value_push();
+  test_sw_cursor_open();
+  test_sw_cursor_free();
+  test_sw_cursor_next();
+  test_sw_cursor_page();
+  test_sw_query_parse();
+  test_sw_query_free();
+  test_sw_query_select();
+  test_sw_query_first();
+  test_sw_query_count();
+  test_sw_query_locate();
+  test_sw_value_query();
+  test_sw_query_set();
+  test_sw_query_remove();
+  test_sw_value_patch();
+  test_sw_value_merge_patch();
+  test_sw_value_diff();
+  test_sw_value_merge_diff();
+  test_sw_value_invert();
+  test_sw_schema_options_init();
+  test_sw_schema_compile();
+  test_sw_schema_free();
+  test_sw_schema_validate();
+  test_sw_schema_violations();
+  test_sw_schema_infer();
   test_sw_open_options_init();
   test_sw_open();
   test_sw_close();

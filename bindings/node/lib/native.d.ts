@@ -6,6 +6,29 @@
 declare const brand: unique symbol;
 
 /**
+ * A value that the library holds. Made by `sw_value_from_json` and its like, ended by `sw_value_free`.
+ *
+ * A handle is a variable: changing what it holds changes no other handle, also not its clones. A clone
+ * costs the same for any size, since both share what neither has changed.
+ */
+export type Value = bigint & { readonly [brand]: 'value' };
+
+/**
+ * A walk through an array or an object. Begin it with `sw_cursor_open`, end it with `sw_cursor_free`.
+ */
+export type Cursor = bigint & { readonly [brand]: 'cursor' };
+
+/**
+ * A compiled JSONPath query. Made by `sw_query_parse`, ended by `sw_query_free`.
+ */
+export type Query = bigint & { readonly [brand]: 'query' };
+
+/**
+ * A compiled JSON Schema. Made by `sw_schema_compile`, ended by `sw_schema_free`.
+ */
+export type Schema = bigint & { readonly [brand]: 'schema' };
+
+/**
  * An open engine: a store and the flows that run on it. Open with `sw_open`, close with `sw_close`.
  */
 export type Engine = bigint & { readonly [brand]: 'engine' };
@@ -44,6 +67,15 @@ export type StatusName =
   | 'SW_LIMIT'
   | 'SW_NOT_REPRESENTABLE'
   | 'SW_INDEX_OUT_OF_RANGE'
+  | 'SW_INVALID_QUERY'
+  | 'SW_PATCH_FAILED'
+  | 'SW_INVALID_SCHEMA'
+  | 'SW_SCHEMA_VIOLATION'
+  | 'SW_INVALID_CBOR'
+  | 'SW_ARITHMETIC'
+  | 'SW_INVALID_TEMPORAL'
+  | 'SW_STREAM_FAILED'
+  | 'SW_INVALID_TEXT'
   | 'SW_IO'
   | 'SW_LOCKED'
   | 'SW_CORRUPT'
@@ -103,6 +135,61 @@ export interface NativeError extends Error {
    * What to do about it; may be empty.
    */
   help: string;
+}
+
+/**
+ * How much is read of what comes from outside. Fill it with `sw_read_options_init`; 0 is the default
+ * of every limit. Limits count, they never time, so the verdict on an input is the same on every
+ * machine.
+ */
+export interface ReadOptions {
+  /**
+   * 0, or any of `SW_READ_…`, added up.
+   */
+  flags?: number;
+  /**
+   * The deepest nesting of arrays and objects, at most 1024; the default is 128.
+   */
+  maxDepth?: number;
+  /**
+   * The longest key in bytes; the default is 64 KiB.
+   */
+  maxKey?: number;
+  /**
+   * The longest text or byte string in bytes; the default is 16 MiB.
+   */
+  maxString?: bigint;
+  /**
+   * The longest input in bytes; the default is 64 MiB.
+   */
+  maxBytes?: bigint;
+  /**
+   * The most values in all; the default is 10 million.
+   */
+  maxItems?: bigint;
+}
+
+/**
+ * How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the default of every
+ * limit.
+ */
+export interface SchemaOptions {
+  /**
+   * 0, or any of `SW_SCHEMA_…`, added up.
+   */
+  flags?: number;
+  /**
+   * The version of JSON Schema for a schema without `$schema`: 4, 6, 7, 201909 or 202012; 0 is 202012.
+   */
+  draft?: number;
+  /**
+   * The most violations that are reported of one value; the default is 1000.
+   */
+  maxViolations?: number;
+  /**
+   * The most looks into a container that one validation takes; the default is 10^9.
+   */
+  maxSteps?: bigint;
 }
 
 /**
@@ -170,6 +257,14 @@ export const constants: {
    * For `sw_struct_size`: `sw_cq_options`.
    */
   readonly SW_STRUCT_CQ_OPTIONS: 6;
+  /**
+   * For `sw_struct_size`: `sw_read_options`.
+   */
+  readonly SW_STRUCT_READ_OPTIONS: 7;
+  /**
+   * For `sw_struct_size`: `sw_schema_options`.
+   */
+  readonly SW_STRUCT_SCHEMA_OPTIONS: 8;
   /**
    * It worked.
    */
@@ -254,6 +349,42 @@ export const constants: {
    * An array index is outside the array.
    */
   readonly SW_INDEX_OUT_OF_RANGE: 206;
+  /**
+   * The text is not a JSONPath query (RFC 9535).
+   */
+  readonly SW_INVALID_QUERY: 207;
+  /**
+   * An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
+   */
+  readonly SW_PATCH_FAILED: 208;
+  /**
+   * A document is not a JSON Schema that can be used; the message says where and why.
+   */
+  readonly SW_INVALID_SCHEMA: 209;
+  /**
+   * A value does not satisfy a schema; the message says where and why.
+   */
+  readonly SW_SCHEMA_VIOLATION: 210;
+  /**
+   * Bytes are not valid CBOR.
+   */
+  readonly SW_INVALID_CBOR: 211;
+  /**
+   * A calculation overflows, divides by zero or would lose digits.
+   */
+  readonly SW_ARITHMETIC: 212;
+  /**
+   * Text is no decimal, date, time, datetime or duration.
+   */
+  readonly SW_INVALID_TEMPORAL: 215;
+  /**
+   * The reader or writer of a stream of values failed.
+   */
+  readonly SW_STREAM_FAILED: 216;
+  /**
+   * A text is not of the format it was read as, e.g. not TOML; the message says where.
+   */
+  readonly SW_INVALID_TEXT: 217;
   /**
    * Reading or writing a file failed.
    */
@@ -388,14 +519,124 @@ export const constants: {
    */
   readonly SW_PROCESS: 602;
   /**
-   * For `sw_value_to_json`: line breaks and two spaces of indentation.
+   * Nothing is there.
+   */
+  readonly SW_KIND_NONE: 0;
+  /**
+   * Null.
+   */
+  readonly SW_KIND_NULL: 1;
+  /**
+   * True or false.
+   */
+  readonly SW_KIND_BOOL: 2;
+  /**
+   * A whole number from -2^63 to 2^64 - 1.
+   */
+  readonly SW_KIND_INTEGER: 3;
+  /**
+   * A finite double.
+   */
+  readonly SW_KIND_FLOAT: 4;
+  /**
+   * An exact decimal number.
+   */
+  readonly SW_KIND_DECIMAL: 5;
+  /**
+   * Unicode text.
+   */
+  readonly SW_KIND_TEXT: 6;
+  /**
+   * A byte string.
+   */
+  readonly SW_KIND_BYTES: 7;
+  /**
+   * A day, without a time zone.
+   */
+  readonly SW_KIND_DATE: 8;
+  /**
+   * A time of day, without a time zone.
+   */
+  readonly SW_KIND_TIME: 9;
+  /**
+   * A moment, with its offset from UTC.
+   */
+  readonly SW_KIND_DATETIME: 10;
+  /**
+   * A length of time.
+   */
+  readonly SW_KIND_DURATION: 11;
+  /**
+   * A described blob.
+   */
+  readonly SW_KIND_FILE: 12;
+  /**
+   * Values in order.
+   */
+  readonly SW_KIND_ARRAY: 13;
+  /**
+   * Values by key, in order.
+   */
+  readonly SW_KIND_OBJECT: 14;
+  /**
+   * A kind that is newer than this header.
+   */
+  readonly SW_KIND_OTHER: 255;
+  /**
+   * For writing JSON: line breaks and two spaces of indentation.
    */
   readonly SW_JSON_PRETTY: 1;
   /**
-   * For `sw_value_to_json`: the keys of every object in byte order, so that equal values give equal
-   * text.
+   * For writing JSON: the keys of every object in byte order, so that equal values give equal text.
    */
   readonly SW_JSON_SORTED: 2;
+  /**
+   * For writing JSON: typed JSON, in which kinds that JSON lacks are objects, such as `{"$decimal":
+   * "12.50"}`, so that every kind reads back. An object that looks like one of these gets one `$` more.
+   */
+  readonly SW_JSON_TYPED: 4;
+  /**
+   * For writing JSON: canonical JSON (RFC 8785, JCS), the same bytes in every language; not together
+   * with other flags. Fails with `SW_NOT_REPRESENTABLE` for what it has no form for.
+   */
+  readonly SW_JSON_CANONICAL: 8;
+  /**
+   * For writing CBOR: deterministically encoded (RFC 8949 section 4.2), so that equal values give equal
+   * bytes.
+   */
+  readonly SW_CBOR_DETERMINISTIC: 1;
+  /**
+   * For reading: for input from strangers, smaller limits where none is given. Depth 32, 1 KiB per key,
+   * 256 KiB per string, 1 MiB of input, 100 000 values.
+   */
+  readonly SW_READ_STRICT: 1;
+  /**
+   * For reading JSON: typed JSON, as `SW_JSON_TYPED` writes it, in which `{"$decimal": "12.50"}` is a
+   * decimal.
+   */
+  readonly SW_READ_TYPED: 2;
+  /**
+   * For reading: for large data of one's own, greater limits where none is given. Depth 512, 1 MiB per
+   * key, 100 million values.
+   */
+  readonly SW_READ_PERMISSIVE: 4;
+  /**
+   * For `sw_query_locate`: places as this library writes them, such as `.lines[0]."odd key"`.
+   */
+  readonly SW_PATHS_OWN: 0;
+  /**
+   * For `sw_query_locate`: normalized paths (RFC 9535), such as `$['lines'][0]['odd key']`.
+   */
+  readonly SW_PATHS_NORMALIZED: 1;
+  /**
+   * For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
+   */
+  readonly SW_PATHS_POINTER: 2;
+  /**
+   * For compiling a schema: a text that does not have its `format` is a violation; otherwise formats are
+   * remarks.
+   */
+  readonly SW_SCHEMA_CHECK_FORMATS: 1;
   /**
    * Strict with a folder, memory without one.
    */
@@ -483,29 +724,844 @@ export function statusName(status: number): string;
 export function structSize(which: number): number;
 
 /**
- * Reads JSON text (RFC 8259) and returns the value as MessagePack.
+ * Gives another handle for what the value is now. O(1), whatever its size.
+ * @param value The value.
+ * @returns Receives a value of its own.
+ */
+export function valueClone(value: Value): Value;
+
+/**
+ * `valueClone` on a thread of libuv's pool.
+ */
+export function valueCloneAsync(value: Value): Promise<Value>;
+
+/**
+ * Ends a value: its handle is stale from now on.
+ * @param value The value.
+ */
+export function valueFree(value: Value): void;
+
+/**
+ * `valueFree` on a thread of libuv's pool.
+ */
+export function valueFreeAsync(value: Value): Promise<void>;
+
+/**
+ * What kind of value is at a place, and whether there is one.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives one of `SW_KIND_…`; `SW_KIND_NONE` if nothing is there, which is no error.
+ */
+export function valueKind(value: Value, path: string): number;
+
+/**
+ * `valueKind` on a thread of libuv's pool.
+ */
+export function valueKindAsync(value: Value, path: string): Promise<number>;
+
+/**
+ * How much is at a place: the items of an array, the entries of an object, the bytes of a text or of
+ * bytes; 0 for the other kinds.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives how much.
+ */
+export function valueLen(value: Value, path: string): number | undefined;
+
+/**
+ * `valueLen` on a thread of libuv's pool.
+ */
+export function valueLenAsync(value: Value, path: string): Promise<number | undefined>;
+
+/**
+ * Whether two values are equal: of the same kinds, with the same content, in whatever order their
+ * objects have it. The integer 1 and the float 1.0 differ.
+ * @param a The one.
+ * @param b The other.
+ * @returns Receives 1 if they are, and 0 if not.
+ */
+export function valueEqual(a: Value, b: Value): boolean;
+
+/**
+ * `valueEqual` on a thread of libuv's pool.
+ */
+export function valueEqualAsync(a: Value, b: Value): Promise<boolean>;
+
+/**
+ * Which of two values comes first. Every value has its place in one order.
+ *
+ * Kinds order as null, booleans, numbers, text, bytes, dates, times, datetimes, durations, files,
+ * arrays, objects; numbers by what they are exactly, text by code points, arrays item by item, objects
+ * by their entries in the order of the keys.
+ * @param a The one.
+ * @param b The other.
+ * @returns Receives -1 if `a` comes first, 0 if they are equal, and 1 if `b` does.
+ */
+export function valueCompare(a: Value, b: Value): number;
+
+/**
+ * `valueCompare` on a thread of libuv's pool.
+ */
+export function valueCompareAsync(a: Value, b: Value): Promise<number>;
+
+/**
+ * A number that equal values have in common, for tables in memory.
+ *
+ * It may differ from one version of the library to the next; `sw_value_content_hash` does not.
+ * @param value The value.
+ * @returns Receives the number.
+ */
+export function valueHash(value: Value): bigint;
+
+/**
+ * `valueHash` on a thread of libuv's pool.
+ */
+export function valueHashAsync(value: Value): Promise<bigint>;
+
+/**
+ * Reads JSON text (RFC 8259).
  * @param json The text.
+ * @param options How much is read; NULL is the defaults.
  * @returns Receives the value.
  */
-export function valueFromJson(json: string): Uint8Array;
+export function valueFromJson(json: string, options: ReadOptions | undefined): Value;
 
 /**
  * `valueFromJson` on a thread of libuv's pool.
  */
-export function valueFromJsonAsync(json: string): Promise<Uint8Array>;
+export function valueFromJsonAsync(json: string, options: ReadOptions | undefined): Promise<Value>;
 
 /**
- * Writes a value as JSON text. Bytes become `{"$bytes": "<base64>"}`.
+ * Reads one value as MessagePack.
+ * @param bytes The bytes, and nothing after them.
+ * @param options How much is read; NULL is the defaults.
+ * @returns Receives the value.
+ */
+export function valueFromMsgpack(bytes: Uint8Array, options: ReadOptions | undefined): Value;
+
+/**
+ * `valueFromMsgpack` on a thread of libuv's pool.
+ */
+export function valueFromMsgpackAsync(bytes: Uint8Array, options: ReadOptions | undefined): Promise<Value>;
+
+/**
+ * Writes the value as JSON text. Bytes become `{"$bytes": "<base64>"}`; decimals become numbers with
+ * all their digits, dates and times become text.
  * @param value The value.
- * @param flags 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
+ * @param flags 0, or any of `SW_JSON_…`, added up.
  * @returns Receives the text.
  */
-export function valueToJson(value: Uint8Array, flags: number): string;
+export function valueToJson(value: Value, flags: number): string;
 
 /**
  * `valueToJson` on a thread of libuv's pool.
  */
-export function valueToJsonAsync(value: Uint8Array, flags: number): Promise<string>;
+export function valueToJsonAsync(value: Value, flags: number): Promise<string>;
+
+/**
+ * Writes the value as MessagePack. Kinds beyond JSON are extension types, which read back.
+ * @param value The value.
+ * @returns Receives the bytes.
+ */
+export function valueToMsgpack(value: Value): Uint8Array;
+
+/**
+ * `valueToMsgpack` on a thread of libuv's pool.
+ */
+export function valueToMsgpackAsync(value: Value): Promise<Uint8Array>;
+
+/**
+ * Reads one value as CBOR (RFC 8949).
+ * @param bytes The bytes, and nothing after them.
+ * @param options How much is read; NULL is the defaults.
+ * @returns Receives the value.
+ */
+export function valueFromCbor(bytes: Uint8Array, options: ReadOptions | undefined): Value;
+
+/**
+ * `valueFromCbor` on a thread of libuv's pool.
+ */
+export function valueFromCborAsync(bytes: Uint8Array, options: ReadOptions | undefined): Promise<Value>;
+
+/**
+ * Writes the value as CBOR (RFC 8949). Kinds beyond JSON are tagged, which read back.
+ * @param value The value.
+ * @param flags 0, or `SW_CBOR_DETERMINISTIC`.
+ * @returns Receives the bytes.
+ */
+export function valueToCbor(value: Value, flags: number): Uint8Array;
+
+/**
+ * `valueToCbor` on a thread of libuv's pool.
+ */
+export function valueToCborAsync(value: Value, flags: number): Promise<Uint8Array>;
+
+/**
+ * A hash of what the value is: equal values have equal hashes, on every machine and in every version
+ * of the library. BLAKE3, 32 bytes.
+ * @param value The value.
+ * @returns Receives the 32 bytes.
+ */
+export function valueContentHash(value: Value): Uint8Array;
+
+/**
+ * `valueContentHash` on a thread of libuv's pool.
+ */
+export function valueContentHashAsync(value: Value): Promise<Uint8Array>;
+
+/**
+ * Turns JSON text (RFC 8259) into MessagePack, the form in which values cross.
+ * @param json The text.
+ * @returns Receives the value.
+ */
+export function msgpackFromJson(json: string): Uint8Array;
+
+/**
+ * `msgpackFromJson` on a thread of libuv's pool.
+ */
+export function msgpackFromJsonAsync(json: string): Promise<Uint8Array>;
+
+/**
+ * Turns MessagePack into JSON text, as `sw_value_to_json` writes it.
+ * @param value The value.
+ * @param flags 0, or any of `SW_JSON_…`, added up.
+ * @returns Receives the text.
+ */
+export function msgpackToJson(value: Uint8Array, flags: number): string;
+
+/**
+ * `msgpackToJson` on a thread of libuv's pool.
+ */
+export function msgpackToJsonAsync(value: Uint8Array, flags: number): Promise<string>;
+
+/**
+ * Gives what is at a place as a value of its own. O(1) whatever its size: both share it.
+ * @param value The value.
+ * @param path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901) or `$.lines[0].price`;
+ * empty is the whole value.
+ * @returns Receives what is there.
+ */
+export function valueGet(value: Value, path: string): Value | undefined;
+
+/**
+ * `valueGet` on a thread of libuv's pool.
+ */
+export function valueGetAsync(value: Value, path: string): Promise<Value | undefined>;
+
+/**
+ * Reads a boolean. Fails with `SW_WRONG_TYPE` if something else is there.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives 1 for true and 0 for false.
+ */
+export function valueGetBool(value: Value, path: string): boolean | undefined;
+
+/**
+ * `valueGetBool` on a thread of libuv's pool.
+ */
+export function valueGetBoolAsync(value: Value, path: string): Promise<boolean | undefined>;
+
+/**
+ * Reads an integer. Fails with `SW_WRONG_TYPE` if something else is there, a float or a decimal too,
+ * and with `SW_NOT_REPRESENTABLE` if it is above 2^63 - 1.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives the integer.
+ */
+export function valueGetI64(value: Value, path: string): bigint | undefined;
+
+/**
+ * `valueGetI64` on a thread of libuv's pool.
+ */
+export function valueGetI64Async(value: Value, path: string): Promise<bigint | undefined>;
+
+/**
+ * Reads an integer that is not negative. Fails with `SW_WRONG_TYPE` if something else is there, a
+ * float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is negative.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives the integer.
+ */
+export function valueGetU64(value: Value, path: string): bigint | undefined;
+
+/**
+ * `valueGetU64` on a thread of libuv's pool.
+ */
+export function valueGetU64Async(value: Value, path: string): Promise<bigint | undefined>;
+
+/**
+ * Reads a float, or an integer that a double holds exactly. Fails with `SW_NOT_REPRESENTABLE` for
+ * another integer, and with `SW_WRONG_TYPE` if something else is there, a decimal too.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives the number; never NaN or infinite.
+ */
+export function valueGetF64(value: Value, path: string): number | undefined;
+
+/**
+ * `valueGetF64` on a thread of libuv's pool.
+ */
+export function valueGetF64Async(value: Value, path: string): Promise<number | undefined>;
+
+/**
+ * Reads text. A decimal, date, time, datetime or duration gives the text it prints as, such as
+ * `12.50`, and a file its JSON. Fails with `SW_WRONG_TYPE` if something else is there.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives the text.
+ */
+export function valueGetText(value: Value, path: string): string | undefined;
+
+/**
+ * `valueGetText` on a thread of libuv's pool.
+ */
+export function valueGetTextAsync(value: Value, path: string): Promise<string | undefined>;
+
+/**
+ * Reads a byte string. Fails with `SW_WRONG_TYPE` if something else is there, text too.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives the bytes.
+ */
+export function valueGetBytes(value: Value, path: string): Uint8Array | undefined;
+
+/**
+ * `valueGetBytes` on a thread of libuv's pool.
+ */
+export function valueGetBytesAsync(value: Value, path: string): Promise<Uint8Array | undefined>;
+
+/**
+ * Reads what is at a place, whatever it is, as MessagePack.
+ * @param value The value.
+ * @param path The place; empty is the whole value.
+ * @returns Receives what is there.
+ */
+export function valueGetMsgpack(value: Value, path: string): Uint8Array | undefined;
+
+/**
+ * `valueGetMsgpack` on a thread of libuv's pool.
+ */
+export function valueGetMsgpackAsync(value: Value, path: string): Promise<Uint8Array | undefined>;
+
+/**
+ * Puts a value at a place, replacing what is there and making missing objects on the way.
+ *
+ * An index equal to an array's length appends. What is set is as it is now: changing it later does not
+ * change what was set.
+ * @param value The value to change.
+ * @param path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901: `-` is the place after
+ * the last item) or `$.lines[0].price`; empty is the whole value.
+ * @param to The value to put there.
+ */
+export function valueSet(value: Value, path: string, to: Value): void;
+
+/**
+ * `valueSet` on a thread of libuv's pool.
+ */
+export function valueSetAsync(value: Value, path: string, to: Value): Promise<void>;
+
+/**
+ * Puts null at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ */
+export function valueSetNull(value: Value, path: string): void;
+
+/**
+ * `valueSetNull` on a thread of libuv's pool.
+ */
+export function valueSetNullAsync(value: Value, path: string): Promise<void>;
+
+/**
+ * Puts a boolean at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to 1 for true, 0 for false.
+ */
+export function valueSetBool(value: Value, path: string, to: number): void;
+
+/**
+ * `valueSetBool` on a thread of libuv's pool.
+ */
+export function valueSetBoolAsync(value: Value, path: string, to: number): Promise<void>;
+
+/**
+ * Puts an integer at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to The integer.
+ */
+export function valueSetI64(value: Value, path: string, to: bigint): void;
+
+/**
+ * `valueSetI64` on a thread of libuv's pool.
+ */
+export function valueSetI64Async(value: Value, path: string, to: bigint): Promise<void>;
+
+/**
+ * Puts an integer that may be above 2^63 - 1 at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to The integer.
+ */
+export function valueSetU64(value: Value, path: string, to: bigint): void;
+
+/**
+ * `valueSetU64` on a thread of libuv's pool.
+ */
+export function valueSetU64Async(value: Value, path: string, to: bigint): Promise<void>;
+
+/**
+ * Puts a float at a place; see `sw_value_set`. Fails with `SW_NOT_REPRESENTABLE` for NaN and the
+ * infinities.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to The float; 1.0 stays a float.
+ */
+export function valueSetF64(value: Value, path: string, to: number): void;
+
+/**
+ * `valueSetF64` on a thread of libuv's pool.
+ */
+export function valueSetF64Async(value: Value, path: string, to: number): Promise<void>;
+
+/**
+ * Puts text at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to The text.
+ */
+export function valueSetText(value: Value, path: string, to: string): void;
+
+/**
+ * `valueSetText` on a thread of libuv's pool.
+ */
+export function valueSetTextAsync(value: Value, path: string, to: string): Promise<void>;
+
+/**
+ * Puts a byte string at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param to The bytes.
+ */
+export function valueSetBytes(value: Value, path: string, to: Uint8Array): void;
+
+/**
+ * `valueSetBytes` on a thread of libuv's pool.
+ */
+export function valueSetBytesAsync(value: Value, path: string, to: Uint8Array): Promise<void>;
+
+/**
+ * Reads text as a value of some kind and puts it at a place; see `sw_value_set`. The way to set
+ * decimals, dates, times, datetimes and durations.
+ *
+ * Fails with `SW_INVALID_TEMPORAL`, or what the kind's reader says, if the text is no such thing.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param kind One of `SW_KIND_DECIMAL` ("12.50"), `SW_KIND_DATE` ("2024-05-01"), `SW_KIND_TIME`
+ * ("12:30:00"), `SW_KIND_DATETIME` ("2024-05-01T12:30:00+02:00"), `SW_KIND_DURATION` ("PT1H30M") and
+ * `SW_KIND_TEXT`.
+ * @param to The text.
+ */
+export function valueSetKind(value: Value, path: string, kind: number, to: string): void;
+
+/**
+ * `valueSetKind` on a thread of libuv's pool.
+ */
+export function valueSetKindAsync(value: Value, path: string, kind: number, to: string): Promise<void>;
+
+/**
+ * Reads JSON text and puts it at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param json The text.
+ */
+export function valueSetJson(value: Value, path: string, json: string): void;
+
+/**
+ * `valueSetJson` on a thread of libuv's pool.
+ */
+export function valueSetJsonAsync(value: Value, path: string, json: string): Promise<void>;
+
+/**
+ * Reads MessagePack and puts it at a place; see `sw_value_set`.
+ * @param value The value to change.
+ * @param path The place; empty is the whole value.
+ * @param bytes The value to put there.
+ */
+export function valueSetMsgpack(value: Value, path: string, bytes: Uint8Array): void;
+
+/**
+ * `valueSetMsgpack` on a thread of libuv's pool.
+ */
+export function valueSetMsgpackAsync(value: Value, path: string, bytes: Uint8Array): Promise<void>;
+
+/**
+ * Removes what is at a place; later items of an array move up.
+ *
+ * Fails with `SW_INVALID_PATH` for the whole value, which has nothing to be removed from.
+ * @param value The value to change.
+ * @param path The place.
+ * @returns Receives 1 if something was there, and 0 if not, which is no error.
+ */
+export function valueRemove(value: Value, path: string): boolean;
+
+/**
+ * `valueRemove` on a thread of libuv's pool.
+ */
+export function valueRemoveAsync(value: Value, path: string): Promise<boolean>;
+
+/**
+ * Removes what is at a place and gives it; see `sw_value_remove`.
+ * @param value The value to change.
+ * @param path The place.
+ * @returns Receives what was there.
+ */
+export function valueTake(value: Value, path: string): Value | undefined;
+
+/**
+ * `valueTake` on a thread of libuv's pool.
+ */
+export function valueTakeAsync(value: Value, path: string): Promise<Value | undefined>;
+
+/**
+ * Inserts a value into an array, before the item that is at the place now; later items move on. An
+ * index equal to the array's length appends. The key of an object is set, in an object that is there.
+ * @param value The value to change.
+ * @param path The place, such as `.lines[0]`.
+ * @param item The value to insert.
+ */
+export function valueInsert(value: Value, path: string, item: Value): void;
+
+/**
+ * `valueInsert` on a thread of libuv's pool.
+ */
+export function valueInsertAsync(value: Value, path: string, item: Value): Promise<void>;
+
+/**
+ * Appends a value to the array at a place.
+ * @param value The value to change.
+ * @param path The place of the array; empty is the whole value.
+ * @param item The value to append.
+ */
+export function valuePush(value: Value, path: string, item: Value): void;
+
+/**
+ * `valuePush` on a thread of libuv's pool.
+ */
+export function valuePushAsync(value: Value, path: string, item: Value): Promise<void>;
+
+/**
+ * Begins a walk through what is at a place, as it is now: what is changed or freed later does not
+ * matter to it.
+ * @param value The value.
+ * @param path The place; empty is the whole value. There must be an array or an object, or
+ * `SW_WRONG_TYPE`.
+ * @returns Receives the cursor, before the first entry.
+ */
+export function cursorOpen(value: Value, path: string): Cursor;
+
+/**
+ * `cursorOpen` on a thread of libuv's pool.
+ */
+export function cursorOpenAsync(value: Value, path: string): Promise<Cursor>;
+
+/**
+ * Ends a walk: the cursor's handle is stale from now on.
+ * @param cursor The cursor.
+ */
+export function cursorFree(cursor: Cursor): void;
+
+/**
+ * `cursorFree` on a thread of libuv's pool.
+ */
+export function cursorFreeAsync(cursor: Cursor): Promise<void>;
+
+/**
+ * Gives the next item of an array, or the next entry of an object in the object's order.
+ * @param cursor The cursor.
+ * @returns Receives the entry's key; empty in an array.
+ */
+export function cursorNext(cursor: Cursor): { key: string; item: Value } | undefined;
+
+/**
+ * `cursorNext` on a thread of libuv's pool.
+ */
+export function cursorNextAsync(cursor: Cursor): Promise<{ key: string; item: Value } | undefined>;
+
+/**
+ * Gives the next items or entries at once, as MessagePack: the quickest way through a value.
+ * @param cursor The cursor.
+ * @param limit At most so many, and at least 1. Pages that grow keep long walks quick.
+ * @returns Receives an array: of items, or of [key, value] for the entries of an object; empty at the
+ * end.
+ */
+export function cursorPage(cursor: Cursor, limit: number): Uint8Array;
+
+/**
+ * `cursorPage` on a thread of libuv's pool.
+ */
+export function cursorPageAsync(cursor: Cursor, limit: number): Promise<Uint8Array>;
+
+/**
+ * Reads and compiles a query.
+ * @param text The query, such as `$.lines[?@.price > 10].sku`.
+ * @param maxSteps How many steps it may take on one value; 0 is the default, 10 million. A step is one
+ * node looked at, or one comparison.
+ * @returns Receives the query.
+ */
+export function queryParse(text: string, maxSteps: bigint): Query;
+
+/**
+ * `queryParse` on a thread of libuv's pool.
+ */
+export function queryParseAsync(text: string, maxSteps: bigint): Promise<Query>;
+
+/**
+ * Ends a query: its handle is stale from now on.
+ * @param query The query.
+ */
+export function queryFree(query: Query): void;
+
+/**
+ * `queryFree` on a thread of libuv's pool.
+ */
+export function queryFreeAsync(query: Query): Promise<void>;
+
+/**
+ * Everything that a query finds in a value.
+ * @param query The query.
+ * @param value The value.
+ * @returns Receives an array of what it finds, in order; empty if that is nothing.
+ */
+export function querySelect(query: Query, value: Value): Value;
+
+/**
+ * `querySelect` on a thread of libuv's pool.
+ */
+export function querySelectAsync(query: Query, value: Value): Promise<Value>;
+
+/**
+ * The first that a query finds in a value; it looks no further.
+ * @param query The query.
+ * @param value The value.
+ * @returns Receives what it finds first.
+ */
+export function queryFirst(query: Query, value: Value): Value | undefined;
+
+/**
+ * `queryFirst` on a thread of libuv's pool.
+ */
+export function queryFirstAsync(query: Query, value: Value): Promise<Value | undefined>;
+
+/**
+ * How much a query finds in a value.
+ * @param query The query.
+ * @param value The value.
+ * @returns Receives the number.
+ */
+export function queryCount(query: Query, value: Value): number;
+
+/**
+ * `queryCount` on a thread of libuv's pool.
+ */
+export function queryCountAsync(query: Query, value: Value): Promise<number>;
+
+/**
+ * Everything that a query finds in a value, and where.
+ * @param query The query.
+ * @param value The value.
+ * @param paths How places are written: one of `SW_PATHS_…`. Every function that takes a path takes
+ * each of them.
+ * @returns Receives an array of [path, value], in order; empty if it finds nothing.
+ */
+export function queryLocate(query: Query, value: Value, paths: number): Value;
+
+/**
+ * `queryLocate` on a thread of libuv's pool.
+ */
+export function queryLocateAsync(query: Query, value: Value, paths: number): Promise<Value>;
+
+/**
+ * Everything that a query, given as text, finds in a value. Texts that were used lately are not
+ * compiled again.
+ * @param value The value.
+ * @param query The query, such as `$.lines[?@.price > 10].sku`.
+ * @returns Receives an array of what it finds, in order; empty if that is nothing.
+ */
+export function valueQuery(value: Value, query: string): Value;
+
+/**
+ * `valueQuery` on a thread of libuv's pool.
+ */
+export function valueQueryAsync(value: Value, query: string): Promise<Value>;
+
+/**
+ * Puts a value at every place that a query finds.
+ *
+ * Where one place is inside another, the outer one is replaced.
+ * @param query The query.
+ * @param value The value to change.
+ * @param to The value to put there.
+ * @returns Receives how many places were set.
+ */
+export function querySet(query: Query, value: Value, to: Value): number;
+
+/**
+ * `querySet` on a thread of libuv's pool.
+ */
+export function querySetAsync(query: Query, value: Value, to: Value): Promise<number>;
+
+/**
+ * Removes everything that a query finds. Fails with `SW_INVALID_PATH` if it finds the whole value.
+ * @param query The query.
+ * @param value The value to change.
+ * @returns Receives how many places were removed.
+ */
+export function queryRemove(query: Query, value: Value): number;
+
+/**
+ * `queryRemove` on a thread of libuv's pool.
+ */
+export function queryRemoveAsync(query: Query, value: Value): Promise<number>;
+
+/**
+ * Applies a JSON Patch (RFC 6902): all of its operations, or none.
+ *
+ * Fails with `SW_PATCH_FAILED` if the patch is malformed or an operation cannot be applied; the error
+ * says which one and why.
+ * @param value The value to change.
+ * @param patch The patch, an array of operations.
+ */
+export function valuePatch(value: Value, patch: Value): void;
+
+/**
+ * `valuePatch` on a thread of libuv's pool.
+ */
+export function valuePatchAsync(value: Value, patch: Value): Promise<void>;
+
+/**
+ * Applies a JSON Merge Patch (RFC 7396): an object changes the members it names, null removes a
+ * member, and everything else takes the place of what is there.
+ * @param value The value to change.
+ * @param patch The patch.
+ */
+export function valueMergePatch(value: Value, patch: Value): void;
+
+/**
+ * `valueMergePatch` on a thread of libuv's pool.
+ */
+export function valueMergePatchAsync(value: Value, patch: Value): Promise<void>;
+
+/**
+ * The JSON Patch (RFC 6902) that turns one value into another. Of two versions of one value it costs
+ * as much as they differ, not as they are large.
+ * @param before The one.
+ * @param after The other.
+ * @returns Receives the patch, an array of operations; empty if the two are equal.
+ */
+export function valueDiff(before: Value, after: Value): Value;
+
+/**
+ * `valueDiff` on a thread of libuv's pool.
+ */
+export function valueDiffAsync(before: Value, after: Value): Promise<Value>;
+
+/**
+ * The JSON Merge Patch (RFC 7396) that turns one value into another, if there is one: such a patch
+ * cannot set a member to null.
+ * @param before The one.
+ * @param after The other.
+ * @returns Receives the patch.
+ */
+export function valueMergeDiff(before: Value, after: Value): Value | undefined;
+
+/**
+ * `valueMergeDiff` on a thread of libuv's pool.
+ */
+export function valueMergeDiffAsync(before: Value, after: Value): Promise<Value | undefined>;
+
+/**
+ * The JSON Patch that undoes another one.
+ * @param patch The patch to undo, an array of operations.
+ * @param before The value that it is, or was, applied to.
+ * @returns Receives the patch that gives `before` back.
+ */
+export function valueInvert(patch: Value, before: Value): Value;
+
+/**
+ * `valueInvert` on a thread of libuv's pool.
+ */
+export function valueInvertAsync(patch: Value, before: Value): Promise<Value>;
+
+/**
+ * Compiles a schema, to check any number of values with. Nothing is ever fetched.
+ *
+ * Fails with `SW_INVALID_SCHEMA`, and where in the schema.
+ * @param source The schema; `$schema` says which version of JSON Schema it is written in.
+ * @param documents An object of the other schemas that `$ref`s lead to, by their absolute URIs; empty
+ * if there are none.
+ * @param options NULL is the defaults.
+ * @returns Receives the schema.
+ */
+export function schemaCompile(source: Value, documents: Uint8Array, options: SchemaOptions | undefined): Schema;
+
+/**
+ * `schemaCompile` on a thread of libuv's pool.
+ */
+export function schemaCompileAsync(source: Value, documents: Uint8Array, options: SchemaOptions | undefined): Promise<Schema>;
+
+/**
+ * Ends a schema: its handle is stale from now on.
+ * @param schema The schema.
+ */
+export function schemaFree(schema: Schema): void;
+
+/**
+ * `schemaFree` on a thread of libuv's pool.
+ */
+export function schemaFreeAsync(schema: Schema): Promise<void>;
+
+/**
+ * Checks a value: `SW_OK` if it satisfies the schema, and `SW_SCHEMA_VIOLATION` if not, with the first
+ * of what is wrong in the error's message.
+ * @param schema The schema.
+ * @param value The value.
+ */
+export function schemaValidate(schema: Schema, value: Value): void;
+
+/**
+ * `schemaValidate` on a thread of libuv's pool.
+ */
+export function schemaValidateAsync(schema: Schema, value: Value): Promise<void>;
+
+/**
+ * Everything that is wrong with a value.
+ * @param schema The schema.
+ * @param value The value.
+ * @returns Receives an array of objects: `path` (in the value), `schema_path` (a JSON Pointer into the
+ * schema), `keyword`, `message`, and for `anyOf` and `oneOf` `alternatives`. Empty if the value
+ * satisfies the schema.
+ */
+export function schemaViolations(schema: Schema, value: Value): Uint8Array;
+
+/**
+ * `schemaViolations` on a thread of libuv's pool.
+ */
+export function schemaViolationsAsync(schema: Schema, value: Value): Promise<Uint8Array>;
+
+/**
+ * A schema (2020-12) that all samples satisfy, as tight as they suggest: types, keys and which of them
+ * are required, and texts that take few values. Sizes, ranges and formats are not guessed.
+ * @param samples An array of samples.
+ * @returns Receives the schema, as a value.
+ */
+export function schemaInfer(samples: Value): Value;
+
+/**
+ * `schemaInfer` on a thread of libuv's pool.
+ */
+export function schemaInferAsync(samples: Value): Promise<Value>;
 
 /**
  * Opens a store's folder, making it if it is not there, and recovers what it holds.

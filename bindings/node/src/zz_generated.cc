@@ -7,6 +7,32 @@
 namespace statewright_node {
 namespace {
 
+bool read_read_options(arguments &args, size_t index, sw_read_options *options, bool *given) {
+  *given = false;
+  Napi::Object object;
+  if (!args.object(index, "options", &object, given) || !*given) return !args.failed();
+  if (sw_read_options_init(options, sizeof *options, nullptr) != SW_OK) return false;
+  if (!args.field_u32(object, "flags", &options->flags)) return false;
+  if (!args.field_u32(object, "maxDepth", &options->max_depth)) return false;
+  if (!args.field_u32(object, "maxKey", &options->max_key)) return false;
+  if (!args.field_u64(object, "maxString", &options->max_string)) return false;
+  if (!args.field_u64(object, "maxBytes", &options->max_bytes)) return false;
+  if (!args.field_u64(object, "maxItems", &options->max_items)) return false;
+  return true;
+}
+
+bool read_schema_options(arguments &args, size_t index, sw_schema_options *options, bool *given) {
+  *given = false;
+  Napi::Object object;
+  if (!args.object(index, "options", &object, given) || !*given) return !args.failed();
+  if (sw_schema_options_init(options, sizeof *options, nullptr) != SW_OK) return false;
+  if (!args.field_u32(object, "flags", &options->flags)) return false;
+  if (!args.field_u32(object, "draft", &options->draft)) return false;
+  if (!args.field_u32(object, "maxViolations", &options->max_violations)) return false;
+  if (!args.field_u64(object, "maxSteps", &options->max_steps)) return false;
+  return true;
+}
+
 bool read_open_options(arguments &args, size_t index, sw_open_options *options, bool *given) {
   *given = false;
   Napi::Object object;
@@ -28,6 +54,14 @@ bool read_cq_options(arguments &args, size_t index, sw_cq_options *options, bool
   return true;
 }
 
+void end_value(uint64_t id) { static_cast<void>(sw_value_free(sw_value{id}, nullptr)); }
+
+void end_cursor(uint64_t id) { static_cast<void>(sw_cursor_free(sw_cursor{id}, nullptr)); }
+
+void end_query(uint64_t id) { static_cast<void>(sw_query_free(sw_query{id}, nullptr)); }
+
+void end_schema(uint64_t id) { static_cast<void>(sw_schema_free(sw_schema{id}, nullptr)); }
+
 void end_engine(uint64_t id) { static_cast<void>(sw_close(sw_engine{id}, nullptr)); }
 
 void end_txn(uint64_t id) { static_cast<void>(sw_txn_rollback(sw_txn{id}, nullptr)); }
@@ -37,8 +71,271 @@ void end_cq(uint64_t id) { static_cast<void>(sw_cq_close(sw_cq{id}, nullptr)); }
 // A namespace of their own: the C library has functions of some of these names.
 namespace call {
 
-// sw_value_from_json: Reads JSON text (RFC 8259) and returns the value as MessagePack.
+// sw_value_clone: Gives another handle for what the value is now. O(1), whatever its size.
+struct value_clone : call_base {
+  sw_value value{};
+  sw_value out_clone{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_clone(value, &out_clone, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_clone.id, end_value);
+  }
+};
+
+// sw_value_free: Ends a value: its handle is stale from now on.
+struct value_free : call_base {
+  sw_value value{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_free(value, error);
+  }
+
+  uint64_t ends() const { return value.id; }
+};
+
+// sw_value_kind: What kind of value is at a place, and whether there is one.
+struct value_kind : call_base {
+  sw_value value{};
+  std::string path;
+  uint32_t out_kind{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_kind(value, path.data(), path.size(), &out_kind, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Number::New(env, out_kind);
+  }
+};
+
+// sw_value_len: How much is at a place: the items of an array, the entries of an object, the bytes of a text or of bytes; 0 for the other kinds.
+struct value_len : call_base {
+  sw_value value{};
+  std::string path;
+  size_t out_len{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_len(value, path.data(), path.size(), &out_len, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return Napi::Number::New(env, out_len);
+  }
+};
+
+// sw_value_equal: Whether two values are equal: of the same kinds, with the same content, in whatever order their objects have it. The integer 1 and the float 1.0 differ.
+struct value_equal : call_base {
+  sw_value a{};
+  sw_value b{};
+  uint32_t out_equal{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "a", &a.id) && args.u64(1, "b", &b.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_equal(a, b, &out_equal, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Boolean::New(env, out_equal != 0);
+  }
+};
+
+// sw_value_compare: Which of two values comes first. Every value has its place in one order.
+struct value_compare : call_base {
+  sw_value a{};
+  sw_value b{};
+  int32_t out_order{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "a", &a.id) && args.u64(1, "b", &b.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_compare(a, b, &out_order, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Number::New(env, out_order);
+  }
+};
+
+// sw_value_hash: A number that equal values have in common, for tables in memory.
+struct value_hash : call_base {
+  sw_value value{};
+  uint64_t out_hash{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_hash(value, &out_hash, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::BigInt::New(env, out_hash);
+  }
+};
+
+// sw_value_from_json: Reads JSON text (RFC 8259).
 struct value_from_json : call_base {
+  std::string json;
+  sw_read_options options{};
+  bool options_given = false;
+  sw_value out_value{};
+
+  bool read(arguments &args) {
+    return args.text(0, "json", &json) && read_read_options(args, 1, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_from_json(json.data(), json.size(), options_given ? &options : nullptr, &out_value, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_value.id, end_value);
+  }
+};
+
+// sw_value_from_msgpack: Reads one value as MessagePack.
+struct value_from_msgpack : call_base {
+  bytes_argument bytes;
+  sw_read_options options{};
+  bool options_given = false;
+  sw_value out_value{};
+
+  bool read(arguments &args) {
+    return args.bytes(0, "bytes", false, &bytes) && read_read_options(args, 1, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_from_msgpack(bytes.data, bytes.size, options_given ? &options : nullptr, &out_value, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_value.id, end_value);
+  }
+};
+
+// sw_value_to_json: Writes the value as JSON text. Bytes become `{"$bytes": "<base64>"}`; decimals become numbers with all their digits, dates and times become text.
+struct value_to_json : call_base {
+  sw_value value{};
+  uint32_t flags{};
+  sw_bytes out_json{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.u32(1, "flags", &flags);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_to_json(value, flags, &out_json, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_text(env, &out_json);
+  }
+};
+
+// sw_value_to_msgpack: Writes the value as MessagePack. Kinds beyond JSON are extension types, which read back.
+struct value_to_msgpack : call_base {
+  sw_value value{};
+  sw_bytes out_bytes{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_to_msgpack(value, &out_bytes, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_bytes);
+  }
+};
+
+// sw_value_from_cbor: Reads one value as CBOR (RFC 8949).
+struct value_from_cbor : call_base {
+  bytes_argument bytes;
+  sw_read_options options{};
+  bool options_given = false;
+  sw_value out_value{};
+
+  bool read(arguments &args) {
+    return args.bytes(0, "bytes", false, &bytes) && read_read_options(args, 1, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_from_cbor(bytes.data, bytes.size, options_given ? &options : nullptr, &out_value, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_value.id, end_value);
+  }
+};
+
+// sw_value_to_cbor: Writes the value as CBOR (RFC 8949). Kinds beyond JSON are tagged, which read back.
+struct value_to_cbor : call_base {
+  sw_value value{};
+  uint32_t flags{};
+  sw_bytes out_bytes{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.u32(1, "flags", &flags);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_to_cbor(value, flags, &out_bytes, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_bytes);
+  }
+};
+
+// sw_value_content_hash: A hash of what the value is: equal values have equal hashes, on every machine and in every version of the library. BLAKE3, 32 bytes.
+struct value_content_hash : call_base {
+  sw_value value{};
+  sw_bytes out_hash{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_content_hash(value, &out_hash, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_hash);
+  }
+};
+
+// sw_msgpack_from_json: Turns JSON text (RFC 8259) into MessagePack, the form in which values cross.
+struct msgpack_from_json : call_base {
   std::string json;
   sw_bytes out_value{};
 
@@ -47,7 +344,7 @@ struct value_from_json : call_base {
   }
 
   sw_status run(sw_error *error) {
-    return sw_value_from_json(json.data(), json.size(), &out_value, error);
+    return sw_msgpack_from_json(json.data(), json.size(), &out_value, error);
   }
 
   Napi::Value give(Napi::Env env) {
@@ -55,8 +352,8 @@ struct value_from_json : call_base {
   }
 };
 
-// sw_value_to_json: Writes a value as JSON text. Bytes become `{"$bytes": "<base64>"}`.
-struct value_to_json : call_base {
+// sw_msgpack_to_json: Turns MessagePack into JSON text, as `sw_value_to_json` writes it.
+struct msgpack_to_json : call_base {
   bytes_argument value;
   uint32_t flags{};
   sw_bytes out_json{};
@@ -66,11 +363,836 @@ struct value_to_json : call_base {
   }
 
   sw_status run(sw_error *error) {
-    return sw_value_to_json(value.data, value.size, flags, &out_json, error);
+    return sw_msgpack_to_json(value.data, value.size, flags, &out_json, error);
   }
 
   Napi::Value give(Napi::Env env) {
     return take_text(env, &out_json);
+  }
+};
+
+// sw_value_get: Gives what is at a place as a value of its own. O(1) whatever its size: both share it.
+struct value_get : call_base {
+  sw_value value{};
+  std::string path;
+  sw_value out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return give_handle(env, out_at.id, end_value);
+  }
+};
+
+// sw_value_get_bool: Reads a boolean. Fails with `SW_WRONG_TYPE` if something else is there.
+struct value_get_bool : call_base {
+  sw_value value{};
+  std::string path;
+  uint32_t out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_bool(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return Napi::Boolean::New(env, out_at != 0);
+  }
+};
+
+// sw_value_get_i64: Reads an integer. Fails with `SW_WRONG_TYPE` if something else is there, a float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is above 2^63 - 1.
+struct value_get_i64 : call_base {
+  sw_value value{};
+  std::string path;
+  int64_t out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_i64(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return Napi::BigInt::New(env, out_at);
+  }
+};
+
+// sw_value_get_u64: Reads an integer that is not negative. Fails with `SW_WRONG_TYPE` if something else is there, a float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is negative.
+struct value_get_u64 : call_base {
+  sw_value value{};
+  std::string path;
+  uint64_t out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_u64(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return Napi::BigInt::New(env, out_at);
+  }
+};
+
+// sw_value_get_f64: Reads a float, or an integer that a double holds exactly. Fails with `SW_NOT_REPRESENTABLE` for another integer, and with `SW_WRONG_TYPE` if something else is there, a decimal too.
+struct value_get_f64 : call_base {
+  sw_value value{};
+  std::string path;
+  double out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_f64(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return Napi::Number::New(env, out_at);
+  }
+};
+
+// sw_value_get_text: Reads text. A decimal, date, time, datetime or duration gives the text it prints as, such as `12.50`, and a file its JSON. Fails with `SW_WRONG_TYPE` if something else is there.
+struct value_get_text : call_base {
+  sw_value value{};
+  std::string path;
+  sw_bytes out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_text(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return take_text(env, &out_at);
+  }
+};
+
+// sw_value_get_bytes: Reads a byte string. Fails with `SW_WRONG_TYPE` if something else is there, text too.
+struct value_get_bytes : call_base {
+  sw_value value{};
+  std::string path;
+  sw_bytes out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_bytes(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return take_bytes(env, &out_at);
+  }
+};
+
+// sw_value_get_msgpack: Reads what is at a place, whatever it is, as MessagePack.
+struct value_get_msgpack : call_base {
+  sw_value value{};
+  std::string path;
+  sw_bytes out_at{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_get_msgpack(value, path.data(), path.size(), &out_at, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return take_bytes(env, &out_at);
+  }
+};
+
+// sw_value_set: Puts a value at a place, replacing what is there and making missing objects on the way.
+struct value_set : call_base {
+  sw_value value{};
+  std::string path;
+  sw_value to{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u64(2, "to", &to.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set(value, path.data(), path.size(), to, error);
+  }
+};
+
+// sw_value_set_null: Puts null at a place; see `sw_value_set`.
+struct value_set_null : call_base {
+  sw_value value{};
+  std::string path;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_null(value, path.data(), path.size(), error);
+  }
+};
+
+// sw_value_set_bool: Puts a boolean at a place; see `sw_value_set`.
+struct value_set_bool : call_base {
+  sw_value value{};
+  std::string path;
+  uint32_t to{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u32(2, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_bool(value, path.data(), path.size(), to, error);
+  }
+};
+
+// sw_value_set_i64: Puts an integer at a place; see `sw_value_set`.
+struct value_set_i64 : call_base {
+  sw_value value{};
+  std::string path;
+  int64_t to{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.i64(2, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_i64(value, path.data(), path.size(), to, error);
+  }
+};
+
+// sw_value_set_u64: Puts an integer that may be above 2^63 - 1 at a place; see `sw_value_set`.
+struct value_set_u64 : call_base {
+  sw_value value{};
+  std::string path;
+  uint64_t to{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u64(2, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_u64(value, path.data(), path.size(), to, error);
+  }
+};
+
+// sw_value_set_f64: Puts a float at a place; see `sw_value_set`. Fails with `SW_NOT_REPRESENTABLE` for NaN and the infinities.
+struct value_set_f64 : call_base {
+  sw_value value{};
+  std::string path;
+  double to{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.f64(2, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_f64(value, path.data(), path.size(), to, error);
+  }
+};
+
+// sw_value_set_text: Puts text at a place; see `sw_value_set`.
+struct value_set_text : call_base {
+  sw_value value{};
+  std::string path;
+  std::string to;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.text(2, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_text(value, path.data(), path.size(), to.data(), to.size(), error);
+  }
+};
+
+// sw_value_set_bytes: Puts a byte string at a place; see `sw_value_set`.
+struct value_set_bytes : call_base {
+  sw_value value{};
+  std::string path;
+  bytes_argument to;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.bytes(2, "to", false, &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_bytes(value, path.data(), path.size(), to.data, to.size, error);
+  }
+};
+
+// sw_value_set_kind: Reads text as a value of some kind and puts it at a place; see `sw_value_set`. The way to set decimals, dates, times, datetimes and durations.
+struct value_set_kind : call_base {
+  sw_value value{};
+  std::string path;
+  uint32_t kind{};
+  std::string to;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u32(2, "kind", &kind) && args.text(3, "to", &to);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_kind(value, path.data(), path.size(), kind, to.data(), to.size(), error);
+  }
+};
+
+// sw_value_set_json: Reads JSON text and puts it at a place; see `sw_value_set`.
+struct value_set_json : call_base {
+  sw_value value{};
+  std::string path;
+  std::string json;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.text(2, "json", &json);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_json(value, path.data(), path.size(), json.data(), json.size(), error);
+  }
+};
+
+// sw_value_set_msgpack: Reads MessagePack and puts it at a place; see `sw_value_set`.
+struct value_set_msgpack : call_base {
+  sw_value value{};
+  std::string path;
+  bytes_argument bytes;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.bytes(2, "bytes", false, &bytes);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_set_msgpack(value, path.data(), path.size(), bytes.data, bytes.size, error);
+  }
+};
+
+// sw_value_remove: Removes what is at a place; later items of an array move up.
+struct value_remove : call_base {
+  sw_value value{};
+  std::string path;
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_remove(value, path.data(), path.size(), &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Boolean::New(env, out_found != 0);
+  }
+};
+
+// sw_value_take: Removes what is at a place and gives it; see `sw_value_remove`.
+struct value_take : call_base {
+  sw_value value{};
+  std::string path;
+  sw_value out_taken{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_take(value, path.data(), path.size(), &out_taken, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return give_handle(env, out_taken.id, end_value);
+  }
+};
+
+// sw_value_insert: Inserts a value into an array, before the item that is at the place now; later items move on. An index equal to the array's length appends. The key of an object is set, in an object that is there.
+struct value_insert : call_base {
+  sw_value value{};
+  std::string path;
+  sw_value item{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u64(2, "item", &item.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_insert(value, path.data(), path.size(), item, error);
+  }
+};
+
+// sw_value_push: Appends a value to the array at a place.
+struct value_push : call_base {
+  sw_value value{};
+  std::string path;
+  sw_value item{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path) && args.u64(2, "item", &item.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_push(value, path.data(), path.size(), item, error);
+  }
+};
+
+// sw_cursor_open: Begins a walk through what is at a place, as it is now: what is changed or freed later does not matter to it.
+struct cursor_open : call_base {
+  sw_value value{};
+  std::string path;
+  sw_cursor out_cursor{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "path", &path);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_cursor_open(value, path.data(), path.size(), &out_cursor, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_cursor.id, end_cursor);
+  }
+};
+
+// sw_cursor_free: Ends a walk: the cursor's handle is stale from now on.
+struct cursor_free : call_base {
+  sw_cursor cursor{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "cursor", &cursor.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_cursor_free(cursor, error);
+  }
+
+  uint64_t ends() const { return cursor.id; }
+};
+
+// sw_cursor_next: Gives the next item of an array, or the next entry of an object in the object's order.
+struct cursor_next : call_base {
+  sw_cursor cursor{};
+  sw_bytes out_key{};
+  sw_value out_item{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "cursor", &cursor.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_cursor_next(cursor, &out_key, &out_item, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("key", take_text(env, &out_key));
+    result.Set("item", give_handle(env, out_item.id, end_value));
+    return result;
+  }
+};
+
+// sw_cursor_page: Gives the next items or entries at once, as MessagePack: the quickest way through a value.
+struct cursor_page : call_base {
+  sw_cursor cursor{};
+  uint32_t limit{};
+  sw_bytes out_rows{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "cursor", &cursor.id) && args.u32(1, "limit", &limit);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_cursor_page(cursor, limit, &out_rows, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_rows);
+  }
+};
+
+// sw_query_parse: Reads and compiles a query.
+struct query_parse : call_base {
+  std::string text;
+  uint64_t max_steps{};
+  sw_query out_query{};
+
+  bool read(arguments &args) {
+    return args.text(0, "text", &text) && args.u64(1, "max_steps", &max_steps);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_parse(text.data(), text.size(), max_steps, &out_query, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_query.id, end_query);
+  }
+};
+
+// sw_query_free: Ends a query: its handle is stale from now on.
+struct query_free : call_base {
+  sw_query query{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_free(query, error);
+  }
+
+  uint64_t ends() const { return query.id; }
+};
+
+// sw_query_select: Everything that a query finds in a value.
+struct query_select : call_base {
+  sw_query query{};
+  sw_value value{};
+  sw_value out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_select(query, value, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_found.id, end_value);
+  }
+};
+
+// sw_query_first: The first that a query finds in a value; it looks no further.
+struct query_first : call_base {
+  sw_query query{};
+  sw_value value{};
+  sw_value out_first{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_first(query, value, &out_first, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return give_handle(env, out_first.id, end_value);
+  }
+};
+
+// sw_query_count: How much a query finds in a value.
+struct query_count : call_base {
+  sw_query query{};
+  sw_value value{};
+  size_t out_count{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_count(query, value, &out_count, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Number::New(env, out_count);
+  }
+};
+
+// sw_query_locate: Everything that a query finds in a value, and where.
+struct query_locate : call_base {
+  sw_query query{};
+  sw_value value{};
+  uint32_t paths{};
+  sw_value out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id) && args.u32(2, "paths", &paths);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_locate(query, value, paths, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_found.id, end_value);
+  }
+};
+
+// sw_value_query: Everything that a query, given as text, finds in a value. Texts that were used lately are not compiled again.
+struct value_query : call_base {
+  sw_value value{};
+  std::string query;
+  sw_value out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.text(1, "query", &query);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_query(value, query.data(), query.size(), &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_found.id, end_value);
+  }
+};
+
+// sw_query_set: Puts a value at every place that a query finds.
+struct query_set : call_base {
+  sw_query query{};
+  sw_value value{};
+  sw_value to{};
+  size_t out_count{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id) && args.u64(2, "to", &to.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_set(query, value, to, &out_count, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Number::New(env, out_count);
+  }
+};
+
+// sw_query_remove: Removes everything that a query finds. Fails with `SW_INVALID_PATH` if it finds the whole value.
+struct query_remove : call_base {
+  sw_query query{};
+  sw_value value{};
+  size_t out_count{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "query", &query.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_query_remove(query, value, &out_count, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::Number::New(env, out_count);
+  }
+};
+
+// sw_value_patch: Applies a JSON Patch (RFC 6902): all of its operations, or none.
+struct value_patch : call_base {
+  sw_value value{};
+  sw_value patch{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.u64(1, "patch", &patch.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_patch(value, patch, error);
+  }
+};
+
+// sw_value_merge_patch: Applies a JSON Merge Patch (RFC 7396): an object changes the members it names, null removes a member, and everything else takes the place of what is there.
+struct value_merge_patch : call_base {
+  sw_value value{};
+  sw_value patch{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.u64(1, "patch", &patch.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_merge_patch(value, patch, error);
+  }
+};
+
+// sw_value_diff: The JSON Patch (RFC 6902) that turns one value into another. Of two versions of one value it costs as much as they differ, not as they are large.
+struct value_diff : call_base {
+  sw_value before{};
+  sw_value after{};
+  sw_value out_patch{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "before", &before.id) && args.u64(1, "after", &after.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_diff(before, after, &out_patch, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_patch.id, end_value);
+  }
+};
+
+// sw_value_merge_diff: The JSON Merge Patch (RFC 7396) that turns one value into another, if there is one: such a patch cannot set a member to null.
+struct value_merge_diff : call_base {
+  sw_value before{};
+  sw_value after{};
+  sw_value out_patch{};
+  uint32_t out_found{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "before", &before.id) && args.u64(1, "after", &after.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_merge_diff(before, after, &out_patch, &out_found, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    if (out_found == 0) return env.Undefined();
+    return give_handle(env, out_patch.id, end_value);
+  }
+};
+
+// sw_value_invert: The JSON Patch that undoes another one.
+struct value_invert : call_base {
+  sw_value patch{};
+  sw_value before{};
+  sw_value out_undo{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "patch", &patch.id) && args.u64(1, "before", &before.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_invert(patch, before, &out_undo, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_undo.id, end_value);
+  }
+};
+
+// sw_schema_compile: Compiles a schema, to check any number of values with. Nothing is ever fetched.
+struct schema_compile : call_base {
+  sw_value source{};
+  bytes_argument documents;
+  sw_schema_options options{};
+  bool options_given = false;
+  sw_schema out_schema{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "source", &source.id) && args.bytes(1, "documents", false, &documents) && read_schema_options(args, 2, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schema_compile(source, documents.data, documents.size, options_given ? &options : nullptr, &out_schema, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_schema.id, end_schema);
+  }
+};
+
+// sw_schema_free: Ends a schema: its handle is stale from now on.
+struct schema_free : call_base {
+  sw_schema schema{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "schema", &schema.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schema_free(schema, error);
+  }
+
+  uint64_t ends() const { return schema.id; }
+};
+
+// sw_schema_validate: Checks a value: `SW_OK` if it satisfies the schema, and `SW_SCHEMA_VIOLATION` if not, with the first of what is wrong in the error's message.
+struct schema_validate : call_base {
+  sw_schema schema{};
+  sw_value value{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "schema", &schema.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schema_validate(schema, value, error);
+  }
+};
+
+// sw_schema_violations: Everything that is wrong with a value.
+struct schema_violations : call_base {
+  sw_schema schema{};
+  sw_value value{};
+  sw_bytes out_violations{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "schema", &schema.id) && args.u64(1, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schema_violations(schema, value, &out_violations, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_violations);
+  }
+};
+
+// sw_schema_infer: A schema (2020-12) that all samples satisfy, as tight as they suggest: types, keys and which of them are required, and texts that take few values. Sizes, ranges and formats are not guessed.
+struct schema_infer : call_base {
+  sw_value samples{};
+  sw_value out_schema{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "samples", &samples.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schema_infer(samples, &out_schema, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_schema.id, end_value);
   }
 };
 
@@ -966,10 +2088,130 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::Function::New<version>(env, "version"));
   exports.Set("statusName", Napi::Function::New<status_name>(env, "statusName"));
   exports.Set("structSize", Napi::Function::New<struct_size>(env, "structSize"));
+  exports.Set("valueClone", Napi::Function::New<now<call::value_clone>>(env, "valueClone"));
+  exports.Set("valueCloneAsync", Napi::Function::New<later<call::value_clone>>(env, "valueCloneAsync"));
+  exports.Set("valueFree", Napi::Function::New<now<call::value_free>>(env, "valueFree"));
+  exports.Set("valueFreeAsync", Napi::Function::New<later<call::value_free>>(env, "valueFreeAsync"));
+  exports.Set("valueKind", Napi::Function::New<now<call::value_kind>>(env, "valueKind"));
+  exports.Set("valueKindAsync", Napi::Function::New<later<call::value_kind>>(env, "valueKindAsync"));
+  exports.Set("valueLen", Napi::Function::New<now<call::value_len>>(env, "valueLen"));
+  exports.Set("valueLenAsync", Napi::Function::New<later<call::value_len>>(env, "valueLenAsync"));
+  exports.Set("valueEqual", Napi::Function::New<now<call::value_equal>>(env, "valueEqual"));
+  exports.Set("valueEqualAsync", Napi::Function::New<later<call::value_equal>>(env, "valueEqualAsync"));
+  exports.Set("valueCompare", Napi::Function::New<now<call::value_compare>>(env, "valueCompare"));
+  exports.Set("valueCompareAsync", Napi::Function::New<later<call::value_compare>>(env, "valueCompareAsync"));
+  exports.Set("valueHash", Napi::Function::New<now<call::value_hash>>(env, "valueHash"));
+  exports.Set("valueHashAsync", Napi::Function::New<later<call::value_hash>>(env, "valueHashAsync"));
   exports.Set("valueFromJson", Napi::Function::New<now<call::value_from_json>>(env, "valueFromJson"));
   exports.Set("valueFromJsonAsync", Napi::Function::New<later<call::value_from_json>>(env, "valueFromJsonAsync"));
+  exports.Set("valueFromMsgpack", Napi::Function::New<now<call::value_from_msgpack>>(env, "valueFromMsgpack"));
+  exports.Set("valueFromMsgpackAsync", Napi::Function::New<later<call::value_from_msgpack>>(env, "valueFromMsgpackAsync"));
   exports.Set("valueToJson", Napi::Function::New<now<call::value_to_json>>(env, "valueToJson"));
   exports.Set("valueToJsonAsync", Napi::Function::New<later<call::value_to_json>>(env, "valueToJsonAsync"));
+  exports.Set("valueToMsgpack", Napi::Function::New<now<call::value_to_msgpack>>(env, "valueToMsgpack"));
+  exports.Set("valueToMsgpackAsync", Napi::Function::New<later<call::value_to_msgpack>>(env, "valueToMsgpackAsync"));
+  exports.Set("valueFromCbor", Napi::Function::New<now<call::value_from_cbor>>(env, "valueFromCbor"));
+  exports.Set("valueFromCborAsync", Napi::Function::New<later<call::value_from_cbor>>(env, "valueFromCborAsync"));
+  exports.Set("valueToCbor", Napi::Function::New<now<call::value_to_cbor>>(env, "valueToCbor"));
+  exports.Set("valueToCborAsync", Napi::Function::New<later<call::value_to_cbor>>(env, "valueToCborAsync"));
+  exports.Set("valueContentHash", Napi::Function::New<now<call::value_content_hash>>(env, "valueContentHash"));
+  exports.Set("valueContentHashAsync", Napi::Function::New<later<call::value_content_hash>>(env, "valueContentHashAsync"));
+  exports.Set("msgpackFromJson", Napi::Function::New<now<call::msgpack_from_json>>(env, "msgpackFromJson"));
+  exports.Set("msgpackFromJsonAsync", Napi::Function::New<later<call::msgpack_from_json>>(env, "msgpackFromJsonAsync"));
+  exports.Set("msgpackToJson", Napi::Function::New<now<call::msgpack_to_json>>(env, "msgpackToJson"));
+  exports.Set("msgpackToJsonAsync", Napi::Function::New<later<call::msgpack_to_json>>(env, "msgpackToJsonAsync"));
+  exports.Set("valueGet", Napi::Function::New<now<call::value_get>>(env, "valueGet"));
+  exports.Set("valueGetAsync", Napi::Function::New<later<call::value_get>>(env, "valueGetAsync"));
+  exports.Set("valueGetBool", Napi::Function::New<now<call::value_get_bool>>(env, "valueGetBool"));
+  exports.Set("valueGetBoolAsync", Napi::Function::New<later<call::value_get_bool>>(env, "valueGetBoolAsync"));
+  exports.Set("valueGetI64", Napi::Function::New<now<call::value_get_i64>>(env, "valueGetI64"));
+  exports.Set("valueGetI64Async", Napi::Function::New<later<call::value_get_i64>>(env, "valueGetI64Async"));
+  exports.Set("valueGetU64", Napi::Function::New<now<call::value_get_u64>>(env, "valueGetU64"));
+  exports.Set("valueGetU64Async", Napi::Function::New<later<call::value_get_u64>>(env, "valueGetU64Async"));
+  exports.Set("valueGetF64", Napi::Function::New<now<call::value_get_f64>>(env, "valueGetF64"));
+  exports.Set("valueGetF64Async", Napi::Function::New<later<call::value_get_f64>>(env, "valueGetF64Async"));
+  exports.Set("valueGetText", Napi::Function::New<now<call::value_get_text>>(env, "valueGetText"));
+  exports.Set("valueGetTextAsync", Napi::Function::New<later<call::value_get_text>>(env, "valueGetTextAsync"));
+  exports.Set("valueGetBytes", Napi::Function::New<now<call::value_get_bytes>>(env, "valueGetBytes"));
+  exports.Set("valueGetBytesAsync", Napi::Function::New<later<call::value_get_bytes>>(env, "valueGetBytesAsync"));
+  exports.Set("valueGetMsgpack", Napi::Function::New<now<call::value_get_msgpack>>(env, "valueGetMsgpack"));
+  exports.Set("valueGetMsgpackAsync", Napi::Function::New<later<call::value_get_msgpack>>(env, "valueGetMsgpackAsync"));
+  exports.Set("valueSet", Napi::Function::New<now<call::value_set>>(env, "valueSet"));
+  exports.Set("valueSetAsync", Napi::Function::New<later<call::value_set>>(env, "valueSetAsync"));
+  exports.Set("valueSetNull", Napi::Function::New<now<call::value_set_null>>(env, "valueSetNull"));
+  exports.Set("valueSetNullAsync", Napi::Function::New<later<call::value_set_null>>(env, "valueSetNullAsync"));
+  exports.Set("valueSetBool", Napi::Function::New<now<call::value_set_bool>>(env, "valueSetBool"));
+  exports.Set("valueSetBoolAsync", Napi::Function::New<later<call::value_set_bool>>(env, "valueSetBoolAsync"));
+  exports.Set("valueSetI64", Napi::Function::New<now<call::value_set_i64>>(env, "valueSetI64"));
+  exports.Set("valueSetI64Async", Napi::Function::New<later<call::value_set_i64>>(env, "valueSetI64Async"));
+  exports.Set("valueSetU64", Napi::Function::New<now<call::value_set_u64>>(env, "valueSetU64"));
+  exports.Set("valueSetU64Async", Napi::Function::New<later<call::value_set_u64>>(env, "valueSetU64Async"));
+  exports.Set("valueSetF64", Napi::Function::New<now<call::value_set_f64>>(env, "valueSetF64"));
+  exports.Set("valueSetF64Async", Napi::Function::New<later<call::value_set_f64>>(env, "valueSetF64Async"));
+  exports.Set("valueSetText", Napi::Function::New<now<call::value_set_text>>(env, "valueSetText"));
+  exports.Set("valueSetTextAsync", Napi::Function::New<later<call::value_set_text>>(env, "valueSetTextAsync"));
+  exports.Set("valueSetBytes", Napi::Function::New<now<call::value_set_bytes>>(env, "valueSetBytes"));
+  exports.Set("valueSetBytesAsync", Napi::Function::New<later<call::value_set_bytes>>(env, "valueSetBytesAsync"));
+  exports.Set("valueSetKind", Napi::Function::New<now<call::value_set_kind>>(env, "valueSetKind"));
+  exports.Set("valueSetKindAsync", Napi::Function::New<later<call::value_set_kind>>(env, "valueSetKindAsync"));
+  exports.Set("valueSetJson", Napi::Function::New<now<call::value_set_json>>(env, "valueSetJson"));
+  exports.Set("valueSetJsonAsync", Napi::Function::New<later<call::value_set_json>>(env, "valueSetJsonAsync"));
+  exports.Set("valueSetMsgpack", Napi::Function::New<now<call::value_set_msgpack>>(env, "valueSetMsgpack"));
+  exports.Set("valueSetMsgpackAsync", Napi::Function::New<later<call::value_set_msgpack>>(env, "valueSetMsgpackAsync"));
+  exports.Set("valueRemove", Napi::Function::New<now<call::value_remove>>(env, "valueRemove"));
+  exports.Set("valueRemoveAsync", Napi::Function::New<later<call::value_remove>>(env, "valueRemoveAsync"));
+  exports.Set("valueTake", Napi::Function::New<now<call::value_take>>(env, "valueTake"));
+  exports.Set("valueTakeAsync", Napi::Function::New<later<call::value_take>>(env, "valueTakeAsync"));
+  exports.Set("valueInsert", Napi::Function::New<now<call::value_insert>>(env, "valueInsert"));
+  exports.Set("valueInsertAsync", Napi::Function::New<later<call::value_insert>>(env, "valueInsertAsync"));
+  exports.Set("valuePush", Napi::Function::New<now<call::value_push>>(env, "valuePush"));
+  exports.Set("valuePushAsync", Napi::Function::New<later<call::value_push>>(env, "valuePushAsync"));
+  exports.Set("cursorOpen", Napi::Function::New<now<call::cursor_open>>(env, "cursorOpen"));
+  exports.Set("cursorOpenAsync", Napi::Function::New<later<call::cursor_open>>(env, "cursorOpenAsync"));
+  exports.Set("cursorFree", Napi::Function::New<now<call::cursor_free>>(env, "cursorFree"));
+  exports.Set("cursorFreeAsync", Napi::Function::New<later<call::cursor_free>>(env, "cursorFreeAsync"));
+  exports.Set("cursorNext", Napi::Function::New<now<call::cursor_next>>(env, "cursorNext"));
+  exports.Set("cursorNextAsync", Napi::Function::New<later<call::cursor_next>>(env, "cursorNextAsync"));
+  exports.Set("cursorPage", Napi::Function::New<now<call::cursor_page>>(env, "cursorPage"));
+  exports.Set("cursorPageAsync", Napi::Function::New<later<call::cursor_page>>(env, "cursorPageAsync"));
+  exports.Set("queryParse", Napi::Function::New<now<call::query_parse>>(env, "queryParse"));
+  exports.Set("queryParseAsync", Napi::Function::New<later<call::query_parse>>(env, "queryParseAsync"));
+  exports.Set("queryFree", Napi::Function::New<now<call::query_free>>(env, "queryFree"));
+  exports.Set("queryFreeAsync", Napi::Function::New<later<call::query_free>>(env, "queryFreeAsync"));
+  exports.Set("querySelect", Napi::Function::New<now<call::query_select>>(env, "querySelect"));
+  exports.Set("querySelectAsync", Napi::Function::New<later<call::query_select>>(env, "querySelectAsync"));
+  exports.Set("queryFirst", Napi::Function::New<now<call::query_first>>(env, "queryFirst"));
+  exports.Set("queryFirstAsync", Napi::Function::New<later<call::query_first>>(env, "queryFirstAsync"));
+  exports.Set("queryCount", Napi::Function::New<now<call::query_count>>(env, "queryCount"));
+  exports.Set("queryCountAsync", Napi::Function::New<later<call::query_count>>(env, "queryCountAsync"));
+  exports.Set("queryLocate", Napi::Function::New<now<call::query_locate>>(env, "queryLocate"));
+  exports.Set("queryLocateAsync", Napi::Function::New<later<call::query_locate>>(env, "queryLocateAsync"));
+  exports.Set("valueQuery", Napi::Function::New<now<call::value_query>>(env, "valueQuery"));
+  exports.Set("valueQueryAsync", Napi::Function::New<later<call::value_query>>(env, "valueQueryAsync"));
+  exports.Set("querySet", Napi::Function::New<now<call::query_set>>(env, "querySet"));
+  exports.Set("querySetAsync", Napi::Function::New<later<call::query_set>>(env, "querySetAsync"));
+  exports.Set("queryRemove", Napi::Function::New<now<call::query_remove>>(env, "queryRemove"));
+  exports.Set("queryRemoveAsync", Napi::Function::New<later<call::query_remove>>(env, "queryRemoveAsync"));
+  exports.Set("valuePatch", Napi::Function::New<now<call::value_patch>>(env, "valuePatch"));
+  exports.Set("valuePatchAsync", Napi::Function::New<later<call::value_patch>>(env, "valuePatchAsync"));
+  exports.Set("valueMergePatch", Napi::Function::New<now<call::value_merge_patch>>(env, "valueMergePatch"));
+  exports.Set("valueMergePatchAsync", Napi::Function::New<later<call::value_merge_patch>>(env, "valueMergePatchAsync"));
+  exports.Set("valueDiff", Napi::Function::New<now<call::value_diff>>(env, "valueDiff"));
+  exports.Set("valueDiffAsync", Napi::Function::New<later<call::value_diff>>(env, "valueDiffAsync"));
+  exports.Set("valueMergeDiff", Napi::Function::New<now<call::value_merge_diff>>(env, "valueMergeDiff"));
+  exports.Set("valueMergeDiffAsync", Napi::Function::New<later<call::value_merge_diff>>(env, "valueMergeDiffAsync"));
+  exports.Set("valueInvert", Napi::Function::New<now<call::value_invert>>(env, "valueInvert"));
+  exports.Set("valueInvertAsync", Napi::Function::New<later<call::value_invert>>(env, "valueInvertAsync"));
+  exports.Set("schemaCompile", Napi::Function::New<now<call::schema_compile>>(env, "schemaCompile"));
+  exports.Set("schemaCompileAsync", Napi::Function::New<later<call::schema_compile>>(env, "schemaCompileAsync"));
+  exports.Set("schemaFree", Napi::Function::New<now<call::schema_free>>(env, "schemaFree"));
+  exports.Set("schemaFreeAsync", Napi::Function::New<later<call::schema_free>>(env, "schemaFreeAsync"));
+  exports.Set("schemaValidate", Napi::Function::New<now<call::schema_validate>>(env, "schemaValidate"));
+  exports.Set("schemaValidateAsync", Napi::Function::New<later<call::schema_validate>>(env, "schemaValidateAsync"));
+  exports.Set("schemaViolations", Napi::Function::New<now<call::schema_violations>>(env, "schemaViolations"));
+  exports.Set("schemaViolationsAsync", Napi::Function::New<later<call::schema_violations>>(env, "schemaViolationsAsync"));
+  exports.Set("schemaInfer", Napi::Function::New<now<call::schema_infer>>(env, "schemaInfer"));
+  exports.Set("schemaInferAsync", Napi::Function::New<later<call::schema_infer>>(env, "schemaInferAsync"));
   exports.Set("open", Napi::Function::New<now<call::open>>(env, "open"));
   exports.Set("openAsync", Napi::Function::New<later<call::open>>(env, "openAsync"));
   exports.Set("close", Napi::Function::New<now<call::close>>(env, "close"));
@@ -1051,6 +2293,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_STRUCT_EVENT", Napi::Number::New(env, static_cast<double>(SW_STRUCT_EVENT)));
   constants.Set("SW_STRUCT_OPEN_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_OPEN_OPTIONS)));
   constants.Set("SW_STRUCT_CQ_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_CQ_OPTIONS)));
+  constants.Set("SW_STRUCT_READ_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_READ_OPTIONS)));
+  constants.Set("SW_STRUCT_SCHEMA_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_SCHEMA_OPTIONS)));
   constants.Set("SW_OK", Napi::Number::New(env, static_cast<double>(SW_OK)));
   constants.Set("SW_MISUSE", Napi::Number::New(env, static_cast<double>(SW_MISUSE)));
   constants.Set("SW_NULL_ARGUMENT", Napi::Number::New(env, static_cast<double>(SW_NULL_ARGUMENT)));
@@ -1072,6 +2316,15 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_LIMIT", Napi::Number::New(env, static_cast<double>(SW_LIMIT)));
   constants.Set("SW_NOT_REPRESENTABLE", Napi::Number::New(env, static_cast<double>(SW_NOT_REPRESENTABLE)));
   constants.Set("SW_INDEX_OUT_OF_RANGE", Napi::Number::New(env, static_cast<double>(SW_INDEX_OUT_OF_RANGE)));
+  constants.Set("SW_INVALID_QUERY", Napi::Number::New(env, static_cast<double>(SW_INVALID_QUERY)));
+  constants.Set("SW_PATCH_FAILED", Napi::Number::New(env, static_cast<double>(SW_PATCH_FAILED)));
+  constants.Set("SW_INVALID_SCHEMA", Napi::Number::New(env, static_cast<double>(SW_INVALID_SCHEMA)));
+  constants.Set("SW_SCHEMA_VIOLATION", Napi::Number::New(env, static_cast<double>(SW_SCHEMA_VIOLATION)));
+  constants.Set("SW_INVALID_CBOR", Napi::Number::New(env, static_cast<double>(SW_INVALID_CBOR)));
+  constants.Set("SW_ARITHMETIC", Napi::Number::New(env, static_cast<double>(SW_ARITHMETIC)));
+  constants.Set("SW_INVALID_TEMPORAL", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEMPORAL)));
+  constants.Set("SW_STREAM_FAILED", Napi::Number::New(env, static_cast<double>(SW_STREAM_FAILED)));
+  constants.Set("SW_INVALID_TEXT", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEXT)));
   constants.Set("SW_IO", Napi::Number::New(env, static_cast<double>(SW_IO)));
   constants.Set("SW_LOCKED", Napi::Number::New(env, static_cast<double>(SW_LOCKED)));
   constants.Set("SW_CORRUPT", Napi::Number::New(env, static_cast<double>(SW_CORRUPT)));
@@ -1105,8 +2358,34 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_ENGINE_CLOSED", Napi::Number::New(env, static_cast<double>(SW_ENGINE_CLOSED)));
   constants.Set("SW_CONFIG", Napi::Number::New(env, static_cast<double>(SW_CONFIG)));
   constants.Set("SW_PROCESS", Napi::Number::New(env, static_cast<double>(SW_PROCESS)));
+  constants.Set("SW_KIND_NONE", Napi::Number::New(env, static_cast<double>(SW_KIND_NONE)));
+  constants.Set("SW_KIND_NULL", Napi::Number::New(env, static_cast<double>(SW_KIND_NULL)));
+  constants.Set("SW_KIND_BOOL", Napi::Number::New(env, static_cast<double>(SW_KIND_BOOL)));
+  constants.Set("SW_KIND_INTEGER", Napi::Number::New(env, static_cast<double>(SW_KIND_INTEGER)));
+  constants.Set("SW_KIND_FLOAT", Napi::Number::New(env, static_cast<double>(SW_KIND_FLOAT)));
+  constants.Set("SW_KIND_DECIMAL", Napi::Number::New(env, static_cast<double>(SW_KIND_DECIMAL)));
+  constants.Set("SW_KIND_TEXT", Napi::Number::New(env, static_cast<double>(SW_KIND_TEXT)));
+  constants.Set("SW_KIND_BYTES", Napi::Number::New(env, static_cast<double>(SW_KIND_BYTES)));
+  constants.Set("SW_KIND_DATE", Napi::Number::New(env, static_cast<double>(SW_KIND_DATE)));
+  constants.Set("SW_KIND_TIME", Napi::Number::New(env, static_cast<double>(SW_KIND_TIME)));
+  constants.Set("SW_KIND_DATETIME", Napi::Number::New(env, static_cast<double>(SW_KIND_DATETIME)));
+  constants.Set("SW_KIND_DURATION", Napi::Number::New(env, static_cast<double>(SW_KIND_DURATION)));
+  constants.Set("SW_KIND_FILE", Napi::Number::New(env, static_cast<double>(SW_KIND_FILE)));
+  constants.Set("SW_KIND_ARRAY", Napi::Number::New(env, static_cast<double>(SW_KIND_ARRAY)));
+  constants.Set("SW_KIND_OBJECT", Napi::Number::New(env, static_cast<double>(SW_KIND_OBJECT)));
+  constants.Set("SW_KIND_OTHER", Napi::Number::New(env, static_cast<double>(SW_KIND_OTHER)));
   constants.Set("SW_JSON_PRETTY", Napi::Number::New(env, static_cast<double>(SW_JSON_PRETTY)));
   constants.Set("SW_JSON_SORTED", Napi::Number::New(env, static_cast<double>(SW_JSON_SORTED)));
+  constants.Set("SW_JSON_TYPED", Napi::Number::New(env, static_cast<double>(SW_JSON_TYPED)));
+  constants.Set("SW_JSON_CANONICAL", Napi::Number::New(env, static_cast<double>(SW_JSON_CANONICAL)));
+  constants.Set("SW_CBOR_DETERMINISTIC", Napi::Number::New(env, static_cast<double>(SW_CBOR_DETERMINISTIC)));
+  constants.Set("SW_READ_STRICT", Napi::Number::New(env, static_cast<double>(SW_READ_STRICT)));
+  constants.Set("SW_READ_TYPED", Napi::Number::New(env, static_cast<double>(SW_READ_TYPED)));
+  constants.Set("SW_READ_PERMISSIVE", Napi::Number::New(env, static_cast<double>(SW_READ_PERMISSIVE)));
+  constants.Set("SW_PATHS_OWN", Napi::Number::New(env, static_cast<double>(SW_PATHS_OWN)));
+  constants.Set("SW_PATHS_NORMALIZED", Napi::Number::New(env, static_cast<double>(SW_PATHS_NORMALIZED)));
+  constants.Set("SW_PATHS_POINTER", Napi::Number::New(env, static_cast<double>(SW_PATHS_POINTER)));
+  constants.Set("SW_SCHEMA_CHECK_FORMATS", Napi::Number::New(env, static_cast<double>(SW_SCHEMA_CHECK_FORMATS)));
   constants.Set("SW_DURABILITY_DEFAULT", Napi::Number::New(env, static_cast<double>(SW_DURABILITY_DEFAULT)));
   constants.Set("SW_DURABILITY_MEMORY", Napi::Number::New(env, static_cast<double>(SW_DURABILITY_MEMORY)));
   constants.Set("SW_DURABILITY_BUFFERED", Napi::Number::New(env, static_cast<double>(SW_DURABILITY_BUFFERED)));
@@ -1131,6 +2410,8 @@ bool abi_matches() noexcept {
   matches = matches && sw_struct_size(SW_STRUCT_STR) == sizeof(sw_str);
   matches = matches && sw_struct_size(SW_STRUCT_ERROR_INFO) == sizeof(sw_error_info);
   matches = matches && sw_struct_size(SW_STRUCT_BYTES) == sizeof(sw_bytes);
+  matches = matches && sw_struct_size(SW_STRUCT_READ_OPTIONS) == sizeof(sw_read_options);
+  matches = matches && sw_struct_size(SW_STRUCT_SCHEMA_OPTIONS) == sizeof(sw_schema_options);
   matches = matches && sw_struct_size(SW_STRUCT_OPEN_OPTIONS) == sizeof(sw_open_options);
   matches = matches && sw_struct_size(SW_STRUCT_CQ_OPTIONS) == sizeof(sw_cq_options);
   matches = matches && sw_struct_size(SW_STRUCT_EVENT) == sizeof(sw_event);

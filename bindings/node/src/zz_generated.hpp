@@ -161,6 +161,13 @@ class arguments {
     return lossless || wrong(name, "a bigint of 64 bits");
   }
 
+  bool f64(size_t index, const char *name, double *out) {
+    const Napi::Value value = info_[index];
+    if (!value.IsNumber()) return wrong(name, "a number");
+    *out = value.As<Napi::Number>().DoubleValue();
+    return true;
+  }
+
   bool text(size_t index, const char *name, std::string *out) {
     const Napi::Value value = info_[index];
     if (!value.IsString()) return wrong(name, "a string");

@@ -8,7 +8,7 @@ import { fails, memory } from './support/help.mjs';
 const native = createRequire(import.meta.url)('../build/statewright.node');
 
 /** What the library itself holds, as JSON text. */
-const held = (engine) => native.valueToJson(native.kvGet(engine.handle, '', Buffer.from('v')), 0);
+const held = (engine) => native.msgpackToJson(native.kvGet(engine.handle, '', Buffer.from('v')), 0);
 
 const same = [
   ['null', null, 'null'],

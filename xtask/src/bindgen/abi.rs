@@ -53,6 +53,9 @@ pub fn abi_tests(workspace: &Workspace) -> Result<ExitCode> {
             proofs.run("life cycles, with AddressSanitizer", |p| {
                 p.sanitized("lifecycle", &archive)
             });
+            proofs.run("values, with AddressSanitizer", |p| {
+                p.sanitized("values", &archive)
+            });
         }
         Err(error) => proofs.run("the library with AddressSanitizer", |_| Err(error)),
     }
@@ -243,7 +246,7 @@ impl Proofs<'_> {
 
     /// The test programs also pass against the library as it is shipped, without instruments.
     fn shared_programs(&self, built: &Path) -> Result<()> {
-        for name in ["misuse", "lifecycle"] {
+        for name in ["misuse", "lifecycle", "values"] {
             let program = self.out.join(format!("{name}-shared"));
             let mut compile = Command::new("gcc");
             compile

@@ -348,6 +348,7 @@ fn go_number(c_type: &str) -> &'static str {
         "uint32_t" => "uint32",
         "int32_t" => "int32",
         "int64_t" => "int64",
+        "double" => "float64",
         "sw_status" => "Status",
         "size_t" => "int",
         _ => "uint64",

@@ -261,10 +261,17 @@ fn place(param: &Param) -> Option<&'static str> {
         (Kind::Text | Kind::Bytes | Kind::Msgpack, _) => Some("out_bytes"),
         (Kind::Flag, _) | (Kind::Number, "uint32_t") => Some("out_u32"),
         (Kind::Number, "uint64_t") => Some("out_u64"),
+        (Kind::Number, "int32_t") => Some("out_i32"),
+        (Kind::Number, "int64_t") => Some("out_i64"),
+        (Kind::Number, "double") => Some("out_f64"),
         (Kind::Number, "size_t") => Some("out_size"),
         (Kind::Handle, "sw_engine") => Some("out_engine"),
         (Kind::Handle, "sw_txn") => Some("out_txn"),
         (Kind::Handle, "sw_cq") => Some("out_cq"),
+        (Kind::Handle, "sw_value") => Some("out_value"),
+        (Kind::Handle, "sw_query") => Some("out_query"),
+        (Kind::Handle, "sw_cursor") => Some("out_cursor"),
+        (Kind::Handle, "sw_schema") => Some("out_schema"),
         _ => None,
     }
 }

@@ -271,6 +271,7 @@ fn number_reader(c_type: &str) -> &'static str {
         "uint64_t" => "u64",
         "int64_t" => "i64",
         "int32_t" | "sw_status" => "i32",
+        "double" => "f64",
         _ => "u32",
     }
 }
@@ -308,6 +309,13 @@ fn results(function: &Function) -> Vec<&Param> {
     function.outputs().filter(|p| !is_presence(p)).collect()
 }
 
+/// The flag that tells whether several results were written at all.
+fn presence<'a>(results: &[&'a Param]) -> Option<&'a str> {
+    let first = results.first()?.present.as_deref()?;
+    let same = |result: &&Param| result.present.as_deref() == Some(first);
+    results.iter().all(same).then_some(first)
+}
+
 fn give(function: &Function, text: &mut Text) {
     let results = results(function);
     let value = |param: &Param| match param.kind {
@@ -332,6 +340,9 @@ fn give(function: &Function, text: &mut Text) {
             text.line(format!("return {};", value(only)));
         }
         several => {
+            if let Some(present) = presence(several) {
+                text.line(format!("if (out_{present} == 0) return env.Undefined();"));
+            }
             text.line("Napi::Object result = Napi::Object::New(env);");
             for param in several {
                 text.line(format!(
@@ -503,7 +514,8 @@ fn result_type(function: &Function) -> String {
                 .iter()
                 .map(|p| format!("{}: {}", camel(&p.name), ts_type(p)))
                 .collect();
-            format!("{{ {} }}", fields.join("; "))
+            let or_none = presence(several).map_or("", |_| " | undefined");
+            format!("{{ {} }}{or_none}", fields.join("; "))
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn c_type(
                 "i32" => "int32_t",
                 "u64" => "uint64_t",
                 "i64" => "int64_t",
+                "f64" => "double",
                 "usize" => "size_t",
                 "c_char" => "char",
                 "c_void" => "void",
@@ -49,11 +50,11 @@ pub fn c_type(
     }
 }
 
-/// Whether a C type is an integer.
+/// Whether a C type is a number.
 pub fn is_number(c_type: &str) -> bool {
     matches!(
         c_type,
-        "uint32_t" | "int32_t" | "uint64_t" | "int64_t" | "size_t" | "sw_status"
+        "uint32_t" | "int32_t" | "uint64_t" | "int64_t" | "double" | "size_t" | "sw_status"
     )
 }
 

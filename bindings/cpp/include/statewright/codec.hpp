@@ -230,7 +230,7 @@ inline result<value> from_json(std::string_view text) {
   owned_bytes packed;
   owned_error details;
   if (auto usable = ready(); !usable) return usable.error();
-  const sw_status status = value_from_json(text, packed, &details);
+  const sw_status status = msgpack_from_json(text, packed, &details);
   if (status != SW_OK) return error_of(status, details);
   return unpack(packed);
 }
@@ -241,7 +241,7 @@ inline result<std::string> to_json(const value &what, std::uint32_t flags) {
   if (!packed) return packed.error();
   owned_bytes text;
   owned_error details;
-  const sw_status status = value_to_json(*packed, flags, text, &details);
+  const sw_status status = msgpack_to_json(*packed, flags, text, &details);
   if (status != SW_OK) return error_of(status, details);
   return std::string(text.text());
 }

@@ -24,10 +24,130 @@ package capi
 #cgo nocallback sw_error_free
 #cgo noescape sw_bytes_free
 #cgo nocallback sw_bytes_free
+#cgo noescape sw_value_clone
+#cgo nocallback sw_value_clone
+#cgo noescape sw_value_free
+#cgo nocallback sw_value_free
+#cgo noescape sw_value_kind
+#cgo nocallback sw_value_kind
+#cgo noescape sw_value_len
+#cgo nocallback sw_value_len
+#cgo noescape sw_value_equal
+#cgo nocallback sw_value_equal
+#cgo noescape sw_value_compare
+#cgo nocallback sw_value_compare
+#cgo noescape sw_value_hash
+#cgo nocallback sw_value_hash
 #cgo noescape sw_value_from_json
 #cgo nocallback sw_value_from_json
+#cgo noescape sw_value_from_msgpack
+#cgo nocallback sw_value_from_msgpack
 #cgo noescape sw_value_to_json
 #cgo nocallback sw_value_to_json
+#cgo noescape sw_value_to_msgpack
+#cgo nocallback sw_value_to_msgpack
+#cgo noescape sw_value_from_cbor
+#cgo nocallback sw_value_from_cbor
+#cgo noescape sw_value_to_cbor
+#cgo nocallback sw_value_to_cbor
+#cgo noescape sw_value_content_hash
+#cgo nocallback sw_value_content_hash
+#cgo noescape sw_msgpack_from_json
+#cgo nocallback sw_msgpack_from_json
+#cgo noescape sw_msgpack_to_json
+#cgo nocallback sw_msgpack_to_json
+#cgo noescape sw_value_get
+#cgo nocallback sw_value_get
+#cgo noescape sw_value_get_bool
+#cgo nocallback sw_value_get_bool
+#cgo noescape sw_value_get_i64
+#cgo nocallback sw_value_get_i64
+#cgo noescape sw_value_get_u64
+#cgo nocallback sw_value_get_u64
+#cgo noescape sw_value_get_f64
+#cgo nocallback sw_value_get_f64
+#cgo noescape sw_value_get_text
+#cgo nocallback sw_value_get_text
+#cgo noescape sw_value_get_bytes
+#cgo nocallback sw_value_get_bytes
+#cgo noescape sw_value_get_msgpack
+#cgo nocallback sw_value_get_msgpack
+#cgo noescape sw_value_set
+#cgo nocallback sw_value_set
+#cgo noescape sw_value_set_null
+#cgo nocallback sw_value_set_null
+#cgo noescape sw_value_set_bool
+#cgo nocallback sw_value_set_bool
+#cgo noescape sw_value_set_i64
+#cgo nocallback sw_value_set_i64
+#cgo noescape sw_value_set_u64
+#cgo nocallback sw_value_set_u64
+#cgo noescape sw_value_set_f64
+#cgo nocallback sw_value_set_f64
+#cgo noescape sw_value_set_text
+#cgo nocallback sw_value_set_text
+#cgo noescape sw_value_set_bytes
+#cgo nocallback sw_value_set_bytes
+#cgo noescape sw_value_set_kind
+#cgo nocallback sw_value_set_kind
+#cgo noescape sw_value_set_json
+#cgo nocallback sw_value_set_json
+#cgo noescape sw_value_set_msgpack
+#cgo nocallback sw_value_set_msgpack
+#cgo noescape sw_value_remove
+#cgo nocallback sw_value_remove
+#cgo noescape sw_value_take
+#cgo nocallback sw_value_take
+#cgo noescape sw_value_insert
+#cgo nocallback sw_value_insert
+#cgo noescape sw_value_push
+#cgo nocallback sw_value_push
+#cgo noescape sw_cursor_open
+#cgo nocallback sw_cursor_open
+#cgo noescape sw_cursor_free
+#cgo nocallback sw_cursor_free
+#cgo noescape sw_cursor_next
+#cgo nocallback sw_cursor_next
+#cgo noescape sw_cursor_page
+#cgo nocallback sw_cursor_page
+#cgo noescape sw_query_parse
+#cgo nocallback sw_query_parse
+#cgo noescape sw_query_free
+#cgo nocallback sw_query_free
+#cgo noescape sw_query_select
+#cgo nocallback sw_query_select
+#cgo noescape sw_query_first
+#cgo nocallback sw_query_first
+#cgo noescape sw_query_count
+#cgo nocallback sw_query_count
+#cgo noescape sw_query_locate
+#cgo nocallback sw_query_locate
+#cgo noescape sw_value_query
+#cgo nocallback sw_value_query
+#cgo noescape sw_query_set
+#cgo nocallback sw_query_set
+#cgo noescape sw_query_remove
+#cgo nocallback sw_query_remove
+#cgo noescape sw_value_patch
+#cgo nocallback sw_value_patch
+#cgo noescape sw_value_merge_patch
+#cgo nocallback sw_value_merge_patch
+#cgo noescape sw_value_diff
+#cgo nocallback sw_value_diff
+#cgo noescape sw_value_merge_diff
+#cgo nocallback sw_value_merge_diff
+#cgo noescape sw_value_invert
+#cgo nocallback sw_value_invert
+#cgo noescape sw_schema_compile
+#cgo nocallback sw_schema_compile
+#cgo noescape sw_schema_free
+#cgo nocallback sw_schema_free
+#cgo noescape sw_schema_validate
+#cgo nocallback sw_schema_validate
+#cgo noescape sw_schema_violations
+#cgo nocallback sw_schema_violations
+#cgo noescape sw_schema_infer
+#cgo nocallback sw_schema_infer
 #cgo noescape sw_open
 #cgo nocallback sw_open
 #cgo noescape sw_close
@@ -155,6 +275,12 @@ const SW_STRUCT_OPEN_OPTIONS = 5
 // SW_STRUCT_CQ_OPTIONS: For `sw_struct_size`: `sw_cq_options`.
 const SW_STRUCT_CQ_OPTIONS = 6
 
+// SW_STRUCT_READ_OPTIONS: For `sw_struct_size`: `sw_read_options`.
+const SW_STRUCT_READ_OPTIONS = 7
+
+// SW_STRUCT_SCHEMA_OPTIONS: For `sw_struct_size`: `sw_schema_options`.
+const SW_STRUCT_SCHEMA_OPTIONS = 8
+
 // SW_OK: It worked.
 const SW_OK Status = 0
 
@@ -219,6 +345,34 @@ const SW_NOT_REPRESENTABLE Status = 205
 
 // SW_INDEX_OUT_OF_RANGE: An array index is outside the array.
 const SW_INDEX_OUT_OF_RANGE Status = 206
+
+// SW_INVALID_QUERY: The text is not a JSONPath query (RFC 9535).
+const SW_INVALID_QUERY Status = 207
+
+// SW_PATCH_FAILED: An operation of a JSON Patch is malformed or cannot be applied; the message says
+// which one and why.
+const SW_PATCH_FAILED Status = 208
+
+// SW_INVALID_SCHEMA: A document is not a JSON Schema that can be used; the message says where and why.
+const SW_INVALID_SCHEMA Status = 209
+
+// SW_SCHEMA_VIOLATION: A value does not satisfy a schema; the message says where and why.
+const SW_SCHEMA_VIOLATION Status = 210
+
+// SW_INVALID_CBOR: Bytes are not valid CBOR.
+const SW_INVALID_CBOR Status = 211
+
+// SW_ARITHMETIC: A calculation overflows, divides by zero or would lose digits.
+const SW_ARITHMETIC Status = 212
+
+// SW_INVALID_TEMPORAL: Text is no decimal, date, time, datetime or duration.
+const SW_INVALID_TEMPORAL Status = 215
+
+// SW_STREAM_FAILED: The reader or writer of a stream of values failed.
+const SW_STREAM_FAILED Status = 216
+
+// SW_INVALID_TEXT: A text is not of the format it was read as, e.g. not TOML; the message says where.
+const SW_INVALID_TEXT Status = 217
 
 // SW_IO: Reading or writing a file failed.
 const SW_IO Status = 300
@@ -321,12 +475,101 @@ const SW_CONFIG Status = 601
 // SW_PROCESS: A thread or a program could not be started.
 const SW_PROCESS Status = 602
 
-// SW_JSON_PRETTY: For `sw_value_to_json`: line breaks and two spaces of indentation.
+// SW_KIND_NONE: Nothing is there.
+const SW_KIND_NONE = 0
+
+// SW_KIND_NULL: Null.
+const SW_KIND_NULL = 1
+
+// SW_KIND_BOOL: True or false.
+const SW_KIND_BOOL = 2
+
+// SW_KIND_INTEGER: A whole number from -2^63 to 2^64 - 1.
+const SW_KIND_INTEGER = 3
+
+// SW_KIND_FLOAT: A finite double.
+const SW_KIND_FLOAT = 4
+
+// SW_KIND_DECIMAL: An exact decimal number.
+const SW_KIND_DECIMAL = 5
+
+// SW_KIND_TEXT: Unicode text.
+const SW_KIND_TEXT = 6
+
+// SW_KIND_BYTES: A byte string.
+const SW_KIND_BYTES = 7
+
+// SW_KIND_DATE: A day, without a time zone.
+const SW_KIND_DATE = 8
+
+// SW_KIND_TIME: A time of day, without a time zone.
+const SW_KIND_TIME = 9
+
+// SW_KIND_DATETIME: A moment, with its offset from UTC.
+const SW_KIND_DATETIME = 10
+
+// SW_KIND_DURATION: A length of time.
+const SW_KIND_DURATION = 11
+
+// SW_KIND_FILE: A described blob.
+const SW_KIND_FILE = 12
+
+// SW_KIND_ARRAY: Values in order.
+const SW_KIND_ARRAY = 13
+
+// SW_KIND_OBJECT: Values by key, in order.
+const SW_KIND_OBJECT = 14
+
+// SW_KIND_OTHER: A kind that is newer than this header.
+const SW_KIND_OTHER = 255
+
+// SW_JSON_PRETTY: For writing JSON: line breaks and two spaces of indentation.
 const SW_JSON_PRETTY = 1
 
-// SW_JSON_SORTED: For `sw_value_to_json`: the keys of every object in byte order, so that equal values
-// give equal text.
+// SW_JSON_SORTED: For writing JSON: the keys of every object in byte order, so that equal values give
+// equal text.
 const SW_JSON_SORTED = 2
+
+// SW_JSON_TYPED: For writing JSON: typed JSON, in which kinds that JSON lacks are objects, such as
+// `{"$decimal": "12.50"}`, so that every kind reads back. An object that looks like one of these gets
+// one `$` more.
+const SW_JSON_TYPED = 4
+
+// SW_JSON_CANONICAL: For writing JSON: canonical JSON (RFC 8785, JCS), the same bytes in every
+// language; not together with other flags. Fails with `SW_NOT_REPRESENTABLE` for what it has no form
+// for.
+const SW_JSON_CANONICAL = 8
+
+// SW_CBOR_DETERMINISTIC: For writing CBOR: deterministically encoded (RFC 8949 section 4.2), so that
+// equal values give equal bytes.
+const SW_CBOR_DETERMINISTIC = 1
+
+// SW_READ_STRICT: For reading: for input from strangers, smaller limits where none is given. Depth 32,
+// 1 KiB per key, 256 KiB per string, 1 MiB of input, 100 000 values.
+const SW_READ_STRICT = 1
+
+// SW_READ_TYPED: For reading JSON: typed JSON, as `SW_JSON_TYPED` writes it, in which `{"$decimal":
+// "12.50"}` is a decimal.
+const SW_READ_TYPED = 2
+
+// SW_READ_PERMISSIVE: For reading: for large data of one's own, greater limits where none is given.
+// Depth 512, 1 MiB per key, 100 million values.
+const SW_READ_PERMISSIVE = 4
+
+// SW_PATHS_OWN: For `sw_query_locate`: places as this library writes them, such as `.lines[0]."odd
+// key"`.
+const SW_PATHS_OWN = 0
+
+// SW_PATHS_NORMALIZED: For `sw_query_locate`: normalized paths (RFC 9535), such as `$['lines'][0]['odd
+// key']`.
+const SW_PATHS_NORMALIZED = 1
+
+// SW_PATHS_POINTER: For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
+const SW_PATHS_POINTER = 2
+
+// SW_SCHEMA_CHECK_FORMATS: For compiling a schema: a text that does not have its `format` is a
+// violation; otherwise formats are remarks.
+const SW_SCHEMA_CHECK_FORMATS = 1
 
 // SW_DURABILITY_DEFAULT: Strict with a folder, memory without one.
 const SW_DURABILITY_DEFAULT = 0
@@ -510,6 +753,8 @@ func CheckABI() error {
 		{"sw_str", SW_STRUCT_STR, C.sizeof_sw_str},
 		{"sw_error_info", SW_STRUCT_ERROR_INFO, C.sizeof_sw_error_info},
 		{"sw_bytes", SW_STRUCT_BYTES, C.sizeof_sw_bytes},
+		{"sw_read_options", SW_STRUCT_READ_OPTIONS, C.sizeof_sw_read_options},
+		{"sw_schema_options", SW_STRUCT_SCHEMA_OPTIONS, C.sizeof_sw_schema_options},
 		{"sw_open_options", SW_STRUCT_OPEN_OPTIONS, C.sizeof_sw_open_options},
 		{"sw_cq_options", SW_STRUCT_CQ_OPTIONS, C.sizeof_sw_cq_options},
 		{"sw_event", SW_STRUCT_EVENT, C.sizeof_sw_event},
@@ -521,6 +766,41 @@ func CheckABI() error {
 	}
 	return nil
 }
+
+// Value: A value that the library holds. Made by `sw_value_from_json` and its like, ended by
+// `sw_value_free`. A handle is a variable: changing what it holds changes no other handle, also not
+// its clones. A clone costs the same for any size, since both share what neither has changed.
+type Value struct{ id C.uint64_t }
+
+// IsZero tells whether this is no handle at all.
+func (h Value) IsZero() bool { return h.id == 0 }
+
+func (h Value) c() C.sw_value { return C.sw_value{id: h.id} }
+
+// Cursor: A walk through an array or an object. Begin it with `sw_cursor_open`, end it with
+// `sw_cursor_free`.
+type Cursor struct{ id C.uint64_t }
+
+// IsZero tells whether this is no handle at all.
+func (h Cursor) IsZero() bool { return h.id == 0 }
+
+func (h Cursor) c() C.sw_cursor { return C.sw_cursor{id: h.id} }
+
+// Query: A compiled JSONPath query. Made by `sw_query_parse`, ended by `sw_query_free`.
+type Query struct{ id C.uint64_t }
+
+// IsZero tells whether this is no handle at all.
+func (h Query) IsZero() bool { return h.id == 0 }
+
+func (h Query) c() C.sw_query { return C.sw_query{id: h.id} }
+
+// Schema: A compiled JSON Schema. Made by `sw_schema_compile`, ended by `sw_schema_free`.
+type Schema struct{ id C.uint64_t }
+
+// IsZero tells whether this is no handle at all.
+func (h Schema) IsZero() bool { return h.id == 0 }
+
+func (h Schema) c() C.sw_schema { return C.sw_schema{id: h.id} }
 
 // Engine: An open engine: a store and the flows that run on it. Open with `sw_open`, close with
 // `sw_close`.
@@ -546,6 +826,71 @@ type Cq struct{ id C.uint64_t }
 func (h Cq) IsZero() bool { return h.id == 0 }
 
 func (h Cq) c() C.sw_cq { return C.sw_cq{id: h.id} }
+
+// ReadOptions: How much is read of what comes from outside. Fill it with `sw_read_options_init`; 0 is
+// the default of every limit. Limits count, they never time, so the verdict on an input is the same on
+// every machine. Zero is the default of every field.
+type ReadOptions struct {
+	// 0, or any of `SW_READ_…`, added up.
+	Flags uint32
+
+	// The deepest nesting of arrays and objects, at most 1024; the default is 128.
+	MaxDepth uint32
+
+	// The longest key in bytes; the default is 64 KiB.
+	MaxKey uint32
+
+	// The longest text or byte string in bytes; the default is 16 MiB.
+	MaxString uint64
+
+	// The longest input in bytes; the default is 64 MiB.
+	MaxBytes uint64
+
+	// The most values in all; the default is 10 million.
+	MaxItems uint64
+}
+
+func (o *ReadOptions) c(out *C.sw_read_options) *C.sw_read_options {
+	if o == nil {
+		return nil
+	}
+	out.struct_size = C.sizeof_sw_read_options
+	out.flags = C.uint32_t(o.Flags)
+	out.max_depth = C.uint32_t(o.MaxDepth)
+	out.max_key = C.uint32_t(o.MaxKey)
+	out.max_string = C.uint64_t(o.MaxString)
+	out.max_bytes = C.uint64_t(o.MaxBytes)
+	out.max_items = C.uint64_t(o.MaxItems)
+	return out
+}
+
+// SchemaOptions: How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the
+// default of every limit. Zero is the default of every field.
+type SchemaOptions struct {
+	// 0, or any of `SW_SCHEMA_…`, added up.
+	Flags uint32
+
+	// The version of JSON Schema for a schema without `$schema`: 4, 6, 7, 201909 or 202012; 0 is 202012.
+	Draft uint32
+
+	// The most violations that are reported of one value; the default is 1000.
+	MaxViolations uint32
+
+	// The most looks into a container that one validation takes; the default is 10^9.
+	MaxSteps uint64
+}
+
+func (o *SchemaOptions) c(out *C.sw_schema_options) *C.sw_schema_options {
+	if o == nil {
+		return nil
+	}
+	out.struct_size = C.sizeof_sw_schema_options
+	out.flags = C.uint32_t(o.Flags)
+	out.draft = C.uint32_t(o.Draft)
+	out.max_violations = C.uint32_t(o.MaxViolations)
+	out.max_steps = C.uint64_t(o.MaxSteps)
+	return out
+}
 
 // OpenOptions: How to open an engine. Fill it with `sw_open_options_init`. Zero is the default of
 // every field.
@@ -625,15 +970,265 @@ func StructSize(which uint32) uint32 {
 	return uint32(C.sw_struct_size(C.uint32_t(which)))
 }
 
-// ValueFromJson calls sw_value_from_json. Reads JSON text (RFC 8259) and returns the value as
-// MessagePack.
+// ValueClone calls sw_value_clone. Gives another handle for what the value is now. O(1), whatever its
+// size.
+//
+// value: The value.
+// clone: Receives a value of its own.
+func ValueClone(value Value) (clone Value, err error) {
+	var cClone C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_clone(value.c(), &cClone, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	clone = Value{id: cClone.id}
+	return
+}
+
+// ValueFree calls sw_value_free. Ends a value: its handle is stale from now on.
+//
+// value: The value.
+func ValueFree(value Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_free(value.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueKind calls sw_value_kind. What kind of value is at a place, and whether there is one.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// kind: Receives one of `SW_KIND_…`; `SW_KIND_NONE` if nothing is there, which is no error.
+func ValueKind(value Value, path string) (kind uint32, err error) {
+	var cKind C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_kind(value.c(), textPointer(path), C.size_t(len(path)), &cKind, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	kind = uint32(cKind)
+	return
+}
+
+// ValueLen calls sw_value_len. How much is at a place: the items of an array, the entries of an
+// object, the bytes of a text or of bytes; 0 for the other kinds.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// len: Receives how much.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueLen(value Value, path string) (len int, found bool, err error) {
+	var cLen C.size_t
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_len(value.c(), textPointer(path), C.size_t(len(path)), &cLen, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	len = int(cLen)
+	found = cFound != 0
+	return
+}
+
+// ValueEqual calls sw_value_equal. Whether two values are equal: of the same kinds, with the same
+// content, in whatever order their objects have it. The integer 1 and the float 1.0 differ.
+//
+// a: The one.
+// b: The other.
+// equal: Receives 1 if they are, and 0 if not.
+func ValueEqual(a Value, b Value) (equal bool, err error) {
+	var cEqual C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_equal(a.c(), b.c(), &cEqual, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	equal = cEqual != 0
+	return
+}
+
+// ValueCompare calls sw_value_compare. Which of two values comes first. Every value has its place in
+// one order.
+//
+// Kinds order as null, booleans, numbers, text, bytes, dates, times, datetimes, durations, files,
+// arrays, objects; numbers by what they are exactly, text by code points, arrays item by item, objects
+// by their entries in the order of the keys.
+//
+// a: The one.
+// b: The other.
+// order: Receives -1 if `a` comes first, 0 if they are equal, and 1 if `b` does.
+func ValueCompare(a Value, b Value) (order int32, err error) {
+	var cOrder C.int32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_compare(a.c(), b.c(), &cOrder, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	order = int32(cOrder)
+	return
+}
+
+// ValueHash calls sw_value_hash. A number that equal values have in common, for tables in memory.
+//
+// It may differ from one version of the library to the next; `sw_value_content_hash` does not.
+//
+// value: The value.
+// hash: Receives the number.
+func ValueHash(value Value) (hash uint64, err error) {
+	var cHash C.uint64_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_hash(value.c(), &cHash, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	hash = uint64(cHash)
+	return
+}
+
+// ValueFromJson calls sw_value_from_json. Reads JSON text (RFC 8259).
+//
+// json: The text.
+// options: How much is read; NULL is the defaults.
+// value: Receives the value.
+func ValueFromJson(json string, options *ReadOptions) (value Value, err error) {
+	var cOptions C.sw_read_options
+	var cValue C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_from_json(textPointer(json), C.size_t(len(json)), options.c(&cOptions), &cValue, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	value = Value{id: cValue.id}
+	return
+}
+
+// ValueFromMsgpack calls sw_value_from_msgpack. Reads one value as MessagePack.
+//
+// bytes: The bytes, and nothing after them.
+// options: How much is read; NULL is the defaults.
+// value: Receives the value.
+func ValueFromMsgpack(bytes []byte, options *ReadOptions) (value Value, err error) {
+	var cOptions C.sw_read_options
+	var cValue C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_from_msgpack(bytesPointer(bytes), C.size_t(len(bytes)), options.c(&cOptions), &cValue, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	value = Value{id: cValue.id}
+	return
+}
+
+// ValueToJson calls sw_value_to_json. Writes the value as JSON text. Bytes become `{"$bytes":
+// "<base64>"}`; decimals become numbers with all their digits, dates and times become text.
+//
+// value: The value.
+// flags: 0, or any of `SW_JSON_…`, added up.
+// json: Receives the text.
+func ValueToJson(value Value, flags uint32) (json string, err error) {
+	var cJson C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_to_json(value.c(), C.uint32_t(flags), &cJson, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	json = takeText(&cJson)
+	return
+}
+
+// ValueToMsgpack calls sw_value_to_msgpack. Writes the value as MessagePack. Kinds beyond JSON are
+// extension types, which read back.
+//
+// value: The value.
+// bytes: Receives the bytes.
+func ValueToMsgpack(value Value) (bytes []byte, err error) {
+	var cBytes C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_to_msgpack(value.c(), &cBytes, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	bytes = takeBytes(&cBytes)
+	return
+}
+
+// ValueFromCbor calls sw_value_from_cbor. Reads one value as CBOR (RFC 8949).
+//
+// bytes: The bytes, and nothing after them.
+// options: How much is read; NULL is the defaults.
+// value: Receives the value.
+func ValueFromCbor(bytes []byte, options *ReadOptions) (value Value, err error) {
+	var cOptions C.sw_read_options
+	var cValue C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_from_cbor(bytesPointer(bytes), C.size_t(len(bytes)), options.c(&cOptions), &cValue, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	value = Value{id: cValue.id}
+	return
+}
+
+// ValueToCbor calls sw_value_to_cbor. Writes the value as CBOR (RFC 8949). Kinds beyond JSON are
+// tagged, which read back.
+//
+// value: The value.
+// flags: 0, or `SW_CBOR_DETERMINISTIC`.
+// bytes: Receives the bytes.
+func ValueToCbor(value Value, flags uint32) (bytes []byte, err error) {
+	var cBytes C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_to_cbor(value.c(), C.uint32_t(flags), &cBytes, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	bytes = takeBytes(&cBytes)
+	return
+}
+
+// ValueContentHash calls sw_value_content_hash. A hash of what the value is: equal values have equal
+// hashes, on every machine and in every version of the library. BLAKE3, 32 bytes.
+//
+// value: The value.
+// hash: Receives the 32 bytes.
+func ValueContentHash(value Value) (hash []byte, err error) {
+	var cHash C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_content_hash(value.c(), &cHash, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	hash = takeBytes(&cHash)
+	return
+}
+
+// MsgpackFromJson calls sw_msgpack_from_json. Turns JSON text (RFC 8259) into MessagePack, the form in
+// which values cross.
 //
 // json: The text.
 // value: Receives the value.
-func ValueFromJson(json string) (value []byte, err error) {
+func MsgpackFromJson(json string) (value []byte, err error) {
 	var cValue C.sw_bytes
 	var cErr C.sw_error
-	cStatus := C.sw_value_from_json(textPointer(json), C.size_t(len(json)), &cValue, &cErr)
+	cStatus := C.sw_msgpack_from_json(textPointer(json), C.size_t(len(json)), &cValue, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return
@@ -642,21 +1237,851 @@ func ValueFromJson(json string) (value []byte, err error) {
 	return
 }
 
-// ValueToJson calls sw_value_to_json. Writes a value as JSON text. Bytes become `{"$bytes":
-// "<base64>"}`.
+// MsgpackToJson calls sw_msgpack_to_json. Turns MessagePack into JSON text, as `sw_value_to_json`
+// writes it.
 //
 // value: The value.
-// flags: 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
+// flags: 0, or any of `SW_JSON_…`, added up.
 // json: Receives the text.
-func ValueToJson(value []byte, flags uint32) (json string, err error) {
+func MsgpackToJson(value []byte, flags uint32) (json string, err error) {
 	var cJson C.sw_bytes
 	var cErr C.sw_error
-	cStatus := C.sw_value_to_json(bytesPointer(value), C.size_t(len(value)), C.uint32_t(flags), &cJson, &cErr)
+	cStatus := C.sw_msgpack_to_json(bytesPointer(value), C.size_t(len(value)), C.uint32_t(flags), &cJson, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return
 	}
 	json = takeText(&cJson)
+	return
+}
+
+// ValueGet calls sw_value_get. Gives what is at a place as a value of its own. O(1) whatever its size:
+// both share it.
+//
+// value: The value.
+// path: The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901) or `$.lines[0].price`; empty
+// is the whole value.
+// at: Receives what is there.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGet(value Value, path string) (at Value, found bool, err error) {
+	var cAt C.sw_value
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = Value{id: cAt.id}
+	found = cFound != 0
+	return
+}
+
+// ValueGetBool calls sw_value_get_bool. Reads a boolean. Fails with `SW_WRONG_TYPE` if something else
+// is there.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives 1 for true and 0 for false.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetBool(value Value, path string) (at bool, found bool, err error) {
+	var cAt C.uint32_t
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_bool(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = cAt != 0
+	found = cFound != 0
+	return
+}
+
+// ValueGetI64 calls sw_value_get_i64. Reads an integer. Fails with `SW_WRONG_TYPE` if something else
+// is there, a float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is above 2^63 - 1.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives the integer.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetI64(value Value, path string) (at int64, found bool, err error) {
+	var cAt C.int64_t
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_i64(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = int64(cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueGetU64 calls sw_value_get_u64. Reads an integer that is not negative. Fails with
+// `SW_WRONG_TYPE` if something else is there, a float or a decimal too, and with
+// `SW_NOT_REPRESENTABLE` if it is negative.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives the integer.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetU64(value Value, path string) (at uint64, found bool, err error) {
+	var cAt C.uint64_t
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_u64(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = uint64(cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueGetF64 calls sw_value_get_f64. Reads a float, or an integer that a double holds exactly. Fails
+// with `SW_NOT_REPRESENTABLE` for another integer, and with `SW_WRONG_TYPE` if something else is
+// there, a decimal too.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives the number; never NaN or infinite.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetF64(value Value, path string) (at float64, found bool, err error) {
+	var cAt C.double
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_f64(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = float64(cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueGetText calls sw_value_get_text. Reads text. A decimal, date, time, datetime or duration gives
+// the text it prints as, such as `12.50`, and a file its JSON. Fails with `SW_WRONG_TYPE` if something
+// else is there.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives the text.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetText(value Value, path string) (at string, found bool, err error) {
+	var cAt C.sw_bytes
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_text(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = takeText(&cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueGetBytes calls sw_value_get_bytes. Reads a byte string. Fails with `SW_WRONG_TYPE` if something
+// else is there, text too.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives the bytes.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetBytes(value Value, path string) (at []byte, found bool, err error) {
+	var cAt C.sw_bytes
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_bytes(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = takeBytes(&cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueGetMsgpack calls sw_value_get_msgpack. Reads what is at a place, whatever it is, as
+// MessagePack.
+//
+// value: The value.
+// path: The place; empty is the whole value.
+// at: Receives what is there.
+// found: Receives 1 if something is there, and 0 if not, which is no error.
+func ValueGetMsgpack(value Value, path string) (at []byte, found bool, err error) {
+	var cAt C.sw_bytes
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_get_msgpack(value.c(), textPointer(path), C.size_t(len(path)), &cAt, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	at = takeBytes(&cAt)
+	found = cFound != 0
+	return
+}
+
+// ValueSet calls sw_value_set. Puts a value at a place, replacing what is there and making missing
+// objects on the way.
+//
+// An index equal to an array's length appends. What is set is as it is now: changing it later does not
+// change what was set.
+//
+// value: The value to change.
+// path: The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901: `-` is the place after the
+// last item) or `$.lines[0].price`; empty is the whole value.
+// to: The value to put there.
+func ValueSet(value Value, path string, to Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set(value.c(), textPointer(path), C.size_t(len(path)), to.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetNull calls sw_value_set_null. Puts null at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+func ValueSetNull(value Value, path string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_null(value.c(), textPointer(path), C.size_t(len(path)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetBool calls sw_value_set_bool. Puts a boolean at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: 1 for true, 0 for false.
+func ValueSetBool(value Value, path string, to uint32) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_bool(value.c(), textPointer(path), C.size_t(len(path)), C.uint32_t(to), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetI64 calls sw_value_set_i64. Puts an integer at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: The integer.
+func ValueSetI64(value Value, path string, to int64) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_i64(value.c(), textPointer(path), C.size_t(len(path)), C.int64_t(to), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetU64 calls sw_value_set_u64. Puts an integer that may be above 2^63 - 1 at a place; see
+// `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: The integer.
+func ValueSetU64(value Value, path string, to uint64) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_u64(value.c(), textPointer(path), C.size_t(len(path)), C.uint64_t(to), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetF64 calls sw_value_set_f64. Puts a float at a place; see `sw_value_set`. Fails with
+// `SW_NOT_REPRESENTABLE` for NaN and the infinities.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: The float; 1.0 stays a float.
+func ValueSetF64(value Value, path string, to float64) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_f64(value.c(), textPointer(path), C.size_t(len(path)), C.double(to), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetText calls sw_value_set_text. Puts text at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: The text.
+func ValueSetText(value Value, path string, to string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_text(value.c(), textPointer(path), C.size_t(len(path)), textPointer(to), C.size_t(len(to)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetBytes calls sw_value_set_bytes. Puts a byte string at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// to: The bytes.
+func ValueSetBytes(value Value, path string, to []byte) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_bytes(value.c(), textPointer(path), C.size_t(len(path)), bytesPointer(to), C.size_t(len(to)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetKind calls sw_value_set_kind. Reads text as a value of some kind and puts it at a place; see
+// `sw_value_set`. The way to set decimals, dates, times, datetimes and durations.
+//
+// Fails with `SW_INVALID_TEMPORAL`, or what the kind's reader says, if the text is no such thing.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// kind: One of `SW_KIND_DECIMAL` ("12.50"), `SW_KIND_DATE` ("2024-05-01"), `SW_KIND_TIME`
+// ("12:30:00"), `SW_KIND_DATETIME` ("2024-05-01T12:30:00+02:00"), `SW_KIND_DURATION` ("PT1H30M") and
+// `SW_KIND_TEXT`.
+// to: The text.
+func ValueSetKind(value Value, path string, kind uint32, to string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_kind(value.c(), textPointer(path), C.size_t(len(path)), C.uint32_t(kind), textPointer(to), C.size_t(len(to)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetJson calls sw_value_set_json. Reads JSON text and puts it at a place; see `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// json: The text.
+func ValueSetJson(value Value, path string, json string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_json(value.c(), textPointer(path), C.size_t(len(path)), textPointer(json), C.size_t(len(json)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueSetMsgpack calls sw_value_set_msgpack. Reads MessagePack and puts it at a place; see
+// `sw_value_set`.
+//
+// value: The value to change.
+// path: The place; empty is the whole value.
+// bytes: The value to put there.
+func ValueSetMsgpack(value Value, path string, bytes []byte) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_set_msgpack(value.c(), textPointer(path), C.size_t(len(path)), bytesPointer(bytes), C.size_t(len(bytes)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueRemove calls sw_value_remove. Removes what is at a place; later items of an array move up.
+//
+// Fails with `SW_INVALID_PATH` for the whole value, which has nothing to be removed from.
+//
+// value: The value to change.
+// path: The place.
+// found: Receives 1 if something was there, and 0 if not, which is no error.
+func ValueRemove(value Value, path string) (found bool, err error) {
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_remove(value.c(), textPointer(path), C.size_t(len(path)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	found = cFound != 0
+	return
+}
+
+// ValueTake calls sw_value_take. Removes what is at a place and gives it; see `sw_value_remove`.
+//
+// value: The value to change.
+// path: The place.
+// taken: Receives what was there.
+// found: Receives 1 if something was there, and 0 if not, which is no error.
+func ValueTake(value Value, path string) (taken Value, found bool, err error) {
+	var cTaken C.sw_value
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_take(value.c(), textPointer(path), C.size_t(len(path)), &cTaken, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	taken = Value{id: cTaken.id}
+	found = cFound != 0
+	return
+}
+
+// ValueInsert calls sw_value_insert. Inserts a value into an array, before the item that is at the
+// place now; later items move on. An index equal to the array's length appends. The key of an object
+// is set, in an object that is there.
+//
+// value: The value to change.
+// path: The place, such as `.lines[0]`.
+// item: The value to insert.
+func ValueInsert(value Value, path string, item Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_insert(value.c(), textPointer(path), C.size_t(len(path)), item.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValuePush calls sw_value_push. Appends a value to the array at a place.
+//
+// value: The value to change.
+// path: The place of the array; empty is the whole value.
+// item: The value to append.
+func ValuePush(value Value, path string, item Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_push(value.c(), textPointer(path), C.size_t(len(path)), item.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CursorOpen calls sw_cursor_open. Begins a walk through what is at a place, as it is now: what is
+// changed or freed later does not matter to it.
+//
+// value: The value.
+// path: The place; empty is the whole value. There must be an array or an object, or `SW_WRONG_TYPE`.
+// cursor: Receives the cursor, before the first entry.
+func CursorOpen(value Value, path string) (cursor Cursor, err error) {
+	var cCursor C.sw_cursor
+	var cErr C.sw_error
+	cStatus := C.sw_cursor_open(value.c(), textPointer(path), C.size_t(len(path)), &cCursor, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	cursor = Cursor{id: cCursor.id}
+	return
+}
+
+// CursorFree calls sw_cursor_free. Ends a walk: the cursor's handle is stale from now on.
+//
+// cursor: The cursor.
+func CursorFree(cursor Cursor) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_cursor_free(cursor.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CursorNext calls sw_cursor_next. Gives the next item of an array, or the next entry of an object in
+// the object's order.
+//
+// cursor: The cursor.
+// key: Receives the entry's key; empty in an array.
+// item: Receives the item.
+// found: Receives 1 if there was one more, and 0 at the end, which is no error.
+func CursorNext(cursor Cursor) (key string, item Value, found bool, err error) {
+	var cKey C.sw_bytes
+	var cItem C.sw_value
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_cursor_next(cursor.c(), &cKey, &cItem, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	key = takeText(&cKey)
+	item = Value{id: cItem.id}
+	found = cFound != 0
+	return
+}
+
+// CursorPage calls sw_cursor_page. Gives the next items or entries at once, as MessagePack: the
+// quickest way through a value.
+//
+// cursor: The cursor.
+// limit: At most so many, and at least 1. Pages that grow keep long walks quick.
+// rows: Receives an array: of items, or of [key, value] for the entries of an object; empty at the
+// end.
+func CursorPage(cursor Cursor, limit uint32) (rows []byte, err error) {
+	var cRows C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_cursor_page(cursor.c(), C.uint32_t(limit), &cRows, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	rows = takeBytes(&cRows)
+	return
+}
+
+// QueryParse calls sw_query_parse. Reads and compiles a query.
+//
+// text: The query, such as `$.lines[?@.price > 10].sku`.
+// maxSteps: How many steps it may take on one value; 0 is the default, 10 million. A step is one node
+// looked at, or one comparison.
+// query: Receives the query.
+func QueryParse(text string, maxSteps uint64) (query Query, err error) {
+	var cQuery C.sw_query
+	var cErr C.sw_error
+	cStatus := C.sw_query_parse(textPointer(text), C.size_t(len(text)), C.uint64_t(maxSteps), &cQuery, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	query = Query{id: cQuery.id}
+	return
+}
+
+// QueryFree calls sw_query_free. Ends a query: its handle is stale from now on.
+//
+// query: The query.
+func QueryFree(query Query) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_query_free(query.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// QuerySelect calls sw_query_select. Everything that a query finds in a value.
+//
+// query: The query.
+// value: The value.
+// found: Receives an array of what it finds, in order; empty if that is nothing.
+func QuerySelect(query Query, value Value) (found Value, err error) {
+	var cFound C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_query_select(query.c(), value.c(), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	found = Value{id: cFound.id}
+	return
+}
+
+// QueryFirst calls sw_query_first. The first that a query finds in a value; it looks no further.
+//
+// query: The query.
+// value: The value.
+// first: Receives what it finds first.
+// found: Receives 1 if it finds something, and 0 if not, which is no error.
+func QueryFirst(query Query, value Value) (first Value, found bool, err error) {
+	var cFirst C.sw_value
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_query_first(query.c(), value.c(), &cFirst, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	first = Value{id: cFirst.id}
+	found = cFound != 0
+	return
+}
+
+// QueryCount calls sw_query_count. How much a query finds in a value.
+//
+// query: The query.
+// value: The value.
+// count: Receives the number.
+func QueryCount(query Query, value Value) (count int, err error) {
+	var cCount C.size_t
+	var cErr C.sw_error
+	cStatus := C.sw_query_count(query.c(), value.c(), &cCount, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	count = int(cCount)
+	return
+}
+
+// QueryLocate calls sw_query_locate. Everything that a query finds in a value, and where.
+//
+// query: The query.
+// value: The value.
+// paths: How places are written: one of `SW_PATHS_…`. Every function that takes a path takes each of
+// them.
+// found: Receives an array of [path, value], in order; empty if it finds nothing.
+func QueryLocate(query Query, value Value, paths uint32) (found Value, err error) {
+	var cFound C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_query_locate(query.c(), value.c(), C.uint32_t(paths), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	found = Value{id: cFound.id}
+	return
+}
+
+// ValueQuery calls sw_value_query. Everything that a query, given as text, finds in a value. Texts
+// that were used lately are not compiled again.
+//
+// value: The value.
+// query: The query, such as `$.lines[?@.price > 10].sku`.
+// found: Receives an array of what it finds, in order; empty if that is nothing.
+func ValueQuery(value Value, query string) (found Value, err error) {
+	var cFound C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_query(value.c(), textPointer(query), C.size_t(len(query)), &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	found = Value{id: cFound.id}
+	return
+}
+
+// QuerySet calls sw_query_set. Puts a value at every place that a query finds.
+//
+// Where one place is inside another, the outer one is replaced.
+//
+// query: The query.
+// value: The value to change.
+// to: The value to put there.
+// count: Receives how many places were set.
+func QuerySet(query Query, value Value, to Value) (count int, err error) {
+	var cCount C.size_t
+	var cErr C.sw_error
+	cStatus := C.sw_query_set(query.c(), value.c(), to.c(), &cCount, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	count = int(cCount)
+	return
+}
+
+// QueryRemove calls sw_query_remove. Removes everything that a query finds. Fails with
+// `SW_INVALID_PATH` if it finds the whole value.
+//
+// query: The query.
+// value: The value to change.
+// count: Receives how many places were removed.
+func QueryRemove(query Query, value Value) (count int, err error) {
+	var cCount C.size_t
+	var cErr C.sw_error
+	cStatus := C.sw_query_remove(query.c(), value.c(), &cCount, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	count = int(cCount)
+	return
+}
+
+// ValuePatch calls sw_value_patch. Applies a JSON Patch (RFC 6902): all of its operations, or none.
+//
+// Fails with `SW_PATCH_FAILED` if the patch is malformed or an operation cannot be applied; the error
+// says which one and why.
+//
+// value: The value to change.
+// patch: The patch, an array of operations.
+func ValuePatch(value Value, patch Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_patch(value.c(), patch.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueMergePatch calls sw_value_merge_patch. Applies a JSON Merge Patch (RFC 7396): an object changes
+// the members it names, null removes a member, and everything else takes the place of what is there.
+//
+// value: The value to change.
+// patch: The patch.
+func ValueMergePatch(value Value, patch Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_value_merge_patch(value.c(), patch.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueDiff calls sw_value_diff. The JSON Patch (RFC 6902) that turns one value into another. Of two
+// versions of one value it costs as much as they differ, not as they are large.
+//
+// before: The one.
+// after: The other.
+// patch: Receives the patch, an array of operations; empty if the two are equal.
+func ValueDiff(before Value, after Value) (patch Value, err error) {
+	var cPatch C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_diff(before.c(), after.c(), &cPatch, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	patch = Value{id: cPatch.id}
+	return
+}
+
+// ValueMergeDiff calls sw_value_merge_diff. The JSON Merge Patch (RFC 7396) that turns one value into
+// another, if there is one: such a patch cannot set a member to null.
+//
+// before: The one.
+// after: The other.
+// patch: Receives the patch.
+// found: Receives 1 if there is one, and 0 if not, which is no error.
+func ValueMergeDiff(before Value, after Value) (patch Value, found bool, err error) {
+	var cPatch C.sw_value
+	var cFound C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_value_merge_diff(before.c(), after.c(), &cPatch, &cFound, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	patch = Value{id: cPatch.id}
+	found = cFound != 0
+	return
+}
+
+// ValueInvert calls sw_value_invert. The JSON Patch that undoes another one.
+//
+// patch: The patch to undo, an array of operations.
+// before: The value that it is, or was, applied to.
+// undo: Receives the patch that gives `before` back.
+func ValueInvert(patch Value, before Value) (undo Value, err error) {
+	var cUndo C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_invert(patch.c(), before.c(), &cUndo, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	undo = Value{id: cUndo.id}
+	return
+}
+
+// SchemaCompile calls sw_schema_compile. Compiles a schema, to check any number of values with.
+// Nothing is ever fetched.
+//
+// Fails with `SW_INVALID_SCHEMA`, and where in the schema.
+//
+// source: The schema; `$schema` says which version of JSON Schema it is written in.
+// documents: An object of the other schemas that `$ref`s lead to, by their absolute URIs; empty if
+// there are none.
+// options: NULL is the defaults.
+// schema: Receives the schema.
+func SchemaCompile(source Value, documents []byte, options *SchemaOptions) (schema Schema, err error) {
+	var cOptions C.sw_schema_options
+	var cSchema C.sw_schema
+	var cErr C.sw_error
+	cStatus := C.sw_schema_compile(source.c(), bytesPointer(documents), C.size_t(len(documents)), options.c(&cOptions), &cSchema, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	schema = Schema{id: cSchema.id}
+	return
+}
+
+// SchemaFree calls sw_schema_free. Ends a schema: its handle is stale from now on.
+//
+// schema: The schema.
+func SchemaFree(schema Schema) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_schema_free(schema.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// SchemaValidate calls sw_schema_validate. Checks a value: `SW_OK` if it satisfies the schema, and
+// `SW_SCHEMA_VIOLATION` if not, with the first of what is wrong in the error's message.
+//
+// schema: The schema.
+// value: The value.
+func SchemaValidate(schema Schema, value Value) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_schema_validate(schema.c(), value.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// SchemaViolations calls sw_schema_violations. Everything that is wrong with a value.
+//
+// schema: The schema.
+// value: The value.
+// violations: Receives an array of objects: `path` (in the value), `schema_path` (a JSON Pointer into
+// the schema), `keyword`, `message`, and for `anyOf` and `oneOf` `alternatives`. Empty if the value
+// satisfies the schema.
+func SchemaViolations(schema Schema, value Value) (violations []byte, err error) {
+	var cViolations C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_schema_violations(schema.c(), value.c(), &cViolations, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	violations = takeBytes(&cViolations)
+	return
+}
+
+// SchemaInfer calls sw_schema_infer. A schema (2020-12) that all samples satisfy, as tight as they
+// suggest: types, keys and which of them are required, and texts that take few values. Sizes, ranges
+// and formats are not guessed.
+//
+// samples: An array of samples.
+// schema: Receives the schema, as a value.
+func SchemaInfer(samples Value) (schema Value, err error) {
+	var cSchema C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_schema_infer(samples.c(), &cSchema, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	schema = Value{id: cSchema.id}
 	return
 }
 

@@ -60,6 +60,24 @@ enum class errc : sw_status {
   not_representable = SW_NOT_REPRESENTABLE,
   /// An array index is outside the array.
   index_out_of_range = SW_INDEX_OUT_OF_RANGE,
+  /// The text is not a JSONPath query (RFC 9535).
+  invalid_query = SW_INVALID_QUERY,
+  /// An operation of a JSON Patch is malformed or cannot be applied; the message says which one and why.
+  patch_failed = SW_PATCH_FAILED,
+  /// A document is not a JSON Schema that can be used; the message says where and why.
+  invalid_schema = SW_INVALID_SCHEMA,
+  /// A value does not satisfy a schema; the message says where and why.
+  schema_violation = SW_SCHEMA_VIOLATION,
+  /// Bytes are not valid CBOR.
+  invalid_cbor = SW_INVALID_CBOR,
+  /// A calculation overflows, divides by zero or would lose digits.
+  arithmetic = SW_ARITHMETIC,
+  /// Text is no decimal, date, time, datetime or duration.
+  invalid_temporal = SW_INVALID_TEMPORAL,
+  /// The reader or writer of a stream of values failed.
+  stream_failed = SW_STREAM_FAILED,
+  /// A text is not of the format it was read as, e.g. not TOML; the message says where.
+  invalid_text = SW_INVALID_TEXT,
   /// Reading or writing a file failed.
   io = SW_IO,
   /// Another process has the store open.
@@ -266,6 +284,24 @@ class unique_handle {
   Raw raw_{};
 };
 
+/// A value that the library holds. Made by `sw_value_from_json` and its like, ended by `sw_value_free`.
+/// A handle is a variable: changing what it holds changes no other handle, also not its clones. A clone
+/// costs the same for any size, since both share what neither has changed. Ended by `sw_value_free`
+/// when it goes.
+using unique_value = unique_handle<sw_value, &sw_value_free>;
+
+/// A walk through an array or an object. Begin it with `sw_cursor_open`, end it with `sw_cursor_free`.
+/// Ended by `sw_cursor_free` when it goes.
+using unique_cursor = unique_handle<sw_cursor, &sw_cursor_free>;
+
+/// A compiled JSONPath query. Made by `sw_query_parse`, ended by `sw_query_free`. Ended by
+/// `sw_query_free` when it goes.
+using unique_query = unique_handle<sw_query, &sw_query_free>;
+
+/// A compiled JSON Schema. Made by `sw_schema_compile`, ended by `sw_schema_free`. Ended by
+/// `sw_schema_free` when it goes.
+using unique_schema = unique_handle<sw_schema, &sw_schema_free>;
+
 /// An open engine: a store and the flows that run on it. Open with `sw_open`, close with `sw_close`.
 /// Ended by `sw_close` when it goes.
 using unique_engine = unique_handle<sw_engine, &sw_close>;
@@ -277,6 +313,23 @@ using unique_txn = unique_handle<sw_txn, &sw_txn_rollback>;
 /// A completion queue. Open with `sw_cq_open`, close with `sw_cq_close`. Ended by `sw_cq_close` when it
 /// goes.
 using unique_cq = unique_handle<sw_cq, &sw_cq_close>;
+
+/// Default options: How much is read of what comes from outside. Fill it with `sw_read_options_init`; 0
+/// is the default of every limit. Limits count, they never time, so the verdict on an input is the same
+/// on every machine.
+inline sw_read_options make_read_options() noexcept {
+  sw_read_options options{};
+  static_cast<void>(sw_read_options_init(&options, sizeof options, nullptr));
+  return options;
+}
+
+/// Default options: How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the
+/// default of every limit.
+inline sw_schema_options make_schema_options() noexcept {
+  sw_schema_options options{};
+  static_cast<void>(sw_schema_options_init(&options, sizeof options, nullptr));
+  return options;
+}
 
 /// Default options: How to open an engine. Fill it with `sw_open_options_init`.
 inline sw_open_options make_open_options() noexcept {
@@ -301,43 +354,1225 @@ inline bool abi_matches() noexcept {
     && sw_struct_size(SW_STRUCT_STR) == sizeof(sw_str)
     && sw_struct_size(SW_STRUCT_ERROR_INFO) == sizeof(sw_error_info)
     && sw_struct_size(SW_STRUCT_BYTES) == sizeof(sw_bytes)
+    && sw_struct_size(SW_STRUCT_READ_OPTIONS) == sizeof(sw_read_options)
+    && sw_struct_size(SW_STRUCT_SCHEMA_OPTIONS) == sizeof(sw_schema_options)
     && sw_struct_size(SW_STRUCT_OPEN_OPTIONS) == sizeof(sw_open_options)
     && sw_struct_size(SW_STRUCT_CQ_OPTIONS) == sizeof(sw_cq_options)
     && sw_struct_size(SW_STRUCT_EVENT) == sizeof(sw_event);
 }
 
-/// Calls `sw_value_from_json`. Reads JSON text (RFC 8259) and returns the value as MessagePack.
+/// Calls `sw_value_clone`. Gives another handle for what the value is now. O(1), whatever its size.
+///
+/// @param value The value.
+/// @param clone Receives a value of its own.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_clone(
+    sw_value value,
+    unique_value &clone,
+    owned_error *error) noexcept {
+  sw_value c_clone{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_clone(value, &c_clone, &c_error);
+  clone.reset(c_clone);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_free`. Ends a value: its handle is stale from now on.
+///
+/// @param value The value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_free(
+    unique_value &value,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_free(value.get(), &c_error);
+  // A busy handle was not ended: its owner still has to.
+  if (c_status != SW_BUSY) static_cast<void>(value.release());
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_kind`. What kind of value is at a place, and whether there is one.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param kind Receives one of `SW_KIND_…`; `SW_KIND_NONE` if nothing is there, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_kind(
+    sw_value value,
+    std::string_view path,
+    uint32_t &kind,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_kind(value, path.data(), path.size(), &kind, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_len`. How much is at a place: the items of an array, the entries of an object, the
+/// bytes of a text or of bytes; 0 for the other kinds.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param len Receives how much.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_len(
+    sw_value value,
+    std::string_view path,
+    size_t &len,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_len(value, path.data(), path.size(), &len, &c_found, &c_error);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_equal`. Whether two values are equal: of the same kinds, with the same content, in
+/// whatever order their objects have it. The integer 1 and the float 1.0 differ.
+///
+/// @param a The one.
+/// @param b The other.
+/// @param equal Receives 1 if they are, and 0 if not.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_equal(
+    sw_value a,
+    sw_value b,
+    bool &equal,
+    owned_error *error) noexcept {
+  uint32_t c_equal{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_equal(a, b, &c_equal, &c_error);
+  equal = c_equal != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_compare`. Which of two values comes first. Every value has its place in one order.
+///
+/// Kinds order as null, booleans, numbers, text, bytes, dates, times, datetimes, durations, files,
+/// arrays, objects; numbers by what they are exactly, text by code points, arrays item by item, objects
+/// by their entries in the order of the keys.
+///
+/// @param a The one.
+/// @param b The other.
+/// @param order Receives -1 if `a` comes first, 0 if they are equal, and 1 if `b` does.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_compare(
+    sw_value a,
+    sw_value b,
+    int32_t &order,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_compare(a, b, &order, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_hash`. A number that equal values have in common, for tables in memory.
+///
+/// It may differ from one version of the library to the next; `sw_value_content_hash` does not.
+///
+/// @param value The value.
+/// @param hash Receives the number.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_hash(
+    sw_value value,
+    uint64_t &hash,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_hash(value, &hash, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_from_json`. Reads JSON text (RFC 8259).
 ///
 /// @param json The text.
+/// @param options How much is read; NULL is the defaults.
 /// @param value Receives the value.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status value_from_json(
     std::string_view json,
-    owned_bytes &value,
+    const sw_read_options *options,
+    unique_value &value,
     owned_error *error) noexcept {
-  sw_bytes c_value{};
+  sw_value c_value{};
   sw_error c_error{};
-  const sw_status c_status = sw_value_from_json(json.data(), json.size(), &c_value, &c_error);
+  const sw_status c_status = sw_value_from_json(json.data(), json.size(), options, &c_value, &c_error);
   value.reset(c_value);
   take_error(c_error, error);
   return c_status;
 }
 
-/// Calls `sw_value_to_json`. Writes a value as JSON text. Bytes become `{"$bytes": "<base64>"}`.
+/// Calls `sw_value_from_msgpack`. Reads one value as MessagePack.
+///
+/// @param bytes The bytes, and nothing after them.
+/// @param options How much is read; NULL is the defaults.
+/// @param value Receives the value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_from_msgpack(
+    bytes_view bytes,
+    const sw_read_options *options,
+    unique_value &value,
+    owned_error *error) noexcept {
+  sw_value c_value{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_from_msgpack(bytes.data(), bytes.size(), options, &c_value, &c_error);
+  value.reset(c_value);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_to_json`. Writes the value as JSON text. Bytes become `{"$bytes": "<base64>"}`;
+/// decimals become numbers with all their digits, dates and times become text.
 ///
 /// @param value The value.
-/// @param flags 0, or any of `SW_JSON_PRETTY` and `SW_JSON_SORTED`, added up.
+/// @param flags 0, or any of `SW_JSON_…`, added up.
 /// @param json Receives the text.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status value_to_json(
+    sw_value value,
+    uint32_t flags,
+    owned_bytes &json,
+    owned_error *error) noexcept {
+  sw_bytes c_json{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_to_json(value, flags, &c_json, &c_error);
+  json.reset(c_json);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_to_msgpack`. Writes the value as MessagePack. Kinds beyond JSON are extension types,
+/// which read back.
+///
+/// @param value The value.
+/// @param bytes Receives the bytes.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_to_msgpack(
+    sw_value value,
+    owned_bytes &bytes,
+    owned_error *error) noexcept {
+  sw_bytes c_bytes{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_to_msgpack(value, &c_bytes, &c_error);
+  bytes.reset(c_bytes);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_from_cbor`. Reads one value as CBOR (RFC 8949).
+///
+/// @param bytes The bytes, and nothing after them.
+/// @param options How much is read; NULL is the defaults.
+/// @param value Receives the value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_from_cbor(
+    bytes_view bytes,
+    const sw_read_options *options,
+    unique_value &value,
+    owned_error *error) noexcept {
+  sw_value c_value{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_from_cbor(bytes.data(), bytes.size(), options, &c_value, &c_error);
+  value.reset(c_value);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_to_cbor`. Writes the value as CBOR (RFC 8949). Kinds beyond JSON are tagged, which
+/// read back.
+///
+/// @param value The value.
+/// @param flags 0, or `SW_CBOR_DETERMINISTIC`.
+/// @param bytes Receives the bytes.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_to_cbor(
+    sw_value value,
+    uint32_t flags,
+    owned_bytes &bytes,
+    owned_error *error) noexcept {
+  sw_bytes c_bytes{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_to_cbor(value, flags, &c_bytes, &c_error);
+  bytes.reset(c_bytes);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_content_hash`. A hash of what the value is: equal values have equal hashes, on every
+/// machine and in every version of the library. BLAKE3, 32 bytes.
+///
+/// @param value The value.
+/// @param hash Receives the 32 bytes.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_content_hash(
+    sw_value value,
+    owned_bytes &hash,
+    owned_error *error) noexcept {
+  sw_bytes c_hash{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_content_hash(value, &c_hash, &c_error);
+  hash.reset(c_hash);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_msgpack_from_json`. Turns JSON text (RFC 8259) into MessagePack, the form in which values
+/// cross.
+///
+/// @param json The text.
+/// @param value Receives the value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status msgpack_from_json(
+    std::string_view json,
+    owned_bytes &value,
+    owned_error *error) noexcept {
+  sw_bytes c_value{};
+  sw_error c_error{};
+  const sw_status c_status = sw_msgpack_from_json(json.data(), json.size(), &c_value, &c_error);
+  value.reset(c_value);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_msgpack_to_json`. Turns MessagePack into JSON text, as `sw_value_to_json` writes it.
+///
+/// @param value The value.
+/// @param flags 0, or any of `SW_JSON_…`, added up.
+/// @param json Receives the text.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status msgpack_to_json(
     bytes_view value,
     uint32_t flags,
     owned_bytes &json,
     owned_error *error) noexcept {
   sw_bytes c_json{};
   sw_error c_error{};
-  const sw_status c_status = sw_value_to_json(value.data(), value.size(), flags, &c_json, &c_error);
+  const sw_status c_status = sw_msgpack_to_json(value.data(), value.size(), flags, &c_json, &c_error);
   json.reset(c_json);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get`. Gives what is at a place as a value of its own. O(1) whatever its size: both
+/// share it.
+///
+/// @param value The value.
+/// @param path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901) or `$.lines[0].price`;
+/// empty is the whole value.
+/// @param at Receives what is there.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get(
+    sw_value value,
+    std::string_view path,
+    unique_value &at,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_value c_at{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get(value, path.data(), path.size(), &c_at, &c_found, &c_error);
+  at.reset(c_at);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_bool`. Reads a boolean. Fails with `SW_WRONG_TYPE` if something else is there.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives 1 for true and 0 for false.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_bool(
+    sw_value value,
+    std::string_view path,
+    bool &at,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_at{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_bool(value, path.data(), path.size(), &c_at, &c_found, &c_error);
+  at = c_at != 0;
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_i64`. Reads an integer. Fails with `SW_WRONG_TYPE` if something else is there, a
+/// float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is above 2^63 - 1.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives the integer.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_i64(
+    sw_value value,
+    std::string_view path,
+    int64_t &at,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_i64(value, path.data(), path.size(), &at, &c_found, &c_error);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_u64`. Reads an integer that is not negative. Fails with `SW_WRONG_TYPE` if
+/// something else is there, a float or a decimal too, and with `SW_NOT_REPRESENTABLE` if it is
+/// negative.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives the integer.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_u64(
+    sw_value value,
+    std::string_view path,
+    uint64_t &at,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_u64(value, path.data(), path.size(), &at, &c_found, &c_error);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_f64`. Reads a float, or an integer that a double holds exactly. Fails with
+/// `SW_NOT_REPRESENTABLE` for another integer, and with `SW_WRONG_TYPE` if something else is there, a
+/// decimal too.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives the number; never NaN or infinite.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_f64(
+    sw_value value,
+    std::string_view path,
+    double &at,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_f64(value, path.data(), path.size(), &at, &c_found, &c_error);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_text`. Reads text. A decimal, date, time, datetime or duration gives the text it
+/// prints as, such as `12.50`, and a file its JSON. Fails with `SW_WRONG_TYPE` if something else is
+/// there.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives the text.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_text(
+    sw_value value,
+    std::string_view path,
+    owned_bytes &at,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_bytes c_at{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_text(value, path.data(), path.size(), &c_at, &c_found, &c_error);
+  at.reset(c_at);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_bytes`. Reads a byte string. Fails with `SW_WRONG_TYPE` if something else is
+/// there, text too.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives the bytes.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_bytes(
+    sw_value value,
+    std::string_view path,
+    owned_bytes &at,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_bytes c_at{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_bytes(value, path.data(), path.size(), &c_at, &c_found, &c_error);
+  at.reset(c_at);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_get_msgpack`. Reads what is at a place, whatever it is, as MessagePack.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value.
+/// @param at Receives what is there.
+/// @param found Receives 1 if something is there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_get_msgpack(
+    sw_value value,
+    std::string_view path,
+    owned_bytes &at,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_bytes c_at{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_get_msgpack(value, path.data(), path.size(), &c_at, &c_found, &c_error);
+  at.reset(c_at);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set`. Puts a value at a place, replacing what is there and making missing objects on
+/// the way.
+///
+/// An index equal to an array's length appends. What is set is as it is now: changing it later does not
+/// change what was set.
+///
+/// @param value The value to change.
+/// @param path The place, such as `.lines[0].price`, `/lines/0/price` (RFC 6901: `-` is the place after
+/// the last item) or `$.lines[0].price`; empty is the whole value.
+/// @param to The value to put there.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set(
+    sw_value value,
+    std::string_view path,
+    sw_value to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set(value, path.data(), path.size(), to, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_null`. Puts null at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_null(
+    sw_value value,
+    std::string_view path,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_null(value, path.data(), path.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_bool`. Puts a boolean at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to 1 for true, 0 for false.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_bool(
+    sw_value value,
+    std::string_view path,
+    uint32_t to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_bool(value, path.data(), path.size(), to, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_i64`. Puts an integer at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to The integer.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_i64(
+    sw_value value,
+    std::string_view path,
+    int64_t to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_i64(value, path.data(), path.size(), to, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_u64`. Puts an integer that may be above 2^63 - 1 at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to The integer.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_u64(
+    sw_value value,
+    std::string_view path,
+    uint64_t to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_u64(value, path.data(), path.size(), to, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_f64`. Puts a float at a place; see `sw_value_set`. Fails with
+/// `SW_NOT_REPRESENTABLE` for NaN and the infinities.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to The float; 1.0 stays a float.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_f64(
+    sw_value value,
+    std::string_view path,
+    double to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_f64(value, path.data(), path.size(), to, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_text`. Puts text at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to The text.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_text(
+    sw_value value,
+    std::string_view path,
+    std::string_view to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_text(value, path.data(), path.size(), to.data(), to.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_bytes`. Puts a byte string at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param to The bytes.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_bytes(
+    sw_value value,
+    std::string_view path,
+    bytes_view to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_bytes(value, path.data(), path.size(), to.data(), to.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_kind`. Reads text as a value of some kind and puts it at a place; see
+/// `sw_value_set`. The way to set decimals, dates, times, datetimes and durations.
+///
+/// Fails with `SW_INVALID_TEMPORAL`, or what the kind's reader says, if the text is no such thing.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param kind One of `SW_KIND_DECIMAL` ("12.50"), `SW_KIND_DATE` ("2024-05-01"), `SW_KIND_TIME`
+/// ("12:30:00"), `SW_KIND_DATETIME` ("2024-05-01T12:30:00+02:00"), `SW_KIND_DURATION` ("PT1H30M") and
+/// `SW_KIND_TEXT`.
+/// @param to The text.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_kind(
+    sw_value value,
+    std::string_view path,
+    uint32_t kind,
+    std::string_view to,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_kind(value, path.data(), path.size(), kind, to.data(), to.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_json`. Reads JSON text and puts it at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param json The text.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_json(
+    sw_value value,
+    std::string_view path,
+    std::string_view json,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_json(value, path.data(), path.size(), json.data(), json.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_set_msgpack`. Reads MessagePack and puts it at a place; see `sw_value_set`.
+///
+/// @param value The value to change.
+/// @param path The place; empty is the whole value.
+/// @param bytes The value to put there.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_set_msgpack(
+    sw_value value,
+    std::string_view path,
+    bytes_view bytes,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_set_msgpack(value, path.data(), path.size(), bytes.data(), bytes.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_remove`. Removes what is at a place; later items of an array move up.
+///
+/// Fails with `SW_INVALID_PATH` for the whole value, which has nothing to be removed from.
+///
+/// @param value The value to change.
+/// @param path The place.
+/// @param found Receives 1 if something was there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_remove(
+    sw_value value,
+    std::string_view path,
+    bool &found,
+    owned_error *error) noexcept {
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_remove(value, path.data(), path.size(), &c_found, &c_error);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_take`. Removes what is at a place and gives it; see `sw_value_remove`.
+///
+/// @param value The value to change.
+/// @param path The place.
+/// @param taken Receives what was there.
+/// @param found Receives 1 if something was there, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_take(
+    sw_value value,
+    std::string_view path,
+    unique_value &taken,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_value c_taken{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_take(value, path.data(), path.size(), &c_taken, &c_found, &c_error);
+  taken.reset(c_taken);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_insert`. Inserts a value into an array, before the item that is at the place now;
+/// later items move on. An index equal to the array's length appends. The key of an object is set, in
+/// an object that is there.
+///
+/// @param value The value to change.
+/// @param path The place, such as `.lines[0]`.
+/// @param item The value to insert.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_insert(
+    sw_value value,
+    std::string_view path,
+    sw_value item,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_insert(value, path.data(), path.size(), item, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_push`. Appends a value to the array at a place.
+///
+/// @param value The value to change.
+/// @param path The place of the array; empty is the whole value.
+/// @param item The value to append.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_push(
+    sw_value value,
+    std::string_view path,
+    sw_value item,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_push(value, path.data(), path.size(), item, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_cursor_open`. Begins a walk through what is at a place, as it is now: what is changed or
+/// freed later does not matter to it.
+///
+/// @param value The value.
+/// @param path The place; empty is the whole value. There must be an array or an object, or
+/// `SW_WRONG_TYPE`.
+/// @param cursor Receives the cursor, before the first entry.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status cursor_open(
+    sw_value value,
+    std::string_view path,
+    unique_cursor &cursor,
+    owned_error *error) noexcept {
+  sw_cursor c_cursor{};
+  sw_error c_error{};
+  const sw_status c_status = sw_cursor_open(value, path.data(), path.size(), &c_cursor, &c_error);
+  cursor.reset(c_cursor);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_cursor_free`. Ends a walk: the cursor's handle is stale from now on.
+///
+/// @param cursor The cursor.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status cursor_free(
+    unique_cursor &cursor,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_cursor_free(cursor.get(), &c_error);
+  // A busy handle was not ended: its owner still has to.
+  if (c_status != SW_BUSY) static_cast<void>(cursor.release());
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_cursor_next`. Gives the next item of an array, or the next entry of an object in the
+/// object's order.
+///
+/// @param cursor The cursor.
+/// @param key Receives the entry's key; empty in an array.
+/// @param item Receives the item.
+/// @param found Receives 1 if there was one more, and 0 at the end, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status cursor_next(
+    sw_cursor cursor,
+    owned_bytes &key,
+    unique_value &item,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_bytes c_key{};
+  sw_value c_item{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_cursor_next(cursor, &c_key, &c_item, &c_found, &c_error);
+  key.reset(c_key);
+  item.reset(c_item);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_cursor_page`. Gives the next items or entries at once, as MessagePack: the quickest way
+/// through a value.
+///
+/// @param cursor The cursor.
+/// @param limit At most so many, and at least 1. Pages that grow keep long walks quick.
+/// @param rows Receives an array: of items, or of [key, value] for the entries of an object; empty at
+/// the end.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status cursor_page(
+    sw_cursor cursor,
+    uint32_t limit,
+    owned_bytes &rows,
+    owned_error *error) noexcept {
+  sw_bytes c_rows{};
+  sw_error c_error{};
+  const sw_status c_status = sw_cursor_page(cursor, limit, &c_rows, &c_error);
+  rows.reset(c_rows);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_parse`. Reads and compiles a query.
+///
+/// @param text The query, such as `$.lines[?@.price > 10].sku`.
+/// @param max_steps How many steps it may take on one value; 0 is the default, 10 million. A step is
+/// one node looked at, or one comparison.
+/// @param query Receives the query.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_parse(
+    std::string_view text,
+    uint64_t max_steps,
+    unique_query &query,
+    owned_error *error) noexcept {
+  sw_query c_query{};
+  sw_error c_error{};
+  const sw_status c_status = sw_query_parse(text.data(), text.size(), max_steps, &c_query, &c_error);
+  query.reset(c_query);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_free`. Ends a query: its handle is stale from now on.
+///
+/// @param query The query.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_free(
+    unique_query &query,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_query_free(query.get(), &c_error);
+  // A busy handle was not ended: its owner still has to.
+  if (c_status != SW_BUSY) static_cast<void>(query.release());
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_select`. Everything that a query finds in a value.
+///
+/// @param query The query.
+/// @param value The value.
+/// @param found Receives an array of what it finds, in order; empty if that is nothing.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_select(
+    sw_query query,
+    sw_value value,
+    unique_value &found,
+    owned_error *error) noexcept {
+  sw_value c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_query_select(query, value, &c_found, &c_error);
+  found.reset(c_found);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_first`. The first that a query finds in a value; it looks no further.
+///
+/// @param query The query.
+/// @param value The value.
+/// @param first Receives what it finds first.
+/// @param found Receives 1 if it finds something, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_first(
+    sw_query query,
+    sw_value value,
+    unique_value &first,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_value c_first{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_query_first(query, value, &c_first, &c_found, &c_error);
+  first.reset(c_first);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_count`. How much a query finds in a value.
+///
+/// @param query The query.
+/// @param value The value.
+/// @param count Receives the number.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_count(
+    sw_query query,
+    sw_value value,
+    size_t &count,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_query_count(query, value, &count, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_locate`. Everything that a query finds in a value, and where.
+///
+/// @param query The query.
+/// @param value The value.
+/// @param paths How places are written: one of `SW_PATHS_…`. Every function that takes a path takes
+/// each of them.
+/// @param found Receives an array of [path, value], in order; empty if it finds nothing.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_locate(
+    sw_query query,
+    sw_value value,
+    uint32_t paths,
+    unique_value &found,
+    owned_error *error) noexcept {
+  sw_value c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_query_locate(query, value, paths, &c_found, &c_error);
+  found.reset(c_found);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_query`. Everything that a query, given as text, finds in a value. Texts that were
+/// used lately are not compiled again.
+///
+/// @param value The value.
+/// @param query The query, such as `$.lines[?@.price > 10].sku`.
+/// @param found Receives an array of what it finds, in order; empty if that is nothing.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_query(
+    sw_value value,
+    std::string_view query,
+    unique_value &found,
+    owned_error *error) noexcept {
+  sw_value c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_query(value, query.data(), query.size(), &c_found, &c_error);
+  found.reset(c_found);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_set`. Puts a value at every place that a query finds.
+///
+/// Where one place is inside another, the outer one is replaced.
+///
+/// @param query The query.
+/// @param value The value to change.
+/// @param to The value to put there.
+/// @param count Receives how many places were set.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_set(
+    sw_query query,
+    sw_value value,
+    sw_value to,
+    size_t &count,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_query_set(query, value, to, &count, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_query_remove`. Removes everything that a query finds. Fails with `SW_INVALID_PATH` if it
+/// finds the whole value.
+///
+/// @param query The query.
+/// @param value The value to change.
+/// @param count Receives how many places were removed.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status query_remove(
+    sw_query query,
+    sw_value value,
+    size_t &count,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_query_remove(query, value, &count, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_patch`. Applies a JSON Patch (RFC 6902): all of its operations, or none.
+///
+/// Fails with `SW_PATCH_FAILED` if the patch is malformed or an operation cannot be applied; the error
+/// says which one and why.
+///
+/// @param value The value to change.
+/// @param patch The patch, an array of operations.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_patch(
+    sw_value value,
+    sw_value patch,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_patch(value, patch, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_merge_patch`. Applies a JSON Merge Patch (RFC 7396): an object changes the members
+/// it names, null removes a member, and everything else takes the place of what is there.
+///
+/// @param value The value to change.
+/// @param patch The patch.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_merge_patch(
+    sw_value value,
+    sw_value patch,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_merge_patch(value, patch, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_diff`. The JSON Patch (RFC 6902) that turns one value into another. Of two versions
+/// of one value it costs as much as they differ, not as they are large.
+///
+/// @param before The one.
+/// @param after The other.
+/// @param patch Receives the patch, an array of operations; empty if the two are equal.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_diff(
+    sw_value before,
+    sw_value after,
+    unique_value &patch,
+    owned_error *error) noexcept {
+  sw_value c_patch{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_diff(before, after, &c_patch, &c_error);
+  patch.reset(c_patch);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_merge_diff`. The JSON Merge Patch (RFC 7396) that turns one value into another, if
+/// there is one: such a patch cannot set a member to null.
+///
+/// @param before The one.
+/// @param after The other.
+/// @param patch Receives the patch.
+/// @param found Receives 1 if there is one, and 0 if not, which is no error.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_merge_diff(
+    sw_value before,
+    sw_value after,
+    unique_value &patch,
+    bool &found,
+    owned_error *error) noexcept {
+  sw_value c_patch{};
+  uint32_t c_found{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_merge_diff(before, after, &c_patch, &c_found, &c_error);
+  patch.reset(c_patch);
+  found = c_found != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_invert`. The JSON Patch that undoes another one.
+///
+/// @param patch The patch to undo, an array of operations.
+/// @param before The value that it is, or was, applied to.
+/// @param undo Receives the patch that gives `before` back.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_invert(
+    sw_value patch,
+    sw_value before,
+    unique_value &undo,
+    owned_error *error) noexcept {
+  sw_value c_undo{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_invert(patch, before, &c_undo, &c_error);
+  undo.reset(c_undo);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schema_compile`. Compiles a schema, to check any number of values with. Nothing is ever
+/// fetched.
+///
+/// Fails with `SW_INVALID_SCHEMA`, and where in the schema.
+///
+/// @param source The schema; `$schema` says which version of JSON Schema it is written in.
+/// @param documents An object of the other schemas that `$ref`s lead to, by their absolute URIs; empty
+/// if there are none.
+/// @param options NULL is the defaults.
+/// @param schema Receives the schema.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schema_compile(
+    sw_value source,
+    bytes_view documents,
+    const sw_schema_options *options,
+    unique_schema &schema,
+    owned_error *error) noexcept {
+  sw_schema c_schema{};
+  sw_error c_error{};
+  const sw_status c_status = sw_schema_compile(source, documents.data(), documents.size(), options, &c_schema, &c_error);
+  schema.reset(c_schema);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schema_free`. Ends a schema: its handle is stale from now on.
+///
+/// @param schema The schema.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schema_free(
+    unique_schema &schema,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_schema_free(schema.get(), &c_error);
+  // A busy handle was not ended: its owner still has to.
+  if (c_status != SW_BUSY) static_cast<void>(schema.release());
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schema_validate`. Checks a value: `SW_OK` if it satisfies the schema, and
+/// `SW_SCHEMA_VIOLATION` if not, with the first of what is wrong in the error's message.
+///
+/// @param schema The schema.
+/// @param value The value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schema_validate(
+    sw_schema schema,
+    sw_value value,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_schema_validate(schema, value, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schema_violations`. Everything that is wrong with a value.
+///
+/// @param schema The schema.
+/// @param value The value.
+/// @param violations Receives an array of objects: `path` (in the value), `schema_path` (a JSON Pointer
+/// into the schema), `keyword`, `message`, and for `anyOf` and `oneOf` `alternatives`. Empty if the
+/// value satisfies the schema.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schema_violations(
+    sw_schema schema,
+    sw_value value,
+    owned_bytes &violations,
+    owned_error *error) noexcept {
+  sw_bytes c_violations{};
+  sw_error c_error{};
+  const sw_status c_status = sw_schema_violations(schema, value, &c_violations, &c_error);
+  violations.reset(c_violations);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schema_infer`. A schema (2020-12) that all samples satisfy, as tight as they suggest:
+/// types, keys and which of them are required, and texts that take few values. Sizes, ranges and
+/// formats are not guessed.
+///
+/// @param samples An array of samples.
+/// @param schema Receives the schema, as a value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schema_infer(
+    sw_value samples,
+    unique_value &schema,
+    owned_error *error) noexcept {
+  sw_value c_schema{};
+  sw_error c_error{};
+  const sw_status c_status = sw_schema_infer(samples, &c_schema, &c_error);
+  schema.reset(c_schema);
   take_error(c_error, error);
   return c_status;
 }

@@ -1,0 +1,254 @@
+//! Walking through the items of arrays and the entries of objects.
+
+use std::collections::VecDeque;
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use statewright_value::{Key, Kind, Value, ValueRef};
+
+use crate::bytes::sw_bytes;
+use crate::call::{Call, Plain};
+use crate::error::sw_error;
+use crate::failure::{Failure, Result};
+use crate::guard::guard;
+use crate::handle::{Table, Tag};
+use crate::place::Place;
+use crate::status::*;
+use crate::value::sw_value;
+
+/// A walk through an array or an object. Begin it with `sw_cursor_open`, end it with `sw_cursor_free`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct sw_cursor {
+    /// Opaque; zero is no cursor.
+    pub id: u64,
+}
+
+// SAFETY: integers.
+unsafe impl Plain for sw_cursor {}
+
+static CURSORS: Table<Arc<Mutex<Cursor>>> = Table::new(Tag::Cursor);
+
+/// The entries fetched at a time for `sw_cursor_next`: more each time, so that finding the place to go on costs
+/// little in all.
+const FIRST_BATCH: usize = 32;
+const MAX_BATCH: usize = 8192;
+
+struct Cursor {
+    /// As it was when the walk began; shared with the value, not copied.
+    over: Value,
+    /// How many entries have left `over`.
+    at: usize,
+    /// Fetched, and not given yet.
+    fetched: VecDeque<(Key, Value)>,
+    batch: usize,
+}
+
+impl Cursor {
+    fn next(&mut self) -> Option<(Key, Value)> {
+        if self.fetched.is_empty() {
+            let (fetched, at, batch) = (&mut self.fetched, self.at, self.batch);
+            let none = Key::new("");
+            match self.over.kind() {
+                Kind::Object => fetched.extend(
+                    (self.over.by_ref().entries().skip(at).take(batch))
+                        .map(|(key, value)| (Key::new(key), value.to_value())),
+                ),
+                _ => fetched.extend(
+                    (at..self.over.len().min(at + batch))
+                        .filter_map(|i| Some((none.clone(), self.over.index(i)?))),
+                ),
+            }
+            self.at += self.fetched.len();
+            self.batch = (self.batch * 2).min(MAX_BATCH);
+        }
+        self.fetched.pop_front()
+    }
+
+    /// The next entries as MessagePack, an array of them.
+    fn page(&mut self, limit: usize) -> Vec<u8> {
+        let is_object = self.over.kind() == Kind::Object;
+        let before = self.fetched.drain(..self.fetched.len().min(limit));
+        let mut rows = Rows::new(is_object);
+        for (key, value) in before {
+            rows.push(&key, value.by_ref());
+        }
+        let rest = limit - rows.count;
+        let over = self.over.by_ref();
+        if is_object {
+            let entries = over.entries().skip(self.at).take(rest);
+            entries.for_each(|(key, value)| rows.push(key, value));
+        } else {
+            let items = over.items().skip(self.at).take(rest);
+            items.for_each(|item| rows.push("", item));
+        }
+        self.at += rows.count - (limit - rest);
+        rows.finish()
+    }
+}
+
+/// An array in MessagePack whose length is known last.
+struct Rows {
+    bytes: Vec<u8>,
+    count: usize,
+    keyed: bool,
+}
+
+impl Rows {
+    fn new(keyed: bool) -> Rows {
+        Rows {
+            bytes: vec![0; 5],
+            count: 0,
+            keyed,
+        }
+    }
+
+    fn push(&mut self, key: &str, value: ValueRef<'_>) {
+        if self.keyed {
+            self.bytes.push(0x92); // an array of two
+            Value::text(key).write_msgpack(&mut self.bytes);
+        }
+        value.to_value().write_msgpack(&mut self.bytes);
+        self.count += 1;
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let [a, b, c, d] = u32::try_from(self.count).unwrap_or(u32::MAX).to_be_bytes();
+        for (to, from) in self.bytes.iter_mut().zip([0xdd, a, b, c, d]) {
+            *to = from;
+        }
+        self.bytes
+    }
+}
+
+impl Call {
+    fn cursor(&self, cursor: sw_cursor) -> Result<Arc<Mutex<Cursor>>> {
+        CURSORS
+            .get(cursor.id)
+            .ok_or_else(|| Failure::misuse("cursor"))
+    }
+}
+
+/// Begins a walk through what is at a place, as it is now: what is changed or freed later does not matter to it.
+///
+/// @role constructor
+/// @on cursor
+/// @thread safe
+/// @param value in handle: The value.
+/// @param path in text max=SW_MAX_NAME_BYTES: The place; empty is the whole value. There must be an array or an
+///   object, or `SW_WRONG_TYPE`.
+/// @param cursor out handle owned: Receives the cursor, before the first entry.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_cursor_open(
+    value: sw_value,
+    path: *const c_char,
+    path_len: usize,
+    cursor: *mut sw_cursor,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_cursor_open, err, |call| {
+        let out = call.out("cursor", cursor)?;
+        let held = call.held(value)?;
+        let text = call.text("path", path, path_len)?;
+        let place = Place::parse(text)?;
+        let over = held.read(|value| Ok(place.find(value).map(ValueRef::to_value)))?;
+        let over = match over {
+            Some(over) if matches!(over.kind(), Kind::Array | Kind::Object) => over,
+            other => {
+                let found = other.map_or("nothing", |other| other.kind().name());
+                let message = format!("expected an array or an object at `{text}`, found {found}");
+                return Err(Failure::new(SW_WRONG_TYPE, message).at(text));
+            }
+        };
+        let cursor = Cursor {
+            over,
+            at: 0,
+            fetched: VecDeque::new(),
+            batch: FIRST_BATCH,
+        };
+        let full = |_| Failure::new(SW_TOO_LARGE, "too many cursors are open");
+        out.set(sw_cursor {
+            id: CURSORS.insert(Arc::new(Mutex::new(cursor))).map_err(full)?,
+        });
+        Ok(())
+    })
+}
+
+/// Ends a walk: the cursor's handle is stale from now on.
+///
+/// @role destructor
+/// @on cursor
+/// @thread safe
+/// @param cursor in handle consumed: The cursor.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_cursor_free(cursor: sw_cursor, err: *mut sw_error) -> sw_status {
+    guard!(sw_cursor_free, err, |_call| {
+        CURSORS
+            .remove(cursor.id)
+            .map(drop)
+            .ok_or_else(|| Failure::misuse("cursor"))
+    })
+}
+
+/// Gives the next item of an array, or the next entry of an object in the object's order.
+///
+/// @role method
+/// @on cursor
+/// @thread safe
+/// @param cursor in handle: The cursor.
+/// @param key out text owned present=found: Receives the entry's key; empty in an array.
+/// @param item out handle owned present=found: Receives the item.
+/// @param found out flag: Receives 1 if there was one more, and 0 at the end, which is no error.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_cursor_next(
+    cursor: sw_cursor,
+    key: *mut sw_bytes,
+    item: *mut sw_value,
+    found: *mut u32,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_cursor_next, err, |call| {
+        let (key, item) = (call.out("key", key)?, call.out("item", item)?);
+        let found = call.out("found", found)?;
+        let cursor = call.cursor(cursor)?;
+        let next = cursor.lock().next();
+        if let Some((name, value)) = next {
+            item.hold(value)?;
+            key.give(name.as_bytes().to_vec())?;
+            found.flag(true);
+        }
+        Ok(())
+    })
+}
+
+/// Gives the next items or entries at once, as MessagePack: the quickest way through a value.
+///
+/// @role method
+/// @on cursor
+/// @thread safe
+/// @param cursor in handle: The cursor.
+/// @param limit in number: At most so many, and at least 1. Pages that grow keep long walks quick.
+/// @param rows out msgpack owned: Receives an array: of items, or of [key, value] for the entries of an object;
+///   empty at the end.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_cursor_page(
+    cursor: sw_cursor,
+    limit: u32,
+    rows: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_cursor_page, err, |call| {
+        let rows = call.out("rows", rows)?;
+        let cursor = call.cursor(cursor)?;
+        if limit == 0 {
+            return Err(Failure::new(SW_INVALID_ARGUMENT, "`limit` is 0").at("limit"));
+        }
+        let page = cursor.lock().page(limit as usize);
+        rows.give(page)
+    })
+}
