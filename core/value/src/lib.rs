@@ -40,6 +40,7 @@ mod extended;
 mod json;
 mod key;
 mod kinds;
+mod lazy;
 mod limits;
 mod macros;
 mod measure;
@@ -61,8 +62,10 @@ mod text;
 #[cfg(feature = "toml")]
 mod toml;
 mod tree;
+mod typed;
 mod value;
 mod value_ref;
+mod view;
 mod violation;
 mod walk;
 mod wire;
@@ -81,6 +84,7 @@ pub use kinds::file::File;
 pub use kinds::kind::Kind;
 #[cfg(feature = "time")]
 pub use kinds::temporal::{Calendar, TimeUnit};
+pub use lazy::{CachePolicy, Lazy, LazyOptions, LazyStats};
 pub use limits::{Limits, MAX_DEPTH};
 pub use merge::merge_diff;
 pub use patch::{Patch, PatchOp};
@@ -89,8 +93,12 @@ pub use pointer::Pointer;
 pub use query::{Complexity, Query};
 #[cfg(feature = "schema")]
 pub use schema::Schema;
+pub use typed::Typed;
+#[cfg(feature = "schema")]
+pub use typed::Validated;
 pub use value::Value;
 pub use value_ref::{Entries, Items, ValueRef};
+pub use view::{ArrayRef, Category, Number, ObjectRef, View};
 pub use violation::Violation;
 
 /// The library of dates and times whose types are used here; feature `time`.
