@@ -90,7 +90,7 @@ pub use merge::merge_diff;
 pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use pointer::Pointer;
-pub use query::{Complexity, Query};
+pub use query::{Complexity, Query, Warning};
 #[cfg(feature = "schema")]
 pub use schema::Schema;
 pub use typed::Typed;

@@ -168,6 +168,21 @@ fn what_is_refused_is_explained_at_its_place() {
     }
 }
 
+#[test]
+fn what_can_hardly_be_meant_is_told() {
+    for (query, positions) in [
+        ("$.a[?@.b == true && match(@.c, 'x.*')]", &[][..]),
+        (r"$.é[?match(@.c, '\\d+')]", &[17]),
+        ("$[?search(@.c, 1)]", &[16]),
+        ("$[?@.a < true || null >= @.b]", &[10, 26]),
+        ("$[::0]", &[5]),
+    ] {
+        let warnings = Query::parse(query).unwrap();
+        let warnings = warnings.warnings().iter().map(|warning| warning.position);
+        assert_eq!(warnings.collect::<Vec<_>>(), positions, "{query}");
+    }
+}
+
 fn found(query: &str, doc: &Value) -> Vec<Value> {
     let found = doc.query(query).unwrap();
     found.into_iter().map(|node| node.to_value()).collect()
@@ -217,6 +232,37 @@ fn bytes_have_a_length_and_equality() {
     assert_eq!(doc.query("$[?length(@) == 2]").unwrap().len(), 3);
     assert_eq!(doc.query("$[?@ == $.a]").unwrap().len(), 2);
     assert_eq!(doc.query("$[?@ < $.a || @ > $.a]").unwrap().len(), 0);
+}
+
+#[test]
+fn kinds_beyond_json_are_numbers_and_texts() {
+    let doc = Value::from_typed_json(
+        r#"[{"$decimal": "12.50"}, {"$decimal": "12.5"}, {"$decimal": "0.1"}, 12.5, 0.1, 12,
+            {"$date": "2026-03-01"}, {"$date": "2025-12-31"}, "2026-01-15",
+            {"$datetime": "2026-03-01T12:00:00+00:00"}, {"$datetime": "2026-03-01T13:00:00+01:00"},
+            {"$duration": "PT1H"}, {"$duration": "PT90M"}]"#,
+    );
+    let Ok(doc) = doc else {
+        return; // a build without the features that read them
+    };
+    for (condition, places) in [
+        ("@ == 12.5", &[0, 1, 3][..]),
+        ("@ == $[0]", &[0, 1, 3]),
+        ("@ == 0.1", &[4]), // which is no tenth, but the double next to it
+        ("@ < 12 && @ > 0", &[2, 4]),
+        ("@ > $[5] && @ <= $[1]", &[0, 1, 3]),
+        ("@ >= '2026-01-15' && @ < '2026-03-01T'", &[6, 8]),
+        ("@ < $[6]", &[7, 8]),
+        ("@ == $[9]", &[9, 10]),
+        ("@ <= $[10]", &[8, 9, 10]),
+        ("@ > $[11]", &[12]),
+        ("match(@, '2026-.*')", &[6, 8, 9, 10]),
+        ("length(@) == 10", &[6, 7, 8]),
+    ] {
+        let query = Query::parse(&format!("$[?{condition}]")).unwrap();
+        let found: Vec<Path> = places.iter().map(|at| Path::root().index(*at)).collect();
+        assert_eq!(query.paths(doc.by_ref()).unwrap(), found, "{condition}");
+    }
 }
 
 #[test]

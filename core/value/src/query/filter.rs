@@ -63,6 +63,21 @@ impl<'x> Datum<'x> {
         Datum::Int(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
+    /// The text that plain JSON has for a date, time, datetime or duration.
+    fn printed(self) -> Option<String> {
+        match self {
+            Datum::Other(value)
+                if matches!(
+                    value.kind(),
+                    Kind::Date | Kind::Time | Kind::DateTime | Kind::Duration
+                ) =>
+            {
+                value.extended().map(ToString::to_string)
+            }
+            _ => None,
+        }
+    }
+
     fn number(self) -> Option<Number> {
         match self {
             Datum::Int(int) => Some(Number::Integer(int.into())),
@@ -182,7 +197,10 @@ impl<'a, 'q> Machine<'a, 'q> {
                 {
                     Datum::count(value.len())
                 }
-                _ => Datum::Nothing,
+                other => match other.printed() {
+                    Some(printed) => Datum::count(printed.chars().count()),
+                    None => Datum::Nothing,
+                },
             },
             Operand::Count(query) => {
                 let mut count = Count(0);
@@ -232,6 +250,9 @@ impl<'a, 'q> Machine<'a, 'q> {
             (Datum::Other(a), Datum::Other(b)) if a.kind() == b.kind() => {
                 self.equal_containers(a, b)?
             }
+            (Datum::Text(text), other) | (other, Datum::Text(text)) => {
+                other.printed().is_some_and(|printed| printed == text)
+            }
             (a, b) => a.compare_number(b).is_some_and(Ordering::is_eq),
         })
     }
@@ -250,6 +271,8 @@ impl<'a, 'q> Machine<'a, 'q> {
                 Kind::Date | Kind::Time | Kind::Duration => a < b,
                 _ => false,
             },
+            (Datum::Text(text), other) => other.printed().is_some_and(|printed| text < &*printed),
+            (other, Datum::Text(text)) => other.printed().is_some_and(|printed| &*printed < text),
             (a, b) => a.compare_number(b).is_some_and(Ordering::is_lt),
         })
     }
@@ -311,8 +334,12 @@ impl<'a, 'q> Machine<'a, 'q> {
         node: ValueRef<'a>,
     ) -> Result<bool, Halt> {
         self.fuel.pay(1)?;
-        let Datum::Text(text) = self.datum(text, node)? else {
-            return Ok(false);
+        let text = self.datum(text, node)?;
+        let printed = text.printed();
+        let text = match (text, &printed) {
+            (Datum::Text(text), _) => text,
+            (_, Some(printed)) => printed,
+            (_, None) => return Ok(false),
         };
         self.fuel.pay(text.len() as u64 / BYTES_PER_STEP)?;
         match &pattern.source {

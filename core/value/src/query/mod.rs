@@ -1,6 +1,6 @@
 //! JSONPath (RFC 9535): one text that finds many places in a value.
 //!
-//! `lex` and `parse` read the text into a [`program`], whose types and numbers are then known to be right;
+//! `lex`, `parse` and `words` read the text into a [`program`], whose types and numbers are then known to be right;
 //! `machine` runs it without recursion and counts its steps; `filter` decides conditions; `regexp` holds the
 //! regular expressions of `match` and `search`; `edit` changes what a query finds.
 
@@ -14,6 +14,7 @@ mod parse;
 mod program;
 mod regexp;
 mod stack;
+mod words;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -21,6 +22,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use complexity::Complexity;
+pub use parse::Warning;
 
 use crate::cache::QueryCache;
 use crate::{Error, Path, Result, Segment, Value, ValueRef};
@@ -34,8 +36,9 @@ use program::Step;
 /// `length`, `count`, `match`, `search` and `value`. Results come in the order of the standard; the members
 /// of an object come in their own order. A node can be found twice (`$['a','a']`).
 ///
-/// Numbers, decimals too, compare by value, so `1 == 1.0`, and datetimes by the instant they name. Dates,
-/// times, datetimes and durations have an order among their own kind.
+/// Numbers, decimals too, compare by value, so `1 == 1.0`. Dates, times, datetimes and durations compare among
+/// their own kind (datetimes by the instant they name), and with text they are their text in JSON:
+/// `@.due < '2026-07-01'` works on a date as on the JSON made of it, and so do `match` and `length`.
 ///
 /// # Limits
 /// Every node looked at and every comparison costs a step, long texts some more. A query that uses up its
@@ -67,6 +70,7 @@ struct Compiled {
     /// The same, if it is one place in every value.
     path: Option<Path>,
     complexity: Complexity,
+    warnings: Box<[Warning]>,
 }
 
 /// Making queries and looking at them.
@@ -81,7 +85,7 @@ impl Query {
     /// appendix A and its types (section 2.4.3) are checked in full. Filters, parentheses and functions may
     /// nest 32 deep. [`Error::Limit`] for a text of more than 64 KiB.
     pub fn parse(text: &str) -> Result<Query> {
-        let program = parse::parse(text)?;
+        let (program, warnings) = parse::parse(text)?;
         let path = program
             .iter()
             .map(|step| match step {
@@ -96,6 +100,7 @@ impl Query {
                 path,
                 complexity: Complexity::of(&program),
                 program,
+                warnings,
             }),
             max_steps: Query::MAX_STEPS,
         })
@@ -133,6 +138,21 @@ impl Query {
             Step::Children(_) | Step::Descendants(_) => None,
         });
         segments.collect()
+    }
+
+    /// What is allowed in it by the standard but can hardly be meant, the first 16: a regular expression that is
+    /// none (RFC 9485), an order of what has none, a step of 0.
+    ///
+    /// ```
+    /// use statewright_value::Query;
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let query = Query::parse(r"$[?match(@.zip, '\\d+')]")?;
+    /// assert!(query.warnings()[0].reason.contains("[0-9]"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn warnings(&self) -> &[Warning] {
+        &self.compiled.warnings
     }
 
     /// What is known of it before it runs; free.
@@ -230,12 +250,13 @@ impl Query {
         steps: &mut u64,
         sink: &mut S,
     ) -> Result<()> {
-        let mut machine = Machine::new(root, *steps);
+        let allowed = *steps;
+        let mut machine = Machine::new(root, allowed);
         let result = machine.run(&self.compiled.program, root, sink);
         *steps = machine.fuel.0;
         let (what, limit) = match result {
             Ok(()) | Err(Halt::Enough) => return Ok(()),
-            Err(Halt::Exhausted) => ("number of steps", self.max_steps),
+            Err(Halt::Exhausted) => ("number of steps", allowed),
             Err(Halt::Pattern) => ("size of a regular expression", regexp::MAX_DYNAMIC as u64),
         };
         Err(Error::Limit {

@@ -4,7 +4,6 @@ use crate::{Error, Segment};
 
 use super::lex::{Lexer, Refusal, Result};
 use super::program::{Comparison, Condition, Literal, Operand, Selector, Slice, Step, SubQuery};
-use super::regexp::Pattern;
 
 /// Filters, parentheses and function calls may nest this deep, counted together.
 pub(super) const MAX_NESTING: usize = 32;
@@ -12,7 +11,10 @@ pub(super) const MAX_NESTING: usize = 32;
 /// The longest text of a query, in bytes.
 pub(super) const MAX_LENGTH: usize = 64 << 10;
 
-pub(super) fn parse(text: &str) -> Result<Box<[Step]>, Error> {
+/// A program, and what is likely not meant in it.
+pub(super) type Parsed = (Box<[Step]>, Box<[Warning]>);
+
+pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
     if text.len() > MAX_LENGTH {
         return Err(Error::Limit {
             what: "length of a query",
@@ -23,19 +25,39 @@ pub(super) fn parse(text: &str) -> Result<Box<[Step]>, Error> {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         nesting: 0,
+        warnings: Vec::new(),
     };
-    parser.query(text).map_err(|Refusal(refusal)| {
+    let position = |pos: usize| text.get(..pos).unwrap_or(text).chars().count() + 1;
+    let steps = parser.query(text).map_err(|Refusal(refusal)| {
         let (pos, reason) = *refusal;
         Error::InvalidQuery {
             query: crate::path::shorten(text),
-            position: text.get(..pos).unwrap_or(text).chars().count() + 1,
+            position: position(pos),
             reason,
         }
-    })
+    })?;
+    let warning = |(pos, reason)| Warning {
+        position: position(pos),
+        reason,
+    };
+    Ok((steps, parser.warnings.into_iter().map(warning).collect()))
 }
 
+/// What a query says that is allowed but can never be meant; see [`crate::Query::warnings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// Position of the character, counted from 1.
+    pub position: usize,
+    /// What it means as it stands, and what may be meant.
+    pub reason: &'static str,
+}
+
+/// More are not collected.
+const MAX_WARNINGS: usize = 16;
+
 /// What stands alone or on one side of a comparison.
-enum Bare {
+pub(super) enum Bare {
     Literal(Literal),
     Query(SubQuery),
     /// A function with a value, and its name.
@@ -44,14 +66,16 @@ enum Bare {
     Logical(Condition, &'static str),
 }
 
-enum Part {
+pub(super) enum Part {
     Bare(Bare, usize),
     Whole(Condition),
 }
 
-struct Parser<'t> {
-    lexer: Lexer<'t>,
+pub(super) struct Parser<'t> {
+    pub(super) lexer: Lexer<'t>,
     nesting: usize,
+    /// Where in the text (in bytes), and what.
+    warnings: Vec<(usize, &'static str)>,
 }
 
 /// Segments and selectors.
@@ -169,6 +193,12 @@ impl Parser<'_> {
         }
     }
 
+    pub(super) fn warn(&mut self, at: usize, reason: &'static str) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push((at, reason));
+        }
+    }
+
     fn index_or_slice(&mut self) -> Result<Selector> {
         let start = self.lexer.integer()?;
         let after = self.lexer.pos();
@@ -185,7 +215,12 @@ impl Parser<'_> {
         self.lexer.blanks();
         let step = if self.lexer.eat(":") {
             self.lexer.blanks();
-            self.lexer.integer()?
+            let at = self.lexer.pos();
+            let step = self.lexer.integer()?;
+            if step == Some(0) {
+                self.warn(at, "a step of 0 selects nothing");
+            }
+            step
         } else {
             None
         };
@@ -197,7 +232,7 @@ impl Parser<'_> {
     }
 
     /// Counts one level of nesting around `inner`.
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.nesting >= MAX_NESTING {
             return self.lexer.fail(format!(
                 "filters, parentheses and functions nest deeper than {MAX_NESTING} levels"
@@ -212,13 +247,13 @@ impl Parser<'_> {
 
 /// Conditions.
 impl Parser<'_> {
-    fn condition(&mut self) -> Result<Condition> {
+    pub(super) fn condition(&mut self) -> Result<Condition> {
         let first = self.whole()?;
         self.any(first)
     }
 
     /// `a || b || …`, of which the first basic part of the first operand is there.
-    fn any(&mut self, first: Condition) -> Result<Condition> {
+    pub(super) fn any(&mut self, first: Condition) -> Result<Condition> {
         let mut any = vec![self.all(first)?];
         while self.operator("||") {
             let part = self.whole()?;
@@ -258,7 +293,7 @@ impl Parser<'_> {
     }
 
     /// A comparison, a condition in parentheses or negated; or an operand alone, for the caller to judge.
-    fn basic(&mut self) -> Result<Part> {
+    pub(super) fn basic(&mut self) -> Result<Part> {
         match self.lexer.peek() {
             Some('!') => self.negated().map(Part::Whole),
             Some('(') => self.group().map(Part::Whole),
@@ -302,6 +337,19 @@ impl Parser<'_> {
         let right = self.operand()?;
         let right = self.value(right, at, "one side of a comparison")?;
         self.no_comparison("comparisons are joined with `&&`: `1 < @.a && @.a < 3`")?;
+        if left.has_no_order() || right.has_no_order() {
+            match comparison {
+                Comparison::Less | Comparison::Greater => self.warn(
+                    at,
+                    "only numbers and texts have an order; this is false for every value",
+                ),
+                Comparison::LessOrEqual | Comparison::GreaterOrEqual => self.warn(
+                    at,
+                    "only numbers and texts have an order; this means the same as `==`",
+                ),
+                Comparison::Equal | Comparison::NotEqual => {}
+            }
+        }
         Ok(match (left, right) {
             (Operand::Node(query), Operand::Literal(literal)) => {
                 Condition::Check(Box::new((query, comparison, literal)))
@@ -349,7 +397,7 @@ impl Parser<'_> {
     }
 
     /// An operand alone as a condition.
-    fn test(&mut self, bare: Bare, at: usize) -> Result<Condition> {
+    pub(super) fn test(&mut self, bare: Bare, at: usize) -> Result<Condition> {
         match bare {
             Bare::Query(query) => Ok(Condition::Exists(query)),
             Bare::Logical(condition, _) => Ok(condition),
@@ -365,7 +413,7 @@ impl Parser<'_> {
     }
 
     /// An operand as a value.
-    fn value(&mut self, bare: Bare, at: usize, place: &str) -> Result<Operand> {
+    pub(super) fn value(&mut self, bare: Bare, at: usize, place: &str) -> Result<Operand> {
         match bare {
             Bare::Literal(literal) => Ok(Operand::Literal(literal)),
             Bare::Value(operand, _) => Ok(operand),
@@ -402,166 +450,6 @@ impl Parser<'_> {
             _ => self.lexer.fail(
                 "expected `@` (this node), `$` (the root), a literal, a function, `!` or `(`",
             ),
-        }
-    }
-}
-
-/// Words: literals and functions.
-impl Parser<'_> {
-    fn word(&mut self) -> Result<Bare> {
-        let at = self.lexer.pos();
-        let word = self
-            .lexer
-            .take_while(|c| c.is_ascii_alphanumeric() || c == '_');
-        match word {
-            "true" => return Ok(Bare::Literal(Literal::Bool(true))),
-            "false" => return Ok(Bare::Literal(Literal::Bool(false))),
-            "null" => return Ok(Bare::Literal(Literal::Null)),
-            _ => {}
-        }
-        if !self.lexer.eat("(") {
-            return self.no_word(word, at);
-        }
-        match word {
-            "length" => self.length(),
-            "count" => self.count(),
-            "value" => self.value_of(),
-            "match" => self.pattern("match", true),
-            "search" => self.pattern("search", false),
-            _ => self.no_function(word, at),
-        }
-    }
-
-    fn no_word<T>(&self, word: &str, at: usize) -> Result<T> {
-        let word = crate::path::shorten(word);
-        self.lexer.fail_at(
-            at,
-            format!(
-                "`{word}` is nothing known here; write `@.name` for a member, 'text' for text, and true, false and \
-                 null in lower case; a function's `(` follows its name at once"
-            ),
-        )
-    }
-
-    fn no_function<T>(&self, word: &str, at: usize) -> Result<T> {
-        let word = crate::path::shorten(word);
-        self.lexer.fail_at(
-            at,
-            format!(
-                "there is no function {word}(); there are length, count, match, search and value"
-            ),
-        )
-    }
-
-    fn length(&mut self) -> Result<Bare> {
-        let [of] = self.arguments("length", ["text, array or object"])?;
-        let of = self.value_argument(of, "the argument of length()")?;
-        Ok(Bare::Value(Operand::Length(Box::new(of)), "length"))
-    }
-
-    fn count(&mut self) -> Result<Bare> {
-        let [nodes] = self.arguments("count", ["query"])?;
-        let nodes = self.nodes_argument(nodes, "count")?;
-        Ok(Bare::Value(Operand::Count(nodes), "count"))
-    }
-
-    fn value_of(&mut self) -> Result<Bare> {
-        let [nodes] = self.arguments("value", ["query"])?;
-        let nodes = self.nodes_argument(nodes, "value")?;
-        Ok(Bare::Value(Operand::Value(nodes), "value"))
-    }
-
-    fn pattern(&mut self, name: &'static str, whole: bool) -> Result<Bare> {
-        let arguments = self.arguments(name, ["text", "regular expression"])?;
-        let condition = self.matches(arguments, whole)?;
-        Ok(Bare::Logical(condition, name))
-    }
-
-    fn matches(&mut self, [text, pattern]: [Part; 2], whole: bool) -> Result<Condition> {
-        let text = self.value_argument(text, "the text to look at")?;
-        let Part::Bare(_, at) = pattern else {
-            return self.lexer.fail("expected a regular expression as text");
-        };
-        let pattern = self.value_argument(pattern, "the regular expression")?;
-        match Pattern::new(pattern, whole) {
-            Ok(pattern) => Ok(Condition::Matches(Box::new((text, pattern)))),
-            Err(reason) => self.lexer.fail_at(at, reason),
-        }
-    }
-
-    /// The arguments to the `)`; as many as there are `names` for them.
-    fn arguments<const N: usize>(&mut self, name: &str, names: [&str; N]) -> Result<[Part; N]> {
-        let start = self.lexer.pos();
-        let mut arguments = Vec::new();
-        while self.another(arguments.is_empty())? {
-            arguments.push(self.nested(Parser::argument)?);
-        }
-        match <[Part; N]>::try_from(arguments) {
-            Ok(arguments) => Ok(arguments),
-            Err(arguments) => self.wrong_number(start, name, &names, arguments.len()),
-        }
-    }
-
-    /// Whether another argument comes, and not the `)`.
-    fn another(&mut self, first: bool) -> Result<bool> {
-        self.lexer.blanks();
-        if self.lexer.eat(")") {
-            return Ok(false);
-        }
-        if !first && !self.lexer.eat(",") {
-            return self.lexer.fail("expected `,` or `)`");
-        }
-        self.lexer.blanks();
-        Ok(true)
-    }
-
-    fn wrong_number<T>(&self, at: usize, name: &str, names: &[&str], found: usize) -> Result<T> {
-        let plural = if names.len() == 1 { "" } else { "s" };
-        self.lexer.fail_at(
-            at,
-            format!(
-                "{name}() takes {} argument{plural}, {}, and {found} are given",
-                names.len(),
-                names.join(" and ")
-            ),
-        )
-    }
-
-    fn argument(&mut self) -> Result<Part> {
-        let part = self.basic()?;
-        let before = self.lexer.pos();
-        self.lexer.blanks();
-        let logical = self.lexer.rest().starts_with("&&") || self.lexer.rest().starts_with("||");
-        self.lexer.back_to(before);
-        match part {
-            part if !logical => Ok(part),
-            Part::Whole(first) => self.any(first).map(Part::Whole),
-            Part::Bare(bare, at) => {
-                let first = self.test(bare, at)?;
-                self.any(first).map(Part::Whole)
-            }
-        }
-    }
-
-    fn value_argument(&mut self, part: Part, place: &str) -> Result<Operand> {
-        match part {
-            Part::Bare(bare, at) => self.value(bare, at, place),
-            Part::Whole(_) => self
-                .lexer
-                .fail(format!("{place} is a value, not a condition")),
-        }
-    }
-
-    fn nodes_argument(&mut self, part: Part, name: &str) -> Result<SubQuery> {
-        match part {
-            Part::Bare(Bare::Query(query), _) => Ok(query),
-            Part::Bare(_, at) => self.lexer.fail_at(
-                at,
-                format!("the argument of {name}() is a query, as in `{name}(@.items[*])`"),
-            ),
-            Part::Whole(_) => self.lexer.fail(format!(
-                "the argument of {name}() is a query, as in `{name}(@.items[*])`"
-            )),
         }
     }
 }

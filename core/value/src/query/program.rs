@@ -142,6 +142,13 @@ pub(super) enum Operand {
     Value(SubQuery),
 }
 
+impl Operand {
+    /// Whether it is never a number or a text.
+    pub(super) fn has_no_order(&self) -> bool {
+        matches!(self, Operand::Literal(Literal::Null | Literal::Bool(_)))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Literal {
     Null,

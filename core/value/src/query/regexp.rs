@@ -49,6 +49,11 @@ impl Pattern {
         };
         Ok(Pattern { whole, source })
     }
+
+    /// Whether it is known to match no text.
+    pub(super) fn never_matches(&self) -> bool {
+        matches!(self.source, Source::Fixed(Matcher::Never))
+    }
 }
 
 /// An expression ready to be asked.
