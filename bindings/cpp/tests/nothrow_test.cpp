@@ -35,6 +35,25 @@ TEST(nothrow, store) {
   CHECK(db.kv().get("k").error().code() == errc::misuse);
 }
 
+TEST(nothrow, documents) {
+  auto held = *sw::document::from_json(R"({"a":[1,2]})");
+  CHECK(held.set(".a[2]", 3));
+  CHECK_EQ(held.get<int>(".a[2]")->value_or(0), 3);
+  CHECK(held.get<int>(".a").error().code() == errc::wrong_type);
+  CHECK(held.get<int>(".b")->has_value() == false);
+  CHECK_EQ(*held.query("$.a[1:]")->to_json(), "[2,3]");
+  CHECK_EQ(held.walk(".a")->page(2)->size(), 2U);
+  CHECK(sw::document::from_json("{").error().code() == errc::invalid_json);
+  CHECK(sw::query::parse("").error().code() == errc::invalid_query);
+  CHECK_EQ(*sw::query::parse("$.a[0]")->count(held), 1U);
+  const auto patch = *held.diff(*sw::document::of(object{}));
+  CHECK(held.patch(patch) && *held.equals(*sw::document::of(object{})));
+  const auto checked = *sw::schema::compile(*sw::document::from_json(R"({"type":"array"})"));
+  CHECK(checked.validate(held).error().code() == errc::schema_violation);
+  CHECK_EQ(checked.violations(held)->size(), 1U);
+  CHECK_EQ(*sw::to_text(*sw::typed(kind::decimal, "1.0")), "1.0");
+}
+
 TEST(nothrow, transactions) {
   auto db = *sw::engine::in_memory();
   int runs = 0;

@@ -49,8 +49,8 @@ class packer {
         }
         return true;
       }
+      default: return what.as_extended() != nullptr && extension(*what.as_extended());
     }
-    return false;
   }
 
  private:
@@ -77,6 +77,11 @@ class packer {
   bool text(std::string_view given) {
     return (given.size() < 32 ? byte(0xa0 | given.size()) : length(given.size(), {0xd9, 0xda, 0xdb})) &&
            raw(given.data(), given.size());
+  }
+  bool extension(const extended &what) {
+    const binary &payload = what.payload();
+    return length(payload.size(), {0xc7, 0xc8, 0xc9}) && byte(static_cast<std::uint8_t>(what.type())) &&
+           raw(payload.data(), payload.size());
   }
   bool integer(const value &what) {
     if (const auto number = what.as_uint64()) {
@@ -115,14 +120,16 @@ class unpacker {
       case 0xc2: return into = false, true;
       case 0xc3: return into = true, true;
       case 0xc4: case 0xc5: case 0xc6: return sized(1U << (mark - 0xc4), &unpacker::bytes, into);
+      case 0xc7: case 0xc8: case 0xc9: return sized(1U << (mark - 0xc7), &unpacker::extension, into);
       case 0xca: return single(into);
       case 0xcb: return floating(into);
       case 0xcc: case 0xcd: case 0xce: case 0xcf: return natural(1U << (mark - 0xcc), into);
       case 0xd0: case 0xd1: case 0xd2: case 0xd3: return integer(1U << (mark - 0xd0), into);
+      case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return extension(std::uint64_t{1} << (mark - 0xd4), into);
       case 0xd9: case 0xda: case 0xdb: return sized(1U << (mark - 0xd9), &unpacker::text, into);
       case 0xdc: case 0xdd: return nested(2U << (mark - 0xdc), &unpacker::items, into, depth);
       case 0xde: case 0xdf: return nested(2U << (mark - 0xde), &unpacker::members, into, depth);
-      default: return false;  // extension types
+      default: return false;
     }
   }
 
@@ -184,6 +191,15 @@ class unpacker {
     into = binary(at_, at_ + size);
     at_ += size;
     return left_ -= static_cast<std::size_t>(size), true;
+  }
+  bool extension(std::uint64_t size, value &into) {
+    std::uint8_t type = 0;
+    if (!take(type) || left_ < size) return false;
+    extended made(static_cast<std::int8_t>(type), binary(at_, at_ + size));
+    if (made.kind() == kind::null) return false;
+    at_ += size;
+    left_ -= static_cast<std::size_t>(size);
+    return into = std::move(made), true;
   }
   bool items(std::uint64_t count, value &into, int depth) {
     if (left_ < count) return false;  // each takes a byte at least
@@ -258,6 +274,10 @@ enum class json_style : std::uint32_t {
   sorted = SW_JSON_SORTED,
   /// Both.
   pretty_sorted = SW_JSON_PRETTY | SW_JSON_SORTED,
+  /// One line in which every kind reads back: what JSON lacks is an object such as `{"$decimal": "12.50"}`.
+  typed = SW_JSON_TYPED,
+  /// Canonical JSON (RFC 8785), the same bytes in every language.
+  canonical = SW_JSON_CANONICAL,
 };
 
 namespace nothrow {

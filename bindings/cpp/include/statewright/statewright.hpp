@@ -12,7 +12,8 @@
 ///
 /// - `engine` is the way in; `txn`, `queue` and `worker` come from it or go with it. They are move-only and end what they
 ///   own when they go. A call on something that has ended is an `error`, never undefined behaviour of the library.
-/// - `value` is what keys, documents, inputs and results hold; `from_json` and `to_json` turn it from and into text.
+/// - `value` is what keys, documents, inputs and results hold; `from_json` and `to_json` turn it from and into text. A
+///   `document` is a value that the library holds, with `query`, `schema`, patches and comparison.
 /// - Failures throw `error`. In `statewright::nothrow` the same names give a `result<T>` instead; that works with
 ///   exceptions switched off, too. (What the standard library throws by itself, such as `std::bad_alloc`, is thrown.)
 /// - Threads: an `engine` and a `queue` may be used by any number, a `txn` by one at a time, a `value` as a container.
@@ -21,10 +22,13 @@
 #define STATEWRIGHT_STATEWRIGHT_HPP
 
 #include <statewright/codec.hpp>
+#include <statewright/document.hpp>
 #include <statewright/engine.hpp>
 #include <statewright/error.hpp>
 #include <statewright/flow.hpp>
+#include <statewright/query.hpp>
 #include <statewright/queue.hpp>
+#include <statewright/schema.hpp>
 #include <statewright/store.hpp>
 #include <statewright/value.hpp>
 #include <statewright/worker.hpp>

@@ -220,8 +220,8 @@ class basic_json {
   basic_json(Raw on, std::string_view space) : on_(on), space_(space) {}
 
   /// Makes a document; `errc::already_exists` if there is one.
-  ret<void> create(std::string_view key, const value &document) const {
-    return Policy::give(detail::store(calls::json_create, document, on_, space(), key));
+  ret<void> create(std::string_view key, const value &what) const {
+    return Policy::give(detail::store(calls::json_create, what, on_, space(), key));
   }
   /// The document, or one place in it, if it is there.
   ret<std::optional<value>> get(std::string_view key, std::string_view path = {}) const {

@@ -23,13 +23,38 @@ inline namespace v1 {
 class value;
 struct member;
 
-/// What a value is.
-enum class kind { null, boolean, integer, floating, text, bytes, array, object };
+/// What a value is. The kinds after `object` are beyond JSON; see `extended`.
+enum class kind {
+  null, boolean, integer, floating, text, bytes, array, object,
+  decimal, date, time, datetime, duration, file
+};
 
 /// Bytes that somebody else owns: made from text, or from whatever has `data()` and `size()` of bytes.
 using bytes_view = detail::bytes_view;
 /// Bytes, as a value.
 using binary = std::vector<std::uint8_t>;
+/// A decimal, date, time, datetime, duration or file, as the library writes it: two are equal exactly when their bytes
+/// are. Made by `typed(kind::decimal, "12.50")`, read by `to_text`.
+class extended {
+ public:
+  /// From MessagePack's extension types; `kind::null` stands for one that is not known.
+  extended(std::int8_t type, binary payload) noexcept : type_(type), payload_(std::move(payload)) {}
+
+  statewright::kind kind() const noexcept;
+  /// The type and the payload in MessagePack.
+  std::int8_t type() const noexcept { return type_; }
+  const binary &payload() const noexcept { return payload_; }
+
+  friend bool operator==(const extended &a, const extended &b) noexcept {
+    return a.type_ == b.type_ && a.payload_ == b.payload_;
+  }
+  friend bool operator!=(const extended &a, const extended &b) noexcept { return !(a == b); }
+
+ private:
+  std::int8_t type_;
+  binary payload_;
+};
+
 /// Values in order: `array{1, "two", array{3}}`.
 using array = std::vector<value>;
 
@@ -66,7 +91,7 @@ class object {
   std::vector<member> members_;
 };
 
-/// A JSON value, and bytes beside: null, boolean, integer, floating, text, bytes, array or object.
+/// A JSON value, and more: null, boolean, integer, floating, text, bytes, array, object, or one of the kinds beyond JSON.
 ///
 /// Reading never throws: what is not there, or is of another kind, is null or an empty optional.
 ///
@@ -80,6 +105,7 @@ class value {
   value(std::string_view text) : data_(std::string(text)) {}               // NOLINT
   value(std::string text) noexcept : data_(std::move(text)) {}             // NOLINT
   value(binary bytes) noexcept : data_(std::move(bytes)) {}                // NOLINT
+  value(extended beyond_json) noexcept : data_(std::move(beyond_json)) {}  // NOLINT
   value(array items) noexcept : data_(std::move(items)) {}                 // NOLINT
   value(object members) noexcept : data_(std::move(members)) {}            // NOLINT
   /// Integers of 64 bits are exact, signed or not.
@@ -110,6 +136,8 @@ class value {
   /// Lent: valid while the value is neither changed nor gone.
   std::optional<std::string_view> as_text() const noexcept;
   std::optional<bytes_view> as_bytes() const noexcept;
+  /// The decimal, date, time, datetime, duration or file; nullptr for other kinds.
+  const extended *as_extended() const noexcept { return std::get_if<extended>(&data_); }
 
   /// The elements; none if this is not an array.
   const array &items() const & noexcept;
@@ -146,7 +174,8 @@ class value {
   }
 
   /// `uint64_t` only above the highest `int64_t`, so that equal integers are equal here.
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, binary, array, object> data_;
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, binary, array, object, extended>
+      data_;
 };
 
 /// A member of an object.
@@ -212,9 +241,22 @@ inline bool operator==(const object &a, const object &b) {
 }
 
 inline kind value::kind() const noexcept {
+  if (const extended *beyond_json = as_extended()) return beyond_json->kind();
   constexpr statewright::kind kinds[] = {kind::null, kind::boolean, kind::integer, kind::integer, kind::floating,
                             kind::text, kind::bytes,   kind::array,   kind::object};
   return kinds[data_.index()];
+}
+
+inline kind extended::kind() const noexcept {
+  switch (type_) {
+    case 'D': return kind::decimal;
+    case 'd': return kind::date;
+    case 't': return kind::time;
+    case -1: case 'z': return kind::datetime;
+    case 'p': return kind::duration;
+    case 'f': return kind::file;
+    default: return kind::null;
+  }
 }
 
 inline std::optional<std::uint64_t> value::as_uint64() const noexcept {
