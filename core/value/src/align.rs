@@ -21,11 +21,13 @@ fn array_node<'a>(value: ValueRef<'a>) -> Option<&'a Array> {
 }
 
 /// Whether two values are known to be equal without a look inside.
+#[inline]
 pub(crate) fn settled(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
-    match (a.kind(), b.kind()) {
-        (Kind::Array, Kind::Array) | (Kind::Object, Kind::Object) => a.same(b),
-        (a_kind, b_kind) => a_kind == b_kind && a == b,
+    if a.same(b) {
+        return true;
     }
+    let (kind, other) = (a.kind(), b.kind());
+    kind == other && !matches!(kind, Kind::Array | Kind::Object) && a == b
 }
 
 /// A key of one or both of two objects, and its values.
@@ -57,8 +59,13 @@ pub(crate) fn differing_members<'a>(
         });
         return;
     }
+    let mut kept = 0;
     for (key, value, other) in Aligned::new(before, after) {
+        kept += usize::from(other.is_some());
         unsettled(&|| key, Some(value), other);
+    }
+    if kept == after.len() {
+        return;
     }
     for (key, value, other) in Aligned::new(after, before) {
         if other.is_none() {
@@ -135,32 +142,47 @@ pub(crate) fn middle<'a>(before: ValueRef<'a>, after: ValueRef<'a>) -> Middle<'a
 struct Aligned<'a, 'b> {
     a: crate::Entries<'a>,
     b: ValueRef<'b>,
+    next: Option<(&'b str, ValueRef<'b>)>,
     rest: crate::Entries<'b>,
 }
 
 impl<'a, 'b> Aligned<'a, 'b> {
     fn new(a: ValueRef<'a>, b: ValueRef<'b>) -> Self {
+        let mut rest = b.entries();
         Aligned {
             a: a.entries(),
             b,
-            rest: b.entries(),
+            next: rest.next(),
+            rest,
         }
+    }
+
+    /// The value of a key that is not the next one of `b`.
+    #[cold]
+    fn find(&mut self, key: &str) -> Option<ValueRef<'b>> {
+        let found = self.b.get(key)?;
+        // So the next one may be new in `b`: let it pass.
+        self.next = match self.rest.next() {
+            Some((after, _)) if after == key => self.rest.next(),
+            after => after,
+        };
+        Some(found)
     }
 }
 
 impl<'a, 'b> Iterator for Aligned<'a, 'b> {
     type Item = (&'a str, ValueRef<'a>, Option<ValueRef<'b>>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (key, value) = self.a.next()?;
-        let mut ahead = self.rest.clone();
-        // One key of `b` may be new; more are found by lookup until the orders meet again.
-        for (found, other) in ahead.by_ref().take(2) {
-            if found == key {
-                self.rest = ahead;
-                return Some((key, value, Some(other)));
+        let other = match self.next {
+            Some((next, other)) if next == key => {
+                self.next = self.rest.next();
+                Some(other)
             }
-        }
-        Some((key, value, self.b.get(key)))
+            _ => self.find(key),
+        };
+        Some((key, value, other))
     }
 }

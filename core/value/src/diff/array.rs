@@ -23,16 +23,14 @@ impl<'a> Differ<'a> {
 
     /// Mostly items that have been changed where they are. Says how many items have been kept.
     fn same_length(&mut self, place: PlaceId, before: ValueRef<'a>, after: ValueRef<'a>) -> usize {
-        let mut unsettled = Vec::new();
+        let mut differing = Vec::new();
         differing_items(before, after, |at, before, after| {
-            unsettled.push((at, before, after));
+            if !self.effort.equal(before, after) {
+                differing.push((at, before, after));
+            }
         });
-        let mut kept = before.len() - unsettled.len();
-        if looks_shifted(&unsettled) {
-            let equal = unsettled.iter();
-            kept += equal
-                .filter(|(_, before, after)| self.effort.equal(*before, *after))
-                .count();
+        let kept = before.len() - differing.len();
+        if looks_shifted(&differing) {
             let middle = self.trimmed(before, after);
             let ends = before.len() - middle.before.len();
             if let Some(pairs) = self.align(&middle)
@@ -41,14 +39,12 @@ impl<'a> Differ<'a> {
                 return self.aligned(place, &middle, &pairs, before.len());
             }
         }
-        for (at, before, after) in unsettled {
-            let inner = self.places.add(
-                place,
-                Step::Index {
-                    before: at,
-                    after: at,
-                },
-            );
+        for (at, before, after) in differing {
+            let step = Step::Index {
+                before: at,
+                after: at,
+            };
+            let inner = self.places.add(place, step);
             self.pair(inner, before, after);
         }
         kept
@@ -149,15 +145,15 @@ impl<'a> Differ<'a> {
 
 /// Whether it is worth a look if items have moved on: most of them change from the first one that does to
 /// the last, or these are near and not all are containers that may just have been edited.
-fn looks_shifted(unsettled: &[(usize, ValueRef<'_>, ValueRef<'_>)]) -> bool {
-    let (Some((first, ..)), Some((last, ..))) = (unsettled.first(), unsettled.last()) else {
+fn looks_shifted(differing: &[(usize, ValueRef<'_>, ValueRef<'_>)]) -> bool {
+    let (Some((first, ..)), Some((last, ..))) = (differing.first(), differing.last()) else {
         return false;
     };
     let span = last - first;
     let edited = |(_, before, after): &(usize, ValueRef<'_>, ValueRef<'_>)| {
         before.kind() == after.kind() && matches!(before.kind(), Kind::Array | Kind::Object)
     };
-    span > 0 && (span / 2 < unsettled.len() || (span < 64 && !unsettled.iter().all(edited)))
+    span > 0 && (span / 2 < differing.len() || (span < 64 && !differing.iter().all(edited)))
 }
 
 /// Numbers for items, the same for equal ones.
