@@ -68,6 +68,8 @@ pub const SW_INVALID_TEMPORAL: sw_status = 215;
 pub const SW_STREAM_FAILED: sw_status = 216;
 /// A text is not of the format it was read as, e.g. not TOML; the message says where.
 pub const SW_INVALID_TEXT: sw_status = 217;
+/// Two versions of a value have been changed in ways that do not go together; the message names the place.
+pub const SW_MERGE_CONFLICT: sw_status = 213;
 
 /// Reading or writing a file failed.
 pub const SW_IO: sw_status = 300;

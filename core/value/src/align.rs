@@ -74,6 +74,21 @@ pub(crate) fn differing_members<'a>(
     }
 }
 
+/// Every key of `after`, also where both values are known to be equal.
+pub(crate) fn all_members<'a>(
+    before: ValueRef<'a>,
+    after: ValueRef<'a>,
+    mut found: impl FnMut(Member<'a>),
+) {
+    for (key, after, before) in Aligned::new(after, before) {
+        found(Member {
+            key,
+            before,
+            after: Some(after),
+        });
+    }
+}
+
 /// The positions at which two arrays of one length have items that are not [`settled`].
 pub(crate) fn differing_items<'a>(
     before: ValueRef<'a>,

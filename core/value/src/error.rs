@@ -183,6 +183,16 @@ pub enum Error {
         /// What was found and what is allowed there.
         reason: Cow<'static, str>,
     },
+    /// Two versions of a value have been changed in ways that do not go together.
+    #[error(
+        "merge conflict at `{path}` ({conflicts} in all): both sides have changed it, each in another way"
+    )]
+    MergeConflict {
+        /// Where the first conflict is.
+        path: Path,
+        /// How many there are.
+        conflicts: usize,
+    },
 }
 
 impl Error {
@@ -200,6 +210,7 @@ impl Error {
             Error::PatchFailed { .. } => 208,
             Error::InStream { error, .. } => error.code(),
             Error::StreamFailed { .. } => 216,
+            Error::MergeConflict { .. } => 213,
             Error::InvalidSchema { .. } => 209,
             Error::SchemaViolation { .. } => 210,
             Error::InvalidCbor { .. } => 211,

@@ -86,7 +86,9 @@ pub use kinds::kind::Kind;
 pub use kinds::temporal::{Calendar, TimeUnit};
 pub use lazy::{CachePolicy, Lazy, LazyOptions, LazyStats};
 pub use limits::{Limits, MAX_DEPTH};
-pub use merge::merge_diff;
+pub use merge::{
+    ArrayMerge, Conflict, Merge, Merged, NullMerge, Resolution, merge_diff, merge3, merge3_with,
+};
 pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use pointer::Pointer;
