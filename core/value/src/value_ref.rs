@@ -170,6 +170,15 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// What this is in a packed document, if it is packed.
+    #[inline]
+    pub(crate) fn view(self) -> Option<View<'a>> {
+        match self.0 {
+            Form::Node(_) => None,
+            Form::Packed(view) => Some(view),
+        }
+    }
+
     /// The node that this is, if it is not packed.
     pub(crate) fn node(self) -> Option<&'a Repr> {
         match self.0 {
@@ -225,7 +234,7 @@ impl<'a> ValueRef<'a> {
             Form::Node(value) => value.member(key).map(Value::by_ref),
             Form::Packed(view) => view
                 .get(key.as_bytes(), crate::key::hash(key))
-                .map(ValueRef::packed),
+                .map(ValueRef::of),
         }
     }
 
@@ -234,7 +243,7 @@ impl<'a> ValueRef<'a> {
     pub(crate) fn get_key(self, key: &Key) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.member(key).map(Value::by_ref),
-            Form::Packed(view) => view.get(key.as_bytes(), key.hash()).map(ValueRef::packed),
+            Form::Packed(view) => view.get(key.as_bytes(), key.hash()).map(ValueRef::of),
         }
     }
 
@@ -243,12 +252,12 @@ impl<'a> ValueRef<'a> {
     pub fn index(self, i: usize) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.item(i).map(Value::by_ref),
-            Form::Packed(view) => view.index(i).map(ValueRef::packed),
+            Form::Packed(view) => view.index(i).map(ValueRef::of),
         }
     }
 
     #[inline]
-    fn packed(view: View<'a>) -> ValueRef<'a> {
+    pub(crate) fn of(view: View<'a>) -> ValueRef<'a> {
         ValueRef(Form::Packed(view))
     }
 
@@ -422,7 +431,7 @@ impl<'a> View<'a> {
         let key = View { word: key, ..self };
         (
             key.text(),
-            ValueRef::packed(View {
+            ValueRef::of(View {
                 word: value,
                 ..self
             }),
@@ -447,7 +456,7 @@ impl<'a> Children<'a> {
     ) -> Result<(), E> {
         match self {
             Children::Packed(view, mut words) => {
-                words.try_for_each(|word| f(ValueRef::packed(View { word, ..view })))
+                words.try_for_each(|word| f(ValueRef::of(View { word, ..view })))
             }
             Children::Items(mut items) => items.try_for_each(|item| f(item.by_ref())),
             Children::Entries(mut entries) => entries.try_for_each(|(_, value)| f(value.by_ref())),
@@ -463,7 +472,7 @@ impl<'a> Iterator for Children<'a> {
         match self {
             Children::Packed(view, words) => {
                 let word = words.next()?;
-                Some(ValueRef::packed(View { word, ..*view }))
+                Some(ValueRef::of(View { word, ..*view }))
             }
             Children::Items(items) => items.next().map(Value::by_ref),
             Children::Entries(entries) => entries.next().map(|(_, value)| value.by_ref()),
@@ -490,7 +499,7 @@ impl<'a> Iterator for Items<'a> {
             ItemsOf::Node(items) => items.next().map(Value::by_ref),
             ItemsOf::Packed(view, words) => {
                 let word = words.next()?;
-                Some(ValueRef::packed(View { word, ..*view }))
+                Some(ValueRef::of(View { word, ..*view }))
             }
         }
     }
@@ -511,7 +520,7 @@ impl DoubleEndedIterator for Items<'_> {
             ItemsOf::Node(items) => items.next_back().map(Value::by_ref),
             ItemsOf::Packed(view, words) => {
                 let word = words.next_back()?;
-                Some(ValueRef::packed(View { word, ..*view }))
+                Some(ValueRef::of(View { word, ..*view }))
             }
         }
     }

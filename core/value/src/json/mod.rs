@@ -1,5 +1,6 @@
 //! JSON (RFC 8259): reading into the packed form, and printing.
 
+mod compact;
 mod number;
 mod print;
 mod read;
@@ -80,12 +81,7 @@ impl Value {
 
     /// Appends compact JSON to `out`, as [`Value::to_json`].
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        Printer {
-            out,
-            indent: None,
-            first: true,
-        }
-        .print(self.by_ref());
+        compact::write(out, self.by_ref());
     }
 }
 
@@ -111,12 +107,7 @@ impl ValueRef<'_> {
 
     /// As [`Value::write_json`].
     pub fn write_json(self, out: &mut Vec<u8>) {
-        Printer {
-            out,
-            indent: None,
-            first: true,
-        }
-        .print(self);
+        compact::write(out, self);
     }
 }
 

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::BYTES_KEY;
+use super::scan::special;
 use crate::ValueRef;
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
@@ -29,9 +29,37 @@ pub(crate) fn string_to_json(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default() // always UTF-8
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    // Writing to a Vec cannot fail, neither here nor below.
-    let _ = serde_json::to_writer(out, text);
+/// A JSON string literal; what must be escaped, as RFC 8259 section 7 has it, and nothing else is.
+pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
+    out.push(b'"');
+    loop {
+        let end = special(rest);
+        out.extend_from_slice(rest.get(..end).unwrap_or_default());
+        let Some(byte) = rest.get(end) else {
+            break;
+        };
+        let short = match byte {
+            b'"' | b'\\' => *byte,
+            0x08 => b'b',
+            0x0C => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            _ => b'u',
+        };
+        out.extend([b'\\', short]);
+        if short == b'u' {
+            let digit = |nibble: u8| match nibble {
+                0..10 => b'0' + nibble,
+                _ => b'a' + nibble - 10,
+            };
+            out.extend([b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    out.push(b'"');
 }
 
 pub(super) struct Printer<'a> {
@@ -64,7 +92,7 @@ impl Printer<'_> {
                 Event::Array(_) => open.push(self.open(b'[', b']')),
                 Event::Object(_) => open.push(self.open(b'{', b'}')),
                 Event::Scalar(scalar) => {
-                    self.scalar(scalar);
+                    write_scalar(self.out, scalar);
                     self.first = false;
                 }
                 Event::Key(_) | Event::End => {}
@@ -105,29 +133,22 @@ impl Printer<'_> {
             self.out.extend(std::iter::repeat_n(b' ', 2 * level));
         }
     }
+}
 
-    fn scalar(&mut self, scalar: Data<'_>) {
-        let mut formatter = CompactFormatter;
-        let _ = match scalar {
-            Data::Bool(bool) => formatter.write_bool(self.out, bool),
-            Data::Int(int) => formatter.write_i64(self.out, int),
-            Data::Uint(uint) => formatter.write_u64(self.out, uint),
-            Data::Float(float) => formatter.write_f64(self.out, float),
-            Data::Text(text) => {
-                write_string(self.out, text);
-                Ok(())
-            }
-            Data::Bytes(bytes) => {
-                self.out.extend(br#"{"$bytes":""#);
-                self.out.extend(bytes_to_base64(bytes).as_bytes());
-                self.out.extend(br#""}"#);
-                Ok(())
-            }
-            Data::Extended(extended) => {
-                extended.write_json(self.out);
-                Ok(())
-            }
-            Data::Null | Data::Array | Data::Object => formatter.write_null(self.out),
-        };
+pub(super) fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
+    match scalar {
+        Data::Bool(true) => out.extend(b"true"),
+        Data::Bool(false) => out.extend(b"false"),
+        Data::Int(int) => out.extend(itoa::Buffer::new().format(int).as_bytes()),
+        Data::Uint(uint) => out.extend(itoa::Buffer::new().format(uint).as_bytes()),
+        Data::Float(float) => out.extend(zmij::Buffer::new().format_finite(float).as_bytes()),
+        Data::Text(text) => write_string(out, text),
+        Data::Bytes(bytes) => {
+            out.extend(br#"{"$bytes":""#);
+            out.extend(bytes_to_base64(bytes).as_bytes());
+            out.extend(br#""}"#);
+        }
+        Data::Extended(extended) => extended.write_json(out),
+        Data::Null | Data::Array | Data::Object => out.extend(b"null"),
     }
 }

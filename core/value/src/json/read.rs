@@ -14,7 +14,6 @@ pub(super) fn read(json: &[u8], limits: &Limits) -> Result<Value> {
         at: 0,
         writer: Writer::new(json.len() / 8 + 16),
         limits,
-        depth: limits.depth(),
         items: 0,
         scratch: Vec::new(),
     };
@@ -28,10 +27,11 @@ pub(super) fn read(json: &[u8], limits: &Limits) -> Result<Value> {
 
 struct Reader<'a> {
     json: &'a [u8],
+    /// Where a failure is; while all goes well, the place is handed from function to function, so that it
+    /// stays in a register.
     at: usize,
     writer: Box<Writer>,
     limits: &'a Limits,
-    depth: usize,
     /// Values in closed containers.
     items: usize,
     /// A string with escapes, while it is decoded.
@@ -39,212 +39,242 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next byte, 0 at the end.
+    /// The byte at `at`, 0 at the end.
     #[inline(always)]
-    fn peek(&self) -> u8 {
-        self.json.get(self.at).copied().unwrap_or(0)
+    fn byte(&self, at: usize) -> u8 {
+        self.json.get(at).copied().unwrap_or(0)
     }
 
-    /// The next byte that is not whitespace, 0 at the end.
+    /// The next byte that is not whitespace, 0 at the end; and where it is.
     #[inline(always)]
-    fn peek_token(&mut self) -> u8 {
-        let byte = self.peek();
+    fn token(&self, at: usize) -> (u8, usize) {
+        let byte = self.byte(at);
         if byte > b' ' {
-            return byte;
+            return (byte, at);
         }
-        self.at = skip_whitespace(self.json, self.at);
-        self.peek()
-    }
-
-    #[inline(always)]
-    fn rest(&self) -> &'a [u8] {
-        self.json.get(self.at..).unwrap_or_default()
+        let at = skip_whitespace(self.json, at);
+        (self.byte(at), at)
     }
 
     fn document(&mut self) -> Result<()> {
         if self.json.starts_with("\u{feff}".as_bytes()) {
-            return self.fail("a byte order mark is not allowed; remove it");
+            return self.fail(0, "a byte order mark is not allowed; remove it");
         }
-        self.value()?;
-        match self.peek_token() {
-            _ if self.at == self.json.len() => Ok(()),
-            _ => self.fail("unexpected text after the value"),
+        let (first, at) = self.token(0);
+        let at = if matches!(first, b'{' | b'[') {
+            self.container(at)?
+        } else {
+            self.scalar(first, at)?
+        };
+        self.at = at;
+        self.count(1)?;
+        match self.token(at) {
+            (_, at) if at == self.json.len() => Ok(()),
+            (_, at) => self.fail(at, "unexpected text after the value"),
         }
     }
 
     /// Opens containers on the way down, closes finished ones on the way up.
-    fn value(&mut self) -> Result<()> {
+    fn container(&mut self, mut at: usize) -> Result<usize> {
         loop {
             // A value begins.
-            match self.peek_token() {
-                b'"' => {
-                    let word = self.string()?;
-                    self.writer.push(word);
-                }
+            let (first, start) = self.token(at);
+            at = match first {
                 b'{' => {
-                    self.enter()?;
+                    let (next, inside) = self.enter(start)?;
                     self.writer.open_object();
-                    self.at += 1;
-                    if self.peek_token() != b'}' {
-                        self.key()?;
+                    if next != b'}' {
+                        at = self.key(next, inside)?;
                         continue;
                     }
-                    self.close()?;
+                    if self.close(inside)? {
+                        return Ok(inside + 1);
+                    }
+                    inside + 1
                 }
                 b'[' => {
-                    self.enter()?;
+                    let (next, inside) = self.enter(start)?;
                     self.writer.open_array();
-                    self.at += 1;
-                    if self.peek_token() != b']' {
+                    if next != b']' {
+                        at = inside;
                         continue;
                     }
-                    self.close()?;
+                    if self.close(inside)? {
+                        return Ok(inside + 1);
+                    }
+                    inside + 1
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.literal(b"true", word::TRUE)?,
-                b'f' => self.literal(b"false", word::FALSE)?,
-                b'n' => self.literal(b"null", word::NULL)?,
-                _ if self.at == self.json.len() => {
-                    return self.fail("expected a value, found the end of the text");
-                }
-                _ => return self.fail("expected a value"),
-            }
+                _ => self.scalar(first, start)?,
+            };
             // A value has ended: what follows belongs to the container it is in.
             loop {
-                if self.writer.depth() == 0 {
-                    return self.count(1);
+                let (token, end) = self.token(at);
+                at = end + 1;
+                if self.writer.in_array() {
+                    match token {
+                        b',' => break,
+                        b']' => {}
+                        _ => {
+                            return self.fail(end, "expected `,` or `]` after a value in an array");
+                        }
+                    }
+                } else {
+                    match token {
+                        b',' => {
+                            let (first, start) = self.token(at);
+                            at = self.key(first, start)?;
+                            break;
+                        }
+                        b'}' => {}
+                        _ => {
+                            return self
+                                .fail(end, "expected `,` or `}` after a value in an object");
+                        }
+                    }
                 }
-                let in_array = self.writer.innermost().is_array();
-                match (self.peek_token(), in_array) {
-                    (b',', true) => {
-                        self.at += 1;
-                        break;
-                    }
-                    (b',', false) => {
-                        self.at += 1;
-                        self.peek_token();
-                        self.key()?;
-                        break;
-                    }
-                    (b']', true) | (b'}', false) => self.close()?,
-                    (_, true) => {
-                        return self.fail("expected `,` or `]` after a value in an array");
-                    }
-                    (_, false) => {
-                        return self.fail("expected `,` or `}` after a value in an object");
-                    }
+                if self.close(end)? {
+                    return Ok(at);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn enter(&mut self) -> Result<()> {
-        if self.writer.depth() < self.depth {
-            return Ok(());
+    fn scalar(&mut self, first: u8, at: usize) -> Result<usize> {
+        match first {
+            b'"' => self.string(at),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b't' => self.literal(at, b"true", word::TRUE),
+            b'f' => self.literal(at, b"false", word::FALSE),
+            b'n' => self.literal(at, b"null", word::NULL),
+            _ if at == self.json.len() => {
+                self.fail(at, "expected a value, found the end of the text")
+            }
+            _ => self.fail(at, "expected a value"),
         }
-        self.limited("nesting depth", self.depth + 1, self.depth)
     }
 
+    /// The first token inside the container that begins at `at`.
     #[inline(always)]
-    fn close(&mut self) -> Result<()> {
+    fn enter(&mut self, at: usize) -> Result<(u8, usize)> {
+        let depth = self.limits.depth();
+        if self.writer.depth() >= depth {
+            self.limited(at, "nesting depth", depth + 1, depth)?;
+        }
+        Ok(self.token(at + 1))
+    }
+
+    /// Closes a container at `at`; whether it was the outermost.
+    #[inline(always)]
+    fn close(&mut self, at: usize) -> Result<bool> {
         let children = self.writer.pending();
-        self.count(children)?;
-        self.at += 1;
+        self.items += children;
+        if self.items > self.limits.max_items {
+            self.at = at;
+            self.count(0)?;
+        }
         match self.writer.close() {
-            Ok(()) => Ok(()),
-            Err(Full) => Err(too_large(self.json, self.at)),
+            Ok(()) => Ok(self.writer.depth() == 0),
+            Err(Full) => Err(too_large(self.json, at)),
         }
     }
 
-    #[inline(always)]
     fn count(&mut self, more: usize) -> Result<()> {
         self.items += more;
-        if self.items <= self.limits.max_items {
-            return Ok(());
-        }
-        self.limited("number of values", self.items, self.limits.max_items)
+        self.limited(
+            self.at,
+            "number of values",
+            self.items,
+            self.limits.max_items,
+        )
     }
 
     /// A key and its colon.
     #[inline(always)]
-    fn key(&mut self) -> Result<()> {
-        if self.peek() != b'"' {
-            return self.fail("expected a key in double quotes");
+    fn key(&mut self, first: u8, at: usize) -> Result<usize> {
+        if first != b'"' {
+            return self.fail(at, "expected a key in double quotes");
         }
-        let after = self.json.get(self.at + 1..).unwrap_or_default();
-        match self.writer.expected_key(after) {
-            Some(len) => self.at += 1 + len,
-            None => self.unexpected_key()?,
+        let after = self.json.get(at + 1..).unwrap_or_default();
+        let end = match self.writer.expected_key(after) {
+            Some(len) => at + 1 + len,
+            None => self.unexpected_key(at)?,
+        };
+        match self.token(end) {
+            (b':', colon) => Ok(colon + 1),
+            (_, at) => self.fail(at, "expected `:` after a key"),
         }
-        if self.peek_token() != b':' {
-            return self.fail("expected `:` after a key");
-        }
-        self.at += 1;
-        Ok(())
     }
 
     #[inline(never)]
-    fn unexpected_key(&mut self) -> Result<()> {
-        let start = self.at + 1;
-        let end = plain_end(self.json, start);
-        let added = if self.json.get(end) == Some(&b'"') {
-            self.limited("length of a key", end - start, self.limits.max_key)?;
-            self.at = end + 1;
+    fn unexpected_key(&mut self, at: usize) -> Result<usize> {
+        let start = at + 1;
+        let mut end = plain_end(self.json, start);
+        let added = if self.byte(end) == b'"' {
+            self.limited(at, "length of a key", end - start, self.limits.max_key)?;
             let key = self.json.get(start..end).unwrap_or_default();
+            end += 1;
             self.writer.key(utf8(key))
         } else {
-            self.decode(start, end)?;
-            self.limited("length of a key", self.scratch.len(), self.limits.max_key)?;
+            end = self.decode(start, end)?;
+            self.limited(
+                at,
+                "length of a key",
+                self.scratch.len(),
+                self.limits.max_key,
+            )?;
             self.writer.key(utf8(&self.scratch))
         };
-        added.map_err(|Full| too_large(self.json, self.at))
+        match added {
+            Ok(()) => Ok(end),
+            Err(Full) => Err(too_large(self.json, at)),
+        }
     }
 
     #[inline(always)]
-    fn string(&mut self) -> Result<u64> {
-        let start = self.at + 1;
+    fn string(&mut self, at: usize) -> Result<usize> {
+        let start = at + 1;
         let end = plain_end(self.json, start);
-        if self.json.get(end) != Some(&b'"') {
+        if self.byte(end) != b'"' {
             return self.escaped(start, end);
         }
         if end - start > self.limits.max_string {
-            self.limited("length of a text", end - start, self.limits.max_string)?;
+            self.limited(at, "length of a text", end - start, self.limits.max_string)?;
         }
-        self.at = end + 1;
-        let text = self.json.get(start..end).unwrap_or_default();
-        match self.writer.json_text(text, self.json.get(start..)) {
-            Ok(word) => Ok(word),
-            Err(Full) => Err(too_large(self.json, self.at)),
+        let from = self.json.get(start..).unwrap_or_default();
+        match self.writer.json_text(from, end - start) {
+            Ok(word) => self.writer.push(word),
+            Err(Full) => return Err(too_large(self.json, at)),
         }
+        Ok(end + 1)
     }
 
     #[cold]
     #[inline(never)]
-    fn escaped(&mut self, start: usize, end: usize) -> Result<u64> {
-        self.decode(start, end)?;
+    fn escaped(&mut self, start: usize, end: usize) -> Result<usize> {
+        let end = self.decode(start, end)?;
         let len = self.scratch.len();
-        self.limited("length of a text", len, self.limits.max_string)?;
-        let word = self.writer.text(utf8(&self.scratch));
-        word.map_err(|Full| too_large(self.json, self.at))
+        self.limited(end, "length of a text", len, self.limits.max_string)?;
+        match self.writer.text(utf8(&self.scratch)) {
+            Ok(word) => self.writer.push(word),
+            Err(Full) => return Err(too_large(self.json, end)),
+        }
+        Ok(end)
     }
 
-    /// Decodes the string that begins at `start` and is plain up to `end` into `scratch`, and goes past it.
-    fn decode(&mut self, start: usize, end: usize) -> Result<()> {
+    /// Decodes the string that begins at `start` and is plain up to `end` into `scratch`; where it ends.
+    fn decode(&mut self, start: usize, end: usize) -> Result<usize> {
         self.scratch.clear();
         let (mut start, mut end) = (start, end);
         loop {
             let plain = self.json.get(start..end).unwrap_or_default();
             self.scratch.extend_from_slice(plain);
             self.at = end;
-            match self.peek() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
+            match self.byte(end) {
+                b'"' => return Ok(end + 1),
                 b'\\' => self.escape()?,
-                _ if self.at >= self.json.len() => return self.fail("the string does not end"),
-                _ => return self.fail("a control character in a string must be escaped"),
+                _ if end >= self.json.len() => return self.fail(end, "the string does not end"),
+                _ => return self.fail(end, "a control character in a string must be escaped"),
             }
             start = self.at;
             end = plain_end(self.json, start);
@@ -253,7 +283,7 @@ impl<'a> Reader<'a> {
 
     fn escape(&mut self) -> Result<()> {
         self.at += 1; // the backslash
-        let byte = match self.peek() {
+        let byte = match self.byte(self.at) {
             byte @ (b'"' | b'\\' | b'/') => byte,
             b'b' => 8,
             b'f' => 12,
@@ -267,7 +297,12 @@ impl<'a> Reader<'a> {
                     .extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
                 return Ok(());
             }
-            _ => return self.fail(r#"expected an escape: one of `"`, `\`, `/`, b, f, n, r, t, u"#),
+            _ => {
+                return self.fail(
+                    self.at,
+                    r#"expected an escape: one of `"`, `\`, `/`, b, f, n, r, t, u"#,
+                );
+            }
         };
         self.scratch.push(byte);
         self.at += 1;
@@ -277,7 +312,12 @@ impl<'a> Reader<'a> {
     fn unicode_escape(&mut self) -> Result<char> {
         let start = self.at - 1;
         let mut code = self.code_unit()?;
-        if matches!(code, 0xD800..0xDC00) && self.rest().starts_with(b"\\u") {
+        if matches!(code, 0xD800..0xDC00)
+            && self
+                .json
+                .get(self.at..)
+                .is_some_and(|rest| rest.starts_with(b"\\u"))
+        {
             self.at += 1;
             let low = self.code_unit()?;
             if matches!(low, 0xDC00..0xE000) {
@@ -286,10 +326,7 @@ impl<'a> Reader<'a> {
         }
         match char::from_u32(code) {
             Some(c) => Ok(c),
-            None => {
-                self.at = start;
-                self.fail("a lone surrogate is not a character")
-            }
+            None => self.fail(start, "a lone surrogate is not a character"),
         }
     }
 
@@ -302,20 +339,16 @@ impl<'a> Reader<'a> {
                 self.at += 5;
                 Ok(code)
             }
-            _ => self.fail(r"expected four hexadecimal digits after `\u`"),
+            _ => self.fail(self.at, r"expected four hexadecimal digits after `\u`"),
         }
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Result<()> {
-        let (number, end) = match number(self.json, self.at) {
+    fn number(&mut self, at: usize) -> Result<usize> {
+        let (number, end) = match number(self.json, at) {
             Ok(number) => number,
-            Err(malformed) => {
-                self.at = malformed.at;
-                return self.fail(malformed.reason);
-            }
+            Err(malformed) => return self.fail(malformed.at, malformed.reason),
         };
-        self.at = end;
         let word = match number {
             Number::Int(int) => self.writer.int(int),
             Number::Uint(uint) => self.writer.uint(uint),
@@ -323,26 +356,30 @@ impl<'a> Reader<'a> {
         };
         match word {
             Ok(word) => self.writer.push(word),
-            Err(Full) => return Err(too_large(self.json, self.at)),
+            Err(Full) => return Err(too_large(self.json, at)),
         }
-        Ok(())
+        Ok(end)
     }
 
     #[inline(always)]
-    fn literal(&mut self, literal: &[u8], word: u64) -> Result<()> {
-        if !self.rest().starts_with(literal) {
-            return self.fail("expected a value; the literals are `true`, `false` and `null`");
+    fn literal(&mut self, at: usize, literal: &[u8], word: u64) -> Result<usize> {
+        let end = at + literal.len();
+        if self.json.get(at..end) != Some(literal) {
+            return self.fail(
+                at,
+                "expected a value; the literals are `true`, `false` and `null`",
+            );
         }
-        self.at += literal.len();
         self.writer.push(word);
-        Ok(())
+        Ok(end)
     }
 
     #[cold]
     #[inline(never)]
-    fn fail<T>(&self, reason: &'static str) -> Result<T> {
-        let (line, column) = place(self.json, self.at);
-        let rest = String::from_utf8_lossy(self.rest().get(..4).unwrap_or(self.rest()));
+    fn fail<T>(&self, at: usize, reason: &'static str) -> Result<T> {
+        let (line, column) = place(self.json, at);
+        let rest = self.json.get(at..).unwrap_or_default();
+        let rest = String::from_utf8_lossy(rest.get(..4).unwrap_or(rest));
         let reason = match rest.chars().next() {
             Some(found) => format!("{reason} (found {found:?})").into(),
             None => reason.into(),
@@ -355,9 +392,9 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    fn limited(&self, what: &'static str, found: usize, limit: usize) -> Result<()> {
+    fn limited(&self, at: usize, what: &'static str, found: usize, limit: usize) -> Result<()> {
         within(what, found, limit).map_err(|exceeded| {
-            let (line, column) = place(self.json, self.at);
+            let (line, column) = place(self.json, at);
             exceeded.at(format_args!("line {line}, column {column}"))
         })
     }

@@ -36,19 +36,58 @@ pub(super) fn plain_end(json: &[u8], mut at: usize) -> usize {
         .unwrap_or(rest.len())
 }
 
-/// Whether all bytes are digits, and their value, of 8 digits.
+/// Whether one of the first `len` bytes must be escaped in a string.
 #[inline(always)]
-pub(super) fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
+pub(super) fn special_in_block(block: &[u8; 32], len: usize) -> bool {
+    let end = |at| chunk(block, at).map_or(WIDTH, |chunk| chunk.not_plain());
+    let mut at = 0;
+    while at < 32 {
+        let found = end(at);
+        if found < WIDTH {
+            return at + found < len;
+        }
+        at += WIDTH;
+    }
+    false
+}
+
+/// Where the first byte is that must be escaped in a string, or the end.
+#[inline]
+pub(super) fn special(text: &[u8]) -> usize {
+    if text.len() >= WIDTH || text.len() < 8 {
+        return plain_end(text, 0);
+    }
+    // Two overlapping halves.
+    let half = |at: usize| -> [u8; 8] {
+        let rest = text.get(at..).unwrap_or_default();
+        rest.first_chunk().copied().unwrap_or_default()
+    };
+    let mut block = [b' '; 16];
+    let (low, high) = block.split_at_mut(8);
+    low.copy_from_slice(&half(0));
+    high.copy_from_slice(&half(text.len() - 8));
+    match plain_end(&block, 0) {
+        16 => text.len(),
+        _ => plain_end(text, 0),
+    }
+}
+
+/// How many of 8 bytes are digits before the first that is not, and their value. No branch depends on the
+/// digits: numbers are of unpredictable length.
+#[inline(always)]
+pub(super) fn leading_digits(bytes: [u8; 8]) -> (usize, u64) {
     let chunk = u64::from_le_bytes(bytes);
     let digits = chunk.wrapping_sub(0x3030_3030_3030_3030);
     let above = chunk.wrapping_add(0x4646_4646_4646_4646);
-    if (digits | above) & 0x8080_8080_8080_8080 != 0 {
-        return None;
-    }
+    let other = (digits | above) & 0x8080_8080_8080_8080;
+    let len = other.trailing_zeros() / 8;
+    // To the end, with zeros before them; in two steps, since a shift by 64 has no meaning.
+    let digits = (digits << (4 * (8 - len))) << (4 * (8 - len));
     // Pairs, then fours, then eight: each step multiplies the left half into place.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    Some(fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
+    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF;
+    (len as usize, value)
 }
 
 #[cfg(target_arch = "x86_64")]

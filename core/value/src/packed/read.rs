@@ -53,7 +53,7 @@ impl Packed {
 
     /// The bytes of text or of a byte string.
     #[inline]
-    pub(super) fn bytes<'a>(&'a self, word: &'a u64) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&'a self, word: &'a u64) -> &'a [u8] {
         if word >> 48 == Tag::ShortText as u64 {
             let bytes: &[u8; 8] = bytemuck::cast_ref(word);
             return bytes.get(..word::short_text_len(*word)).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Packed {
 
     /// Text; the buffer's text was checked to be UTF-8 when it was written or opened.
     #[inline]
-    pub(super) fn text<'a>(&'a self, word: &'a u64) -> &'a str {
+    pub(crate) fn text<'a>(&'a self, word: &'a u64) -> &'a str {
         // SAFETY: the writer puts only `&str` (or text the JSON reader has checked) under text words, and
         // `Packed::open` checks foreign buffers.
         #[expect(
@@ -77,15 +77,26 @@ impl Packed {
         }
     }
 
+    /// The 32 bytes that the text of a word begins with, whatever comes after it; none at the end of the
+    /// buffer.
     #[inline(always)]
-    pub(super) fn items(&self, word: u64) -> &[u64] {
+    pub(crate) fn text_block<'a>(&'a self, word: &'a u64) -> Option<&'a [u8; 32]> {
+        if word::beside(*word) == word::LONG || word >> 48 != Tag::Text as u64 {
+            return None;
+        }
+        let words: &[u64; 4] = self.words.get(word::offset(*word)..)?.first_chunk()?;
+        Some(bytemuck::cast_ref(words))
+    }
+
+    #[inline(always)]
+    pub(crate) fn items(&self, word: u64) -> &[u64] {
         let (offset, len) = self.extent(word);
         self.slice(offset, len)
     }
 
     /// The key words of a shape and their hashes.
     #[inline(always)]
-    pub(super) fn shape(&self, shape: usize) -> (&[u64], &[u32]) {
+    pub(crate) fn shape(&self, shape: usize) -> (&[u64], &[u32]) {
         if shape >= self.shape_count as usize {
             return (&[], &[]);
         }
@@ -97,13 +108,13 @@ impl Packed {
 
     /// The values of a record.
     #[inline(always)]
-    pub(super) fn record(&self, word: u64) -> (&[u64], &[u32], &[u64]) {
+    pub(crate) fn record(&self, word: u64) -> (&[u64], &[u32], &[u64]) {
         let (keys, hashes) = self.shape(word::beside(word) as usize);
         (keys, hashes, self.slice(word::offset(word), keys.len()))
     }
 
     #[inline]
-    pub(super) fn dict(&self, word: u64) -> Dict<'_> {
+    pub(crate) fn dict(&self, word: u64) -> Dict<'_> {
         let offset = word::offset(word);
         let len = self.word(offset) as u32 as usize;
         Dict {

@@ -1,15 +1,19 @@
-//! The shapes of a document while it is written: a tree in which a step down is one more key.
+//! The shapes that documents are written with: a tree in which a step down is one more key.
 //!
 //! A list of records takes the same steps again and again, so each shape remembers the step last taken from
-//! it, and a reader can compare its input with the key to expect before it looks at anything else.
+//! it, and a reader can compare its input with the key to expect before it looks at anything else. The tree
+//! is kept from one document to the next, since they are often alike; what a document holds is numbered and
+//! copied into it when it is finished, so nothing in it depends on the documents before.
 
-use super::word;
+use super::word::{self, Tag};
 use crate::key::hash;
 
 /// Objects with more keys are dictionaries.
 const MAX_KEYS: u16 = 128;
-/// Steps in a document; with more, objects of unknown shapes are dictionaries.
+/// Steps in the tree; with more, objects of unknown shapes are dictionaries.
 const MAX_STEPS: usize = 4096;
+/// The longest key in the tree, in bytes.
+const MAX_KEY: usize = 255;
 /// Places tried in the table.
 const PROBES: usize = 16;
 
@@ -19,79 +23,163 @@ const NONE: u32 = u32::MAX;
 pub(super) const EMPTY: u32 = 0;
 
 /// A shape: the one it extends, and its last key.
-#[derive(Clone)]
-pub(super) struct Step {
+struct Step {
     /// The first 8 bytes of the key, and its length.
     head: u64,
     len: u32,
+    /// Where the key is in `texts`.
+    text: u32,
     hash: u32,
-    /// The word of the key.
-    pub(super) key: u64,
     parent: u32,
     /// The step taken last from here.
     next: u32,
+    /// The first step taken last in an object that this step leads to.
+    inside: u32,
     keys: u16,
-    /// The number in the document, of a shape that some object has.
-    number: Option<u16>,
     /// Whether the key appears in JSON as it is.
     plain: bool,
+    /// The number in this document, if some object in it has this shape.
+    number: InDocument<u16>,
+    /// The word of the key in this document, if it has been written.
+    word: InDocument<u64>,
+}
+
+/// What is so in one document.
+#[derive(Clone, Copy, Default)]
+struct InDocument<T> {
+    document: u32,
+    is: T,
 }
 
 #[derive(Default)]
 pub(super) struct Shapes {
     steps: Vec<Step>,
+    /// The keys, each filled up to whole words.
+    texts: Vec<u64>,
     /// Steps by parent and hash; a power of two, at most half full.
     table: Vec<u32>,
-    /// The shapes that objects have, by number.
+    /// The shapes that objects of this document have, by number.
     used: Vec<u32>,
+    document: u32,
 }
 
 impl Shapes {
-    pub(super) fn reset(&mut self) {
+    /// For the next document.
+    pub(super) fn begin(&mut self) {
+        self.used.clear();
+        self.document = self.document.wrapping_add(1);
+        if self.steps.is_empty() || self.steps.len() > MAX_STEPS / 2 || self.document == 0 {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.document = 1;
+        self.texts.clear();
+        self.table = Vec::new();
         self.steps.clear();
         self.steps.push(Step {
             head: 0,
             len: 0,
+            text: 0,
             hash: 0,
-            key: 0,
             parent: NONE,
             next: NONE,
+            inside: NONE,
             keys: 0,
-            number: None,
             plain: false,
+            number: InDocument::default(),
+            word: InDocument::default(),
         });
-        self.used.clear();
-        if self.table.len() > 512 {
-            self.table = Vec::new();
-        }
-        self.table.fill(NONE);
     }
 
     #[inline(always)]
-    pub(super) fn step(&self, shape: u32) -> Option<&Step> {
+    fn step(&self, shape: u32) -> Option<&Step> {
         self.steps.get(shape as usize)
     }
 
-    /// The step to expect after `shape`.
+    /// The step to expect after `shape`, in an object that `way` leads to.
     #[inline(always)]
-    pub(super) fn expected(&self, shape: u32) -> Option<(u32, &Step)> {
-        let next = self.step(shape)?.next;
-        Some((next, self.step(next)?))
+    fn expected(&self, shape: u32, way: u32) -> u32 {
+        let step = self.step(if shape == EMPTY { way } else { shape });
+        step.map_or(NONE, |step| {
+            if shape == EMPTY {
+                step.inside
+            } else {
+                step.next
+            }
+        })
     }
 
-    /// The step from `shape` by `key`, if it has been taken before.
-    #[inline]
-    pub(super) fn find(&mut self, shape: u32, key: &[u8], hash: u32, out: &[u64]) -> Option<u32> {
+    /// If JSON text goes on with the expected key and its closing quote: the shape with it, and how many
+    /// bytes that is.
+    #[inline(always)]
+    pub(super) fn expected_json(&self, shape: u32, way: u32, json: &[u8]) -> Option<(u32, usize)> {
+        let next = self.expected(shape, way);
+        let step = self.step(next)?;
+        let len = step.len as usize;
+        let first = u64::from_le_bytes(*json.first_chunk()?);
+        let keep = if len < 8 {
+            (1u64 << (8 * len)) - 1
+        } else {
+            u64::MAX
+        };
+        if first & keep != step.head || json.get(len) != Some(&b'"') || !step.plain {
+            return None;
+        }
+        if len > 8 && json.get(8..len) != self.tail(step) {
+            return None;
+        }
+        Some((next, len + 1))
+    }
+
+    /// The expected step, if it is by this key.
+    #[inline(always)]
+    pub(super) fn expected_key(&self, shape: u32, way: u32, key: &[u8]) -> Option<u32> {
+        let next = self.expected(shape, way);
+        self.is(self.step(next)?, key).then_some(next)
+    }
+
+    #[inline(always)]
+    fn is(&self, step: &Step, key: &[u8]) -> bool {
+        step.len as usize == key.len()
+            && step.head == head(key)
+            && (step.len <= 8 || self.tail(step) == key.get(8..))
+    }
+
+    /// A long key after its first 8 bytes.
+    #[inline(always)]
+    fn tail(&self, step: &Step) -> Option<&[u8]> {
+        let words = self.texts.get(step.text as usize + 1..)?;
+        bytemuck::cast_slice(words).get(..step.len as usize - 8)
+    }
+
+    /// The step from `shape` by `key`: one taken before, or a new one. None if the shape has the key, or if
+    /// there is no place for a new one.
+    pub(super) fn take(&mut self, shape: u32, way: u32, key: &str) -> Option<u32> {
+        let hash = hash(key);
+        let next = match self.find(shape, key.as_bytes(), hash) {
+            Some(next) => next,
+            None => self.extend(shape, key.as_bytes(), hash)?,
+        };
+        let from = if shape == EMPTY { way } else { shape };
+        if let Some(step) = self.steps.get_mut(from as usize) {
+            *if shape == EMPTY {
+                &mut step.inside
+            } else {
+                &mut step.next
+            } = next;
+        }
+        Some(next)
+    }
+
+    fn find(&self, shape: u32, key: &[u8], hash: u32) -> Option<u32> {
         let mask = self.table.len().checked_sub(1)?;
         let mut place = spread(shape, hash);
         for _ in 0..PROBES {
             let at = *self.table.get(place & mask)?;
-            if at == NONE {
-                return None;
-            }
-            let step = self.steps.get(at as usize)?;
-            if step.hash == hash && step.parent == shape && step.is(key, out) {
-                self.remember(shape, at);
+            let step = self.step(at)?; // none in an empty place
+            if step.hash == hash && step.parent == shape && self.is(step, key) {
                 return Some(at);
             }
             place += 1;
@@ -99,46 +187,38 @@ impl Shapes {
         None
     }
 
-    fn remember(&mut self, shape: u32, next: u32) {
-        if let Some(step) = self.steps.get_mut(shape as usize) {
-            step.next = next;
+    fn extend(&mut self, shape: u32, key: &[u8], hash: u32) -> Option<u32> {
+        let keys = self.step(shape)?.keys;
+        let has = |step: &Step| step.hash == hash && self.is(step, key);
+        if keys >= MAX_KEYS
+            || key.len() > MAX_KEY
+            || self.steps.len() >= MAX_STEPS
+            || self.up(shape).any(has)
+        {
+            return None;
         }
-    }
-
-    /// Whether a new step from `shape` is possible by this key: not when there are too many, nor when the
-    /// shape has the key.
-    pub(super) fn may_extend(&self, shape: u32, key: &[u8], hash: u32, out: &[u64]) -> bool {
-        let keys = self.step(shape).map_or(MAX_KEYS, |step| step.keys);
-        if keys >= MAX_KEYS || self.steps.len() >= MAX_STEPS {
-            return false;
-        }
-        !self
-            .up(shape)
-            .any(|step| step.hash == hash && step.is(key, out))
-    }
-
-    /// A new step. None if there is no place for it.
-    pub(super) fn extend(&mut self, shape: u32, key: &[u8], hash: u32, word: u64) -> Option<u32> {
         if self.table.len() < 2 * (self.steps.len() + 1) {
             self.grow();
         }
         let at = self.steps.len() as u32;
-        let keys = self.step(shape)?.keys + 1;
         self.place(shape, hash, at)?;
+        let text = self.texts.len() as u32;
+        push_text(&mut self.texts, key);
         self.steps.push(Step {
             head: head(key),
             len: key.len() as u32,
+            text,
             hash,
-            key: word,
             parent: shape,
             next: NONE,
-            keys,
-            number: None,
+            inside: NONE,
+            keys: keys + 1,
             plain: key
                 .iter()
                 .all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\')),
+            number: InDocument::default(),
+            word: InDocument::default(),
         });
-        self.remember(shape, at);
         Some(at)
     }
 
@@ -168,26 +248,58 @@ impl Shapes {
         }
     }
 
-    /// The number in the document; none when there are too many shapes.
+    /// The number of a shape in this document; none when there are too many.
     #[inline(always)]
     pub(super) fn number(&mut self, shape: u32) -> Option<u16> {
         let used = self.used.len();
         let step = self.steps.get_mut(shape as usize)?;
-        if let Some(number) = step.number {
-            return Some(number);
+        if step.number.document == self.document {
+            return Some(step.number.is);
         }
-        let number = u16::try_from(used).ok()?;
-        step.number = Some(number);
+        step.number = InDocument {
+            document: self.document,
+            is: u16::try_from(used).ok()?,
+        };
         self.used.push(shape);
-        Some(number)
+        Some(step.number.is)
     }
 
-    pub(super) fn used(&self) -> &[u32] {
-        &self.used
+    /// How many shapes this document has.
+    pub(super) fn used(&self) -> usize {
+        self.used.len()
+    }
+
+    /// The keys of shape `number` and their hashes, in order; the keys are written to `out` if they are not
+    /// there yet.
+    pub(super) fn used_keys(&mut self, number: usize, out: &mut Vec<u64>) -> (Vec<u64>, Vec<u32>) {
+        let shape = self.used.get(number).copied().unwrap_or(EMPTY);
+        self.keys(shape, out)
+    }
+
+    /// As [`Shapes::used_keys`], of any shape.
+    pub(super) fn keys(&mut self, shape: u32, out: &mut Vec<u64>) -> (Vec<u64>, Vec<u32>) {
+        let (mut words, mut hashes) = (Vec::new(), Vec::new());
+        let mut at = shape;
+        while let Some(step) = self.steps.get_mut(at as usize)
+            && step.parent != NONE
+        {
+            if step.word.document != self.document {
+                step.word = InDocument {
+                    document: self.document,
+                    is: write_key(&self.texts, step, out),
+                };
+            }
+            words.push(step.word.is);
+            hashes.push(step.hash);
+            at = step.parent;
+        }
+        words.reverse();
+        hashes.reverse();
+        (words, hashes)
     }
 
     /// The steps of a shape, last key first.
-    pub(super) fn up(&self, shape: u32) -> impl Iterator<Item = &Step> {
+    fn up(&self, shape: u32) -> impl Iterator<Item = &Step> {
         let mut at = shape;
         std::iter::from_fn(move || {
             let step = self.step(at)?;
@@ -197,45 +309,32 @@ impl Shapes {
     }
 }
 
-impl Step {
-    pub(super) fn hash(&self) -> u32 {
-        self.hash
+/// The word of a step's key, whose text goes to `out` if it is long.
+fn write_key(texts: &[u64], step: &Step, out: &mut Vec<u64>) -> u64 {
+    let len = step.len as usize;
+    let text = texts.get(step.text as usize..).unwrap_or_default();
+    let text = text.get(..len.div_ceil(8)).unwrap_or_default();
+    if let Some(word) = bytemuck::cast_slice(text)
+        .get(..len)
+        .and_then(word::short_text)
+    {
+        return word;
     }
+    let offset = out.len() as u32; // the writer checks the size before and after
+    out.extend_from_slice(text);
+    word::at(Tag::Text, offset, len as u16)
+}
 
-    #[inline(always)]
-    pub(super) fn is(&self, key: &[u8], out: &[u64]) -> bool {
-        self.len as usize == key.len() && self.head == head(key) && {
-            self.len <= 8 || tail(self.key, self.len as usize, out) == key.get(8..)
-        }
-    }
-
-    /// Whether JSON text goes on with this key and its closing quote: how many bytes those are.
-    #[inline(always)]
-    pub(super) fn is_next(&self, json: &[u8], out: &[u64]) -> Option<usize> {
-        let len = self.len as usize;
-        let first: &[u8; 8] = json.first_chunk()?;
-        let keep = if len < 8 {
-            (1u64 << (8 * len)) - 1
-        } else {
-            u64::MAX
-        };
-        if u64::from_le_bytes(*first) & keep != self.head || !self.plain {
-            return None;
-        }
-        if len > 8 && json.get(8..len) != tail(self.key, len, out) {
-            return None;
-        }
-        (json.get(len) == Some(&b'"')).then_some(len + 1)
+/// Appends bytes, filled up to whole words with zeros.
+pub(super) fn push_text(words: &mut Vec<u64>, text: &[u8]) {
+    let (whole, rest) = text.as_chunks::<8>();
+    words.extend(whole.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+    if !rest.is_empty() {
+        words.push(head(rest));
     }
 }
 
-/// A long key after its first 8 bytes.
-#[inline(always)]
-fn tail(word: u64, len: usize, out: &[u64]) -> Option<&[u8]> {
-    let offset = word::offset(word) + usize::from(word::beside(word) == word::LONG);
-    bytemuck::cast_slice(out.get(offset + 1..)?).get(..len - 8)
-}
-
+/// The first 8 bytes, or fewer and zeros.
 #[inline(always)]
 fn head(key: &[u8]) -> u64 {
     match key.first_chunk() {
@@ -250,8 +349,4 @@ fn head(key: &[u8]) -> u64 {
 #[inline(always)]
 fn spread(shape: u32, hash: u32) -> usize {
     (hash ^ shape.wrapping_mul(0x9E37_79B1)) as usize
-}
-
-pub(super) fn key_hash(key: &str) -> u32 {
-    hash(key)
 }

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 use super::read::INDEXED;
-use super::shapes::{EMPTY, Shapes, key_hash};
+use super::shapes::{EMPTY, Shapes, push_text};
 use super::word::{self, LONG, Tag};
 use super::{Document, Packed};
 use crate::Value;
 use crate::extended::Extended;
+use crate::key::hash;
 use crate::value::Repr;
 
 /// The buffer would exceed 2³² words (32 GiB), or a key or text 2³² bytes.
@@ -22,18 +23,14 @@ pub(crate) struct Frame {
     start: usize,
     /// The shape so far, or one of the two below.
     shape: u32,
+    /// The step to this container, or to the array around it: objects that come by the same way mostly
+    /// begin with the same key.
+    way: u32,
 }
 
 const ARRAY: u32 = u32::MAX;
 /// Its keys are on the stack, each before its value.
 const DICT: u32 = u32::MAX - 1;
-
-impl Frame {
-    #[inline(always)]
-    pub(crate) fn is_array(self) -> bool {
-        self.shape == ARRAY
-    }
-}
 
 /// A document being written. The children of open containers lie on one stack; closing a container moves
 /// its own to the buffer. So no declared length is trusted and nothing is over-allocated.
@@ -61,6 +58,7 @@ thread_local! {
 const OUTSIDE: Frame = Frame {
     start: 0,
     shape: ARRAY,
+    way: EMPTY,
 };
 
 impl Writer {
@@ -82,7 +80,7 @@ impl Writer {
         writer.stack.clear();
         writer.open.clear();
         writer.top = OUTSIDE;
-        writer.shapes.reset();
+        writer.shapes.begin();
         writer.extended.clear();
         writer.deepest = 0;
         writer
@@ -105,10 +103,10 @@ impl Writer {
         self.open.len()
     }
 
-    /// The innermost open container.
+    /// Whether the innermost open container is an array.
     #[inline(always)]
-    pub(crate) fn innermost(&self) -> Frame {
-        self.top
+    pub(crate) fn in_array(&self) -> bool {
+        self.top.shape == ARRAY
     }
 
     /// Words on the stack: at least the number of values in open containers.
@@ -130,9 +128,14 @@ impl Writer {
     #[inline(always)]
     fn open_frame(&mut self, shape: u32) {
         self.open.push(self.top);
+        let way = match self.top.shape {
+            ARRAY | DICT => self.top.way,
+            step => step,
+        };
         self.top = Frame {
             start: self.stack.len(),
             shape,
+            way,
         };
         self.deepest = self.deepest.max(self.open.len());
     }
@@ -146,34 +149,23 @@ impl Writer {
     /// If JSON text goes on with the expected key and its closing quote, takes it: how many bytes.
     #[inline(always)]
     pub(crate) fn expected_key(&mut self, json: &[u8]) -> Option<usize> {
-        let (next, step) = self.shapes.expected(self.top.shape)?;
-        let len = step.is_next(json, &self.out)?;
+        let Frame { shape, way, .. } = self.top;
+        let (next, len) = self.shapes.expected_json(shape, way, json)?;
         self.top.shape = next;
         Some(len)
     }
 
     /// The key of the next value.
     pub(crate) fn key(&mut self, key: &str) -> Result<(), Full> {
-        if self.top.shape < DICT {
-            if let Some((next, step)) = self.shapes.expected(self.top.shape)
-                && step.is(key.as_bytes(), &self.out)
-            {
+        let Frame { shape, way, .. } = self.top;
+        if shape < DICT {
+            let next = self
+                .shapes
+                .expected_key(shape, way, key.as_bytes())
+                .or_else(|| self.shapes.take(shape, way, key));
+            if let Some(next) = next {
                 self.top.shape = next;
                 return Ok(());
-            }
-            let hash = key_hash(key);
-            let bytes = key.as_bytes();
-            let shape = self.top.shape;
-            if let Some(next) = self.shapes.find(shape, bytes, hash, &self.out) {
-                self.top.shape = next;
-                return Ok(());
-            }
-            if self.shapes.may_extend(shape, bytes, hash, &self.out) {
-                let word = self.text(key)?;
-                if let Some(next) = self.shapes.extend(shape, bytes, hash, word) {
-                    self.top.shape = next;
-                    return Ok(());
-                }
             }
             self.become_dict();
         }
@@ -183,13 +175,9 @@ impl Writer {
     }
 
     /// Puts the keys of the innermost object on the stack.
+    #[cold]
     fn become_dict(&mut self) {
-        let mut keys: Vec<u64> = self
-            .shapes
-            .up(self.top.shape)
-            .map(|step| step.key)
-            .collect();
-        keys.reverse();
+        let (keys, _) = self.shapes.keys(self.top.shape, &mut self.out);
         let values = self.stack.split_off(self.top.start);
         self.stack.extend(
             keys.iter()
@@ -214,16 +202,7 @@ impl Writer {
 
     fn blob(&mut self, tag: Tag, bytes: &[u8]) -> Result<u64, Full> {
         let word = self.measured(tag, bytes.len())?;
-        let (whole, rest) = bytes.as_chunks::<8>();
-        self.out
-            .extend(whole.iter().map(|chunk| u64::from_le_bytes(*chunk)));
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            for (slot, byte) in last.iter_mut().zip(rest) {
-                *slot = *byte;
-            }
-            self.out.push(u64::from_le_bytes(last));
-        }
+        push_text(&mut self.out, bytes);
         Ok(word)
     }
 
@@ -276,7 +255,7 @@ impl Writer {
     /// Closes the innermost container and adds it to the one around it.
     #[inline(always)]
     pub(crate) fn close(&mut self) -> Result<(), Full> {
-        let Frame { start, shape } = self.top;
+        let Frame { start, shape, .. } = self.top;
         let word = if shape == ARRAY {
             self.close_array(start)?
         } else if shape == DICT {
@@ -308,17 +287,29 @@ impl Writer {
             return Ok(word::EMPTY_ARRAY);
         }
         let word = self.measured(Tag::Array, len)?;
-        self.out
-            .extend_from_slice(self.stack.get(start..).unwrap_or_default());
+        self.move_children(start);
         Ok(word)
     }
 
     #[inline(always)]
     fn close_record(&mut self, start: usize, number: u16) -> Result<u64, Full> {
         let offset = self.offset()?;
-        self.out
-            .extend_from_slice(self.stack.get(start..).unwrap_or_default());
+        self.move_children(start);
         Ok(word::at(Tag::Record, offset, number))
+    }
+
+    /// To the buffer: few one by one, which is faster than copying a block.
+    #[inline(always)]
+    fn move_children(&mut self, start: usize) {
+        let children = self.stack.get(start..).unwrap_or_default();
+        if children.len() > 8 {
+            self.out.extend_from_slice(children);
+            return;
+        }
+        self.out.reserve(8);
+        for child in children {
+            self.out.push(*child);
+        }
     }
 
     fn close_dict(&mut self, start: usize) -> Result<u64, Full> {
@@ -355,7 +346,7 @@ impl Writer {
         let mut index: Vec<u64> = keys
             .iter()
             .zip(0u64..)
-            .map(|(key, at)| u64::from(key_hash(self.key_text(key))) << 32 | at)
+            .map(|(key, at)| u64::from(hash(self.key_text(key))) << 32 | at)
             .collect();
         index.sort_unstable();
         for same in index.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
@@ -442,14 +433,10 @@ impl Writer {
     }
 
     fn document(mut self: Box<Self>) -> Result<Document, Full> {
-        let mut table = Vec::with_capacity(self.shapes.used().len());
-        for shape in self.shapes.used() {
-            let mut keys: Vec<u64> = self.shapes.up(*shape).map(|step| step.key).collect();
-            let mut hashes: Vec<u32> = self.shapes.up(*shape).map(|step| step.hash()).collect();
-            keys.reverse();
-            hashes.reverse();
-            let offset = u32::try_from(self.out.len()).map_err(|_| Full)?;
-            table.push(word::at(Tag::Array, offset, keys.len() as u16));
+        let mut table = Vec::with_capacity(self.shapes.used());
+        for number in 0..self.shapes.used() {
+            let (keys, hashes) = self.shapes.used_keys(number, &mut self.out);
+            table.push(word::at(Tag::Array, self.offset()?, keys.len() as u16));
             self.out.extend(&keys);
             let pair = |pair: &[u32]| {
                 let low = u64::from(pair.first().copied().unwrap_or(0));
@@ -479,23 +466,51 @@ impl Writer {
 
 /// For the JSON reader.
 impl Writer {
-    /// As [`Writer::text`], of text that `after` begins with: what follows it may be read, not kept.
+    /// As [`Writer::text`], of the first `len` bytes of `from`; what comes after them may be read, but is not
+    /// kept.
     #[inline(always)]
-    pub(crate) fn json_text(&mut self, text: &[u8], after: Option<&[u8]>) -> Result<u64, Full> {
-        let len = text.len();
-        if len <= word::SHORT_TEXT
-            && let Some(first) = after.and_then(|after| after.first_chunk())
-        {
+    pub(crate) fn json_text(&mut self, from: &[u8], len: usize) -> Result<u64, Full> {
+        let (chunks, _) = from.as_chunks::<8>();
+        let full = len.div_ceil(8);
+        if len > LONG_TEXT || full > chunks.len() {
+            return self.any_text(from.get(..len).unwrap_or_default());
+        }
+        if len <= word::SHORT_TEXT {
+            let first = chunks.first().copied().unwrap_or_default();
             // The bytes after the text become the filler.
             let filler = u64::MAX << (8 * len);
             return Ok(word::tagged(
                 Tag::ShortText,
-                u64::from_le_bytes(*first) | filler,
+                u64::from_le_bytes(first) | filler,
             ));
         }
-        if len <= word::SHORT_TEXT {
-            return word::short_text(text).ok_or(Full);
+        let word = word::at(Tag::Text, self.offset()?, len as u16);
+        let start = self.out.len();
+        if let Some(four) = chunks.first_chunk::<4>()
+            && full <= 4
+        {
+            // All four, since copying a number of them that is hard to predict is slower.
+            self.out.extend(four.map(u64::from_le_bytes));
+            self.out.truncate(start + full);
+        } else {
+            let words = chunks.iter().take(full);
+            self.out
+                .extend(words.map(|chunk| u64::from_le_bytes(*chunk)));
         }
-        self.blob(Tag::Text, text)
+        if let Some(last) = self.out.last_mut() {
+            *last &= u64::MAX >> (8 * (len.wrapping_neg() & 7));
+        }
+        Ok(word)
+    }
+
+    #[cold]
+    fn any_text(&mut self, text: &[u8]) -> Result<u64, Full> {
+        match word::short_text(text) {
+            Some(word) => Ok(word),
+            None => self.blob(Tag::Text, text),
+        }
     }
 }
+
+/// Texts up to this long are copied word by word.
+const LONG_TEXT: usize = 128;
