@@ -34,6 +34,7 @@ mod convert;
 mod de;
 mod diff;
 mod edit;
+mod encode;
 mod equal;
 mod error;
 mod extended;

@@ -5,6 +5,7 @@
 use rmp::{Marker, encode};
 
 use crate::build::{Builder, Exceeded};
+use crate::encode::{BLOCK, Format, encode as encode_value, push_block};
 use crate::extended::Extended;
 use crate::kinds::ext::Refused;
 use crate::value_ref::Data;
@@ -69,7 +70,7 @@ impl Value {
 
     /// Appends MessagePack to `out`, as [`Value::to_msgpack`].
     pub fn write_msgpack(&self, out: &mut Vec<u8>) {
-        write(out, Walk::new(self.by_ref()));
+        encode_value::<MessagePack>(out, self.by_ref());
     }
 
     /// The canonical encoding: MessagePack with the keys of every object sorted (by UTF-8 bytes) and
@@ -83,14 +84,62 @@ impl Value {
 
 fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
     for event in walk {
-        // Writing to a Vec cannot fail.
-        let _ = match event {
-            Event::Scalar(scalar) => write_scalar(out, scalar),
-            Event::Array(array) => encode::write_array_len(out, length(array.len())).map(drop),
-            Event::Object(object) => encode::write_map_len(out, length(object.len())).map(drop),
-            Event::Key(key) => encode::write_str(out, key),
-            Event::End => Ok(()),
+        match event {
+            Event::Scalar(scalar) => MessagePack::scalar(out, scalar),
+            Event::Array(array) => MessagePack::begin(out, false, array.len()),
+            Event::Object(object) => MessagePack::begin(out, true, object.len()),
+            Event::Key(key) => MessagePack::key(out, key),
+            Event::End => {}
+        }
+    }
+}
+
+/// Writing to a Vec cannot fail, so results are dropped here.
+struct MessagePack;
+
+impl Format for MessagePack {
+    const SEPARATOR: Option<u8> = None;
+
+    fn begin(out: &mut Vec<u8>, is_object: bool, len: usize) {
+        let _ = if is_object {
+            encode::write_map_len(out, length(len))
+        } else {
+            encode::write_array_len(out, length(len))
         };
+    }
+
+    fn end(_: &mut Vec<u8>, _: bool) {}
+
+    fn key(out: &mut Vec<u8>, key: &str) {
+        let _ = encode::write_str(out, key);
+    }
+
+    fn scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
+        let _ = write_scalar(out, scalar);
+    }
+
+    #[inline(always)]
+    fn int(out: &mut Vec<u8>, int: i64) {
+        match u8::try_from(int) {
+            Ok(small @ ..0x80) => out.push(small),
+            _ => drop(encode::write_sint(out, int)),
+        }
+    }
+
+    #[inline(always)]
+    fn float(out: &mut Vec<u8>, float: f64) {
+        let [a, b, c, d, e, f, g, h] = float.to_be_bytes();
+        out.extend_from_slice(&[0xCB, a, b, c, d, e, f, g, h]);
+    }
+
+    #[inline(always)]
+    fn short_text(out: &mut Vec<u8>, block: &[u8; BLOCK], len: usize) -> bool {
+        if len > 31 {
+            return false;
+        }
+        out.push(0xA0 | len as u8);
+        push_block(out, block, len);
+        true
     }
 }
 

@@ -1,6 +1,5 @@
 //! JSON (RFC 8259): reading into the packed form, and printing.
 
-mod compact;
 mod number;
 mod print;
 mod read;
@@ -9,9 +8,10 @@ mod scan;
 use std::sync::Arc;
 
 use crate::build::within;
+use crate::encode::encode;
 use crate::value_ref::ValueRef;
 use crate::{Error, Limits, Result, Value};
-use print::Printer;
+use print::{Compact, Printer};
 pub(crate) use print::{bytes_as_json, bytes_to_base64, string_to_json};
 #[cfg(feature = "toml")]
 pub(crate) use read::place;
@@ -81,7 +81,7 @@ impl Value {
 
     /// Appends compact JSON to `out`, as [`Value::to_json`].
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        compact::write(out, self.by_ref());
+        encode::<Compact>(out, self.by_ref());
     }
 }
 
@@ -107,7 +107,7 @@ impl ValueRef<'_> {
 
     /// As [`Value::write_json`].
     pub fn write_json(self, out: &mut Vec<u8>) {
-        compact::write(out, self);
+        encode::<Compact>(out, self);
     }
 }
 

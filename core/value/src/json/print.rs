@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::BYTES_KEY;
-use super::scan::special;
+use super::scan::{special, special_in_block};
 use crate::ValueRef;
+use crate::encode::{BLOCK, Format, push_block};
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
 
@@ -150,5 +151,52 @@ pub(super) fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
         }
         Data::Extended(extended) => extended.write_json(out),
         Data::Null | Data::Array | Data::Object => out.extend(b"null"),
+    }
+}
+
+/// Compact JSON: the way values are sent, so the fast one.
+pub(super) struct Compact;
+
+impl Format for Compact {
+    const SEPARATOR: Option<u8> = Some(b',');
+
+    #[inline(always)]
+    fn begin(out: &mut Vec<u8>, is_object: bool, _: usize) {
+        out.push(if is_object { b'{' } else { b'[' });
+    }
+
+    #[inline(always)]
+    fn end(out: &mut Vec<u8>, is_object: bool) {
+        out.push(if is_object { b'}' } else { b']' });
+    }
+
+    fn key(out: &mut Vec<u8>, key: &str) {
+        write_string(out, key);
+        out.push(b':');
+    }
+
+    fn scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
+        write_scalar(out, scalar);
+    }
+
+    #[inline(always)]
+    fn int(out: &mut Vec<u8>, int: i64) {
+        out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+    }
+
+    #[inline(always)]
+    fn float(out: &mut Vec<u8>, float: f64) {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(float).as_bytes());
+    }
+
+    #[inline(always)]
+    fn short_text(out: &mut Vec<u8>, block: &[u8; BLOCK], len: usize) -> bool {
+        if special_in_block(block, len) {
+            return false;
+        }
+        out.push(b'"');
+        push_block(out, block, len);
+        out.push(b'"');
+        true
     }
 }
