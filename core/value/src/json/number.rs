@@ -1,6 +1,6 @@
 //! Reading the numbers of JSON (RFC 8259 section 6).
 
-use super::scan::leading_digits;
+use super::scan::eight_digits;
 
 /// A number as it was written.
 pub(super) enum Number {
@@ -21,41 +21,32 @@ const EXACT: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-const POWERS: [u64; 9] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-];
-
 /// Digits from `at` on, added to `value` (wrapping); where they end.
 #[inline(always)]
 fn digits(json: &[u8], mut at: usize, value: &mut u64) -> usize {
-    while let Some(chunk) = json.get(at..).and_then(|rest| rest.first_chunk()) {
-        let (len, more) = leading_digits(*chunk);
-        let power = POWERS.get(len).copied().unwrap_or(1);
-        *value = value.wrapping_mul(power).wrapping_add(more);
-        at += len;
-        if len < 8 {
-            return at;
+    while let Some(byte) = json.get(at) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
         }
-    }
-    last_digits(json, at, value)
-}
-
-/// As [`digits`], at the end of the text.
-#[cold]
-fn last_digits(json: &[u8], mut at: usize, value: &mut u64) -> usize {
-    while let Some(digit @ b'0'..=b'9') = json.get(at) {
-        *value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        *value = value.wrapping_mul(10).wrapping_add(digit.into());
         at += 1;
     }
     at
+}
+
+/// As [`digits`], where there are often many.
+#[inline(always)]
+fn many_digits(json: &[u8], mut at: usize, value: &mut u64) -> usize {
+    while let Some(eight) = json
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .and_then(|chunk| eight_digits(*chunk))
+    {
+        *value = value.wrapping_mul(100_000_000).wrapping_add(eight);
+        at += 8;
+    }
+    digits(json, at, value)
 }
 
 /// Reads the number that begins at `at`, with a digit or a minus sign; and where it ends.
@@ -84,7 +75,7 @@ pub(super) fn number(json: &[u8], start: usize) -> Result<(Number, usize), Malfo
     let mut end = whole_end;
     let mut fraction = 0;
     if next == b'.' {
-        end = digits(json, whole_end + 1, &mut significand);
+        end = many_digits(json, whole_end + 1, &mut significand);
         fraction = end - whole_end - 1;
         if fraction == 0 {
             return fail(end, "expected a digit");

@@ -14,6 +14,7 @@ pub(super) fn read(json: &[u8], limits: &Limits) -> Result<Value> {
         at: 0,
         writer: Writer::new(json.len() / 8 + 16),
         limits,
+        depth: limits.depth(),
         items: 0,
         scratch: Vec::new(),
     };
@@ -32,6 +33,8 @@ struct Reader<'a> {
     at: usize,
     writer: Box<Writer>,
     limits: &'a Limits,
+    /// The limit.
+    depth: usize,
     /// Values in closed containers.
     items: usize,
     /// A string with escapes, while it is decoded.
@@ -64,7 +67,7 @@ impl<'a> Reader<'a> {
         let at = if matches!(first, b'{' | b'[') {
             self.container(at)?
         } else {
-            self.scalar(first, at)?
+            self.lone_scalar(first, at)?
         };
         self.at = at;
         self.count(1)?;
@@ -139,6 +142,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
+    fn lone_scalar(&mut self, first: u8, at: usize) -> Result<usize> {
+        self.scalar(first, at)
+    }
+
     #[inline(always)]
     fn scalar(&mut self, first: u8, at: usize) -> Result<usize> {
         match first {
@@ -157,9 +165,8 @@ impl<'a> Reader<'a> {
     /// The first token inside the container that begins at `at`.
     #[inline(always)]
     fn enter(&mut self, at: usize) -> Result<(u8, usize)> {
-        let depth = self.limits.depth();
-        if self.writer.depth() >= depth {
-            self.limited(at, "nesting depth", depth + 1, depth)?;
+        if self.writer.depth() >= self.depth {
+            self.limited(at, "nesting depth", self.depth + 1, self.depth)?;
         }
         Ok(self.token(at + 1))
     }

@@ -72,22 +72,19 @@ pub(super) fn special(text: &[u8]) -> usize {
     }
 }
 
-/// How many of 8 bytes are digits before the first that is not, and their value. No branch depends on the
-/// digits: numbers are of unpredictable length.
+/// The value of 8 digits; none if they are not all digits.
 #[inline(always)]
-pub(super) fn leading_digits(bytes: [u8; 8]) -> (usize, u64) {
+pub(super) fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
     let chunk = u64::from_le_bytes(bytes);
     let digits = chunk.wrapping_sub(0x3030_3030_3030_3030);
     let above = chunk.wrapping_add(0x4646_4646_4646_4646);
-    let other = (digits | above) & 0x8080_8080_8080_8080;
-    let len = other.trailing_zeros() / 8;
-    // To the end, with zeros before them; in two steps, since a shift by 64 has no meaning.
-    let digits = (digits << (4 * (8 - len))) << (4 * (8 - len));
+    if (digits | above) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
     // Pairs, then fours, then eight: each step multiplies the left half into place.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF;
-    (len as usize, value)
+    Some(fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -24,10 +24,13 @@ pub(super) const EMPTY: u32 = 0;
 
 /// A shape: the one it extends, and its last key.
 struct Step {
-    /// The first 8 bytes of the key, and its length.
-    head: u64,
+    /// The first 8 bytes of the key and its closing quote in JSON, and which of them count: as many as there
+    /// are.
+    json: u64,
+    json_mask: u64,
+    /// The length of the key.
     len: u32,
-    /// Where the key is in `texts`.
+    /// Where the key with its closing quote is in `texts`.
     text: u32,
     hash: u32,
     parent: u32,
@@ -36,8 +39,6 @@ struct Step {
     /// The first step taken last in an object that this step leads to.
     inside: u32,
     keys: u16,
-    /// Whether the key appears in JSON as it is.
-    plain: bool,
     /// The number in this document, if some object in it has this shape.
     number: InDocument<u16>,
     /// The word of the key in this document, if it has been written.
@@ -79,7 +80,8 @@ impl Shapes {
         self.table = Vec::new();
         self.steps.clear();
         self.steps.push(Step {
-            head: 0,
+            json: 1, // never equal
+            json_mask: 0,
             len: 0,
             text: 0,
             hash: 0,
@@ -87,7 +89,6 @@ impl Shapes {
             next: NONE,
             inside: NONE,
             keys: 0,
-            plain: false,
             number: InDocument::default(),
             word: InDocument::default(),
         });
@@ -117,20 +118,15 @@ impl Shapes {
     pub(super) fn expected_json(&self, shape: u32, way: u32, json: &[u8]) -> Option<(u32, usize)> {
         let next = self.expected(shape, way);
         let step = self.step(next)?;
-        let len = step.len as usize;
+        let len = step.len as usize + 1;
         let first = u64::from_le_bytes(*json.first_chunk()?);
-        let keep = if len < 8 {
-            (1u64 << (8 * len)) - 1
-        } else {
-            u64::MAX
-        };
-        if first & keep != step.head || json.get(len) != Some(&b'"') || !step.plain {
+        if first & step.json_mask != step.json {
             return None;
         }
-        if len > 8 && json.get(8..len) != self.tail(step) {
+        if len > 8 && json.get(8..len) != self.text(step).get(8..) {
             return None;
         }
-        Some((next, len + 1))
+        Some((next, len))
     }
 
     /// The expected step, if it is by this key.
@@ -142,16 +138,15 @@ impl Shapes {
 
     #[inline(always)]
     fn is(&self, step: &Step, key: &[u8]) -> bool {
-        step.len as usize == key.len()
-            && step.head == head(key)
-            && (step.len <= 8 || self.tail(step) == key.get(8..))
+        step.len as usize == key.len() && self.text(step).get(..key.len()) == Some(key)
     }
 
-    /// A long key after its first 8 bytes.
+    /// The key and its closing quote.
     #[inline(always)]
-    fn tail(&self, step: &Step) -> Option<&[u8]> {
-        let words = self.texts.get(step.text as usize + 1..)?;
-        bytemuck::cast_slice(words).get(..step.len as usize - 8)
+    fn text(&self, step: &Step) -> &[u8] {
+        let words = self.texts.get(step.text as usize..).unwrap_or_default();
+        let bytes = bytemuck::cast_slice(words);
+        bytes.get(..step.len as usize + 1).unwrap_or_default()
     }
 
     /// The step from `shape` by `key`: one taken before, or a new one. None if the shape has the key, or if
@@ -203,9 +198,19 @@ impl Shapes {
         let at = self.steps.len() as u32;
         self.place(shape, hash, at)?;
         let text = self.texts.len() as u32;
-        push_text(&mut self.texts, key);
+        let quoted = [key, b"\""].concat();
+        push_text(&mut self.texts, &quoted);
+        let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+        let (json, json_mask) = match key.iter().any(special) {
+            true => (1, 0), // never expected
+            false => (
+                head(&quoted),
+                u64::MAX >> (8 * 8usize.saturating_sub(quoted.len())),
+            ),
+        };
         self.steps.push(Step {
-            head: head(key),
+            json,
+            json_mask,
             len: key.len() as u32,
             text,
             hash,
@@ -213,9 +218,6 @@ impl Shapes {
             next: NONE,
             inside: NONE,
             keys: keys + 1,
-            plain: key
-                .iter()
-                .all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\')),
             number: InDocument::default(),
             word: InDocument::default(),
         });
@@ -313,16 +315,13 @@ impl Shapes {
 fn write_key(texts: &[u64], step: &Step, out: &mut Vec<u64>) -> u64 {
     let len = step.len as usize;
     let text = texts.get(step.text as usize..).unwrap_or_default();
-    let text = text.get(..len.div_ceil(8)).unwrap_or_default();
-    if let Some(word) = bytemuck::cast_slice(text)
-        .get(..len)
-        .and_then(word::short_text)
-    {
-        return word;
-    }
-    let offset = out.len() as u32; // the writer checks the size before and after
-    out.extend_from_slice(text);
-    word::at(Tag::Text, offset, len as u16)
+    let text: &[u8] = bytemuck::cast_slice(text);
+    let text = text.get(..len).unwrap_or_default();
+    word::short_text(text).unwrap_or_else(|| {
+        let offset = out.len() as u32; // the writer checks the size before and after
+        push_text(out, text);
+        word::at(Tag::Text, offset, len as u16)
+    })
 }
 
 /// Appends bytes, filled up to whole words with zeros.
