@@ -37,6 +37,7 @@ mod edit;
 mod encode;
 mod equal;
 mod error;
+mod explain;
 mod extended;
 mod json;
 mod key;
