@@ -29,7 +29,7 @@ pub(crate) fn encode<F: Format>(out: &mut Vec<u8>, value: ValueRef<'_>) {
     let mut next = Some(value);
     loop {
         if let Some(value) = next.take() {
-            match (value.data(), value.view()) {
+            match (value.data(), value.packed_view()) {
                 (Data::Array | Data::Object, Some(view)) => encode_packed::<F>(out, view),
                 (Data::Array, None) => {
                     F::begin(out, false, value.len());

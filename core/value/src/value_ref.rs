@@ -172,7 +172,7 @@ impl<'a> ValueRef<'a> {
 
     /// What this is in a packed document, if it is packed.
     #[inline]
-    pub(crate) fn view(self) -> Option<View<'a>> {
+    pub(crate) fn packed_view(self) -> Option<View<'a>> {
         match self.0 {
             Form::Node(_) => None,
             Form::Packed(view) => Some(view),
