@@ -371,7 +371,9 @@ impl Value {
 
     /// The object, for changing it; none for other kinds.
     fn object_mut(&mut self) -> Option<&mut Object> {
-        self.unpack();
+        if matches!(self.0, Repr::Packed(..)) {
+            self.unpack();
+        }
         match &mut self.0 {
             Repr::Object(object) => Some(triomphe::Arc::make_mut(object)),
             _ => None,
@@ -380,7 +382,9 @@ impl Value {
 
     /// The array, for changing it; none for other kinds. If it is copied, then with `room` for more items.
     fn array_mut(&mut self, room: usize) -> Option<&mut Array> {
-        self.unpack();
+        if matches!(self.0, Repr::Packed(..)) {
+            self.unpack();
+        }
         match &mut self.0 {
             Repr::Array(array) => Some(Array::unshare(array, room)),
             _ => None,
@@ -389,20 +393,24 @@ impl Value {
 
     /// As [`Value::object_mut`], or the error that it is none.
     fn object_or(&mut self, path: impl FnOnce() -> Path) -> Result<&mut Object> {
-        if self.kind() != Kind::Object {
-            return Err(wrong_type(self.by_ref(), path(), "object"));
+        match &self.0 {
+            Repr::Object(_) => {}
+            Repr::Packed(..) if self.kind() == Kind::Object => {}
+            _ => return Err(wrong_type(self.by_ref(), path(), "object")),
         }
-        self.object_mut()
-            .ok_or_else(|| missing(&Path::root(), "object"))
+        let object = self.object_mut();
+        object.ok_or_else(|| missing(&Path::root(), "object"))
     }
 
     /// As [`Value::array_mut`], or the error that it is none.
     fn array_or(&mut self, path: impl FnOnce() -> Path, room: usize) -> Result<&mut Array> {
-        if self.kind() != Kind::Array {
-            return Err(wrong_type(self.by_ref(), path(), "array"));
+        match &self.0 {
+            Repr::Array(_) => {}
+            Repr::Packed(..) if self.kind() == Kind::Array => {}
+            _ => return Err(wrong_type(self.by_ref(), path(), "array")),
         }
-        self.array_mut(room)
-            .ok_or_else(|| missing(&Path::root(), "array"))
+        let array = self.array_mut(room);
+        array.ok_or_else(|| missing(&Path::root(), "array"))
     }
 }
 

@@ -61,13 +61,20 @@ impl Array {
     }
 
     /// The array for changing it: where it is if nobody else holds it, otherwise a copy with `room` to grow.
+    #[inline(always)]
     pub(crate) fn unshare(array: &mut Arc<Array>, room: usize) -> &mut Array {
         if !array.is_unique() {
-            let items = array.items.copy(room);
-            let depth = array.depth;
-            *array = Arc::new(Array { items, depth });
+            *array = Arc::new(array.copy(room));
         }
         Arc::make_mut(array)
+    }
+
+    #[cold]
+    fn copy(&self, room: usize) -> Array {
+        Array {
+            items: self.items.copy(room),
+            depth: self.depth,
+        }
     }
 
     /// The place of item `at`. If there is none, appends what `make` returns, and returns none.
@@ -89,6 +96,11 @@ impl Array {
 
     pub(crate) fn push(&mut self, item: Value) {
         self.items.push(item);
+    }
+
+    #[inline]
+    pub(crate) fn open_tail(&mut self) -> &mut Vec<Value> {
+        self.items.open_tail()
     }
 
     /// At most at the end.

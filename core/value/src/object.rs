@@ -57,7 +57,7 @@ struct Place {
 
 impl Item for Slot {
     type Key = u32;
-    const LEAF: usize = 16;
+    const LEAF: usize = 12;
 
     fn key(&self) -> u32 {
         self.ordinal
@@ -66,7 +66,7 @@ impl Item for Slot {
 
 impl Item for Place {
     type Key = Place;
-    const LEAF: usize = 64;
+    const LEAF: usize = 128;
 
     fn key(&self) -> Place {
         *self

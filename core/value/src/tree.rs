@@ -125,10 +125,26 @@ impl<T: Item> Tree<T> {
     }
 
     pub(crate) fn push(&mut self, item: T) {
+        self.reserve_one();
+        self.tail.push(item);
+    }
+
+    /// Makes room for one more item at the end of the tail.
+    #[inline]
+    fn reserve_one(&mut self) {
         if self.tail.len() >= T::LEAF {
             self.flush();
         }
-        self.tail.push(item);
+    }
+
+    /// The tail, with room for one more item: what is pushed to it is pushed to the tree.
+    #[inline]
+    pub(crate) fn open_tail(&mut self) -> &mut Vec<T> {
+        self.reserve_one();
+        if self.tail.len() == self.tail.capacity() {
+            self.tail.reserve(1);
+        }
+        &mut self.tail
     }
 
     /// Puts `item` before item `at`, or at the end if there are not that many.

@@ -308,6 +308,7 @@ impl Value {
     }
 
     /// Nested containers, at least: 0 for a scalar. Exact unless something deep has been removed.
+    #[inline]
     pub(crate) fn depth_bound(&self) -> u32 {
         match &self.0 {
             Repr::Array(array) => array.depth(),
@@ -321,6 +322,7 @@ impl Value {
     }
 
     /// Nested containers, exactly. O(size).
+    #[cold]
     fn exact_depth(&self) -> u32 {
         let (mut depth, mut deepest) = (0u32, 0);
         for event in Walk::new(self.by_ref()) {
@@ -336,12 +338,14 @@ impl Value {
 
     /// The depth of a value that goes `above` containers deep, or an error if that is too deep. O(1), but
     /// O(size) when the limit is near.
+    #[inline]
     pub(crate) fn checked_depth(&self, above: usize, path: &Path) -> Result<u32> {
         let fits = |depth: u32| above.saturating_add(depth as usize) <= MAX_DEPTH;
-        let mut depth = self.depth_bound();
-        if !fits(depth) {
-            depth = self.exact_depth();
+        let depth = self.depth_bound();
+        if fits(depth) {
+            return Ok(depth);
         }
+        let depth = self.exact_depth();
         if fits(depth) {
             Ok(depth)
         } else {

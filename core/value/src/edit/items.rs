@@ -1,7 +1,10 @@
 //! The edits of an array. On a value at a path: through [`Value::edit`] or the variant that ends in `_at`.
 
 use super::wrong_type;
-use crate::{Error, Kind, Path, Result, Value, ValueRef};
+use std::mem::ManuallyDrop;
+
+use crate::node::Array;
+use crate::{Error, Kind, MAX_DEPTH, Path, Result, Value, ValueRef};
 
 /// Edits of an array. Each fails with [`Error::WrongType`] if this is no array; nothing is changed on an
 /// error.
@@ -10,12 +13,42 @@ impl Value {
     ///
     /// # Errors
     /// [`Error::WrongType`] if this is no array, [`Error::Limit`] if it would nest too deep.
+    #[inline]
     pub fn push(&mut self, value: Value) -> Result<()> {
+        let depth = value.depth_bound();
+        // Never in memory until it is in its place: what is stored in parts and soon loaded as one is slow.
+        let value = ManuallyDrop::new(value);
+        match self.tail_for(depth) {
+            Some(tail) => {
+                tail.push(ManuallyDrop::into_inner(value));
+                Ok(())
+            }
+            None => self.push_carefully(ManuallyDrop::into_inner(value)),
+        }
+    }
+
+    /// Where an item of this depth is appended; none if it must be looked at more closely.
+    fn tail_for(&mut self, depth: u32) -> Option<&mut Vec<Value>> {
+        let array = self.array_mut(1)?;
+        if depth as usize >= MAX_DEPTH {
+            return None;
+        }
+        array.admit(depth);
+        Some(array.open_tail())
+    }
+
+    #[cold]
+    fn push_carefully(&mut self, value: Value) -> Result<()> {
+        self.array_for(&value)?.push(value);
+        Ok(())
+    }
+
+    /// This array, ready to take in `value`.
+    fn array_for(&mut self, value: &Value) -> Result<&mut Array> {
         let array = self.array_or(Path::root, 1)?;
         let depth = value.checked_depth(1, &Path::root())?;
         array.admit(depth);
-        array.push(value);
-        Ok(())
+        Ok(array)
     }
 
     /// Removes the last item of this array and returns it; none if the array is empty. O(1) on average.
@@ -58,10 +91,7 @@ impl Value {
         {
             return Err(out_of_range(at, len));
         }
-        let array = self.array_or(Path::root, 1)?;
-        let depth = value.checked_depth(1, &Path::root())?;
-        array.admit(depth);
-        array.insert(at, value);
+        self.array_for(&value)?.insert(at, value);
         Ok(())
     }
 
