@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::intern::KeyCache;
 use crate::json::bytes_as_json;
 use crate::text::Text;
 use crate::value::Repr;
@@ -122,20 +123,25 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// Collects an array; the depth is not checked, see [`Value::check`].
 impl FromIterator<Value> for Value {
     fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Self {
-        Value::from(Vec::from_iter(items))
+        Value::from(exactly(items.into_iter()))
     }
+}
+
+/// `collect`, but without room for a fourth of three: most containers are small, and stay as they are.
+fn exactly<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut collected = Vec::with_capacity(items.size_hint().0);
+    collected.extend(items);
+    collected
 }
 
 /// Collects an object: of equal keys the last value wins, at the position of the first. The depth is not
 /// checked, see [`Value::check`].
 impl<K: Into<crate::Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        Value::from_entries(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        )
+        let entries = entries.into_iter();
+        Value::from_entries(exactly(
+            entries.map(|(key, value)| (key.into(), value.into())),
+        ))
     }
 }
 
@@ -143,25 +149,32 @@ impl<K: Into<crate::Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
 /// `serde_json`.
 impl From<&serde_json::Value> for Value {
     fn from(json: &serde_json::Value) -> Self {
-        use serde_json::Value as Json;
-        match json {
-            Json::Null => Value::NULL,
-            Json::Bool(bool) => Value::from(*bool),
-            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-                (Some(int), _) => Value::from(int),
-                (_, Some(uint)) => Value::from(uint),
-                _ => number
-                    .as_f64()
-                    .and_then(Value::from_f64)
-                    .unwrap_or_default(),
-            },
-            Json::String(text) => Value::text(text),
-            Json::Array(items) => items.iter().map(Value::from).collect(),
-            Json::Object(entries) => entries
-                .iter()
-                .map(|(key, value)| (key.as_str(), value))
-                .collect(),
-        }
+        from_serde_json(json, &mut KeyCache::default())
+    }
+}
+
+fn from_serde_json(json: &serde_json::Value, keys: &mut KeyCache) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::NULL,
+        Json::Bool(bool) => Value::from(*bool),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(int), _) => Value::from(int),
+            (_, Some(uint)) => Value::from(uint),
+            _ => number
+                .as_f64()
+                .and_then(Value::from_f64)
+                .unwrap_or_default(),
+        },
+        Json::String(text) => Value::text(text),
+        Json::Array(items) => items
+            .iter()
+            .map(|item| from_serde_json(item, keys))
+            .collect(),
+        Json::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| (keys.share(key), from_serde_json(value, keys)))
+            .collect(),
     }
 }
 

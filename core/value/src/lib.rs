@@ -39,6 +39,7 @@ mod equal;
 mod error;
 mod explain;
 mod extended;
+mod intern;
 mod json;
 mod key;
 mod kinds;
@@ -76,6 +77,7 @@ pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use diff::{Change, changes, diff};
 pub use edit::Create;
 pub use error::{Error, Result};
+pub use intern::InternStats;
 pub use json::JsonText;
 pub use key::Key;
 #[cfg(feature = "time")]

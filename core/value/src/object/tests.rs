@@ -9,7 +9,7 @@ type Model = Vec<(Key, i64)>;
 
 /// A few keys, so that they meet; of each four hashes the last three are the same.
 fn key(number: u16) -> Key {
-    Key::colliding(&format!("k{number}"), u32::from(number).max(1000) % 1600)
+    Key::hashed(&format!("k{number}"), u32::from(number).max(1000) % 1600)
 }
 
 #[derive(Clone, Debug)]
@@ -187,7 +187,7 @@ fn ordinals_are_given_anew_when_they_run_out() {
 #[test]
 fn colliding_hashes_cost_no_more_than_a_search() {
     let keys: Vec<Key> = (0..20_000)
-        .map(|number| Key::colliding(&format!("key {number}"), 7))
+        .map(|number| Key::hashed(&format!("key {number}"), 7))
         .collect();
     let mut object = Object::default();
     for key in &keys {
