@@ -43,20 +43,50 @@ const KEYS: usize = 1_000;
 /// );
 /// ```
 pub fn infer<'a>(samples: impl IntoIterator<Item = ValueRef<'a>>) -> Value {
-    let mut place = Place::default();
-    for sample in samples {
-        place.see(sample, LEVELS);
+    let mut inference = Inference::new();
+    samples.into_iter().for_each(|sample| inference.add(sample));
+    inference.schema()
+}
+
+/// As [`infer`], for samples that come one after another: of a stream, which need not be held in memory. What it
+/// keeps is bounded by the places the samples have, not by their number.
+///
+/// ```
+/// use statewright_value::schema::Inference;
+/// use statewright_value::value;
+/// let mut inference = Inference::new();
+/// for n in 0..1000 {
+///     inference.add(value!({ "n": n }).by_ref());
+/// }
+/// assert_eq!(inference.schema().get("required"), Some(value!(["n"])));
+/// ```
+#[derive(Debug, Default)]
+pub struct Inference(Place);
+
+impl Inference {
+    /// No samples yet.
+    pub fn new() -> Inference {
+        Inference::default()
     }
-    let mut schema = vec![(
-        Key::new("$schema"),
-        Value::text("https://json-schema.org/draft/2020-12/schema"),
-    )];
-    schema.extend(place.describe());
-    schema.into_iter().collect()
+
+    /// Takes a sample into account. O(size of the sample).
+    pub fn add(&mut self, sample: ValueRef<'_>) {
+        self.0.see(sample, LEVELS);
+    }
+
+    /// The schema that all samples satisfy. O(size of the schema).
+    pub fn schema(self) -> Value {
+        let mut schema = vec![(
+            Key::new("$schema"),
+            Value::text("https://json-schema.org/draft/2020-12/schema"),
+        )];
+        schema.extend(self.0.describe());
+        schema.into_iter().collect()
+    }
 }
 
 /// What was seen at one place.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Place {
     /// Names of types.
     types: BTreeSet<&'static str>,
@@ -70,7 +100,7 @@ struct Place {
     distinct: Option<BTreeSet<String>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Member {
     seen: usize,
     place: Place,

@@ -77,7 +77,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 
-pub use infer::infer;
+pub use infer::{Inference, infer};
 pub use options::{Draft, SchemaOptions};
 
 use self::guard::{Guard, Stop};
