@@ -66,6 +66,11 @@ pub mod store {
     pub use statewright_store::*;
 }
 
+/// Values: everything that can be done with them beyond reading and writing.
+pub mod value {
+    pub use statewright_value::*;
+}
+
 /// The programs in the README are compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
