@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use statewright::Durability;
 use statewright::flow::{Status, parse_duration};
 
+use crate::value::args::ValueArguments;
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 the case failed · 2 wrong usage or unreadable input · 3 the flow was refused · 4 the case is \
 deadlocked · 5 the store cannot be used (locked, damaged, not writable, …) · 6 out of time · 7 no such case or flow · \
@@ -34,6 +36,7 @@ pub enum Command {
     Check(Check),
     /// Show the commits of a store
     Log(Log),
+    Value(ValueArguments),
 }
 
 impl Command {
@@ -46,6 +49,7 @@ impl Command {
             Command::Case(options) => options.json,
             Command::Check(options) => options.json,
             Command::Log(options) => options.json,
+            Command::Value(options) => options.command.json(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How it ended: exit codes, and the one line that says why.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use statewright::flow::Status;
@@ -15,6 +16,8 @@ pub enum Exit {
     Done,
     /// A case failed.
     CaseFailed,
+    /// The answer about a value is no: nothing is there, they differ, it does not fit.
+    No,
     /// Wrong usage, or input that cannot be read.
     Usage,
     /// The flow was refused.
@@ -38,7 +41,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
-            Exit::CaseFailed => 1,
+            Exit::CaseFailed | Exit::No => 1,
             Exit::Usage => 2,
             Exit::SpecRefused => 3,
             Exit::Deadlocked => 4,
@@ -60,10 +63,10 @@ impl Exit {
     }
 
     /// For an error code of the library.
-    fn of_code(code: i32) -> Exit {
+    pub fn of_code(code: i32) -> Exit {
         match code {
             // Arguments, values and inputs that the caller can put right.
-            104 | 200..=299 | 506..=508 | 601 => Exit::Usage,
+            102 | 104 | 200..=299 | 506..=508 | 601 => Exit::Usage,
             112 => Exit::Timeout,
             500 | 505 | 509 => Exit::SpecRefused,
             501 | 502 => Exit::Unknown,
@@ -124,6 +127,17 @@ impl Failure {
         }
     }
 
+    /// What writing to a file gave.
+    pub fn file(path: &Path, error: &io::Error) -> Failure {
+        let message = format!("could not write {}: {error}", path.display());
+        Failure::new(Exit::Store, 300, message)
+    }
+
+    /// Whether nobody is there who could be told.
+    pub fn is_silent(&self) -> bool {
+        self.exit == Exit::Signal(SIGPIPE)
+    }
+
     /// As the last line of `--json`.
     fn to_value(&self) -> Value {
         let mut object = value!({
@@ -138,7 +152,7 @@ impl Failure {
 
     /// Says it on stderr, and with `json` on stdout too. A reader who has gone is told nothing.
     pub fn report(&self, json: bool) {
-        if self.exit == Exit::Signal(SIGPIPE) {
+        if self.is_silent() {
             return;
         }
         if json {

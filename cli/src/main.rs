@@ -5,7 +5,8 @@
 //! [`args`] says what was asked. [`check`] and [`show`] look; `run` and `resume` ([`session`]) open an engine and
 //! follow cases to their end: every committed event comes through one channel to the main thread, which puts it in
 //! order and gives it to the [`timeline`]. Signals, the ends of cases and what `--worker` programs ([`worker`]) have
-//! to say come through the same channel. Results go to stdout, everything else to stderr. How it ended is an
+//! to say come through the same channel. [`value`] knows nothing of stores: values in, values
+//! out. Results go to stdout, everything else to stderr. How it ended is an
 //! [`exit::Exit`].
 //!
 //! # What it does not know
@@ -33,6 +34,7 @@ mod show;
 mod signals;
 mod store;
 mod timeline;
+mod value;
 mod worker;
 
 use std::process::ExitCode;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Case(options) => show::case(options),
         Command::Check(options) => check::check(options),
         Command::Log(options) => show::log(options),
+        Command::Value(options) => value::run(&options.command),
     };
     let exit = match done {
         Ok(exit) => exit,

@@ -15,4 +15,5 @@ mod interrupted;
 mod look;
 mod program;
 mod run;
+mod value;
 mod worker;
