@@ -1,4 +1,5 @@
 //! Tests that cross layers and languages.
 
+pub mod conformance;
 pub mod crash;
 pub mod kill;

@@ -3,7 +3,7 @@
 //! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
 //! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
-//! * `crash`, `kill-test` and `bench` build and run a program that lives elsewhere and pass its report on.
+//! * `crash`, `kill-test`, `conformance` and `bench` build and run a program that lives elsewhere and pass its report on.
 //!
 //! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
 //! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
@@ -15,6 +15,7 @@
 
 mod bench;
 mod bindgen;
+mod conformance;
 mod counts;
 mod crash;
 mod examples;
@@ -65,6 +66,8 @@ enum Command {
     KillTest(kill_test::Options),
     /// Measure side by side with the peers (SQLite, redb, JSON libraries), in one process, interleaved
     Bench(bench::Options),
+    /// Run the public suites of cases: JSON, JSONPath, patches, JSON Schema, MessagePack, CBOR, TOML
+    Conformance(conformance::Options),
     /// Build the release library and lay it out like an installation (include/, lib/, lib/pkgconfig/)
     Lib(prefix::Options),
 }
@@ -94,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Crash(options) => crash::run(&workspace, &options),
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Conformance(options) => conformance::run(&workspace, &options),
         Command::Lib(options) => prefix::run(&workspace, &options),
     }
 }
