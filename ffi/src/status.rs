@@ -62,6 +62,8 @@ pub const SW_SCHEMA_VIOLATION: sw_status = 210;
 pub const SW_INVALID_CBOR: sw_status = 211;
 /// A calculation overflows, divides by zero or would lose digits.
 pub const SW_ARITHMETIC: sw_status = 212;
+/// Bytes are not a packed value.
+pub const SW_INVALID_PACKED: sw_status = 214;
 /// Text is no decimal, date, time, datetime or duration.
 pub const SW_INVALID_TEMPORAL: sw_status = 215;
 /// The reader or writer of a stream of values failed.

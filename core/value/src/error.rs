@@ -133,6 +133,14 @@ pub enum Error {
         /// What was found and what is allowed there.
         reason: Cow<'static, str>,
     },
+    /// The bytes are not a packed value, see [`crate::Value::from_packed_bytes`].
+    #[error("invalid packed value at byte {offset}: {reason}")]
+    InvalidPacked {
+        /// Offset of the offending word, counted from 0.
+        offset: usize,
+        /// What is wrong there.
+        reason: Cow<'static, str>,
+    },
     /// A calculation has no result that a value can hold, or none without a loss that was not asked for.
     #[error("cannot {operation}: {reason}")]
     Arithmetic {
@@ -215,6 +223,7 @@ impl Error {
             Error::SchemaViolation { .. } => 210,
             Error::InvalidCbor { .. } => 211,
             Error::Arithmetic { .. } => 212,
+            Error::InvalidPacked { .. } => 214,
             Error::InvalidTemporal { .. } => 215,
             Error::InvalidText { .. } => 217,
         }

@@ -22,7 +22,7 @@
 //! # }
 //! ```
 
-#![allow(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod align;
 mod build;

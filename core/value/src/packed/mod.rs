@@ -13,6 +13,8 @@
 //!
 //! Couchbase's Fleece and SQLite's JSONB are the models for reading in place, hidden classes for shapes.
 
+mod bytes;
+mod check;
 mod read;
 mod shapes;
 pub(crate) mod word;

@@ -43,7 +43,7 @@ impl Packed {
 
     /// Offset and length of what a word measures.
     #[inline(always)]
-    fn extent(&self, word: u64) -> (usize, usize) {
+    pub(super) fn extent(&self, word: u64) -> (usize, usize) {
         let offset = word::offset(word);
         match word::beside(word) {
             word::LONG => (offset + 1, self.word(offset) as usize),

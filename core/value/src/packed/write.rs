@@ -432,6 +432,12 @@ impl Writer {
         Ok(Value(scalar))
     }
 
+    /// The root's word, and the document it is in, of whatever kind it is.
+    pub(super) fn into_document(mut self: Box<Self>) -> Result<(u64, Document), Full> {
+        let root = self.stack.pop().unwrap_or(word::NULL);
+        Ok((root, self.document()?))
+    }
+
     fn document(mut self: Box<Self>) -> Result<Document, Full> {
         let mut table = Vec::with_capacity(self.shapes.used());
         for number in 0..self.shapes.used() {
