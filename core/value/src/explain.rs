@@ -18,6 +18,7 @@ impl Error {
             Error::InvalidSchema { .. } => "invalid_schema",
             Error::SchemaViolation { .. } => "schema_violation",
             Error::InvalidCbor { .. } => "invalid_cbor",
+            Error::InvalidPacked { .. } => "invalid_packed",
             Error::Arithmetic { .. } => "arithmetic",
             Error::MergeConflict { .. } => "merge_conflict",
             Error::InvalidTemporal { .. } => "invalid_temporal",
@@ -50,7 +51,9 @@ impl Error {
                 "Look at the character at that place. JSON has no comments, no trailing commas, no single \
                  quotes, and keys are always quoted."
             }
-            Error::InvalidMsgpack { .. } | Error::InvalidCbor { .. } => {
+            Error::InvalidMsgpack { .. }
+            | Error::InvalidCbor { .. }
+            | Error::InvalidPacked { .. } => {
                 "Check that the bytes are whole, that they are in this format, and that nothing follows them."
             }
             Error::InvalidPath { .. } => {
