@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, OnceLock};
 
 use serde::{Deserialize, Serialize};
-use statewright_value::{
-    CachePolicy, Category, Error, File, Lazy, LazyOptions, Result, Typed, Value, View, value,
-};
+use statewright_value::{CachePolicy, Error, Lazy, LazyOptions, Result, Typed, Value, value};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct User {
@@ -76,8 +74,10 @@ fn a_validated_value_is_read_when_asked() {
     );
 }
 
+#[cfg(all(feature = "decimal", feature = "time"))]
 #[test]
 fn every_kind_has_a_view_of_its_category() {
+    use statewright_value::{Category, File, View};
     let decimal = Value::from("2.50".parse::<statewright_value::Decimal>().unwrap());
     let date = Value::from(statewright_value::jiff::civil::date(2024, 2, 29));
     let file = Value::from(File::new("a", 1));

@@ -167,6 +167,10 @@ fn eisel_lemire(significand: u64, power: i64) -> Option<f64> {
 const LEAST_POWER: i64 = -27;
 
 /// The powers of five from −27 to 55, scaled to 128 bits: rounded up below 1, exact from there.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant: a panic in it would be an error of compilation"
+)]
 const FIVES: [u128; 83] = {
     let mut table = [0; 83];
     let mut at = 0;

@@ -411,12 +411,12 @@ impl<'a> Reader<'a> {
 #[inline(always)]
 fn utf8(text: &[u8]) -> &str {
     debug_assert!(std::str::from_utf8(text).is_ok());
-    // SAFETY: `read` is given UTF-8, and is cut only beside quotes and backslashes; decoded strings are
-    // such parts and encoded characters.
     #[expect(
         unsafe_code,
         reason = "checking each string again costs a tenth of reading"
     )]
+    // SAFETY: `read` is given UTF-8, and is cut only beside quotes and backslashes; decoded strings are
+    // such parts and encoded characters.
     unsafe {
         std::str::from_utf8_unchecked(text)
     }

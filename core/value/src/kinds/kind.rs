@@ -123,7 +123,7 @@ impl ValueRef<'_> {
             Data::Int(int) => int != 0,
             Data::Uint(uint) => uint != 0,
             Data::Float(float) => float != 0.0,
-            Data::Text(_) | Data::Bytes(_) | Data::Array | Data::Object => self.len() > 0,
+            Data::Text(_) | Data::Bytes(_) | Data::Array | Data::Object => !self.is_empty(),
             Data::Extended(extended) => !extended.is_zero(),
         }
     }

@@ -53,7 +53,7 @@ impl Check<'_> {
                 texts.push(text);
             }
             texts.sort_unstable();
-            if texts.array_windows().any(|[a, b]| a == b) {
+            if texts.windows(2).any(|pair| pair.first() == pair.last()) {
                 return Err(place(at, "a key comes twice"));
             }
         }
@@ -164,11 +164,11 @@ impl Check<'_> {
             expected.push((u64::from(hash(text)) << 32, text, position));
         }
         expected.sort_unstable();
-        let same_key = |pair: &[_; 2]| {
-            let [(_, a, _), (_, b, _)]: &[(u64, &str, u64); 2] = pair;
-            a == b
+        let same_key = |pair: &[(u64, &str, u64)]| match pair {
+            [(_, a, _), (_, b, _)] => a == b,
+            _ => false,
         };
-        if expected.array_windows().any(same_key) {
+        if expected.windows(2).any(same_key) {
             return Err(place(at, "a key comes twice"));
         }
         if indexed {

@@ -40,8 +40,10 @@ pub(crate) struct Packed {
     /// Nested containers in the deepest place.
     depth: u32,
     /// The keys of each shape, made when a record is first turned into nodes.
-    keys: OnceLock<Box<[OnceLock<Box<[Key]>>]>>,
+    keys: OnceLock<Box<[ShapeKeys]>>,
 }
+
+type ShapeKeys = OnceLock<Box<[Key]>>;
 
 impl Packed {
     pub(crate) fn depth(&self) -> u32 {

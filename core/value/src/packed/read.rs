@@ -66,12 +66,12 @@ impl Packed {
     /// Text; the buffer's text was checked to be UTF-8 when it was written or opened.
     #[inline]
     pub(crate) fn text<'a>(&'a self, word: &'a u64) -> &'a str {
-        // SAFETY: the writer puts only `&str` (or text the JSON reader has checked) under text words, and
-        // `Packed::open` checks foreign buffers.
         #[expect(
             unsafe_code,
             reason = "checking UTF-8 again at each read doubles its cost"
         )]
+        // SAFETY: the writer puts only `&str` (or text the JSON reader has checked) under text words, and
+        // `check` refuses foreign buffers where any other text is.
         unsafe {
             std::str::from_utf8_unchecked(self.bytes(word))
         }

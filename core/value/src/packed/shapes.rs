@@ -170,14 +170,12 @@ impl Shapes {
 
     fn find(&self, shape: u32, key: &[u8], hash: u32) -> Option<u32> {
         let mask = self.table.len().checked_sub(1)?;
-        let mut place = spread(shape, hash);
-        for _ in 0..PROBES {
+        for place in (spread(shape, hash)..).take(PROBES) {
             let at = *self.table.get(place & mask)?;
             let step = self.step(at)?; // none in an empty place
             if step.hash == hash && step.parent == shape && self.is(step, key) {
                 return Some(at);
             }
-            place += 1;
         }
         None
     }
@@ -226,14 +224,12 @@ impl Shapes {
 
     fn place(&mut self, shape: u32, hash: u32, at: u32) -> Option<()> {
         let mask = self.table.len().checked_sub(1)?;
-        let mut place = spread(shape, hash);
-        for _ in 0..PROBES {
+        for place in (spread(shape, hash)..).take(PROBES) {
             let slot = self.table.get_mut(place & mask)?;
             if *slot == NONE {
                 *slot = at;
                 return Some(());
             }
-            place += 1;
         }
         None
     }

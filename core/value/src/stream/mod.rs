@@ -1,6 +1,6 @@
 //! Streams of values: many values out of one reader or into one writer, one at a time.
 //!
-//! [`ndjson`] reads lines that each hold a JSON value (NDJSON, JSON Lines); [`array`] reads the items of one
+//! [`ndjson`] reads lines that each hold a JSON value (NDJSON, JSON Lines); [`array()`] reads the items of one
 //! JSON array, however long. Both are iterators of `Result<Value>` and hold one item at a time: memory is
 //! bounded by [`Limits::max_bytes`] for an item, not by the length of the stream. What an item may be is said
 //! by [`Limits`], too. [`NdjsonWriter`] and [`ArrayWriter`] are the other direction; they hold back what the
@@ -86,7 +86,7 @@ pub fn array<R: Read>(reader: R) -> Reader<R> {
     Reader::new(reader, Form::Array(Array::default()))
 }
 
-/// An iterator over the values of a reader; see [`ndjson`] and [`array`].
+/// An iterator over the values of a reader; see [`ndjson`] and [`array()`].
 #[derive(Debug)]
 pub struct Reader<R> {
     source: Source<R>,
