@@ -1106,7 +1106,7 @@ sw_status sw_value_kind(struct sw_value value,
  * @param[in] value The value.
  * @param[in] path The place; empty is the whole value. UTF-8. At most `SW_MAX_NAME_BYTES`.
  * @param[in] path_len Its length in bytes.
- * @param[out] len Receives how much.
+ * @param[out] length Receives how much.
  * @param[out] found Receives 1 if something is there, and 0 if not, which is no error.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
@@ -1118,7 +1118,7 @@ SW_API
 sw_status sw_value_len(struct sw_value value,
                        const char *path,
                        size_t path_len,
-                       size_t *len,
+                       size_t *length,
                        uint32_t *found,
                        struct sw_error *err);
 

@@ -17,7 +17,8 @@
 // conflicts with another one.
 //
 // Values are Go values, by the rules of encoding/json: see [Encode]. Integers are exact to 64 bits, and []byte is bytes.
-// A [Value] is any value, not looked at yet.
+// A [Value] is any value, not looked at yet. A [Document] is a value that the library holds, to be read and changed
+// place by place, queried ([Query]), patched, compared, and checked ([Schema]).
 //
 // # Flows
 //

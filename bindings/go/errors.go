@@ -58,6 +58,24 @@ const (
 	ErrNotRepresentable = Code(capi.SW_NOT_REPRESENTABLE)
 	// ErrIndexOutOfRange: an array index is outside the array.
 	ErrIndexOutOfRange = Code(capi.SW_INDEX_OUT_OF_RANGE)
+	// ErrInvalidQuery: the text is not a JSONPath query (RFC 9535).
+	ErrInvalidQuery = Code(capi.SW_INVALID_QUERY)
+	// ErrPatchFailed: an operation of a JSON Patch is malformed or cannot be applied; the message says which and why.
+	ErrPatchFailed = Code(capi.SW_PATCH_FAILED)
+	// ErrInvalidSchema: the value is not a JSON Schema that can be used; the message says where and why.
+	ErrInvalidSchema = Code(capi.SW_INVALID_SCHEMA)
+	// ErrSchemaViolation: a value does not satisfy a schema.
+	ErrSchemaViolation = Code(capi.SW_SCHEMA_VIOLATION)
+	// ErrInvalidCBOR: bytes are not valid CBOR.
+	ErrInvalidCBOR = Code(capi.SW_INVALID_CBOR)
+	// ErrArithmetic: a calculation has no exact result, or none at all.
+	ErrArithmetic = Code(capi.SW_ARITHMETIC)
+	// ErrInvalidTemporal: text is no decimal, date, time, datetime or duration.
+	ErrInvalidTemporal = Code(capi.SW_INVALID_TEMPORAL)
+	// ErrStreamFailed: the reader or writer of a stream of values failed.
+	ErrStreamFailed = Code(capi.SW_STREAM_FAILED)
+	// ErrInvalidText: a text is not of the format it was read as, such as TOML.
+	ErrInvalidText = Code(capi.SW_INVALID_TEXT)
 
 	// ErrIO: reading or writing a file failed.
 	ErrIO = Code(capi.SW_IO)

@@ -39,9 +39,11 @@ func FromJSON(text string) (Value, error) {
 // Decode turns the value into what out points to, by the rules of [Encode]. What does not fit is an error that
 // names its place: a number too large for its type, a fraction for an integer, text for a number. Object fields
 // that out has no place for are ignored. Into an `any`, integers come as int64, or as uint64 if they are above its
-// range; other numbers as float64, text as string, bytes as []byte, arrays as []any, objects as map[string]any.
+// range; other numbers as float64, text as string, bytes as []byte, arrays as []any, objects as map[string]any, and
+// decimals, dates and times as [Extended]. These also fit text, and types that read themselves from text, such as
+// time.Time.
 func (v Value) Decode(out any) error {
-	if err := codec.Decode(v.orNull(), out, toJSON); err != nil {
+	if err := codec.Decode(v.orNull(), out, conversions); err != nil {
 		return fmt.Errorf("statewright: the value does not fit: %w", err)
 	}
 	return nil
@@ -133,4 +135,7 @@ func encoded(value any, use func(bytes []byte) error) error {
 
 func fromJSON(text []byte) ([]byte, error) { return FromJSON(string(text)) }
 
-func toJSON(value []byte) ([]byte, error) { return Value(value).MarshalJSON() }
+var conversions = codec.Conversions{
+	ToJSON:   func(value []byte) ([]byte, error) { return Value(value).MarshalJSON() },
+	Extended: func(value []byte) (any, error) { return extendedOf(value) },
+}

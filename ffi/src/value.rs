@@ -219,7 +219,7 @@ pub unsafe extern "C" fn sw_value_kind(
 /// @thread safe
 /// @param value in handle: The value.
 /// @param path in text max=SW_MAX_NAME_BYTES: The place; empty is the whole value.
-/// @param len out number present=found: Receives how much.
+/// @param length out number present=found: Receives how much.
 /// @param found out flag: Receives 1 if something is there, and 0 if not, which is no error.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
@@ -227,17 +227,17 @@ pub unsafe extern "C" fn sw_value_len(
     value: sw_value,
     path: *const std::ffi::c_char,
     path_len: usize,
-    len: *mut usize,
+    length: *mut usize,
     found: *mut u32,
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_value_len, err, |call| {
-        let (len, found) = (call.out("len", len)?, call.out("found", found)?);
+        let (length, found) = (call.out("length", length)?, call.out("found", found)?);
         let held = call.held(value)?;
         let place = Place::parse(call.text("path", path, path_len)?)?;
         held.read(|value| {
             if let Some(at) = place.find(value) {
-                len.set(at.len());
+                length.set(at.len());
                 found.flag(true);
             }
             Ok(())

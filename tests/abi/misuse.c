@@ -429,8 +429,8 @@ static void test_sw_value_len(void) {
   WRONG("sw_value_len: path cut UTF-8", sw_value_len(live_value, "a\xe2\x82", 3, &out_size, &out_u32, err_place), SW_INVALID_UTF8);
   ZEROED(out_size);
   ZEROED(out_u32);
-  WRONG("sw_value_len: len NULL", sw_value_len(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
-  WRONG("sw_value_len: len misaligned", sw_value_len(live_value, ".a", 2, (size_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_len: length NULL", sw_value_len(live_value, ".a", 2, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_len: length misaligned", sw_value_len(live_value, ".a", 2, (size_t *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
   WRONG("sw_value_len: found NULL", sw_value_len(live_value, ".a", 2, &out_size, NULL, err_place), SW_NULL_ARGUMENT);
   WRONG("sw_value_len: found misaligned", sw_value_len(live_value, ".a", 2, &out_size, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
   #ifdef SW_PANIC_INJECTION

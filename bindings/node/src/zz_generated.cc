@@ -127,7 +127,7 @@ struct value_kind : call_base {
 struct value_len : call_base {
   sw_value value{};
   std::string path;
-  size_t out_len{};
+  size_t out_length{};
   uint32_t out_found{};
 
   bool read(arguments &args) {
@@ -135,12 +135,12 @@ struct value_len : call_base {
   }
 
   sw_status run(sw_error *error) {
-    return sw_value_len(value, path.data(), path.size(), &out_len, &out_found, error);
+    return sw_value_len(value, path.data(), path.size(), &out_length, &out_found, error);
   }
 
   Napi::Value give(Napi::Env env) {
     if (out_found == 0) return env.Undefined();
-    return Napi::Number::New(env, out_len);
+    return Napi::Number::New(env, out_length);
   }
 };
 

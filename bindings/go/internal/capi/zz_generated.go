@@ -1022,18 +1022,18 @@ func ValueKind(value Value, path string) (kind uint32, err error) {
 //
 // value: The value.
 // path: The place; empty is the whole value.
-// len: Receives how much.
+// length: Receives how much.
 // found: Receives 1 if something is there, and 0 if not, which is no error.
-func ValueLen(value Value, path string) (len int, found bool, err error) {
-	var cLen C.size_t
+func ValueLen(value Value, path string) (length int, found bool, err error) {
+	var cLength C.size_t
 	var cFound C.uint32_t
 	var cErr C.sw_error
-	cStatus := C.sw_value_len(value.c(), textPointer(path), C.size_t(len(path)), &cLen, &cFound, &cErr)
+	cStatus := C.sw_value_len(value.c(), textPointer(path), C.size_t(len(path)), &cLength, &cFound, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return
 	}
-	len = int(cLen)
+	length = int(cLength)
 	found = cFound != 0
 	return
 }

@@ -18,6 +18,7 @@ const (
 	binary  kind = "bytes"
 	array   kind = "an array"
 	object  kind = "an object"
+	beyond  kind = "a value beyond JSON"
 	unknown kind = "no value"
 )
 
@@ -33,6 +34,8 @@ func kindOf(code byte) kind {
 		return text
 	case msgpcode.IsBin(code):
 		return binary
+	case msgpcode.IsExt(code):
+		return beyond
 	}
 	switch code {
 	case msgpcode.Nil:
@@ -65,9 +68,11 @@ var heads = map[byte]head{
 	msgpcode.Bin8: {2, 1, 1}, msgpcode.Bin16: {3, 2, 1}, msgpcode.Bin32: {5, 4, 1},
 	msgpcode.Array16: {3, 2, 1}, msgpcode.Array32: {5, 4, 1},
 	msgpcode.Map16: {3, 2, 2}, msgpcode.Map32: {5, 4, 2},
+	msgpcode.FixExt1: {3, 0, 0}, msgpcode.FixExt2: {4, 0, 0}, msgpcode.FixExt4: {6, 0, 0}, msgpcode.FixExt8: {10, 0, 0},
+	msgpcode.FixExt16: {18, 0, 0}, msgpcode.Ext8: {2, 1, 1}, msgpcode.Ext16: {3, 2, 1}, msgpcode.Ext32: {5, 4, 1},
 }
 
-// isWhole tells whether the bytes can hold the value that they begin with. Extensions, which no value has, are none.
+// isWhole tells whether the bytes can hold the value that they begin with.
 func isWhole(encoded []byte) bool {
 	code := encoded[0]
 	switch {
@@ -88,6 +93,9 @@ func isWhole(encoded []byte) bool {
 	for _, b := range encoded[head.size-head.length : head.size] {
 		count = count<<8 | int(b)
 	}
+	if head.length > 0 && msgpcode.IsExt(code) {
+		count++ // the type
+	}
 	return (len(encoded)-head.size)/max(head.each, 1) >= count
 }
 
@@ -95,8 +103,8 @@ func mismatch(code byte, v reflect.Value) error {
 	return wrong("%s does not fit %s", kindOf(code), v.Type())
 }
 
-// any reads whatever comes: nil, bool, int64 (uint64 above its range), float64, string, []byte, []any or
-// map[string]any.
+// any reads whatever comes: nil, bool, int64 (uint64 above its range), float64, string, []byte, []any, map[string]any,
+// or what is made of kinds beyond JSON.
 func (d *decoder) any(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, wrong("nested deeper than %d", maxDepth)
@@ -149,6 +157,12 @@ func (d *decoder) scalar(code byte) (any, error) {
 		return d.in.DecodeString()
 	case binary:
 		return d.in.DecodeBytes()
+	case beyond:
+		raw, err := d.raw(0)
+		if err != nil {
+			return nil, err
+		}
+		return d.by.Extended(raw)
 	}
 	return nil, wrong("the code 0x%x begins no value", code)
 }

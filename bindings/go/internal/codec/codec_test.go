@@ -24,9 +24,21 @@ func fromJSON(text []byte) ([]byte, error) {
 	return encode(value)
 }
 
+var conversions Conversions
+
+func init() {
+	conversions = Conversions{
+		ToJSON:   toJSON,
+		Extended: func(encoded []byte) (any, error) { return extension(encoded), nil },
+	}
+}
+
+// extension stands for the package's own type of what is beyond JSON.
+type extension string
+
 func toJSON(encoded []byte) ([]byte, error) {
 	var value any
-	if err := Decode(encoded, &value, nil); err != nil {
+	if err := Decode(encoded, &value, conversions); err != nil {
 		return nil, err
 	}
 	return json.Marshal(value)
@@ -97,7 +109,7 @@ func TestStructsKeepEveryField(t *testing.T) {
 	}
 	encoded := mustEncode(t, before)
 	var after outer
-	if err := Decode(encoded, &after, toJSON); err != nil {
+	if err := Decode(encoded, &after, conversions); err != nil {
 		t.Fatal(err)
 	}
 	before.Skipped, before.private = "", 0
@@ -105,7 +117,7 @@ func TestStructsKeepEveryField(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", after, before)
 	}
 	var names map[string]any
-	if err := Decode(encoded, &names, toJSON); err != nil {
+	if err := Decode(encoded, &names, conversions); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a", "named", "-", "mine", "time"} {
@@ -153,7 +165,7 @@ func TestTypesThatWriteThemselves(t *testing.T) {
 		Places:  map[netip.Addr]uint16{address: 9},
 	}
 	var after all
-	if err := Decode(mustEncode(t, before), &after, toJSON); err != nil {
+	if err := Decode(mustEncode(t, before), &after, conversions); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(before, after) {
@@ -173,7 +185,7 @@ func TestAnyIsSettled(t *testing.T) {
 		{[]int(nil), nil}, {map[string]int(nil), nil}, {(*int)(nil), nil}, {[]int{}, []any{}},
 	} {
 		var out any = "before"
-		if err := Decode(mustEncode(t, pair.in), &out, toJSON); err != nil {
+		if err := Decode(mustEncode(t, pair.in), &out, conversions); err != nil {
 			t.Errorf("%#v: %v", pair.in, err)
 		} else if !reflect.DeepEqual(out, pair.out) {
 			t.Errorf("%#v comes back as %#v, not %#v", pair.in, out, pair.out)
@@ -195,7 +207,7 @@ func TestNumbersAreExactOrRefused(t *testing.T) {
 	for _, number := range numbers {
 		for _, target := range types {
 			out := reflect.New(reflect.TypeOf(target).Elem())
-			err := Decode(mustEncode(t, number), out.Interface(), toJSON)
+			err := Decode(mustEncode(t, number), out.Interface(), conversions)
 			if err != nil {
 				if same(reflect.ValueOf(number), out.Type().Elem()) {
 					t.Errorf("%T %v into %T: %v", number, number, target, err)
@@ -241,7 +253,7 @@ func TestWhatDoesNotFitNamesItsPlace(t *testing.T) {
 	}
 	value := map[string]any{"items": map[string]any{"odd key": []any{map[string]any{"price": 1}, map[string]any{"price": 300}}}}
 	var out order
-	err := Decode(mustEncode(t, value), &out, toJSON)
+	err := Decode(mustEncode(t, value), &out, conversions)
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Path != `.items."odd key"[1].price` {
 		t.Fatalf("%v", err)
@@ -271,7 +283,7 @@ func TestWhatDoesNotFitNamesItsPlace(t *testing.T) {
 		{1, (*int)(nil), "pointer that is not nil"},
 		{1, nil, "pointer that is not nil"},
 	} {
-		err := Decode(mustEncode(t, refused.value), refused.out, toJSON)
+		err := Decode(mustEncode(t, refused.value), refused.out, conversions)
 		if err == nil || !strings.Contains(err.Error(), refused.says) {
 			t.Errorf("%#v into %T: %v; it should say %q", refused.value, refused.out, err, refused.says)
 		}
@@ -318,7 +330,7 @@ func TestNullLeavesWhatCannotBeNil(t *testing.T) {
 		Inner   inner
 	}{1, new(int), []int{1}, inner{A: 2}}
 	value := map[string]any{"Number": nil, "Pointer": nil, "Slice": nil, "Inner": nil, "unknown": []any{map[string]any{}}}
-	if err := Decode(mustEncode(t, value), &out, toJSON); err != nil {
+	if err := Decode(mustEncode(t, value), &out, conversions); err != nil {
 		t.Fatal(err)
 	}
 	if out.Number != 1 || out.Pointer != nil || out.Slice != nil || out.Inner.A != 2 {
@@ -336,7 +348,7 @@ func TestHostileBytes(t *testing.T) {
 		"bytes that lie":      {0xc6, 0x7f, 0xff, 0xff, 0xff, 1},
 		"text that lies":      {0xdb, 0x7f, 0xff, 0xff, 0xff, 1},
 		"half a number":       {0xcf, 1, 2, 3},
-		"an extension":        {0xd4, 1, 1},
+		"half an extension":   {0xc7, 2, 1, 1},
 		"the unused code":     {0xc1},
 		"two values":          {1, 2},
 		"nested a million":    deep,
@@ -345,7 +357,7 @@ func TestHostileBytes(t *testing.T) {
 	} {
 		for _, out := range []any{new(any), new([]any), new(map[string]any), new(outer), new(ring), new([]ring), new(msgpack.RawMessage)} {
 			at := time.Now()
-			err := Decode(encoded, out, toJSON)
+			err := Decode(encoded, out, conversions)
 			if took := time.Since(at); took > 5*time.Second {
 				t.Errorf("%s into %T: it took %v", name, out, took)
 			}
@@ -372,9 +384,9 @@ func FuzzDecodeNeverPanics(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		var typed outer
-		_ = Decode(encoded, &typed, toJSON)
+		_ = Decode(encoded, &typed, conversions)
 		var value any
-		if Decode(encoded, &value, toJSON) != nil {
+		if Decode(encoded, &value, conversions) != nil {
 			return
 		}
 		again, err := encode(value)
@@ -382,7 +394,7 @@ func FuzzDecodeNeverPanics(f *testing.F) {
 			return
 		}
 		var back any
-		if err := Decode(again, &back, toJSON); err != nil || !reflect.DeepEqual(back, value) {
+		if err := Decode(again, &back, conversions); err != nil || !reflect.DeepEqual(back, value) {
 			t.Fatalf("%#v comes back as %#v (%v)", value, back, err)
 		}
 	})

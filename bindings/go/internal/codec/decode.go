@@ -8,13 +8,20 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// ToJSON turns MessagePack into JSON text, for types that only read themselves from JSON.
-type ToJSON func(encoded []byte) ([]byte, error)
+// Conversions are what decoding needs of the library. Neither may keep the bytes.
+type Conversions struct {
+	// ToJSON turns MessagePack into JSON text, for types that only read themselves from JSON.
+	ToJSON func(encoded []byte) ([]byte, error)
+
+	// Extended makes what stands for a value of a kind beyond JSON where anything may stand.
+	Extended func(encoded []byte) (any, error)
+}
 
 // Room is made for at most so many elements before they are there: a length may be a lie.
 const trustedLength = 1024
@@ -23,11 +30,11 @@ type decoder struct {
 	encoded []byte
 	reader  *bytes.Reader // of encoded; the library reads no further than it must
 	in      *msgpack.Decoder
-	toJSON  ToJSON
+	by      Conversions
 }
 
 // Decode reads one value into what out points to.
-func Decode(encoded []byte, out any, toJSON ToJSON) error {
+func Decode(encoded []byte, out any, by Conversions) error {
 	v := reflect.ValueOf(out)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
 		return wrong("a value is decoded into a pointer that is not nil, not into %T", out)
@@ -37,7 +44,7 @@ func Decode(encoded []byte, out any, toJSON ToJSON) error {
 	defer msgpack.PutDecoder(in)
 	in.Reset(reader)
 	in.SetCustomStructTag("json")
-	d := decoder{encoded: encoded, reader: reader, in: in, toJSON: toJSON}
+	d := decoder{encoded: encoded, reader: reader, in: in, by: by}
 	if err := d.value(v.Elem(), 0); err != nil {
 		return at("", err)
 	}
@@ -164,10 +171,17 @@ func (d *decoder) custom(shape *shape, v reflect.Value, code byte, depth int) (b
 			}
 			return true, err
 		}
+		if kindOf(code) == beyond {
+			s, err := d.extendedText()
+			if err == nil {
+				err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s))
+			}
+			return true, err
+		}
 	case byJSON:
 		raw, err := d.raw(depth)
 		if err == nil {
-			raw, err = d.toJSON(raw)
+			raw, err = d.by.ToJSON(raw)
 		}
 		if err == nil {
 			err = v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(raw)
@@ -295,7 +309,25 @@ func fits(v reflect.Value, f float64) bool {
 	return v.Kind() == reflect.Float64 || float64(float32(f)) == f
 }
 
+// extendedText gives a value of a kind beyond JSON as it prints.
+func (d *decoder) extendedText() (string, error) {
+	raw, err := d.raw(0)
+	if err != nil {
+		return "", err
+	}
+	text, err := d.by.ToJSON(raw)
+	return strings.Trim(string(text), `"`), err
+}
+
 func (d *decoder) text(v reflect.Value, code byte) error {
+	if kindOf(code) == beyond {
+		s, err := d.extendedText()
+		if _, number := v.Interface().(json.Number); err == nil && number && json.Unmarshal([]byte(s), new(float64)) != nil {
+			return wrong("%s does not fit %s", s, v.Type())
+		}
+		v.SetString(s)
+		return err
+	}
 	if _, ok := v.Interface().(json.Number); ok && (kindOf(code) == integer || kindOf(code) == float) {
 		value, err := d.scalar(code)
 		switch n := value.(type) {

@@ -415,18 +415,18 @@ inline bool abi_matches() noexcept {
 ///
 /// @param value The value.
 /// @param path The place; empty is the whole value.
-/// @param len Receives how much.
+/// @param length Receives how much.
 /// @param found Receives 1 if something is there, and 0 if not, which is no error.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status value_len(
     sw_value value,
     std::string_view path,
-    size_t &len,
+    size_t &length,
     bool &found,
     owned_error *error) noexcept {
   uint32_t c_found{};
   sw_error c_error{};
-  const sw_status c_status = sw_value_len(value, path.data(), path.size(), &len, &c_found, &c_error);
+  const sw_status c_status = sw_value_len(value, path.data(), path.size(), &length, &c_found, &c_error);
   found = c_found != 0;
   take_error(c_error, error);
   return c_status;
