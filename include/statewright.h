@@ -129,6 +129,11 @@
 #define SW_STRUCT_SCHEMA_OPTIONS 8
 
 /**
+ * For `sw_struct_size`: `sw_merge_options`.
+ */
+#define SW_STRUCT_MERGE_OPTIONS 9
+
+/**
  * Nothing is there.
  */
 #define SW_KIND_NONE 0
@@ -266,6 +271,71 @@
  * For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
  */
 #define SW_PATHS_POINTER 2
+
+/**
+ * Objects are merged at every level.
+ */
+#define SW_MERGE_DEEP 0
+
+/**
+ * The members of the two values themselves are merged, and replaced as a whole.
+ */
+#define SW_MERGE_SHALLOW 1
+
+/**
+ * The other array takes the place of this one.
+ */
+#define SW_ARRAYS_REPLACE 0
+
+/**
+ * The other's items come after this one's.
+ */
+#define SW_ARRAYS_APPEND 1
+
+/**
+ * The other's items that this one does not have come after this one's, each once.
+ */
+#define SW_ARRAYS_UNION 2
+
+/**
+ * Items of the same index are merged; items beyond the end of this one are appended.
+ */
+#define SW_ARRAYS_BY_INDEX 3
+
+/**
+ * A null is a value as any other.
+ */
+#define SW_NULLS_KEEP 0
+
+/**
+ * A null means nothing: what is there stays.
+ */
+#define SW_NULLS_SKIP 1
+
+/**
+ * A null removes the member, as in a JSON Merge Patch.
+ */
+#define SW_NULLS_REMOVE 2
+
+/**
+ * Conflicts are reported; our version stays.
+ */
+#define SW_PREFER_NONE 0
+
+/**
+ * In conflicts, ours is taken.
+ */
+#define SW_PREFER_OURS 1
+
+/**
+ * In conflicts, theirs is taken.
+ */
+#define SW_PREFER_THEIRS 2
+
+/**
+ * In conflicts, both changes are taken back.
+ */
+#define SW_PREFER_BASE 3
 
 /**
  * For compiling a schema: a text that does not have its `format` is a violation; otherwise formats are remarks.
@@ -498,6 +568,28 @@ typedef struct sw_query {
    */
   uint64_t id;
 } sw_query;
+
+/**
+ * How `sw_value_merge` puts two values together. Fill it with `sw_merge_options_init`.
+ */
+typedef struct sw_merge_options {
+  /**
+   * The size of this struct as the caller knows it.
+   */
+  uint32_t struct_size;
+  /**
+   * How far objects are merged: `SW_MERGE_DEEP` or `SW_MERGE_SHALLOW`.
+   */
+  uint32_t depth;
+  /**
+   * What becomes of two arrays: one of `SW_ARRAYS_…`.
+   */
+  uint32_t arrays;
+  /**
+   * What a null in the other value means: one of `SW_NULLS_…`.
+   */
+  uint32_t nulls;
+} sw_merge_options;
 
 /**
  * How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the default of every limit.
@@ -794,6 +886,11 @@ typedef void (*sw_wakeup_fn)(void *context);
  * A text is not of the format it was read as, e.g. not TOML; the message says where.
  */
 #define SW_INVALID_TEXT 217
+
+/**
+ * Two versions of a value have been changed in ways that do not go together; the message names the place.
+ */
+#define SW_MERGE_CONFLICT 213
 
 /**
  * Reading or writing a file failed.
@@ -2218,6 +2315,73 @@ SW_API
 sw_status sw_value_invert(struct sw_value patch,
                           struct sw_value before,
                           struct sw_value *undo,
+                          struct sw_error *err);
+
+/**
+ * Fills `options` with the defaults.
+ *
+ * @param[in,out] options The options to fill.
+ * @param[in] size `sizeof(sw_merge_options)`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_merge_options_init(struct sw_merge_options *options,
+                                size_t size,
+                                struct sw_error *err);
+
+/**
+ * Merges another value into this one. Members keep their order, and new ones come after them; what is
+ * neither an object nor an array gives way to the other.
+ *
+ * @param[in] value The value to change.
+ * @param[in] other The value to merge in.
+ * @param[in] options How; NULL is deep, with arrays replaced and nulls kept.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_merge(struct sw_value value,
+                         struct sw_value other,
+                         const struct sw_merge_options *options,
+                         struct sw_error *err);
+
+/**
+ * Merges two versions of one value, place by place. Where only one side has changed something, its
+ * change is taken.
+ *
+ * Members of objects are merged each for itself; so are the items of arrays whose length neither side
+ * has changed.
+ *
+ * @param[in] base The value that both come from.
+ * @param[in] ours The one version.
+ * @param[in] theirs The other version.
+ * @param[in] prefer What to do where both have changed one place, each in another way: one of
+ * `SW_PREFER_…`.
+ * @param[out] merged Receives the merged value; where there is a conflict, our version of it. Owned by
+ * the caller, who ends it with `sw_value_free`.
+ * @param[out] conflicts Receives an array of objects: `path`, and what was there: `base`, `ours` and
+ * `theirs`, each only if something was. Empty unless `prefer` is `SW_PREFER_NONE`. MessagePack. Owned
+ * by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_merge3(struct sw_value base,
+                          struct sw_value ours,
+                          struct sw_value theirs,
+                          uint32_t prefer,
+                          struct sw_value *merged,
+                          struct sw_bytes *conflicts,
                           struct sw_error *err);
 
 /**

@@ -401,6 +401,31 @@ func TestPatches(t *testing.T) {
 	}
 }
 
+func TestMerging(t *testing.T) {
+	config := documentOfJSON(t, `{"tags":["a","b"],"log":{"level":"info","color":true}}`)
+	other := map[string]any{"tags": []string{"b", "c"}, "log": map[string]any{"color": nil}}
+	must(t, config.Merge(other, &MergeOptions{Arrays: UniteArrays, Nulls: SkipNulls}))
+	isJSON(t, config, `{"tags":["a","b","c"],"log":{"level":"info","color":true}}`)
+	must(t, config.Merge(other, nil))
+	isJSON(t, config, `{"tags":["b","c"],"log":{"level":"info","color":null}}`)
+	must(t, config.Merge(other, &MergeOptions{Shallow: true}))
+	isJSON(t, config, `{"tags":["b","c"],"log":{"color":null}}`)
+	wants(t, config.Merge(other, &MergeOptions{Arrays: 9}), ErrInvalidArgument)
+	base := documentOfJSON(t, `{"a":1,"b":1}`)
+	ours, theirs := documentOfJSON(t, `{"a":2,"b":1}`), documentOfJSON(t, `{"b":2}`)
+	merged, conflicts, err := base.Merge3(ours, theirs, PreferNone)
+	must(t, err)
+	isJSON(t, merged, `{"a":2,"b":2}`)
+	if len(conflicts) != 1 || conflicts[0].Path != ".a" || conflicts[0].Ours.String() != "2" || conflicts[0].Theirs != nil {
+		t.Errorf("%+v", conflicts)
+	}
+	merged, conflicts, err = base.Merge3(ours, theirs, PreferTheirs)
+	must(t, err)
+	if isJSON(t, merged, `{"b":2}`); len(conflicts) != 0 {
+		t.Errorf("%+v", conflicts)
+	}
+}
+
 func TestSchemas(t *testing.T) {
 	schema, err := CompileSchema(
 		map[string]any{"required": []string{"id"}, "properties": map[string]any{"price": map[string]string{"$ref": "http://x.test/p"}}},

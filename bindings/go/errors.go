@@ -70,6 +70,8 @@ const (
 	ErrInvalidCBOR = Code(capi.SW_INVALID_CBOR)
 	// ErrArithmetic: a calculation has no exact result, or none at all.
 	ErrArithmetic = Code(capi.SW_ARITHMETIC)
+	// ErrMergeConflict: two versions of a value have been changed in ways that do not go together.
+	ErrMergeConflict = Code(capi.SW_MERGE_CONFLICT)
 	// ErrInvalidTemporal: text is no decimal, date, time, datetime or duration.
 	ErrInvalidTemporal = Code(capi.SW_INVALID_TEMPORAL)
 	// ErrStreamFailed: the reader or writer of a stream of values failed.

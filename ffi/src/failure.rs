@@ -58,18 +58,16 @@ impl From<&statewright_value::Error> for Failure {
     fn from(error: &statewright_value::Error) -> Self {
         use statewright_value::Error;
         let failure = Failure::new(error.code(), error.to_string());
-        match error {
-            Error::WrongType { path, .. }
-            | Error::Mismatch { path, .. }
-            | Error::IndexOutOfRange { path, .. }
-            | Error::InvalidSchema { path, .. } => failure.at(path.to_string()),
-            Error::InvalidPath { path, .. } => failure.at(path),
-            Error::PatchFailed { pointer, .. } => failure.at(pointer),
-            Error::SchemaViolation { violations, .. } => {
-                let first = violations.first().map(|first| first.path.to_string());
-                failure.at(first.unwrap_or_default())
-            }
+        let failure = match (error, error.path()) {
+            (_, Some(path)) => failure.at(path.to_string()),
+            (Error::InvalidPath { path, .. }, _) => failure.at(path),
+            (Error::PatchFailed { pointer, .. }, _) => failure.at(pointer),
             _ => failure,
+        };
+        match error {
+            // What these say is for Rust programs.
+            Error::Mismatch { .. } | Error::Limit { .. } | Error::InvalidSchema { .. } => failure,
+            other => failure.help(other.hint()),
         }
     }
 }

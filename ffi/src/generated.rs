@@ -36,6 +36,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         215 => c"SW_INVALID_TEMPORAL",
         216 => c"SW_STREAM_FAILED",
         217 => c"SW_INVALID_TEXT",
+        213 => c"SW_MERGE_CONFLICT",
         300 => c"SW_IO",
         301 => c"SW_LOCKED",
         302 => c"SW_CORRUPT",
@@ -106,6 +107,11 @@ const _: () = {
     assert!(std::mem::offset_of!(crate::sw_cursor, id) == 0);
     assert!(size_of::<crate::sw_query>() == 8);
     assert!(std::mem::offset_of!(crate::sw_query, id) == 0);
+    assert!(size_of::<crate::sw_merge_options>() == 16);
+    assert!(std::mem::offset_of!(crate::sw_merge_options, struct_size) == 0);
+    assert!(std::mem::offset_of!(crate::sw_merge_options, depth) == 4);
+    assert!(std::mem::offset_of!(crate::sw_merge_options, arrays) == 8);
+    assert!(std::mem::offset_of!(crate::sw_merge_options, nulls) == 12);
     assert!(size_of::<crate::sw_schema>() == 8);
     assert!(std::mem::offset_of!(crate::sw_schema, id) == 0);
     assert!(size_of::<crate::sw_schema_options>() == 24);

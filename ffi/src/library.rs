@@ -24,6 +24,8 @@ pub const SW_STRUCT_CQ_OPTIONS: u32 = 6;
 pub const SW_STRUCT_READ_OPTIONS: u32 = 7;
 /// For `sw_struct_size`: `sw_schema_options`.
 pub const SW_STRUCT_SCHEMA_OPTIONS: u32 = 8;
+/// For `sw_struct_size`: `sw_merge_options`.
+pub const SW_STRUCT_MERGE_OPTIONS: u32 = 9;
 
 /// The version of the ABI that the loaded library speaks: `major << 16 | minor`.
 ///
@@ -85,6 +87,7 @@ pub extern "C" fn sw_struct_size(which: u32) -> u32 {
             SW_STRUCT_CQ_OPTIONS => size_of::<crate::sw_cq_options>(),
             SW_STRUCT_READ_OPTIONS => size_of::<crate::sw_read_options>(),
             SW_STRUCT_SCHEMA_OPTIONS => size_of::<crate::sw_schema_options>(),
+            SW_STRUCT_MERGE_OPTIONS => size_of::<crate::sw_merge_options>(),
             _ => 0,
         };
         size as u32

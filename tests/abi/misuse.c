@@ -29,6 +29,7 @@ static sw_open_options inout_open_options;
 static sw_cq_options inout_cq_options;
 static sw_read_options inout_read_options;
 static sw_schema_options inout_schema_options;
+static sw_merge_options inout_merge_options;
 static uint32_t out_u32;
 static uint64_t out_u64;
 static int32_t out_i32;
@@ -214,6 +215,14 @@ static sw_read_options *bad_read_options(size_t size, int rest) {
 
 static sw_schema_options *bad_schema_options(size_t size, int rest) {
   static union { sw_schema_options options; char room[SW_MAX_STRUCT_BYTES + 8]; } place;
+  memset(&place, rest, sizeof place);
+  memset(&place.options, 0, sizeof place.options);
+  place.options.struct_size = (uint32_t)size;
+  return &place.options;
+}
+
+static sw_merge_options *bad_merge_options(size_t size, int rest) {
+  static union { sw_merge_options options; char room[SW_MAX_STRUCT_BYTES + 8]; } place;
   memset(&place, rest, sizeof place);
   memset(&place.options, 0, sizeof place.options);
   place.options.struct_size = (uint32_t)size;
@@ -2034,6 +2043,111 @@ static void test_sw_value_invert(void) {
   WRONG("sw_value_invert: undo misaligned", sw_value_invert(live_value, live_value, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
   #ifdef SW_PANIC_INJECTION
   PANIC("sw_value_invert", sw_value_invert(live_value, live_value, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_merge_options_init(void) {
+  WRONG("sw_merge_options_init: options NULL", sw_merge_options_init(NULL, sizeof(sw_merge_options), err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_merge_options_init: size zero", sw_merge_options_init(&inout_merge_options, 0, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_merge_options_init: size huge", sw_merge_options_init(&inout_merge_options, SIZE_MAX, err_place), SW_TOO_LARGE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_merge_options_init", sw_merge_options_init(&inout_merge_options, sizeof(sw_merge_options), err_place), 0);
+  #endif
+}
+
+static void test_sw_value_merge(void) {
+  WRONG("sw_value_merge: value zero", sw_value_merge(as_value(0), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value stale", sw_value_merge(as_value(stale_value.id), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value of another type", sw_value_merge(as_value(other_than_value()), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value of a slot never used", sw_value_merge(as_value(live_value.id ^ 0x0000000000f00000u), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value of a generation to come", sw_value_merge(as_value(live_value.id ^ 0x0000100000000000u), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value of another copy of the library", sw_value_merge(as_value(live_value.id ^ 0x0000400000000000u), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: value all ones", sw_value_merge(as_value(UINT64_MAX), live_value, NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other zero", sw_value_merge(live_value, as_value(0), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other stale", sw_value_merge(live_value, as_value(stale_value.id), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other of another type", sw_value_merge(live_value, as_value(other_than_value()), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other of a slot never used", sw_value_merge(live_value, as_value(live_value.id ^ 0x0000000000f00000u), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other of a generation to come", sw_value_merge(live_value, as_value(live_value.id ^ 0x0000100000000000u), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other of another copy of the library", sw_value_merge(live_value, as_value(live_value.id ^ 0x0000400000000000u), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: other all ones", sw_value_merge(live_value, as_value(UINT64_MAX), NULL, err_place), SW_MISUSE);
+  WRONG("sw_value_merge: options without struct_size", sw_value_merge(live_value, live_value, bad_merge_options(0, 0), err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_merge: options with a huge struct_size", sw_value_merge(live_value, live_value, bad_merge_options(SW_MAX_STRUCT_BYTES + 1, 0), err_place), SW_TOO_LARGE);
+  WRONG("sw_value_merge: options with unknown options", sw_value_merge(live_value, live_value, bad_merge_options(sizeof(sw_merge_options) + 8, 1), err_place), SW_UNSUPPORTED);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_merge", sw_value_merge(live_value, live_value, NULL, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_merge3(void) {
+  WRONG("sw_value_merge3: base zero", sw_value_merge3(as_value(0), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base stale", sw_value_merge3(as_value(stale_value.id), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base of another type", sw_value_merge3(as_value(other_than_value()), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base of a slot never used", sw_value_merge3(as_value(live_value.id ^ 0x0000000000f00000u), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base of a generation to come", sw_value_merge3(as_value(live_value.id ^ 0x0000100000000000u), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base of another copy of the library", sw_value_merge3(as_value(live_value.id ^ 0x0000400000000000u), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: base all ones", sw_value_merge3(as_value(UINT64_MAX), live_value, live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours zero", sw_value_merge3(live_value, as_value(0), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours stale", sw_value_merge3(live_value, as_value(stale_value.id), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours of another type", sw_value_merge3(live_value, as_value(other_than_value()), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours of a slot never used", sw_value_merge3(live_value, as_value(live_value.id ^ 0x0000000000f00000u), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours of a generation to come", sw_value_merge3(live_value, as_value(live_value.id ^ 0x0000100000000000u), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours of another copy of the library", sw_value_merge3(live_value, as_value(live_value.id ^ 0x0000400000000000u), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: ours all ones", sw_value_merge3(live_value, as_value(UINT64_MAX), live_value, 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs zero", sw_value_merge3(live_value, live_value, as_value(0), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs stale", sw_value_merge3(live_value, live_value, as_value(stale_value.id), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs of another type", sw_value_merge3(live_value, live_value, as_value(other_than_value()), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs of a slot never used", sw_value_merge3(live_value, live_value, as_value(live_value.id ^ 0x0000000000f00000u), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs of a generation to come", sw_value_merge3(live_value, live_value, as_value(live_value.id ^ 0x0000100000000000u), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs of another copy of the library", sw_value_merge3(live_value, live_value, as_value(live_value.id ^ 0x0000400000000000u), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: theirs all ones", sw_value_merge3(live_value, live_value, as_value(UINT64_MAX), 1, &out_value, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_value);
+  ZEROED(out_bytes);
+  WRONG("sw_value_merge3: merged NULL", sw_value_merge3(live_value, live_value, live_value, 1, NULL, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_merge3: merged misaligned", sw_value_merge3(live_value, live_value, live_value, 1, (sw_value *)misaligned(), &out_bytes, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_value_merge3: conflicts NULL", sw_value_merge3(live_value, live_value, live_value, 1, &out_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_merge3: conflicts misaligned", sw_value_merge3(live_value, live_value, live_value, 1, &out_value, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_merge3", sw_value_merge3(live_value, live_value, live_value, 1, &out_value, &out_bytes, err_place), 0);
   #endif
 }
 
@@ -4078,6 +4192,9 @@ int main(void) {
   test_sw_value_diff();
   test_sw_value_merge_diff();
   test_sw_value_invert();
+  test_sw_merge_options_init();
+  test_sw_value_merge();
+  test_sw_value_merge3();
   test_sw_schema_options_init();
   test_sw_schema_compile();
   test_sw_schema_free();

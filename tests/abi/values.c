@@ -449,6 +449,43 @@ static void patches_go_both_ways(void) {
   drop(before);
 }
 
+static void values_are_merged(void) {
+  sw_value value = of("{\"tags\":[\"a\",\"b\"],\"o\":{\"x\":1,\"y\":null}}");
+  sw_value other = of("{\"tags\":[\"b\",\"c\"],\"o\":{\"y\":2,\"x\":null}}");
+  sw_value base, ours, theirs, merged;
+  sw_bytes conflicts;
+  sw_merge_options options;
+  sw_error error;
+  OK(sw_value_clone(value, &base, NULL));
+  OK(sw_value_merge(base, other, NULL, NULL));
+  CHECK(was(base, "{\"tags\":[\"b\",\"c\"],\"o\":{\"x\":null,\"y\":2}}"));
+  OK(sw_merge_options_init(&options, sizeof options, NULL));
+  options.arrays = SW_ARRAYS_UNION;
+  options.nulls = SW_NULLS_REMOVE;
+  OK(sw_value_clone(value, &base, NULL));
+  OK(sw_value_merge(base, other, &options, NULL));
+  CHECK(was(base, "{\"tags\":[\"a\",\"b\",\"c\"],\"o\":{\"y\":2}}"));
+  options.depth = SW_MERGE_SHALLOW;
+  options.arrays = 4;
+  CHECK(fails(sw_value_merge(value, other, &options, &error), SW_INVALID_ARGUMENT, error, "options.arrays"));
+  drop(value);
+  drop(other);
+  base = of("{\"a\":1,\"b\":1,\"c\":1}");
+  ours = of("{\"a\":2,\"b\":1}");
+  theirs = of("{\"a\":3,\"b\":2,\"c\":1}");
+  OK(sw_value_merge3(base, ours, theirs, SW_PREFER_NONE, &merged, &conflicts, NULL));
+  CHECK(was(merged, "{\"a\":2,\"b\":2}"));
+  OK(sw_value_from_msgpack(conflicts.data, conflicts.len, NULL, &merged, NULL));
+  CHECK(was(merged, "[{\"path\":\".a\",\"base\":1,\"ours\":2,\"theirs\":3}]"));
+  OK(sw_bytes_free(&conflicts));
+  OK(sw_value_merge3(base, ours, theirs, SW_PREFER_THEIRS, &merged, &conflicts, NULL));
+  CHECK(was(merged, "{\"a\":3,\"b\":2}") && is_text(&conflicts, "\x90"));
+  CHECK(fails(sw_value_merge3(base, ours, theirs, 4, &merged, &conflicts, &error), SW_INVALID_ARGUMENT, error, "prefer"));
+  drop(base);
+  drop(ours);
+  drop(theirs);
+}
+
 static void schemas_say_what_is_wrong(void) {
   sw_value source = of("{\"type\":\"object\",\"required\":[\"n\"],\"properties\":{\"n\":{\"$ref\":\"http://x.test/n\"}}}");
   sw_value good = of("{\"n\":1}"), bad = of("{\"n\":-1}"), inferred, other;
@@ -533,6 +570,7 @@ int main(void) {
   walks_see_one_state();
   queries_find_and_change();
   patches_go_both_ways();
+  values_are_merged();
   schemas_say_what_is_wrong();
   one_value_serves_many_threads();
   printf("%d passed, %d failed\n", passed, failed);

@@ -192,6 +192,26 @@ TEST(document, patches) {
   CHECK(changed == before);
 }
 
+TEST(document, merging) {
+  auto config = document::from_json(R"({"tags":["a","b"],"log":{"level":"info","color":true}})");
+  const auto other = document::from_json(R"({"tags":["b","c"],"log":{"level":"debug","color":null}})");
+  auto plain = config.clone();
+  plain.merge(other);
+  CHECK_EQ(plain.to_json(), R"({"tags":["b","c"],"log":{"level":"debug","color":null}})");
+  merge_options how;
+  how.arrays = merge_options::array_rule::unite;
+  how.nulls = merge_options::null_rule::skip;
+  config.merge(other, how);
+  CHECK_EQ(config.to_json(), R"({"tags":["a","b","c"],"log":{"level":"debug","color":true}})");
+  const auto base = document::from_json(R"({"a":1,"b":1})");
+  const auto ours = document::from_json(R"({"a":2,"b":1})"), theirs = document::from_json(R"({"b":2})");
+  const auto merged = base.merge3(ours, theirs);
+  CHECK_EQ(merged.document.to_json(), R"({"a":2,"b":2})");
+  CHECK_EQ(merged.conflicts.size(), 1U);
+  CHECK(merged.conflicts[0].path == ".a" && merged.conflicts[0].ours == value(2) && !merged.conflicts[0].theirs);
+  CHECK_EQ(base.merge3(ours, theirs, prefer::theirs).document.to_json(), R"({"b":2})");
+}
+
 TEST(document, schemas) {
   schema_options how;
   how.documents["http://x.test/price"] = object{{"type", "number"}, {"minimum", 0}};

@@ -76,6 +76,7 @@ export type StatusName =
   | 'SW_INVALID_TEMPORAL'
   | 'SW_STREAM_FAILED'
   | 'SW_INVALID_TEXT'
+  | 'SW_MERGE_CONFLICT'
   | 'SW_IO'
   | 'SW_LOCKED'
   | 'SW_CORRUPT'
@@ -167,6 +168,24 @@ export interface ReadOptions {
    * The most values in all; the default is 10 million.
    */
   maxItems?: bigint;
+}
+
+/**
+ * How `sw_value_merge` puts two values together. Fill it with `sw_merge_options_init`.
+ */
+export interface MergeOptions {
+  /**
+   * How far objects are merged: `SW_MERGE_DEEP` or `SW_MERGE_SHALLOW`.
+   */
+  depth?: number;
+  /**
+   * What becomes of two arrays: one of `SW_ARRAYS_…`.
+   */
+  arrays?: number;
+  /**
+   * What a null in the other value means: one of `SW_NULLS_…`.
+   */
+  nulls?: number;
 }
 
 /**
@@ -265,6 +284,10 @@ export const constants: {
    * For `sw_struct_size`: `sw_schema_options`.
    */
   readonly SW_STRUCT_SCHEMA_OPTIONS: 8;
+  /**
+   * For `sw_struct_size`: `sw_merge_options`.
+   */
+  readonly SW_STRUCT_MERGE_OPTIONS: 9;
   /**
    * It worked.
    */
@@ -385,6 +408,11 @@ export const constants: {
    * A text is not of the format it was read as, e.g. not TOML; the message says where.
    */
   readonly SW_INVALID_TEXT: 217;
+  /**
+   * Two versions of a value have been changed in ways that do not go together; the message names the
+   * place.
+   */
+  readonly SW_MERGE_CONFLICT: 213;
   /**
    * Reading or writing a file failed.
    */
@@ -632,6 +660,58 @@ export const constants: {
    * For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
    */
   readonly SW_PATHS_POINTER: 2;
+  /**
+   * Objects are merged at every level.
+   */
+  readonly SW_MERGE_DEEP: 0;
+  /**
+   * The members of the two values themselves are merged, and replaced as a whole.
+   */
+  readonly SW_MERGE_SHALLOW: 1;
+  /**
+   * The other array takes the place of this one.
+   */
+  readonly SW_ARRAYS_REPLACE: 0;
+  /**
+   * The other's items come after this one's.
+   */
+  readonly SW_ARRAYS_APPEND: 1;
+  /**
+   * The other's items that this one does not have come after this one's, each once.
+   */
+  readonly SW_ARRAYS_UNION: 2;
+  /**
+   * Items of the same index are merged; items beyond the end of this one are appended.
+   */
+  readonly SW_ARRAYS_BY_INDEX: 3;
+  /**
+   * A null is a value as any other.
+   */
+  readonly SW_NULLS_KEEP: 0;
+  /**
+   * A null means nothing: what is there stays.
+   */
+  readonly SW_NULLS_SKIP: 1;
+  /**
+   * A null removes the member, as in a JSON Merge Patch.
+   */
+  readonly SW_NULLS_REMOVE: 2;
+  /**
+   * Conflicts are reported; our version stays.
+   */
+  readonly SW_PREFER_NONE: 0;
+  /**
+   * In conflicts, ours is taken.
+   */
+  readonly SW_PREFER_OURS: 1;
+  /**
+   * In conflicts, theirs is taken.
+   */
+  readonly SW_PREFER_THEIRS: 2;
+  /**
+   * In conflicts, both changes are taken back.
+   */
+  readonly SW_PREFER_BASE: 3;
   /**
    * For compiling a schema: a text that does not have its `format` is a violation; otherwise formats are
    * remarks.
@@ -1493,6 +1573,40 @@ export function valueInvert(patch: Value, before: Value): Value;
  * `valueInvert` on a thread of libuv's pool.
  */
 export function valueInvertAsync(patch: Value, before: Value): Promise<Value>;
+
+/**
+ * Merges another value into this one. Members keep their order, and new ones come after them; what is
+ * neither an object nor an array gives way to the other.
+ * @param value The value to change.
+ * @param other The value to merge in.
+ * @param options How; NULL is deep, with arrays replaced and nulls kept.
+ */
+export function valueMerge(value: Value, other: Value, options: MergeOptions | undefined): void;
+
+/**
+ * `valueMerge` on a thread of libuv's pool.
+ */
+export function valueMergeAsync(value: Value, other: Value, options: MergeOptions | undefined): Promise<void>;
+
+/**
+ * Merges two versions of one value, place by place. Where only one side has changed something, its
+ * change is taken.
+ *
+ * Members of objects are merged each for itself; so are the items of arrays whose length neither side
+ * has changed.
+ * @param base The value that both come from.
+ * @param ours The one version.
+ * @param theirs The other version.
+ * @param prefer What to do where both have changed one place, each in another way: one of
+ * `SW_PREFER_…`.
+ * @returns Receives the merged value; where there is a conflict, our version of it.
+ */
+export function valueMerge3(base: Value, ours: Value, theirs: Value, prefer: number): { merged: Value; conflicts: Uint8Array };
+
+/**
+ * `valueMerge3` on a thread of libuv's pool.
+ */
+export function valueMerge3Async(base: Value, ours: Value, theirs: Value, prefer: number): Promise<{ merged: Value; conflicts: Uint8Array }>;
 
 /**
  * Compiles a schema, to check any number of values with. Nothing is ever fetched.

@@ -21,6 +21,17 @@ bool read_read_options(arguments &args, size_t index, sw_read_options *options, 
   return true;
 }
 
+bool read_merge_options(arguments &args, size_t index, sw_merge_options *options, bool *given) {
+  *given = false;
+  Napi::Object object;
+  if (!args.object(index, "options", &object, given) || !*given) return !args.failed();
+  if (sw_merge_options_init(options, sizeof *options, nullptr) != SW_OK) return false;
+  if (!args.field_u32(object, "depth", &options->depth)) return false;
+  if (!args.field_u32(object, "arrays", &options->arrays)) return false;
+  if (!args.field_u32(object, "nulls", &options->nulls)) return false;
+  return true;
+}
+
 bool read_schema_options(arguments &args, size_t index, sw_schema_options *options, bool *given) {
   *given = false;
   Napi::Object object;
@@ -1106,6 +1117,47 @@ struct value_invert : call_base {
 
   Napi::Value give(Napi::Env env) {
     return give_handle(env, out_undo.id, end_value);
+  }
+};
+
+// sw_value_merge: Merges another value into this one. Members keep their order, and new ones come after them; what is neither an object nor an array gives way to the other.
+struct value_merge : call_base {
+  sw_value value{};
+  sw_value other{};
+  sw_merge_options options{};
+  bool options_given = false;
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id) && args.u64(1, "other", &other.id) && read_merge_options(args, 2, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_merge(value, other, options_given ? &options : nullptr, error);
+  }
+};
+
+// sw_value_merge3: Merges two versions of one value, place by place. Where only one side has changed something, its change is taken.
+struct value_merge3 : call_base {
+  sw_value base{};
+  sw_value ours{};
+  sw_value theirs{};
+  uint32_t prefer{};
+  sw_value out_merged{};
+  sw_bytes out_conflicts{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "base", &base.id) && args.u64(1, "ours", &ours.id) && args.u64(2, "theirs", &theirs.id) && args.u32(3, "prefer", &prefer);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_merge3(base, ours, theirs, prefer, &out_merged, &out_conflicts, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("merged", give_handle(env, out_merged.id, end_value));
+    result.Set("conflicts", take_bytes(env, &out_conflicts));
+    return result;
   }
 };
 
@@ -2202,6 +2254,10 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("valueMergeDiffAsync", Napi::Function::New<later<call::value_merge_diff>>(env, "valueMergeDiffAsync"));
   exports.Set("valueInvert", Napi::Function::New<now<call::value_invert>>(env, "valueInvert"));
   exports.Set("valueInvertAsync", Napi::Function::New<later<call::value_invert>>(env, "valueInvertAsync"));
+  exports.Set("valueMerge", Napi::Function::New<now<call::value_merge>>(env, "valueMerge"));
+  exports.Set("valueMergeAsync", Napi::Function::New<later<call::value_merge>>(env, "valueMergeAsync"));
+  exports.Set("valueMerge3", Napi::Function::New<now<call::value_merge3>>(env, "valueMerge3"));
+  exports.Set("valueMerge3Async", Napi::Function::New<later<call::value_merge3>>(env, "valueMerge3Async"));
   exports.Set("schemaCompile", Napi::Function::New<now<call::schema_compile>>(env, "schemaCompile"));
   exports.Set("schemaCompileAsync", Napi::Function::New<later<call::schema_compile>>(env, "schemaCompileAsync"));
   exports.Set("schemaFree", Napi::Function::New<now<call::schema_free>>(env, "schemaFree"));
@@ -2295,6 +2351,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_STRUCT_CQ_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_CQ_OPTIONS)));
   constants.Set("SW_STRUCT_READ_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_READ_OPTIONS)));
   constants.Set("SW_STRUCT_SCHEMA_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_SCHEMA_OPTIONS)));
+  constants.Set("SW_STRUCT_MERGE_OPTIONS", Napi::Number::New(env, static_cast<double>(SW_STRUCT_MERGE_OPTIONS)));
   constants.Set("SW_OK", Napi::Number::New(env, static_cast<double>(SW_OK)));
   constants.Set("SW_MISUSE", Napi::Number::New(env, static_cast<double>(SW_MISUSE)));
   constants.Set("SW_NULL_ARGUMENT", Napi::Number::New(env, static_cast<double>(SW_NULL_ARGUMENT)));
@@ -2325,6 +2382,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_INVALID_TEMPORAL", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEMPORAL)));
   constants.Set("SW_STREAM_FAILED", Napi::Number::New(env, static_cast<double>(SW_STREAM_FAILED)));
   constants.Set("SW_INVALID_TEXT", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEXT)));
+  constants.Set("SW_MERGE_CONFLICT", Napi::Number::New(env, static_cast<double>(SW_MERGE_CONFLICT)));
   constants.Set("SW_IO", Napi::Number::New(env, static_cast<double>(SW_IO)));
   constants.Set("SW_LOCKED", Napi::Number::New(env, static_cast<double>(SW_LOCKED)));
   constants.Set("SW_CORRUPT", Napi::Number::New(env, static_cast<double>(SW_CORRUPT)));
@@ -2385,6 +2443,19 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_PATHS_OWN", Napi::Number::New(env, static_cast<double>(SW_PATHS_OWN)));
   constants.Set("SW_PATHS_NORMALIZED", Napi::Number::New(env, static_cast<double>(SW_PATHS_NORMALIZED)));
   constants.Set("SW_PATHS_POINTER", Napi::Number::New(env, static_cast<double>(SW_PATHS_POINTER)));
+  constants.Set("SW_MERGE_DEEP", Napi::Number::New(env, static_cast<double>(SW_MERGE_DEEP)));
+  constants.Set("SW_MERGE_SHALLOW", Napi::Number::New(env, static_cast<double>(SW_MERGE_SHALLOW)));
+  constants.Set("SW_ARRAYS_REPLACE", Napi::Number::New(env, static_cast<double>(SW_ARRAYS_REPLACE)));
+  constants.Set("SW_ARRAYS_APPEND", Napi::Number::New(env, static_cast<double>(SW_ARRAYS_APPEND)));
+  constants.Set("SW_ARRAYS_UNION", Napi::Number::New(env, static_cast<double>(SW_ARRAYS_UNION)));
+  constants.Set("SW_ARRAYS_BY_INDEX", Napi::Number::New(env, static_cast<double>(SW_ARRAYS_BY_INDEX)));
+  constants.Set("SW_NULLS_KEEP", Napi::Number::New(env, static_cast<double>(SW_NULLS_KEEP)));
+  constants.Set("SW_NULLS_SKIP", Napi::Number::New(env, static_cast<double>(SW_NULLS_SKIP)));
+  constants.Set("SW_NULLS_REMOVE", Napi::Number::New(env, static_cast<double>(SW_NULLS_REMOVE)));
+  constants.Set("SW_PREFER_NONE", Napi::Number::New(env, static_cast<double>(SW_PREFER_NONE)));
+  constants.Set("SW_PREFER_OURS", Napi::Number::New(env, static_cast<double>(SW_PREFER_OURS)));
+  constants.Set("SW_PREFER_THEIRS", Napi::Number::New(env, static_cast<double>(SW_PREFER_THEIRS)));
+  constants.Set("SW_PREFER_BASE", Napi::Number::New(env, static_cast<double>(SW_PREFER_BASE)));
   constants.Set("SW_SCHEMA_CHECK_FORMATS", Napi::Number::New(env, static_cast<double>(SW_SCHEMA_CHECK_FORMATS)));
   constants.Set("SW_DURABILITY_DEFAULT", Napi::Number::New(env, static_cast<double>(SW_DURABILITY_DEFAULT)));
   constants.Set("SW_DURABILITY_MEMORY", Napi::Number::New(env, static_cast<double>(SW_DURABILITY_MEMORY)));
@@ -2411,6 +2482,7 @@ bool abi_matches() noexcept {
   matches = matches && sw_struct_size(SW_STRUCT_ERROR_INFO) == sizeof(sw_error_info);
   matches = matches && sw_struct_size(SW_STRUCT_BYTES) == sizeof(sw_bytes);
   matches = matches && sw_struct_size(SW_STRUCT_READ_OPTIONS) == sizeof(sw_read_options);
+  matches = matches && sw_struct_size(SW_STRUCT_MERGE_OPTIONS) == sizeof(sw_merge_options);
   matches = matches && sw_struct_size(SW_STRUCT_SCHEMA_OPTIONS) == sizeof(sw_schema_options);
   matches = matches && sw_struct_size(SW_STRUCT_OPEN_OPTIONS) == sizeof(sw_open_options);
   matches = matches && sw_struct_size(SW_STRUCT_CQ_OPTIONS) == sizeof(sw_cq_options);

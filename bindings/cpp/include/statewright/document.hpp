@@ -8,6 +8,56 @@
 namespace statewright {
 inline namespace v1 {
 
+/// How `merge` puts two documents together.
+struct merge_options {
+  enum class array_rule : std::uint32_t {
+    /// The other array takes the place of this one.
+    replace = SW_ARRAYS_REPLACE,
+    /// The other's items come after this one's.
+    append = SW_ARRAYS_APPEND,
+    /// Those of the other's items that this one does not have come after this one's.
+    unite = SW_ARRAYS_UNION,
+    /// Items of the same index are merged.
+    by_index = SW_ARRAYS_BY_INDEX,
+  };
+  enum class null_rule : std::uint32_t {
+    /// A null is a value as any other.
+    keep = SW_NULLS_KEEP,
+    /// A null means nothing.
+    skip = SW_NULLS_SKIP,
+    /// A null removes the member.
+    remove = SW_NULLS_REMOVE,
+  };
+
+  /// Objects are merged at every level; otherwise only at the first.
+  bool deep = true;
+  array_rule arrays = array_rule::replace;
+  null_rule nulls = null_rule::keep;
+};
+
+/// What `merge3` takes where both sides have changed one place, each in another way.
+enum class prefer : std::uint32_t {
+  /// Ours, and the conflict is reported.
+  none = SW_PREFER_NONE,
+  ours = SW_PREFER_OURS,
+  theirs = SW_PREFER_THEIRS,
+  /// What was there before.
+  base = SW_PREFER_BASE,
+};
+
+/// A place that two versions have changed, each in another way. What was not there is nothing.
+struct conflict {
+  std::string path;
+  std::optional<value> base, ours, theirs;
+};
+
+/// What `merge3` makes of two versions.
+template <class Policy>
+struct basic_merged {
+  basic_document<Policy> document;
+  std::vector<conflict> conflicts;
+};
+
 /// A value that the library holds. Where a `value` is data of the program's, this is for what is large, is looked into at a
 /// few places, or is to be queried, compared, patched or checked. Move-only; `clone()` costs the same for any size, since
 /// both share what neither has changed.
@@ -150,6 +200,18 @@ class basic_document {
   ret<void> patch(const self &operations) { return call(detail::value_patch, operations.raw()); }
   /// Applies a JSON Merge Patch (RFC 7396).
   ret<void> merge_patch(const self &changes) { return call(detail::value_merge_patch, changes.raw()); }
+  /// Merges another document into this one.
+  ret<void> merge(const self &other, const merge_options &how = {}) {
+    sw_merge_options options = detail::make_merge_options();
+    options.depth = how.deep ? SW_MERGE_DEEP : SW_MERGE_SHALLOW;
+    options.arrays = static_cast<std::uint32_t>(how.arrays);
+    options.nulls = static_cast<std::uint32_t>(how.nulls);
+    return call(detail::value_merge, other.raw(), &options);
+  }
+  /// Merges what `ours` and `theirs` have made of this document, place by place.
+  ret<basic_merged<Policy>> merge3(const self &ours, const self &theirs, prefer in_conflict = prefer::none) const {
+    return Policy::give(merge_versions(ours, theirs, in_conflict));
+  }
   /// The JSON Patch that turns this document into `after`.
   ret<self> diff(const self &after) const {
     return hold(detail::handle_of<detail::unique_value>(detail::value_diff, raw(), after.raw()));
@@ -204,6 +266,25 @@ class basic_document {
     const auto made = detail::handle_of<detail::unique_value>(detail::value_from_msgpack, bytes_view(*packed), nullptr);
     if (!made) return Policy::give(result<void>(made.error()));
     return call(function, path, made->get());
+  }
+  result<basic_merged<Policy>> merge_versions(const self &ours, const self &theirs, prefer in_conflict) const {
+    detail::unique_value made;
+    detail::owned_bytes reported;
+    detail::owned_error details;
+    const sw_status status = detail::value_merge3(raw(), ours.raw(), theirs.raw(), static_cast<std::uint32_t>(in_conflict),
+                                                  made, reported, &details);
+    if (status != SW_OK) return detail::error_of(status, details);
+    auto rows = detail::unpack(reported);
+    if (!rows) return rows.error();
+    basic_merged<Policy> merged{self(std::move(made)), {}};
+    for (const value &row : rows->items()) {
+      const auto side = [&](const char *name) {
+        const value *held = row.members().find(name);
+        return held == nullptr ? std::nullopt : std::optional<value>(*held);
+      };
+      merged.conflicts.push_back({std::string(row["path"].as_text().value_or("")), side("base"), side("ours"), side("theirs")});
+    }
+    return merged;
   }
   result<cursor> open(std::string_view path) const {
     auto of_kind = detail::kind_at(raw(), path);

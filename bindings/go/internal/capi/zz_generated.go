@@ -138,6 +138,10 @@ package capi
 #cgo nocallback sw_value_merge_diff
 #cgo noescape sw_value_invert
 #cgo nocallback sw_value_invert
+#cgo noescape sw_value_merge
+#cgo nocallback sw_value_merge
+#cgo noescape sw_value_merge3
+#cgo nocallback sw_value_merge3
 #cgo noescape sw_schema_compile
 #cgo nocallback sw_schema_compile
 #cgo noescape sw_schema_free
@@ -281,6 +285,9 @@ const SW_STRUCT_READ_OPTIONS = 7
 // SW_STRUCT_SCHEMA_OPTIONS: For `sw_struct_size`: `sw_schema_options`.
 const SW_STRUCT_SCHEMA_OPTIONS = 8
 
+// SW_STRUCT_MERGE_OPTIONS: For `sw_struct_size`: `sw_merge_options`.
+const SW_STRUCT_MERGE_OPTIONS = 9
+
 // SW_OK: It worked.
 const SW_OK Status = 0
 
@@ -373,6 +380,10 @@ const SW_STREAM_FAILED Status = 216
 
 // SW_INVALID_TEXT: A text is not of the format it was read as, e.g. not TOML; the message says where.
 const SW_INVALID_TEXT Status = 217
+
+// SW_MERGE_CONFLICT: Two versions of a value have been changed in ways that do not go together; the
+// message names the place.
+const SW_MERGE_CONFLICT Status = 213
 
 // SW_IO: Reading or writing a file failed.
 const SW_IO Status = 300
@@ -567,6 +578,46 @@ const SW_PATHS_NORMALIZED = 1
 // SW_PATHS_POINTER: For `sw_query_locate`: JSON Pointers (RFC 6901), such as `/lines/0/odd key`.
 const SW_PATHS_POINTER = 2
 
+// SW_MERGE_DEEP: Objects are merged at every level.
+const SW_MERGE_DEEP = 0
+
+// SW_MERGE_SHALLOW: The members of the two values themselves are merged, and replaced as a whole.
+const SW_MERGE_SHALLOW = 1
+
+// SW_ARRAYS_REPLACE: The other array takes the place of this one.
+const SW_ARRAYS_REPLACE = 0
+
+// SW_ARRAYS_APPEND: The other's items come after this one's.
+const SW_ARRAYS_APPEND = 1
+
+// SW_ARRAYS_UNION: The other's items that this one does not have come after this one's, each once.
+const SW_ARRAYS_UNION = 2
+
+// SW_ARRAYS_BY_INDEX: Items of the same index are merged; items beyond the end of this one are
+// appended.
+const SW_ARRAYS_BY_INDEX = 3
+
+// SW_NULLS_KEEP: A null is a value as any other.
+const SW_NULLS_KEEP = 0
+
+// SW_NULLS_SKIP: A null means nothing: what is there stays.
+const SW_NULLS_SKIP = 1
+
+// SW_NULLS_REMOVE: A null removes the member, as in a JSON Merge Patch.
+const SW_NULLS_REMOVE = 2
+
+// SW_PREFER_NONE: Conflicts are reported; our version stays.
+const SW_PREFER_NONE = 0
+
+// SW_PREFER_OURS: In conflicts, ours is taken.
+const SW_PREFER_OURS = 1
+
+// SW_PREFER_THEIRS: In conflicts, theirs is taken.
+const SW_PREFER_THEIRS = 2
+
+// SW_PREFER_BASE: In conflicts, both changes are taken back.
+const SW_PREFER_BASE = 3
+
 // SW_SCHEMA_CHECK_FORMATS: For compiling a schema: a text that does not have its `format` is a
 // violation; otherwise formats are remarks.
 const SW_SCHEMA_CHECK_FORMATS = 1
@@ -754,6 +805,7 @@ func CheckABI() error {
 		{"sw_error_info", SW_STRUCT_ERROR_INFO, C.sizeof_sw_error_info},
 		{"sw_bytes", SW_STRUCT_BYTES, C.sizeof_sw_bytes},
 		{"sw_read_options", SW_STRUCT_READ_OPTIONS, C.sizeof_sw_read_options},
+		{"sw_merge_options", SW_STRUCT_MERGE_OPTIONS, C.sizeof_sw_merge_options},
 		{"sw_schema_options", SW_STRUCT_SCHEMA_OPTIONS, C.sizeof_sw_schema_options},
 		{"sw_open_options", SW_STRUCT_OPEN_OPTIONS, C.sizeof_sw_open_options},
 		{"sw_cq_options", SW_STRUCT_CQ_OPTIONS, C.sizeof_sw_cq_options},
@@ -861,6 +913,30 @@ func (o *ReadOptions) c(out *C.sw_read_options) *C.sw_read_options {
 	out.max_string = C.uint64_t(o.MaxString)
 	out.max_bytes = C.uint64_t(o.MaxBytes)
 	out.max_items = C.uint64_t(o.MaxItems)
+	return out
+}
+
+// MergeOptions: How `sw_value_merge` puts two values together. Fill it with `sw_merge_options_init`.
+// Zero is the default of every field.
+type MergeOptions struct {
+	// How far objects are merged: `SW_MERGE_DEEP` or `SW_MERGE_SHALLOW`.
+	Depth uint32
+
+	// What becomes of two arrays: one of `SW_ARRAYS_…`.
+	Arrays uint32
+
+	// What a null in the other value means: one of `SW_NULLS_…`.
+	Nulls uint32
+}
+
+func (o *MergeOptions) c(out *C.sw_merge_options) *C.sw_merge_options {
+	if o == nil {
+		return nil
+	}
+	out.struct_size = C.sizeof_sw_merge_options
+	out.depth = C.uint32_t(o.Depth)
+	out.arrays = C.uint32_t(o.Arrays)
+	out.nulls = C.uint32_t(o.Nulls)
 	return out
 }
 
@@ -1994,6 +2070,50 @@ func ValueInvert(patch Value, before Value) (undo Value, err error) {
 		return
 	}
 	undo = Value{id: cUndo.id}
+	return
+}
+
+// ValueMerge calls sw_value_merge. Merges another value into this one. Members keep their order, and
+// new ones come after them; what is neither an object nor an array gives way to the other.
+//
+// value: The value to change.
+// other: The value to merge in.
+// options: How; NULL is deep, with arrays replaced and nulls kept.
+func ValueMerge(value Value, other Value, options *MergeOptions) (err error) {
+	var cOptions C.sw_merge_options
+	var cErr C.sw_error
+	cStatus := C.sw_value_merge(value.c(), other.c(), options.c(&cOptions), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ValueMerge3 calls sw_value_merge3. Merges two versions of one value, place by place. Where only one
+// side has changed something, its change is taken.
+//
+// Members of objects are merged each for itself; so are the items of arrays whose length neither side
+// has changed.
+//
+// base: The value that both come from.
+// ours: The one version.
+// theirs: The other version.
+// prefer: What to do where both have changed one place, each in another way: one of `SW_PREFER_…`.
+// merged: Receives the merged value; where there is a conflict, our version of it.
+// conflicts: Receives an array of objects: `path`, and what was there: `base`, `ours` and `theirs`,
+// each only if something was. Empty unless `prefer` is `SW_PREFER_NONE`.
+func ValueMerge3(base Value, ours Value, theirs Value, prefer uint32) (merged Value, conflicts []byte, err error) {
+	var cMerged C.sw_value
+	var cConflicts C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_merge3(base.c(), ours.c(), theirs.c(), C.uint32_t(prefer), &cMerged, &cConflicts, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	merged = Value{id: cMerged.id}
+	conflicts = takeBytes(&cConflicts)
 	return
 }
 

@@ -78,6 +78,9 @@ enum class errc : sw_status {
   stream_failed = SW_STREAM_FAILED,
   /// A text is not of the format it was read as, e.g. not TOML; the message says where.
   invalid_text = SW_INVALID_TEXT,
+  /// Two versions of a value have been changed in ways that do not go together; the message names the
+  /// place.
+  merge_conflict = SW_MERGE_CONFLICT,
   /// Reading or writing a file failed.
   io = SW_IO,
   /// Another process has the store open.
@@ -323,6 +326,14 @@ inline sw_read_options make_read_options() noexcept {
   return options;
 }
 
+/// Default options: How `sw_value_merge` puts two values together. Fill it with
+/// `sw_merge_options_init`.
+inline sw_merge_options make_merge_options() noexcept {
+  sw_merge_options options{};
+  static_cast<void>(sw_merge_options_init(&options, sizeof options, nullptr));
+  return options;
+}
+
 /// Default options: How a schema is compiled and used. Fill it with `sw_schema_options_init`; 0 is the
 /// default of every limit.
 inline sw_schema_options make_schema_options() noexcept {
@@ -355,6 +366,7 @@ inline bool abi_matches() noexcept {
     && sw_struct_size(SW_STRUCT_ERROR_INFO) == sizeof(sw_error_info)
     && sw_struct_size(SW_STRUCT_BYTES) == sizeof(sw_bytes)
     && sw_struct_size(SW_STRUCT_READ_OPTIONS) == sizeof(sw_read_options)
+    && sw_struct_size(SW_STRUCT_MERGE_OPTIONS) == sizeof(sw_merge_options)
     && sw_struct_size(SW_STRUCT_SCHEMA_OPTIONS) == sizeof(sw_schema_options)
     && sw_struct_size(SW_STRUCT_OPEN_OPTIONS) == sizeof(sw_open_options)
     && sw_struct_size(SW_STRUCT_CQ_OPTIONS) == sizeof(sw_cq_options)
@@ -1477,6 +1489,57 @@ inline bool abi_matches() noexcept {
   sw_error c_error{};
   const sw_status c_status = sw_value_invert(patch, before, &c_undo, &c_error);
   undo.reset(c_undo);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_merge`. Merges another value into this one. Members keep their order, and new ones
+/// come after them; what is neither an object nor an array gives way to the other.
+///
+/// @param value The value to change.
+/// @param other The value to merge in.
+/// @param options How; NULL is deep, with arrays replaced and nulls kept.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_merge(
+    sw_value value,
+    sw_value other,
+    const sw_merge_options *options,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_value_merge(value, other, options, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_merge3`. Merges two versions of one value, place by place. Where only one side has
+/// changed something, its change is taken.
+///
+/// Members of objects are merged each for itself; so are the items of arrays whose length neither side
+/// has changed.
+///
+/// @param base The value that both come from.
+/// @param ours The one version.
+/// @param theirs The other version.
+/// @param prefer What to do where both have changed one place, each in another way: one of
+/// `SW_PREFER_…`.
+/// @param merged Receives the merged value; where there is a conflict, our version of it.
+/// @param conflicts Receives an array of objects: `path`, and what was there: `base`, `ours` and
+/// `theirs`, each only if something was. Empty unless `prefer` is `SW_PREFER_NONE`.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_merge3(
+    sw_value base,
+    sw_value ours,
+    sw_value theirs,
+    uint32_t prefer,
+    unique_value &merged,
+    owned_bytes &conflicts,
+    owned_error *error) noexcept {
+  sw_value c_merged{};
+  sw_bytes c_conflicts{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_merge3(base, ours, theirs, prefer, &c_merged, &c_conflicts, &c_error);
+  merged.reset(c_merged);
+  conflicts.reset(c_conflicts);
   take_error(c_error, error);
   return c_status;
 }
