@@ -873,6 +873,11 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_ARITHMETIC 212
 
 /**
+ * Bytes are not a packed value.
+ */
+#define SW_INVALID_PACKED 214
+
+/**
  * Text is no decimal, date, time, datetime or duration.
  */
 #define SW_INVALID_TEMPORAL 215

@@ -33,6 +33,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         210 => c"SW_SCHEMA_VIOLATION",
         211 => c"SW_INVALID_CBOR",
         212 => c"SW_ARITHMETIC",
+        214 => c"SW_INVALID_PACKED",
         215 => c"SW_INVALID_TEMPORAL",
         216 => c"SW_STREAM_FAILED",
         217 => c"SW_INVALID_TEXT",

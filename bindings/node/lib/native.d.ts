@@ -73,6 +73,7 @@ export type StatusName =
   | 'SW_SCHEMA_VIOLATION'
   | 'SW_INVALID_CBOR'
   | 'SW_ARITHMETIC'
+  | 'SW_INVALID_PACKED'
   | 'SW_INVALID_TEMPORAL'
   | 'SW_STREAM_FAILED'
   | 'SW_INVALID_TEXT'
@@ -396,6 +397,10 @@ export const constants: {
    * A calculation overflows, divides by zero or would lose digits.
    */
   readonly SW_ARITHMETIC: 212;
+  /**
+   * Bytes are not a packed value.
+   */
+  readonly SW_INVALID_PACKED: 214;
   /**
    * Text is no decimal, date, time, datetime or duration.
    */

@@ -2379,6 +2379,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_SCHEMA_VIOLATION", Napi::Number::New(env, static_cast<double>(SW_SCHEMA_VIOLATION)));
   constants.Set("SW_INVALID_CBOR", Napi::Number::New(env, static_cast<double>(SW_INVALID_CBOR)));
   constants.Set("SW_ARITHMETIC", Napi::Number::New(env, static_cast<double>(SW_ARITHMETIC)));
+  constants.Set("SW_INVALID_PACKED", Napi::Number::New(env, static_cast<double>(SW_INVALID_PACKED)));
   constants.Set("SW_INVALID_TEMPORAL", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEMPORAL)));
   constants.Set("SW_STREAM_FAILED", Napi::Number::New(env, static_cast<double>(SW_STREAM_FAILED)));
   constants.Set("SW_INVALID_TEXT", Napi::Number::New(env, static_cast<double>(SW_INVALID_TEXT)));

@@ -16,6 +16,18 @@ package capi";
 
 const RUNTIME: &str = include_str!("go_runtime.go.txt");
 
+/// Go's keywords, its predeclared names, and what the functions written here use.
+#[rustfmt::skip]
+const RESERVED: &[&str] = &[
+    "break", "case", "chan", "const", "continue", "default", "defer", "else", "fallthrough", "for", "func", "go",
+    "goto", "if", "import", "interface", "map", "package", "range", "return", "select", "struct", "switch", "type",
+    "var", "any", "append", "bool", "byte", "cap", "clear", "close", "comparable", "complex", "complex64",
+    "complex128", "copy", "delete", "error", "false", "float32", "float64", "imag", "int", "int8", "int16", "int32",
+    "int64", "iota", "len", "make", "max", "min", "new", "nil", "panic", "print", "println", "real", "recover", "rune",
+    "string", "true", "uint", "uint8", "uint16", "uint32", "uint64", "uintptr",
+    "buffer", "bytesPointer", "err", "fail", "fmt", "takeBytes", "takeText", "textPointer", "unsafe",
+];
+
 pub fn write(model: &Model) -> String {
     let mut text = Text::new("\t");
     text.line(format!("// {MARK}"));
@@ -189,7 +201,7 @@ fn wrapper(function: &Function, text: &mut Text) {
         if index == 0 {
             text.line("//");
         }
-        text.comment("//", &format!("{}: {}", camel(&param.name), param.doc));
+        text.comment("//", &format!("{}: {}", go_name(&param.name), param.doc));
     }
     let mut inputs: Vec<String> = function
         .params
@@ -201,7 +213,7 @@ fn wrapper(function: &Function, text: &mut Text) {
             if p.kind == Kind::Events {
                 "buffer *EventBuffer".to_owned()
             } else {
-                format!("{} {}", camel(&p.name), go_type(p))
+                format!("{} {}", go_name(&p.name), go_type(p))
             }
         })
         .collect();
@@ -231,7 +243,7 @@ fn wrapper(function: &Function, text: &mut Text) {
                     if p.kind == Kind::Events {
                         "events []Event".to_owned()
                     } else {
-                        format!("{} {}", camel(&p.name), go_type(p))
+                        format!("{} {}", go_name(&p.name), go_type(p))
                     }
                 })
                 .collect();
@@ -280,7 +292,7 @@ fn body(function: &Function, outputs: &[&Param], text: &mut Text) {
         text.line("return");
     });
     for param in outputs {
-        let (name, c) = (camel(&param.name), format!("c{}", pascal(&param.name)));
+        let (name, c) = (go_name(&param.name), format!("c{}", pascal(&param.name)));
         let value = match param.kind {
             Kind::Text => format!("takeText(&{c})"),
             Kind::Bytes | Kind::Msgpack => format!("takeBytes(&{c})"),
@@ -308,7 +320,7 @@ fn body(function: &Function, outputs: &[&Param], text: &mut Text) {
 fn call(function: &Function) -> String {
     let mut arguments = Vec::new();
     for param in &function.params {
-        let (name, c) = (camel(&param.name), format!("c{}", pascal(&param.name)));
+        let (name, c) = (go_name(&param.name), format!("c{}", pascal(&param.name)));
         match (param.direction, param.kind) {
             (_, Kind::Events) => arguments.push("buffer.pointer()".to_owned()),
             (Direction::In, _) if is_part(function, param) => {
@@ -332,6 +344,17 @@ fn call(function: &Function) -> String {
     format!("C.{}({})", function.name, arguments.join(", "))
 }
 
+/// A parameter's name in Go. One that Go, or the code written here, needs for itself gets an underscore: a parameter
+/// called `len` would hide the function that measures the others.
+fn go_name(name: &str) -> String {
+    let name = camel(name);
+    if RESERVED.contains(&name.as_str()) {
+        format!("{name}_")
+    } else {
+        name
+    }
+}
+
 fn go_type(param: &Param) -> String {
     match param.kind {
         Kind::Handle => pascal(param.c_type.trim_start_matches("sw_")),
@@ -352,5 +375,19 @@ fn go_number(c_type: &str) -> &'static str {
         "sw_status" => "Status",
         "size_t" => "int",
         _ => "uint64",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_hides_nothing_of_go() {
+        assert_eq!(go_name("value"), "value");
+        assert_eq!(go_name("max_items"), "maxItems");
+        for (name, safe) in [("len", "len_"), ("type", "type_"), ("err", "err_")] {
+            assert_eq!(go_name(name), safe);
+        }
     }
 }

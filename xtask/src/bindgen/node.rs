@@ -476,7 +476,7 @@ fn declaration(function: &Function, text: &mut Text) {
     paragraphs.extend(function.doc.iter().cloned());
     let mut tags: Vec<String> = function
         .inputs()
-        .map(|p| format!("@param {} {}", camel(&p.name), p.doc))
+        .map(|p| format!("@param {} {}", js_name(&p.name), p.doc))
         .collect();
     tags.extend(
         function
@@ -487,7 +487,7 @@ fn declaration(function: &Function, text: &mut Text) {
     doc(text, &paragraphs, &tags);
     let params: Vec<String> = function
         .inputs()
-        .map(|p| format!("{}: {}", camel(&p.name), ts_type(p)))
+        .map(|p| format!("{}: {}", js_name(&p.name), ts_type(p)))
         .collect();
     let (name, params) = (camel(function.stem()), params.join(", "));
     let result = result_type(function);
@@ -499,6 +499,23 @@ fn declaration(function: &Function, text: &mut Text) {
         text.line(format!(
             "export function {name}Async({params}): Promise<{result}>;"
         ));
+    }
+}
+
+/// Words that no parameter of a module may be called; those that C or C++ keep too never come this far.
+#[rustfmt::skip]
+const RESERVED: &[&str] = &[
+    "arguments", "await", "debugger", "eval", "extends", "finally", "function", "implements", "import", "in",
+    "instanceof", "interface", "let", "null", "package", "super", "undefined", "var", "with", "yield",
+];
+
+/// A parameter's name in JavaScript: with an underscore if the language keeps the name for itself.
+fn js_name(name: &str) -> String {
+    let name = camel(name);
+    if RESERVED.contains(&name.as_str()) {
+        format!("{name}_")
+    } else {
+        name
     }
 }
 
@@ -540,5 +557,16 @@ fn ts_number(c_type: &str) -> &'static str {
         "bigint"
     } else {
         "number"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_no_word_of_the_language() {
+        assert_eq!(js_name("max_items"), "maxItems");
+        assert_eq!(js_name("in"), "in_");
     }
 }

@@ -325,8 +325,12 @@ impl Reader {
                 self.problem("every parameter needs a name");
                 continue;
             };
+            let name = pattern.ident.to_string();
+            if types::is_reserved(name.trim_start_matches("r#")) {
+                self.problem(format!("`{name}` is a word of C or C++"));
+            }
             c_params.push(CParam {
-                name: pattern.ident.to_string(),
+                name,
                 c_type: self.c_type(&input.ty)?,
             });
         }

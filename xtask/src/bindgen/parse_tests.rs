@@ -104,6 +104,7 @@ fn what_breaks_a_convention_is_refused_with_its_place() {
             "let x = 1; guard!(sw_do, err, |call| { Ok(()) })",
             "is not guarded",
         ),
+        ("count: *mut u64", "new: *mut u64", "is a word of C or C++"),
         ("/// Does it.\n///\n", "", "has no documentation"),
         ("/// @role method\n", "", "has no @role"),
         ("/// @on thing\n", "", "has no @on"),

@@ -372,6 +372,9 @@ const SW_INVALID_CBOR Status = 211
 // SW_ARITHMETIC: A calculation overflows, divides by zero or would lose digits.
 const SW_ARITHMETIC Status = 212
 
+// SW_INVALID_PACKED: Bytes are not a packed value.
+const SW_INVALID_PACKED Status = 214
+
 // SW_INVALID_TEMPORAL: Text is no decimal, date, time, datetime or duration.
 const SW_INVALID_TEMPORAL Status = 215
 
@@ -2961,15 +2964,15 @@ func CaseWaitSync(engine Engine, id string, timeoutNs int64) (state []byte, err 
 // engine: The engine.
 // topics: An array of the topics to take items of.
 // worker: The worker's name, for people who ask who has an item.
-// max: At most so many items; from 1 to `SW_MAX_WORK_ITEMS`.
+// max_: At most so many items; from 1 to `SW_MAX_WORK_ITEMS`.
 // leaseNs: How long the items stay this worker's without a heartbeat, in nanoseconds; above 0.
 // cq: The queue to complete on.
 // userData: Comes back in the completion.
 // op: Receives the operation's number, for `sw_op_cancel`.
-func WorkPoll(engine Engine, topics []byte, worker string, max uint32, leaseNs uint64, cq Cq, userData uint64) (op uint64, err error) {
+func WorkPoll(engine Engine, topics []byte, worker string, max_ uint32, leaseNs uint64, cq Cq, userData uint64) (op uint64, err error) {
 	var cOp C.uint64_t
 	var cErr C.sw_error
-	cStatus := C.sw_work_poll(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), cq.c(), C.uint64_t(userData), &cOp, &cErr)
+	cStatus := C.sw_work_poll(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max_), C.uint64_t(leaseNs), cq.c(), C.uint64_t(userData), &cOp, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return
@@ -2986,14 +2989,14 @@ func WorkPoll(engine Engine, topics []byte, worker string, max uint32, leaseNs u
 // engine: The engine.
 // topics: An array of the topics to take items of.
 // worker: The worker's name, for people who ask who has an item.
-// max: At most so many items; from 1 to `SW_MAX_WORK_ITEMS`.
+// max_: At most so many items; from 1 to `SW_MAX_WORK_ITEMS`.
 // leaseNs: How long the items stay this worker's without a heartbeat, in nanoseconds; above 0.
 // timeoutNs: How long to wait, in nanoseconds; 0 does not wait, negative waits without limit.
 // items: Receives an array of objects, as `sw_work_poll` describes them.
-func WorkPollSync(engine Engine, topics []byte, worker string, max uint32, leaseNs uint64, timeoutNs int64) (items []byte, err error) {
+func WorkPollSync(engine Engine, topics []byte, worker string, max_ uint32, leaseNs uint64, timeoutNs int64) (items []byte, err error) {
 	var cItems C.sw_bytes
 	var cErr C.sw_error
-	cStatus := C.sw_work_poll_sync(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max), C.uint64_t(leaseNs), C.int64_t(timeoutNs), &cItems, &cErr)
+	cStatus := C.sw_work_poll_sync(engine.c(), bytesPointer(topics), C.size_t(len(topics)), textPointer(worker), C.size_t(len(worker)), C.uint32_t(max_), C.uint64_t(leaseNs), C.int64_t(timeoutNs), &cItems, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return

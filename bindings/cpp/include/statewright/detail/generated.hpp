@@ -72,6 +72,8 @@ enum class errc : sw_status {
   invalid_cbor = SW_INVALID_CBOR,
   /// A calculation overflows, divides by zero or would lose digits.
   arithmetic = SW_ARITHMETIC,
+  /// Bytes are not a packed value.
+  invalid_packed = SW_INVALID_PACKED,
   /// Text is no decimal, date, time, datetime or duration.
   invalid_temporal = SW_INVALID_TEMPORAL,
   /// The reader or writer of a stream of values failed.
