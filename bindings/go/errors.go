@@ -72,6 +72,8 @@ const (
 	ErrArithmetic = Code(capi.SW_ARITHMETIC)
 	// ErrMergeConflict: two versions of a value have been changed in ways that do not go together.
 	ErrMergeConflict = Code(capi.SW_MERGE_CONFLICT)
+	// ErrInvalidPacked: bytes are not a packed value.
+	ErrInvalidPacked = Code(capi.SW_INVALID_PACKED)
 	// ErrInvalidTemporal: text is no decimal, date, time, datetime or duration.
 	ErrInvalidTemporal = Code(capi.SW_INVALID_TEMPORAL)
 	// ErrStreamFailed: the reader or writer of a stream of values failed.

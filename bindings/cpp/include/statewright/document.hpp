@@ -10,6 +10,7 @@ inline namespace v1 {
 
 /// How `merge` puts two documents together.
 struct merge_options {
+  /// What becomes of two arrays that meet.
   enum class array_rule : std::uint32_t {
     /// The other array takes the place of this one.
     replace = SW_ARRAYS_REPLACE,
@@ -20,6 +21,7 @@ struct merge_options {
     /// Items of the same index are merged.
     by_index = SW_ARRAYS_BY_INDEX,
   };
+  /// What a null in the other document means.
   enum class null_rule : std::uint32_t {
     /// A null is a value as any other.
     keep = SW_NULLS_KEEP,
@@ -51,12 +53,8 @@ struct conflict {
   std::optional<value> base, ours, theirs;
 };
 
-/// What `merge3` makes of two versions.
 template <class Policy>
-struct basic_merged {
-  basic_document<Policy> document;
-  std::vector<conflict> conflicts;
-};
+struct basic_merged;
 
 /// A value that the library holds. Where a `value` is data of the program's, this is for what is large, is looked into at a
 /// few places, or is to be queried, compared, patched or checked. Move-only; `clone()` costs the same for any size, since
@@ -295,6 +293,15 @@ class basic_document {
   }
 
   detail::unique_value held_;
+};
+
+/// What `merge3` makes of two versions.
+template <class Policy>
+struct basic_merged {
+  /// Both changes; where they do not go together, what was preferred.
+  basic_document<Policy> document;
+  /// The places where they do not; empty if something was preferred.
+  std::vector<conflict> conflicts;
 };
 
 #if STATEWRIGHT_EXCEPTIONS
