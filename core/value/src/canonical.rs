@@ -21,7 +21,7 @@ impl Value {
     ///
     /// # Errors
     /// [`Error::NotRepresentable`] with the path for a number that no double holds: an integer beyond ±2⁵³
-    /// that would be rounded, a decimal with more digits than a double keeps.
+    /// that no double is and none prints, a decimal with more digits than a double keeps.
     ///
     /// ```
     /// # use statewright_value::value;
@@ -145,11 +145,14 @@ impl<'a> Printer<'a> {
 
     fn integer(&mut self, int: i128) -> Result<(), String> {
         let float = int as f64;
-        if float as i128 != int {
-            return Err(rounded(int));
-        }
+        let start = self.out.len();
         number(&mut self.out, float);
-        Ok(())
+        // A large double prints digits that are not exactly its own; read back, they stand for it as well.
+        let printed = self.out.get(start..).unwrap_or_default();
+        match float as i128 == int || printed == int.to_string() {
+            true => Ok(()),
+            false => Err(rounded(int)),
+        }
     }
 
     fn path(&self) -> Path {

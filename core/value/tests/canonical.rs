@@ -159,6 +159,18 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// 124872503428130272 is a double, whose shortest digits end in …270: what was printed must be readable.
+#[test]
+fn integers_that_doubles_print_are_accepted() {
+    let printed = value!(124872503428130270.0).to_canonical_json().unwrap();
+    assert_eq!(printed, "124872503428130270");
+    for same in [124872503428130270_i64, 124872503428130272] {
+        assert_eq!(Value::from(same).to_canonical_json().unwrap(), printed);
+    }
+    let between = Value::from(124872503428130271_i64);
+    assert_eq!(between.to_canonical_json().unwrap_err().code(), 205);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
