@@ -3,7 +3,8 @@
 //! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
 //! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
-//! * `crash`, `kill-test`, `conformance` and `bench` build and run a program that lives elsewhere and pass its report on.
+//! * `crash`, `kill-test`, `conformance` and `bench` build and run a program that lives elsewhere and pass on its
+//!   report.
 //!
 //! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
 //! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.

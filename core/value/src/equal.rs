@@ -7,7 +7,8 @@ use crate::{Kind, ValueRef};
 
 impl<'a> ValueRef<'a> {
     /// Whether both are the same JSON value, as the `test` operation of RFC 6902 §4.6 means it: numbers are
-    /// equal if their numeric values are (`1`, `1.0` and the decimal `1.00`; `0.0` and `-0.0`), everything else as with `==`.
+    /// equal if their numeric values are (`1`, `1.0` and the decimal `1.00`; `0.0` and `-0.0`), everything else as
+    /// with `==`.
     ///
     /// O(size of the smaller); what both share is skipped.
     ///

@@ -13,7 +13,7 @@ pub(crate) const SERDE_DEPTH: usize = 128;
 /// What has no `_with` form that takes limits keeps the default ones. Beyond a limit is
 /// [`Error::Limit`](crate::Error::Limit), which names it.
 ///
-/// | | [`strict`](Limits::strict) | [`default`](Limits::default) | [`permissive`](Limits::permissive) | [`unlimited`](Limits::unlimited) |
+/// | | [`strict`] | [`default`] | [`permissive`] | [`unlimited`] |
 /// | --- | --- | --- | --- | --- |
 /// | for | strangers | one's users | one's own large data | what the library wrote |
 /// | `max_depth` | 32 | 128 | 512 | 1,024 |
@@ -21,6 +21,11 @@ pub(crate) const SERDE_DEPTH: usize = 128;
 /// | `max_string` | 256 KiB | 16 MiB | 256 MiB | 4 GiB |
 /// | `max_key` | 1 KiB | 64 KiB | 1 MiB | 4 GiB |
 /// | `max_items` | 100,000 | 10 million | 100 million | none |
+///
+/// [`strict`]: Limits::strict
+/// [`default`]: Limits::default
+/// [`permissive`]: Limits::permissive
+/// [`unlimited`]: Limits::unlimited
 ///
 /// Two limits no preset lifts: nothing nests deeper than [`MAX_DEPTH`], and nothing deeper than 128 goes
 /// through serde, which recurses.

@@ -1,6 +1,7 @@
 //! The public suites as a program: `cargo run -p statewright-tests --bin conformance`.
 //!
-//! Prints what each suite gave, and exits with 1 if a case failed. Which cases are skipped is in the JSON and on the page.
+//! Prints what each suite gave, and exits with 1 if a case failed. Which cases are skipped is in the JSON and on
+//! the page.
 #![expect(
     clippy::disallowed_methods,
     reason = "it writes a page of the documentation"

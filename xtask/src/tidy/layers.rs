@@ -37,7 +37,7 @@ const PEERS: &[&str] = &[
 
 /// No `unsafe` in these, by the compiler's word: `forbid`, or `deny` where single functions may be excepted.
 const NO_UNSAFE: &[(&str, &[&str])] = &[
-    ("statewright-value", &["forbid"]),
+    ("statewright-value", &["forbid", "deny"]),
     ("statewright-log", &["forbid", "deny"]),
     ("statewright-store", &["forbid"]),
     ("statewright-flow", &["forbid"]),

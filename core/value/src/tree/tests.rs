@@ -187,7 +187,10 @@ proptest! {
     }
 
     #[test]
-    fn a_sorted_tree_is_a_set(items in prop::collection::vec(0u64..2000, 0..1500), removed in prop::collection::vec(0u64..2000, 0..1500)) {
+    fn a_sorted_tree_is_a_set(
+        items in prop::collection::vec(0u64..2000, 0..1500),
+        removed in prop::collection::vec(0u64..2000, 0..1500),
+    ) {
         let mut model = std::collections::BTreeSet::new();
         let mut tree = Tree::default();
         for item in items {
