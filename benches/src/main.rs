@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use statewright_benches::memory::Counting;
-use statewright_benches::report::{Row, heading};
+use statewright_benches::report::{Row, Summary, heading};
 use statewright_benches::store::Size;
 use statewright_benches::{flow, store, value, work_folder};
 
@@ -18,7 +18,7 @@ struct Options {
     /// What to measure: `store`, `flow`, `value`, or a part of the value suite by its name or a part of the names of
     /// its rows (`value parse`, `value parse/twitter`); everything when nothing is named
     suites: Vec<String>,
-    /// Print one JSON object a row instead of a table
+    /// Print one JSON object a row instead of a table, and a last one with the counts of targets met and missed
     #[arg(long)]
     json: bool,
     /// Keys in the store before anything is measured
@@ -44,9 +44,9 @@ fn main() -> Result<()> {
     };
     let dir = work_folder(options.dir.as_deref())?;
     let json = options.json;
-    let mut verdicts = Vec::new();
+    let mut summary = Summary::default();
     let mut emit = |row: Row| {
-        verdicts.extend(row.passed());
+        summary.add(&row);
         println!(
             "{}",
             if json {
@@ -74,9 +74,10 @@ fn main() -> Result<()> {
     if wanted("value") || !parts.is_empty() {
         value::run(samples(25), &parts, &mut emit)?;
     }
-    let kept = verdicts.iter().filter(|kept| **kept).count();
-    if !json && !verdicts.is_empty() {
-        println!("{kept} of {} targets reached", verdicts.len());
+    if json {
+        println!("{}", summary.json());
+    } else if let Some(line) = summary.line() {
+        println!("{line}");
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub struct Row {
     pub peer: f64,
     /// Who the peer is, and in which mode.
     pub peer_name: String,
-    /// The unit of both: `ns` for one operation, or `bytes`.
+    /// The unit of both: `ns` for one operation, `bytes` or `allocations`.
     pub unit: &'static str,
     /// What must be reached, if this row is a promise.
     pub target: Option<Target>,
@@ -77,6 +77,19 @@ impl Row {
         }
     }
 
+    /// A row of how often memory was asked for.
+    pub fn allocations(
+        name: impl Into<String>,
+        ours: f64,
+        peer: f64,
+        peer_name: impl Into<String>,
+    ) -> Row {
+        Row {
+            unit: "allocations",
+            ..Row::time(name, ours, peer, peer_name)
+        }
+    }
+
     /// This row as a promise.
     #[must_use]
     pub fn with_target(mut self, target: Option<Target>) -> Row {
@@ -85,7 +98,7 @@ impl Row {
     }
 
     /// Whether the promise is kept; none when the row is no promise.
-    pub fn passed(&self) -> Option<bool> {
+    pub fn met(&self) -> Option<bool> {
         self.target.map(|target| {
             target
                 .ratio_at_least
@@ -94,12 +107,13 @@ impl Row {
         })
     }
 
-    /// How many times faster we are: peer / ours. Above 1 we are faster, below 1 the peer is.
+    /// How many times faster or smaller we are: peer / ours. Above 1 we are, below 1 the peer is. Infinite, which is
+    /// null in JSON, where ours is 0 and the peer's is not.
     pub fn ratio(&self) -> f64 {
-        if self.ours > 0.0 {
-            self.peer / self.ours
+        if self.ours == self.peer {
+            1.0
         } else {
-            0.0
+            self.peer / self.ours
         }
     }
 
@@ -121,7 +135,7 @@ impl Row {
                 promise.extend(number.map(|number| (name.to_owned(), json!(round(number, 3)))));
             }
             row.insert("target".into(), promise.into());
-            row.insert("passed".into(), json!(self.passed()));
+            row.insert("met".into(), json!(self.met()));
         }
         row
     }
@@ -130,6 +144,7 @@ impl Row {
     pub fn line(&self) -> String {
         let show = |amount: f64| match self.unit {
             "bytes" => human_bytes(amount),
+            "allocations" => format!("{amount:.0}"),
             _ => human(amount),
         };
         let target = self.target.map(|target| {
@@ -141,7 +156,7 @@ impl Row {
                 .map(|most| format!("at most {}", show(most)));
             ratio.into_iter().chain(ours).collect::<Vec<_>>().join(", ")
         });
-        let verdict = match (self.passed(), target) {
+        let verdict = match (self.met(), target) {
             (Some(true), Some(target)) => format!("  [ok: {target}]"),
             (Some(false), Some(target)) => format!("  [MISSED: {target}]"),
             _ => String::new(),
@@ -154,6 +169,42 @@ impl Row {
             self.ratio(),
             self.peer_name
         )
+    }
+}
+
+/// How many promises were kept, and which were not.
+#[derive(Debug, Default)]
+pub struct Summary {
+    met: usize,
+    missed: Vec<String>,
+}
+
+impl Summary {
+    /// Takes one more row in.
+    pub fn add(&mut self, row: &Row) {
+        match row.met() {
+            Some(true) => self.met += 1,
+            Some(false) => self.missed.push(format!("{}: {}", row.name, row.peer_name)),
+            None => {}
+        }
+    }
+
+    /// As one JSON object, the last of a run.
+    pub fn json(&self) -> Value {
+        json!({"name": "summary", "met": self.met, "missed": self.missed.len(), "missed_rows": self.missed})
+    }
+
+    /// As the last line of a table; none when nothing was promised.
+    pub fn line(&self) -> Option<String> {
+        let all = self.met + self.missed.len();
+        (all > 0).then(|| {
+            let which = self.missed.iter().map(|row| format!("\n  missed {row}"));
+            format!(
+                "{} of {all} targets met{}",
+                self.met,
+                which.collect::<String>()
+            )
+        })
     }
 }
 
@@ -199,20 +250,32 @@ mod tests {
             "{}",
             row.line()
         );
-        assert_eq!(Row::time("", 0.0, 1.0, "").ratio(), 0.0);
+        assert_eq!(Row::time("", 0.0, 0.0, "").ratio(), 1.0);
+        assert_eq!(Row::time("", 0.0, 1.0, "").json()["ratio"], Value::Null);
     }
 
     #[test]
     fn a_promise_is_kept_or_not() {
         let parse = Row::time("value/parse/twitter", 200.0, 500.0, "serde_json");
-        assert_eq!(parse.passed(), None);
+        assert_eq!(parse.met(), None);
         let kept = parse.clone().with_target(Some(Target::ratio(2.5)));
         assert_eq!(kept.json()["target"], json!({"ratio_at_least": 2.5}));
-        assert_eq!(kept.json()["passed"], json!(true));
+        assert_eq!(kept.json()["met"], json!(true));
         assert!(kept.line().ends_with("serde_json  [ok: at least 2.50x]"));
         let missed = parse.with_target(Some(Target::ours(150.0)));
-        assert_eq!(missed.json()["passed"], json!(false));
+        assert_eq!(missed.json()["met"], json!(false));
         assert!(missed.line().ends_with("[MISSED: at most 150 ns]"));
+        let mut summary = Summary::default();
+        summary.add(&kept);
+        summary.add(&missed);
+        assert_eq!(summary.json()["met"], json!(1));
+        assert_eq!(summary.json()["missed"], json!(1));
+        let line = summary.line().unwrap();
+        assert_eq!(
+            line,
+            "1 of 2 targets met\n  missed value/parse/twitter: serde_json"
+        );
+        assert_eq!(Summary::default().line(), None);
         let memory = Row::bytes("value/memory", 1e6, 2e6, "serde_json");
         assert!(memory.line().contains("1.00 MB"));
     }

@@ -13,7 +13,7 @@ pub struct Options {
     /// everything when none is named
     suites: Vec<String>,
     /// Print one JSON object a row: name, ours, peer, peer_name, unit, ratio (peer/ours: above 1 we are faster), and
-    /// for what is promised target and passed
+    /// for what is promised target and met; the last one, "summary", counts those met and missed
     #[arg(long)]
     json: bool,
     /// Keys in the store

@@ -1,7 +1,7 @@
 //! Values: parse, print, read, query, edit, merge and encode, against the JSON libraries that Rust users would take.
 //!
 //! * [`inputs`] reads the public documents and makes the synthetic ones;
-//! * [`codecs`], [`reading`] and [`editing`] hold the comparisons, [`PARTS`] names them;
+//! * [`codecs`], [`reading`], [`editing`] and [`versions`] hold the comparisons, [`PARTS`] names them;
 //! * [`Run`] measures what was asked for and makes rows of it.
 //!
 //! Everything here is the work of one thread that waits for nothing, so CPU time counts: what else the machine does
@@ -11,6 +11,7 @@ pub mod codecs;
 pub mod editing;
 pub mod inputs;
 pub mod reading;
+pub mod versions;
 
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub const PARTS: &[(&str, Part)] = &[
     ("set", editing::set),
     ("push", editing::push),
     ("insert", editing::insert),
+    ("merge", versions::merge),
+    ("diff", versions::changes),
+    ("allocations", reading::allocations),
 ];
 
 /// How long one contender works for one sample, at least once.

@@ -10,7 +10,8 @@ use statewright_value::{Path, Query, Segment, Value};
 use super::inputs::{Inputs, LARGE, places};
 use super::{Means, Run};
 use crate::measure::Contender;
-use crate::report::Target;
+use crate::memory::counted;
+use crate::report::{Row, Target};
 
 const CHAIN: &str = "serde_json, chain of indexes";
 const POINTER: &str = "serde_json, pointer()";
@@ -27,7 +28,11 @@ pub fn path(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
         "c": 2, "d": 3}, "b": 2, "c": 3});
     for (name, json, target) in [
         ("path/$.a.b.c", four_keys, Some(Target::ratio(1.0))),
-        ("path/$.a.b.c, one key a level", one_key, None),
+        (
+            "path/$.a.b.c, one key a level",
+            one_key,
+            Some(Target::ratio(1.0)),
+        ),
     ] {
         let ours = Value::from_json(json.to_string())?;
         let path = Path::parse(".a.b.c")?;
@@ -168,5 +173,39 @@ fn one_place(run: &mut Run<'_>, ours: &Value, json: &Json) -> Result<()> {
     ];
     let targets = [Some(Target::ratio(5.0)), Some(Target::ratio(1.0))];
     run.compare(&format!("query/{text} (first)"), contenders, &targets);
+    Ok(())
+}
+
+/// What asks for memory, and must not: get, clone, compiled query.
+pub fn allocations(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
+    let text = inputs.text("twitter")?;
+    let json: Json = serde_json::from_slice(text)?;
+    let ours = Value::from_json(text)?;
+    let place = ".statuses[50].user.screen_name";
+    let (path, query) = (Path::parse(place)?, Query::parse(&format!("${place}"))?);
+    let peer = JsonPath::parse(&format!("${place}"))?;
+    let pointer = "/statuses/50/user/screen_name";
+
+    let (found, get) = counted(|| ours.by_ref().at(&path));
+    let (expected, peer_get) = counted(|| json.pointer(pointer));
+    ensure!(found.and_then(|name| name.as_str()) == expected.and_then(Json::as_str));
+    let (copy, clone) = counted(|| ours.clone());
+    let (peer_copy, peer_clone) = counted(|| json.clone());
+    drop((copy, peer_copy));
+    let (first, queried) = counted(|| query.first(ours.by_ref()));
+    let (peer_first, peer_queried) = counted(|| peer.query(&json).first());
+    ensure!(first?.is_some() && peer_first.is_some());
+    for (name, ours, theirs, who) in [
+        ("get", get, peer_get, POINTER),
+        ("clone", clone, peer_clone, "serde_json"),
+        ("query", queried, peer_queried, "serde_json_path, compiled"),
+    ] {
+        let name = format!("allocations/{name} twitter");
+        if run.wants(&name) {
+            let [ours, theirs] = [ours, theirs].map(|counted| counted.allocations as f64);
+            let row = Row::allocations(format!("value/{name}"), ours, theirs, who);
+            run.emit(row.with_target(Some(Target::ours(0.0))));
+        }
+    }
     Ok(())
 }

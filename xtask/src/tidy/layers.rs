@@ -28,6 +28,7 @@ const OUTSIDE: &[&str] = &[
 /// What we compare ourselves with, and the tool that does: for the benches only.
 const PEERS: &[&str] = &[
     "criterion",
+    "json-patch",
     "redb",
     "rusqlite",
     "serde_json_path",
