@@ -9,6 +9,9 @@ use crate::{Error, Kind, Path, Result, Segment, Value, ValueRef};
 
 mod entries;
 mod items;
+mod txn;
+
+pub use txn::{Savepoint, ValueTxn};
 
 /// What [`Value::set_with`] may create where the path leads to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

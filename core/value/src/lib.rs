@@ -75,7 +75,7 @@ mod wire;
 
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use diff::{Change, changes, diff};
-pub use edit::Create;
+pub use edit::{Create, Savepoint, ValueTxn};
 pub use error::{Error, Result};
 pub use intern::InternStats;
 pub use json::JsonText;
