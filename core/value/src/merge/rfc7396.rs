@@ -1,7 +1,7 @@
 //! JSON Merge Patch (RFC 7396): a document that says what to change in another.
 
 use crate::align::{Member, differing_members};
-use crate::{Entries, Key, Kind, Path, Result, Value, ValueRef};
+use crate::{Entries, Key, Kind, Result, Value, ValueRef};
 
 /// An object that is being patched, and what of the patch is left.
 struct Open<'p> {
@@ -63,7 +63,7 @@ impl Value {
             };
             match value.kind() {
                 Kind::Null => {
-                    top.target.remove(&Path::root().key(key))?;
+                    top.target.remove_key(key)?;
                 }
                 Kind::Object => {
                     let inner = Open::new(top.target.get(key), value, key);

@@ -43,11 +43,11 @@ impl<'a> Target<'a> {
         match (step, value) {
             (Step::Root, value) => self.value = value.unwrap_or_default(),
             (Step::Key(key), Some(value)) => drop(self.value.insert(key, value)?),
-            (Step::Key(key), None) => drop(self.value.remove(&Path::root().key(key))?),
+            (Step::Key(key), None) => drop(self.value.remove_key(key)?),
             (Step::Index(index), Some(value)) => {
                 self.value.set(&Path::root().index(index), value)?;
             }
-            (Step::Index(index), None) => drop(self.value.remove(&Path::root().index(index))?),
+            (Step::Index(index), None) => drop(self.value.remove_item(index)?),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::resolve::{existing, place};
 use super::{Patch, PatchOp, failed};
 use crate::measure::Meter;
-use crate::{Error, Kind, Limits, MAX_DEPTH, Path, Pointer, Result, Segment, Value, ValueRef};
+use crate::{Error, Kind, Limits, MAX_DEPTH, Path, Pointer, Result, Value, ValueRef};
 
 impl Patch {
     /// Applies the operations in order (RFC 6902 §5). If one fails, the document is as it was.
@@ -155,12 +155,8 @@ impl<'l> Run<'l> {
     fn add(&mut self, doc: &mut Value, pointer: &Pointer, value: Value) -> Result<(), Refused> {
         let place = place(doc.by_ref(), pointer)?;
         self.check_depth(&place.path, &value)?;
-        let inserts = place.is_item() && place.found.is_some();
         let path = place.path;
-        match inserts {
-            true => insert_item(doc, &path, value)?,
-            false => doc.set(&path, value)?,
-        }
+        doc.insert_at(&path, value)?;
         Ok(())
     }
 
@@ -189,20 +185,6 @@ fn remove(doc: &mut Value, pointer: &Pointer) -> Result<Option<Value>, Refused> 
         return Err(Reason::from("the whole document cannot be removed; replace it").into());
     }
     Ok(doc.remove(&path)?)
-}
-
-fn insert_item(doc: &mut Value, path: &Path, value: Value) -> Result<()> {
-    let (Some(array), Some(Segment::Index(at))) = (path.parent(), path.segments().last()) else {
-        return Ok(());
-    };
-    let items = doc.by_ref().at(&array).map(ValueRef::items);
-    let mut items: Vec<Value> = items
-        .into_iter()
-        .flatten()
-        .map(ValueRef::to_value)
-        .collect();
-    items.insert((*at).min(items.len()), value);
-    doc.set(&array, Value::from(items))
 }
 
 /// The longest value an error repeats.
