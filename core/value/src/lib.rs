@@ -6,7 +6,7 @@
 //!
 //! How data flows: bytes come in through a decoder (`json`, `msgpack`) or a Rust type through serde (`ser`);
 //! decoders feed one `Builder`, which counts against the limits and assembles the nodes. A value is read by
-//! key, index or path, edited in place along a path (`edit`), and leaves through an encoder or serde (`de`).
+//! key, index, path or `query` (JSONPath), edited in place along a path (`edit`), and leaves through an encoder or serde (`de`).
 //! Everything that visits a whole value goes through one `Walk`; neither building nor walking recurses, so
 //! no input can exhaust the stack.
 //!

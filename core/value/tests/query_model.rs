@@ -414,6 +414,18 @@ proptest! {
             .map(|(path, node)| (path, node.to_value()))
             .collect();
         prop_assert_eq!(&found, &expected, "{} on {}", text, doc);
+        // The same packed, and half packed and half not.
+        let packed = Value::from_json(doc.to_json()).unwrap();
+        let mixed = value!({ "doc": packed.clone() }).get("doc").unwrap();
+        let mixed: Value = match mixed.kind() {
+            Kind::Array => mixed.items().collect(),
+            _ => mixed,
+        };
+        for form in [packed, mixed] {
+            let located = query.locate(form.by_ref()).unwrap();
+            let same = located.iter().zip(&expected).all(|((a, x), (b, y))| a == b && x.to_value() == *y);
+            prop_assert!(same && located.len() == expected.len(), "{} on {}", text, form);
+        }
         prop_assert_eq!(query.count(doc.by_ref()).unwrap(), expected.len());
         prop_assert_eq!(
             query.first(doc.by_ref()).unwrap(),
