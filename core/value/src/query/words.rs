@@ -87,8 +87,8 @@ impl Parser<'_> {
                 if pattern.never_matches() {
                     self.warn(
                         at,
-                        "no regular expression of I-Regexp (RFC 9485), so this is false for every text; there is no \\d \
-                         but [0-9] or \\p{Nd}, no \\w, no \\b, no lazy quantifier and no group with (?",
+                        "no regular expression of I-Regexp (RFC 9485), so this is false for every text; there is \
+                         no \\d but [0-9] or \\p{Nd}, no \\w, no \\b, no lazy quantifier and no group with (?",
                     );
                 }
                 Ok(Condition::Matches(Box::new((text, pattern))))
