@@ -1,12 +1,15 @@
 //! Immutable JSON-native values: the data model of Statewright, knowing nothing of storage.
 //!
-//! A [`Value`] is a small, cheaply cloned handle on null, a boolean, a number, text, bytes, an array or an
-//! object; a [`Path`] says where in a value; [`Limits`] say what is accepted from outside; [`Error`] says
-//! what was refused, where and why.
+//! A [`Value`] is a small, cheaply cloned handle on null, a boolean, a number, text, bytes, a date, time,
+//! datetime or duration, a described file, an array or an object ([`Kind`]); a [`Path`] says where in a value;
+//! [`Limits`] say what is accepted from outside; [`Error`] says what was refused, where and why.
 //!
-//! How data flows: bytes come in through a decoder (`json`, `msgpack`) or a Rust type through serde (`ser`);
-//! decoders feed one `Builder`, which counts against the limits and assembles the nodes. A value is read by
-//! key, index, path or `query` (JSONPath), edited in place along a path (`edit`), and leaves through an encoder or serde (`de`).
+//! How data flows: bytes come in through a decoder (`json`, `msgpack`, `cbor`, `toml`, typed JSON in `wire`) or
+//! a Rust type through serde (`ser`). Decoders write the packed form (`packed`): one buffer of 64-bit words and
+//! text, counted against the limits. A value is read by key, index, path or `query` (JSONPath) through
+//! [`ValueRef`], which hides the form; an edit along a path (`edit`) turns the containers on its way into nodes
+//! (`object`, `tree`), which share what is unchanged. It leaves through an encoder (`encode`) or serde (`de`).
+//! `patch`, `diff` and `merge` compare and combine values, skipping what they share; `schema` checks them.
 //! Everything that visits a whole value goes through one `Walk`; neither building nor walking recurses, so
 //! no input can exhaust the stack.
 //!

@@ -3,7 +3,7 @@
 //! | type | kind | payload, big-endian |
 //! | --- | --- | --- |
 //! | −1 | datetime in UTC | the specification's timestamp, in its shortest form |
-//! | `D` 0x44 | decimal | a byte: sign (highest bit), digits after the point; all digits as a number of 0 to 12 bytes |
+//! | `D` 0x44 | decimal | sign (highest bit) and digits after the point (1 byte); all digits (0 to 12 bytes) |
 //! | `d` 0x64 | date | year (i16), month (u8), day (u8) |
 //! | `t` 0x74 | time | nanoseconds since midnight (u64) |
 //! | `z` 0x7a | datetime at another offset | seconds since 1970 UTC (i64), nanoseconds (u32), offset in seconds (i32) |

@@ -290,8 +290,8 @@ impl Value {
     /// which months (`mo`) and years are allowed: `1 month 2h`, `-3 days`, `P1Y2M`.
     ///
     /// # Errors
-    /// [`Error::InvalidTemporal`] if `by` is something else; [`Error::Arithmetic`] for a result out of
-    /// range, hours on a date, days or more on a time of day, and months or years on a duration;
+    /// [`Error::InvalidTemporal`] if `by` is something else; [`Error::Arithmetic`] for a result out of range,
+    /// hours on a date, days or more on a time of day, and months or years on a duration;
     /// [`Error::WrongType`] for other kinds.
     pub fn shift(&self, by: &str) -> Result<Value> {
         match by.parse() {
