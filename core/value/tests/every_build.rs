@@ -17,7 +17,7 @@ const STORED: [(&[u8], Kind, &str); 12] = [
     (b"\xd6d\xff\xd4\x03\x0f", Kind::Date, r#""-000044-03-15""#),
     (b"\xd6d\x07\xe8\x02\x1d", Kind::Date, r#""2024-02-29""#),
     (
-        b"\xd7t\0\0\x1d\xbf\x3e\x5d\xa8\0",
+        b"\xd7t\0\0\x1d\xbd\x8f\xe2\x58\0",
         Kind::Time,
         r#""09:05:00""#,
     ),
@@ -52,7 +52,7 @@ const STORED: [(&[u8], Kind, &str); 12] = [
         r#""PT24H1S""#,
     ),
     (
-        b"\xc7\x16f{\"name\":\"a\",\"size\":1}",
+        b"\xc7\x15f{\"name\":\"a\",\"size\":1}",
         Kind::File,
         r#"{"name":"a","size":1}"#,
     ),
