@@ -1411,6 +1411,47 @@ sw_status sw_value_to_cbor(struct sw_value value,
                            struct sw_error *err);
 
 /**
+ * Reads the packed form that `sw_value_to_packed` has written, with one copy and no decoding.
+ * Everything in it is checked, so bytes from anywhere give a value or an error.
+ *
+ * Fails with `SW_INVALID_PACKED`, also for what another version of the form has written.
+ *
+ * @param[in] bytes The bytes. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] bytes_len Its length in bytes.
+ * @param[in] options How much is read; NULL is the defaults.
+ * @param[out] value Receives the value. Owned by the caller, who ends it with `sw_value_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_from_packed(const uint8_t *bytes,
+                               size_t bytes_len,
+                               const struct sw_read_options *options,
+                               struct sw_value *value,
+                               struct sw_error *err);
+
+/**
+ * Writes the value in the packed form, as it lies in memory: the quickest to read back, for caches and
+ * other processes with the same version of the library. For files that outlive versions use
+ * MessagePack or CBOR.
+ *
+ * @param[in] value The value.
+ * @param[out] bytes Receives the bytes. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_value_to_packed(struct sw_value value,
+                             struct sw_bytes *bytes,
+                             struct sw_error *err);
+
+/**
  * A hash of what the value is: equal values have equal hashes, on every machine and in every version
  * of the library. BLAKE3, 32 bytes.
  *

@@ -97,6 +97,12 @@ func DocumentFromCBOR(bytes []byte, options *ReadOptions) (*Document, error) {
 	return document(capi.ValueFromCbor(bytes, options.low()))
 }
 
+// DocumentFromPacked reads what [Document.Packed] has written, and checks it whole. Fails with [ErrInvalidPacked], also
+// for what another version of the form has written.
+func DocumentFromPacked(bytes []byte, options *ReadOptions) (*Document, error) {
+	return document(capi.ValueFromPacked(bytes, options.low()))
+}
+
 func document(handle capi.Value, err error) (*Document, error) {
 	if err != nil {
 		return nil, documentError(err)
@@ -202,6 +208,13 @@ func (d *Document) MarshalMsgpack() ([]byte, error) { return d.Value() }
 // CBOR gives the document as CBOR (RFC 8949), deterministically: equal documents give equal bytes.
 func (d *Document) CBOR() ([]byte, error) {
 	bytes, err := capi.ValueToCbor(d.handle, capi.SW_CBOR_DETERMINISTIC)
+	return bytes, d.end(err)
+}
+
+// Packed gives the document as it lies in memory: the quickest to read back, for caches and processes with the same version
+// of the library. For files that outlive versions use MessagePack or CBOR.
+func (d *Document) Packed() ([]byte, error) {
+	bytes, err := capi.ValueToPacked(d.handle)
 	return bytes, d.end(err)
 }
 

@@ -61,6 +61,7 @@ func TestEveryKindGoesInAndOut(t *testing.T) {
 		d.Clone,
 		func() (*Document, error) { v, _ := d.Value(); return DocumentFromMsgpack(v, nil) },
 		func() (*Document, error) { b, _ := d.CBOR(); return DocumentFromCBOR(b, nil) },
+		func() (*Document, error) { b, _ := d.Packed(); return DocumentFromPacked(b, nil) },
 		func() (*Document, error) {
 			text, _ := d.JSON(TypedJSON)
 			return DocumentFromJSON(text, &ReadOptions{Typed: true})
@@ -473,6 +474,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		{ErrInvalidUTF8, func() (*Document, error) { return DocumentFromJSON("\"\xff\"", nil) }},
 		{ErrInvalidMsgpack, func() (*Document, error) { return DocumentFromMsgpack([]byte{0xc1}, nil) }},
 		{ErrInvalidCBOR, func() (*Document, error) { return DocumentFromCBOR([]byte{0xff}, nil) }},
+		{ErrInvalidPacked, func() (*Document, error) { return DocumentFromPacked([]byte("SWPK"), nil) }},
 		{ErrLimit, func() (*Document, error) { return DocumentFromJSON(deep, nil) }},
 		{ErrLimit, func() (*Document, error) { return DocumentFromJSON(deep, &ReadOptions{MaxDepth: math.MaxUint32}) }},
 		{ErrLimit, func() (*Document, error) { return DocumentFromJSON(forty, &ReadOptions{Strict: true}) }},

@@ -1,4 +1,4 @@
-//! Values in and out: JSON, MessagePack and CBOR.
+//! Values in and out: JSON, MessagePack, CBOR and the packed form.
 
 use std::ffi::c_char;
 
@@ -282,6 +282,55 @@ pub unsafe extern "C" fn sw_value_to_cbor(
             0 => value.to_cbor(),
             _ => value.to_deterministic_cbor(),
         })
+    })
+}
+
+/// Reads the packed form that `sw_value_to_packed` has written, with one copy and no decoding. Everything in it is
+/// checked, so bytes from anywhere give a value or an error.
+///
+/// Fails with `SW_INVALID_PACKED`, also for what another version of the form has written.
+///
+/// @role constructor
+/// @on value
+/// @thread safe
+/// @param bytes in bytes max=SW_MAX_INPUT_BYTES: The bytes.
+/// @param options in options nullable: How much is read; NULL is the defaults.
+/// @param value out handle owned: Receives the value.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_value_from_packed(
+    bytes: *const u8,
+    bytes_len: usize,
+    options: *const sw_read_options,
+    value: *mut sw_value,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_value_from_packed, err, |call| {
+        let value = call.out("value", value)?;
+        let limits = call.options("options", options)?.limits()?;
+        let bytes = call.blob("bytes", bytes, bytes_len)?;
+        value.hold(Value::from_packed_bytes(bytes, &limits)?)
+    })
+}
+
+/// Writes the value in the packed form, as it lies in memory: the quickest to read back, for caches and other
+/// processes with the same version of the library. For files that outlive versions use MessagePack or CBOR.
+///
+/// @role getter
+/// @on value
+/// @thread safe
+/// @param value in handle: The value.
+/// @param bytes out bytes owned: Receives the bytes.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_value_to_packed(
+    value: sw_value,
+    bytes: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_value_to_packed, err, |call| {
+        let bytes = call.out("bytes", bytes)?;
+        bytes.give(call.snapshot(value)?.to_packed_bytes()?)
     })
 }
 

@@ -315,6 +315,8 @@ static sw_status (*const check_sw_value_to_json)(sw_value, uint32_t, sw_bytes *,
 static sw_status (*const check_sw_value_to_msgpack)(sw_value, sw_bytes *, sw_error *) = sw_value_to_msgpack;
 static sw_status (*const check_sw_value_from_cbor)(const uint8_t *, size_t, const sw_read_options *, sw_value *, sw_error *) = sw_value_from_cbor;
 static sw_status (*const check_sw_value_to_cbor)(sw_value, uint32_t, sw_bytes *, sw_error *) = sw_value_to_cbor;
+static sw_status (*const check_sw_value_from_packed)(const uint8_t *, size_t, const sw_read_options *, sw_value *, sw_error *) = sw_value_from_packed;
+static sw_status (*const check_sw_value_to_packed)(sw_value, sw_bytes *, sw_error *) = sw_value_to_packed;
 static sw_status (*const check_sw_value_content_hash)(sw_value, sw_bytes *, sw_error *) = sw_value_content_hash;
 static sw_status (*const check_sw_msgpack_from_json)(const char *, size_t, sw_bytes *, sw_error *) = sw_msgpack_from_json;
 static sw_status (*const check_sw_msgpack_to_json)(const uint8_t *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_msgpack_to_json;
@@ -521,6 +523,8 @@ int main(void) {
   CHECK(check_sw_value_to_msgpack != 0);
   CHECK(check_sw_value_from_cbor != 0);
   CHECK(check_sw_value_to_cbor != 0);
+  CHECK(check_sw_value_from_packed != 0);
+  CHECK(check_sw_value_to_packed != 0);
   CHECK(check_sw_value_content_hash != 0);
   CHECK(check_sw_msgpack_from_json != 0);
   CHECK(check_sw_msgpack_to_json != 0);

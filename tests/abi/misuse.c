@@ -684,6 +684,48 @@ static void test_sw_value_to_cbor(void) {
   #endif
 }
 
+static void test_sw_value_from_packed(void) {
+  WRONG("sw_value_from_packed: bytes NULL with a length", sw_value_from_packed(NULL, 1, NULL, &out_value, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: bytes above its limit", sw_value_from_packed((const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: bytes of the largest length", sw_value_from_packed((const uint8_t *)"a", SIZE_MAX, NULL, &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: options without struct_size", sw_value_from_packed((const uint8_t *)"a", 1, bad_read_options(0, 0), &out_value, err_place), SW_INVALID_ARGUMENT);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: options with a huge struct_size", sw_value_from_packed((const uint8_t *)"a", 1, bad_read_options(SW_MAX_STRUCT_BYTES + 1, 0), &out_value, err_place), SW_TOO_LARGE);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: options with unknown options", sw_value_from_packed((const uint8_t *)"a", 1, bad_read_options(sizeof(sw_read_options) + 8, 1), &out_value, err_place), SW_UNSUPPORTED);
+  ZEROED(out_value);
+  WRONG("sw_value_from_packed: value NULL", sw_value_from_packed((const uint8_t *)"a", 1, NULL, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_from_packed: value misaligned", sw_value_from_packed((const uint8_t *)"a", 1, NULL, (sw_value *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_from_packed", sw_value_from_packed((const uint8_t *)"a", 1, NULL, &out_value, err_place), 0);
+  #endif
+}
+
+static void test_sw_value_to_packed(void) {
+  WRONG("sw_value_to_packed: value zero", sw_value_to_packed(as_value(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value stale", sw_value_to_packed(as_value(stale_value.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value of another type", sw_value_to_packed(as_value(other_than_value()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value of a slot never used", sw_value_to_packed(as_value(live_value.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value of a generation to come", sw_value_to_packed(as_value(live_value.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value of another copy of the library", sw_value_to_packed(as_value(live_value.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: value all ones", sw_value_to_packed(as_value(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_value_to_packed: bytes NULL", sw_value_to_packed(live_value, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_value_to_packed: bytes misaligned", sw_value_to_packed(live_value, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_value_to_packed", sw_value_to_packed(live_value, &out_bytes, err_place), 0);
+  #endif
+}
+
 static void test_sw_value_content_hash(void) {
   WRONG("sw_value_content_hash: value zero", sw_value_content_hash(as_value(0), &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -4148,6 +4190,8 @@ int main(void) {
   test_sw_value_to_msgpack();
   test_sw_value_from_cbor();
   test_sw_value_to_cbor();
+  test_sw_value_from_packed();
+  test_sw_value_to_packed();
   test_sw_value_content_hash();
   test_sw_msgpack_from_json();
   test_sw_msgpack_to_json();

@@ -228,6 +228,27 @@ static void values_of_one_storage_do_not_see_each_other(void) {
   CHECK(was(clone, "{\"a\":{\"b\":1}}"));
 }
 
+/* Cut short anywhere they are refused; with any byte changed they are refused, or some value. */
+static void packed_bytes_are_checked(const sw_bytes *bytes) {
+  size_t i, refused = 0;
+  sw_value value;
+  uint8_t *copy = malloc(bytes->len);
+  for (i = 0; i < bytes->len; i++) {
+    refused += sw_value_from_packed(bytes->data, i, NULL, &value, NULL) == SW_INVALID_PACKED && value.id == 0;
+  }
+  CHECK(refused == bytes->len);
+  for (i = 0; i < bytes->len; i++) {
+    memcpy(copy, bytes->data, bytes->len);
+    copy[i] ^= 0xff;
+    switch (sw_value_from_packed(copy, bytes->len, NULL, &value, NULL)) {
+      case SW_OK: drop(value); break;
+      case SW_INVALID_PACKED: case SW_LIMIT: CHECK(value.id == 0); break;
+      default: CHECK(!"another status");
+    }
+  }
+  free(copy);
+}
+
 static void values_go_in_and_out(void) {
   sw_read_options options;
   sw_value value, back;
@@ -255,6 +276,13 @@ static void values_go_in_and_out(void) {
   OK(sw_value_equal(value, back, &equal, NULL));
   CHECK(equal == 1);
   drop(back);
+  OK(sw_bytes_free(&bytes));
+  OK(sw_value_to_packed(value, &bytes, NULL));
+  OK(sw_value_from_packed(bytes.data, bytes.len, NULL, &back, NULL));
+  OK(sw_value_equal(value, back, &equal, NULL));
+  CHECK(equal == 1);
+  drop(back);
+  packed_bytes_are_checked(&bytes);
   OK(sw_bytes_free(&bytes));
   OK(sw_value_content_hash(value, &bytes, NULL));
   CHECK(bytes.len == 32);

@@ -35,6 +35,7 @@ TEST(document, every_kind_goes_in_and_out) {
   CHECK_EQ(held.to_value(), sample);
   CHECK_EQ(document::from_msgpack(held.to_msgpack()).to_value(), sample);
   CHECK_EQ(document::from_cbor(held.to_cbor()).to_value(), sample);
+  CHECK_EQ(document::from_packed(held.to_packed()).to_value(), sample);
   read_options how;
   how.typed = true;
   CHECK_EQ(document::from_json(held.to_json(json_style::typed), how).to_value(), sample);
@@ -235,6 +236,7 @@ TEST(document, bad_input_is_refused_and_gone_handles_are_told) {
   CHECK_THROWS(invalid_utf8, document::from_json("\"\xff\""));
   CHECK_THROWS(invalid_msgpack, document::from_msgpack("\xc1"));
   CHECK_THROWS(invalid_cbor, document::from_cbor("\xff"));
+  CHECK_THROWS(invalid_packed, document::from_packed("SWPK"));
   CHECK_THROWS(limit, document::from_json(std::string(100000, '[')));
   read_options strict;
   strict.limits = read_options::preset::strict;

@@ -982,6 +982,36 @@ export function valueToCbor(value: Value, flags: number): Uint8Array;
 export function valueToCborAsync(value: Value, flags: number): Promise<Uint8Array>;
 
 /**
+ * Reads the packed form that `sw_value_to_packed` has written, with one copy and no decoding.
+ * Everything in it is checked, so bytes from anywhere give a value or an error.
+ *
+ * Fails with `SW_INVALID_PACKED`, also for what another version of the form has written.
+ * @param bytes The bytes.
+ * @param options How much is read; NULL is the defaults.
+ * @returns Receives the value.
+ */
+export function valueFromPacked(bytes: Uint8Array, options: ReadOptions | undefined): Value;
+
+/**
+ * `valueFromPacked` on a thread of libuv's pool.
+ */
+export function valueFromPackedAsync(bytes: Uint8Array, options: ReadOptions | undefined): Promise<Value>;
+
+/**
+ * Writes the value in the packed form, as it lies in memory: the quickest to read back, for caches and
+ * other processes with the same version of the library. For files that outlive versions use
+ * MessagePack or CBOR.
+ * @param value The value.
+ * @returns Receives the bytes.
+ */
+export function valueToPacked(value: Value): Uint8Array;
+
+/**
+ * `valueToPacked` on a thread of libuv's pool.
+ */
+export function valueToPackedAsync(value: Value): Promise<Uint8Array>;
+
+/**
  * A hash of what the value is: equal values have equal hashes, on every machine and in every version
  * of the library. BLAKE3, 32 bytes.
  * @param value The value.

@@ -327,6 +327,44 @@ struct value_to_cbor : call_base {
   }
 };
 
+// sw_value_from_packed: Reads the packed form that `sw_value_to_packed` has written, with one copy and no decoding. Everything in it is checked, so bytes from anywhere give a value or an error.
+struct value_from_packed : call_base {
+  bytes_argument bytes;
+  sw_read_options options{};
+  bool options_given = false;
+  sw_value out_value{};
+
+  bool read(arguments &args) {
+    return args.bytes(0, "bytes", false, &bytes) && read_read_options(args, 1, &options, &options_given);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_from_packed(bytes.data, bytes.size, options_given ? &options : nullptr, &out_value, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_value.id, end_value);
+  }
+};
+
+// sw_value_to_packed: Writes the value in the packed form, as it lies in memory: the quickest to read back, for caches and other processes with the same version of the library. For files that outlive versions use MessagePack or CBOR.
+struct value_to_packed : call_base {
+  sw_value value{};
+  sw_bytes out_bytes{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "value", &value.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_value_to_packed(value, &out_bytes, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_bytes);
+  }
+};
+
 // sw_value_content_hash: A hash of what the value is: equal values have equal hashes, on every machine and in every version of the library. BLAKE3, 32 bytes.
 struct value_content_hash : call_base {
   sw_value value{};
@@ -2166,6 +2204,10 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("valueFromCborAsync", Napi::Function::New<later<call::value_from_cbor>>(env, "valueFromCborAsync"));
   exports.Set("valueToCbor", Napi::Function::New<now<call::value_to_cbor>>(env, "valueToCbor"));
   exports.Set("valueToCborAsync", Napi::Function::New<later<call::value_to_cbor>>(env, "valueToCborAsync"));
+  exports.Set("valueFromPacked", Napi::Function::New<now<call::value_from_packed>>(env, "valueFromPacked"));
+  exports.Set("valueFromPackedAsync", Napi::Function::New<later<call::value_from_packed>>(env, "valueFromPackedAsync"));
+  exports.Set("valueToPacked", Napi::Function::New<now<call::value_to_packed>>(env, "valueToPacked"));
+  exports.Set("valueToPackedAsync", Napi::Function::New<later<call::value_to_packed>>(env, "valueToPackedAsync"));
   exports.Set("valueContentHash", Napi::Function::New<now<call::value_content_hash>>(env, "valueContentHash"));
   exports.Set("valueContentHashAsync", Napi::Function::New<later<call::value_content_hash>>(env, "valueContentHashAsync"));
   exports.Set("msgpackFromJson", Napi::Function::New<now<call::msgpack_from_json>>(env, "msgpackFromJson"));

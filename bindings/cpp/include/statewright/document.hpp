@@ -101,6 +101,11 @@ class basic_document {
     const sw_read_options options = detail::as_options(how);
     return hold(detail::handle_of<detail::unique_value>(detail::value_from_cbor, bytes, &options));
   }
+  /// Reads what `to_packed` has written, and checks it whole; `errc::invalid_packed` also for another version of the form.
+  static ret<self> from_packed(bytes_view bytes, const read_options &how = {}) {
+    const sw_read_options options = detail::as_options(how);
+    return hold(detail::handle_of<detail::unique_value>(detail::value_from_packed, bytes, &options));
+  }
   /// Another document with what this one holds now.
   ret<self> clone() const { return hold(detail::handle_of<detail::unique_value>(detail::value_clone, raw())); }
 
@@ -123,6 +128,9 @@ class basic_document {
     const std::uint32_t flags = deterministic ? SW_CBOR_DETERMINISTIC : 0;
     return copy(detail::bytes_of(detail::value_to_cbor, raw(), flags));
   }
+  /// As it lies in memory: the quickest to read back, for caches and processes with the same version of the library. For
+  /// files that outlive versions use MessagePack or CBOR.
+  ret<binary> to_packed() const { return copy(detail::bytes_of(detail::value_to_packed, raw())); }
   /// The BLAKE3 hash of what it holds: equal documents have equal hashes, everywhere and for good.
   ret<std::array<std::uint8_t, 32>> content_hash() const {
     auto bytes = detail::bytes_of(detail::value_content_hash, raw());

@@ -50,6 +50,10 @@ package capi
 #cgo nocallback sw_value_from_cbor
 #cgo noescape sw_value_to_cbor
 #cgo nocallback sw_value_to_cbor
+#cgo noescape sw_value_from_packed
+#cgo nocallback sw_value_from_packed
+#cgo noescape sw_value_to_packed
+#cgo nocallback sw_value_to_packed
 #cgo noescape sw_value_content_hash
 #cgo nocallback sw_value_content_hash
 #cgo noescape sw_msgpack_from_json
@@ -1274,6 +1278,46 @@ func ValueToCbor(value Value, flags uint32) (bytes []byte, err error) {
 	var cBytes C.sw_bytes
 	var cErr C.sw_error
 	cStatus := C.sw_value_to_cbor(value.c(), C.uint32_t(flags), &cBytes, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	bytes = takeBytes(&cBytes)
+	return
+}
+
+// ValueFromPacked calls sw_value_from_packed. Reads the packed form that `sw_value_to_packed` has
+// written, with one copy and no decoding. Everything in it is checked, so bytes from anywhere give a
+// value or an error.
+//
+// Fails with `SW_INVALID_PACKED`, also for what another version of the form has written.
+//
+// bytes: The bytes.
+// options: How much is read; NULL is the defaults.
+// value: Receives the value.
+func ValueFromPacked(bytes []byte, options *ReadOptions) (value Value, err error) {
+	var cOptions C.sw_read_options
+	var cValue C.sw_value
+	var cErr C.sw_error
+	cStatus := C.sw_value_from_packed(bytesPointer(bytes), C.size_t(len(bytes)), options.c(&cOptions), &cValue, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	value = Value{id: cValue.id}
+	return
+}
+
+// ValueToPacked calls sw_value_to_packed. Writes the value in the packed form, as it lies in memory:
+// the quickest to read back, for caches and other processes with the same version of the library. For
+// files that outlive versions use MessagePack or CBOR.
+//
+// value: The value.
+// bytes: Receives the bytes.
+func ValueToPacked(value Value) (bytes []byte, err error) {
+	var cBytes C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_value_to_packed(value.c(), &cBytes, &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return

@@ -619,6 +619,47 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_value_from_packed`. Reads the packed form that `sw_value_to_packed` has written, with one
+/// copy and no decoding. Everything in it is checked, so bytes from anywhere give a value or an error.
+///
+/// Fails with `SW_INVALID_PACKED`, also for what another version of the form has written.
+///
+/// @param bytes The bytes.
+/// @param options How much is read; NULL is the defaults.
+/// @param value Receives the value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_from_packed(
+    bytes_view bytes,
+    const sw_read_options *options,
+    unique_value &value,
+    owned_error *error) noexcept {
+  sw_value c_value{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_from_packed(bytes.data(), bytes.size(), options, &c_value, &c_error);
+  value.reset(c_value);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_value_to_packed`. Writes the value in the packed form, as it lies in memory: the quickest
+/// to read back, for caches and other processes with the same version of the library. For files that
+/// outlive versions use MessagePack or CBOR.
+///
+/// @param value The value.
+/// @param bytes Receives the bytes.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status value_to_packed(
+    sw_value value,
+    owned_bytes &bytes,
+    owned_error *error) noexcept {
+  sw_bytes c_bytes{};
+  sw_error c_error{};
+  const sw_status c_status = sw_value_to_packed(value, &c_bytes, &c_error);
+  bytes.reset(c_bytes);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_value_content_hash`. A hash of what the value is: equal values have equal hashes, on every
 /// machine and in every version of the library. BLAKE3, 32 bytes.
 ///
