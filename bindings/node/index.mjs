@@ -1,4 +1,18 @@
 // The same module for `import`: one copy of the classes, whichever way a program loads them.
 import api from './dist/index.js';
 
-export const { Engine, Listing, Space, StatewrightError, Txn, WorkFailure, WorkItem, check, version } = api;
+export const {
+  Document,
+  Engine,
+  Extended,
+  Listing,
+  Query,
+  Schema,
+  Space,
+  StatewrightError,
+  Txn,
+  WorkFailure,
+  WorkItem,
+  check,
+  version,
+} = api;

@@ -21,10 +21,10 @@ import {
   type Waiting,
 } from './cases';
 import { operation, type WaitOptions } from './completions';
-import { translated } from './errors';
+import { attempt, translated } from './errors';
 import { listing, type Listing } from './listing';
 import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
-import { attempt, Session } from './session';
+import { Session } from './session';
 import { Space, type Json, type Kv } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
 import { encode, nanoseconds, text, type Value } from './values';

@@ -56,6 +56,15 @@ export function translated(error: unknown): unknown {
   return new StatewrightError(message, { code, retryable, path, help });
 }
 
+/** Runs a call of the addon; its failure becomes a {@link StatewrightError}. */
+export function attempt<R>(call: () => R): R {
+  try {
+    return call();
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
 /** Whether this is the failure of that name. */
 export function hasCode(error: unknown, code: StatusName): boolean {
   return error instanceof StatewrightError && error.code === code;

@@ -1,7 +1,7 @@
 // An open engine, as everything that was made from it shares it: its handle, and how calls are made on it.
 
 import { native } from './addon';
-import { StatewrightError, translated } from './errors';
+import { attempt, StatewrightError, translated } from './errors';
 import type { Engine as Handle } from './native';
 import { decode } from './values';
 
@@ -90,15 +90,6 @@ export class Session {
     this.#handle = undefined;
     forgotten.unregister(this);
     return this.#owned ? handle : undefined;
-  }
-}
-
-/** Runs a call of the addon; its failure becomes a {@link StatewrightError}. */
-export function attempt<R>(call: () => R): R {
-  try {
-    return call();
-  } catch (error) {
-    throw translated(error);
   }
 }
 

@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { native } from './addon';
-import { hasCode, StatewrightError } from './errors';
+import { attempt, hasCode, StatewrightError } from './errors';
 import type { Txn as Handle } from './native';
-import { attempt, type Session } from './session';
+import type { Session } from './session';
 import { TxnJson, TxnKv, type Source } from './store';
 import { integer, text } from './values';
 

@@ -4,16 +4,17 @@
 // decoding: an integer is a number when that is exact and a bigint otherwise, both ways; text must be text; and
 // what JSON.stringify would lose silently is refused, with the place where it was found.
 
-import { Encoder, decode as decodeMessagePack } from '@msgpack/msgpack';
+import { Encoder, ExtData, decode as decodeMessagePack } from '@msgpack/msgpack';
 
 import { StatewrightError, type StatusName } from './errors';
+import { Extended, extendedOf } from './extended';
 
 /**
  * What the store holds. Integers are numbers when they are safe integers, else bigints (from -2^63 to 2^64 -
- * 1); bytes are a `Uint8Array`.
+ * 1); bytes are a `Uint8Array`; decimals, dates, times and files are {@link Extended}.
  */
 export type Value =
-  null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
+  null | boolean | number | bigint | string | Uint8Array | Extended | Value[] | { [key: string]: Value };
 
 /**
  * What can be stored: a {@link Value}, or what turns into one as with `JSON.stringify`: an object with a
@@ -31,7 +32,13 @@ const MAX_MILLISECONDS = 9e12;
 /** An encoder that has grown larger than this is given up, and its memory with it. */
 const KEPT_BYTES = 1 << 20;
 
-const newEncoder = (): Encoder => new Encoder({ useBigInt64: true, maxDepth: MAX_DEPTH * 2 });
+/** How MessagePack's extensions are written and read. */
+const extensions = {
+  tryToEncode: (object: unknown): ExtData | null => (object instanceof ExtData ? object : null),
+  decode: (data: Uint8Array, type: number): Extended => extendedOf(type, data.slice()),
+};
+const READING = { useBigInt64: true, extensionCodec: extensions };
+const newEncoder = (): Encoder => new Encoder({ ...READING, maxDepth: MAX_DEPTH * 2 });
 let encoder = newEncoder();
 
 /** The value as MessagePack. The bytes are valid until the next call. */
@@ -45,11 +52,11 @@ export function encode(value: unknown): Uint8Array {
 /** MessagePack as a value, which shares no memory with the bytes. */
 export function decode(bytes: Uint8Array): Value {
   try {
-    return restored(decodeMessagePack(bytes, { useBigInt64: true })) as Value;
+    return restored(decodeMessagePack(bytes, READING)) as Value;
   } catch (error) {
     if (!(error instanceof Error && error.message.includes(PROTO))) throw error;
     const keyDecoder = { canBeCached: (length: number) => length === PROTO.length, decode: readKey };
-    return restored(decodeMessagePack(bytes, { useBigInt64: true, keyDecoder })) as Value;
+    return restored(decodeMessagePack(bytes, { ...READING, keyDecoder })) as Value;
   }
 }
 
@@ -107,6 +114,10 @@ function preparedObject(value: object, place: Place): unknown {
     throw refused(`more than ${MAX_DEPTH} levels deep, or a cycle`, place.slice(0, 4), 'SW_LIMIT');
   }
   if (Array.isArray(value)) return preparedArray(value, place);
+  if (value instanceof Extended) {
+    const { type, data } = Extended.raw(value);
+    return new ExtData(type, data);
+  }
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     return prepared(value.toJSON(place.at(-1) ?? ''), [...place, 'toJSON()']);
   }
@@ -166,6 +177,7 @@ function restored(value: unknown): unknown {
   if (typeof value === 'bigint') return integer(value);
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return value.slice();
+  if (value instanceof Extended) return value;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) value[index] = restored(value[index]);
     return value;
