@@ -1,4 +1,4 @@
-/* What both examples need: to stop at an error and say it, and to write values as JSON. */
+/* What the examples need: to stop at an error and say it, and to write values as JSON. */
 #ifndef EXAMPLES_SUPPORT_H
 #define EXAMPLES_SUPPORT_H
 
