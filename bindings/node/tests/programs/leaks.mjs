@@ -1,6 +1,6 @@
-// Ten thousand engines, transactions, values and waits, by the first argument: the memory of the process must
+// Ten thousand engines, transactions, values, documents and waits, by the first argument: the memory of the process must
 // not grow with them. Run with --expose-gc.
-import { Engine } from '@statewright/node';
+import { Document, Engine, Query, Schema } from '@statewright/node';
 
 const [what, count] = [process.argv[2], Number(process.argv[3])];
 const TOLERATED = 24 << 20; // what allocators keep varies by this much
@@ -28,6 +28,16 @@ const one = {
     await shared.kv.put(`k${index % 10}`, { text, bytes: new Uint8Array(20_000) });
     shared.kv.get(`k${index % 10}`);
     for (const _ of shared.kv.list({ limit: 3 }));
+  },
+  async documents(index) {
+    const document = Document.of({ text, list: [index, { n: 2n ** 60n }] });
+    document.at('.list').get('[1].n');
+    for (const _ of document.entries('.list')) break;
+    document.query('$..n');
+    Query.parse('$.text').first(document);
+    Schema.compile({ required: ['none'] }).violations(document);
+    if (index % 2 === 0) document.close();
+    // and every second is forgotten, as is what was made of it
   },
   async errors() {
     await shared.json.set('none', '.a', text).catch(() => {});

@@ -1,14 +1,21 @@
 // What a program in TypeScript writes. It is checked, never run.
 import {
+  Document,
   Engine,
+  Extended,
+  Query,
+  Schema,
   StatewrightError,
   WorkFailure,
   check,
   type CaseState,
+  type Conflict,
   type Handler,
+  type Kind,
   type Listing,
   type StatusName,
   type Value,
+  type Violation,
   type WorkItem,
 } from '@statewright/node';
 
@@ -93,6 +100,37 @@ await engine.worker(
 for await (const item of engine.items<Order>({ topics: ['t'] })) await item.complete(item.input);
 // @ts-expect-error: topics are needed
 await engine.poll({ max: 1 });
+
+// Documents.
+{
+  using document = Document.of(given);
+  same<typeof document, Document>(true);
+  const found = document.get('.sku');
+  same<typeof found, Value | undefined>(true);
+  const typed = document.get<Order>();
+  same<typeof typed, Order | undefined>(true);
+  document.set('.price', Extended.of('decimal', '12.50'));
+  document.set('.part', document);
+  document.merge({ a: 1n }, { arrays: 'byIndex', nulls: 'skip' });
+  for (const [key, item] of document.entries()) same<[typeof key, typeof item], [string | number, Value]>(true);
+  const kind: Kind | undefined = document.kind('.price');
+  const skus: string[] = document.query<string>('$..sku');
+  using query = Query.parse('$..sku', { maxSteps: 1000 });
+  for (const [path, sku] of query.locate<string>(document, 'pointer')) same<[typeof path, typeof sku], [string, string]>(true);
+  using schema = Schema.compile({ type: 'object' }, { draft: 7 });
+  const violations: Violation[] = schema.violations(document);
+  const { document: merged, conflicts } = document.merge3(document.clone(), document.clone(), 'theirs');
+  same<typeof conflicts, Conflict[]>(true);
+  merged.close();
+  await engine.kv.put('document', document);
+  // @ts-expect-error: undefined is no value
+  document.set('.a', undefined);
+  // @ts-expect-error: no such kind
+  Extended.of('money', '1');
+  // @ts-expect-error: a document is made of something
+  new Document();
+  void [kind, skus, violations];
+}
 
 // Errors.
 try {
