@@ -304,6 +304,30 @@ fn an_item_too_long_is_not_held() {
     }
 }
 
+/// Too long is too long, whether the end of the line has been read by then or not; also for a blank one.
+#[test]
+fn a_line_too_long_is_so_however_it_arrives() {
+    let limits = Limits::default().with_max_bytes(20);
+    for line in [format!("\"{}\"", "x".repeat(60)), " ".repeat(60)] {
+        let text = format!("1\n{line}\n2\n");
+        let read = |sizes: &[usize]| -> Vec<_> {
+            stream::ndjson(pieces(text.as_bytes(), sizes))
+                .with_limits(limits)
+                .keep_going(true)
+                .collect()
+        };
+        let at_once = read(&[1000]);
+        assert_eq!(at_once.len(), 3);
+        let refused = at_once[1].as_ref().unwrap_err().to_string();
+        assert!(
+            refused.contains("length of an item of the stream"),
+            "{refused}"
+        );
+        assert_eq!(read(&[1]), at_once);
+        assert_eq!(read(&[7, 30]), at_once);
+    }
+}
+
 #[test]
 fn every_item_is_within_the_limits() {
     let limits = Limits::default().with_max_depth(2).with_max_items(3);

@@ -36,18 +36,21 @@ impl Ndjson {
     }
 }
 
-/// The length of the line at the start, without its end, and whether it is the last. None if it is too long.
+/// The length of the line at the start, without its end, and whether it is the last. None if it is too long,
+/// whether its end is in sight or not.
 fn line<R: Read>(source: &mut Source<R>, max: usize) -> Result<Option<(usize, bool)>> {
+    // One more, for the `\r` of the line's end.
+    let max = max.saturating_add(1);
     let mut searched = 0;
     loop {
         let window = source.window();
         let rest = window.get(searched..).unwrap_or_default();
         if let Some(at) = memchr::memchr(b'\n', rest) {
-            return Ok(Some((searched + at, false)));
+            let len = searched + at;
+            return Ok((len <= max).then_some((len, false)));
         }
         searched = window.len();
-        // One more, for the `\r` of the line's end.
-        if searched > max.saturating_add(1) {
+        if searched > max {
             return Ok(None);
         }
         if !source.fill()? {
