@@ -3,8 +3,8 @@
 //! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
 //! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
-//! * `crash`, `kill-test`, `conformance` and `bench` build and run a program that lives elsewhere and pass on its
-//!   report.
+//! * `crash`, `kill-test`, `conformance`, `fuzz` and `bench` build and run a program that lives elsewhere and pass on
+//!   its report.
 //!
 //! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
 //! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
@@ -20,6 +20,7 @@ mod conformance;
 mod counts;
 mod crash;
 mod examples;
+mod fuzz;
 mod kill_test;
 mod prefix;
 mod program;
@@ -69,6 +70,8 @@ enum Command {
     Bench(bench::Options),
     /// Run the public suites of cases: JSON, JSONPath, patches, JSON Schema, MessagePack, CBOR, TOML
     Conformance(conformance::Options),
+    /// Run the fuzz targets of tests/fuzz with AddressSanitizer and libFuzzer
+    Fuzz(fuzz::Options),
     /// Build the release library and lay it out like an installation (include/, lib/, lib/pkgconfig/)
     Lib(prefix::Options),
 }
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Conformance(options) => conformance::run(&workspace, &options),
+        Command::Fuzz(options) => fuzz::run(&workspace, &options),
         Command::Lib(options) => prefix::run(&workspace, &options),
     }
 }
