@@ -1,8 +1,22 @@
 //! Finding the next interesting byte of JSON, many bytes at a time.
 
-/// The first byte from `at` on that is not JSON whitespace, or the end.
+/// The first byte from `at` on that is not JSON whitespace, or the end. The byte at `at` is not above a space.
 #[inline(always)]
-pub(super) fn skip_whitespace(json: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_whitespace(json: &[u8], at: usize) -> usize {
+    let end = match json.get(at) {
+        Some(b' ') => at + 1,
+        // Mostly the indentation of the next line follows.
+        Some(b'\n') => at + 1 + chunk(json, at + 1).map_or(0, |chunk| chunk.not_space()),
+        _ => return skip_any_whitespace(json, at),
+    };
+    match json.get(end) {
+        Some(byte) if *byte > b' ' => end,
+        _ => skip_any_whitespace(json, end),
+    }
+}
+
+#[inline(never)]
+fn skip_any_whitespace(json: &[u8], mut at: usize) -> usize {
     loop {
         match json.get(at) {
             Some(b' ' | b'\n' | b'\r' | b'\t') => at += 1,
@@ -127,6 +141,15 @@ mod sse2 {
             }
         }
 
+        /// How many spaces it begins with.
+        #[inline(always)]
+        pub(crate) fn not_space(self) -> usize {
+            // SAFETY: SSE2 is part of x86-64.
+            let spaces =
+                unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_set1_epi8(b' ' as i8))) };
+            (!spaces).trailing_zeros() as usize
+        }
+
         /// How many bytes before a quote, a backslash or a control character.
         #[inline(always)]
         pub(crate) fn not_plain(self) -> usize {
@@ -168,6 +191,11 @@ mod word {
             let bytes = self.0.to_le_bytes();
             let other = |byte: &u8| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
             bytes.iter().position(other).unwrap_or(WIDTH)
+        }
+
+        pub(crate) fn not_space(self) -> usize {
+            let bytes = self.0.to_le_bytes();
+            bytes.iter().position(|byte| *byte != b' ').unwrap_or(WIDTH)
         }
 
         pub(crate) fn not_plain(self) -> usize {

@@ -267,17 +267,22 @@ impl Shapes {
         self.used.len()
     }
 
-    /// The keys of shape `number` and their hashes, in order; the keys are written to `out` if they are not
-    /// there yet.
-    pub(super) fn used_keys(&mut self, number: usize, out: &mut Vec<u64>) -> (Vec<u64>, Vec<u32>) {
-        let shape = self.used.get(number).copied().unwrap_or(EMPTY);
-        self.keys(shape, out)
+    /// The shape that has this number in this document.
+    pub(super) fn used_shape(&self, number: usize) -> u32 {
+        self.used.get(number).copied().unwrap_or(EMPTY)
     }
 
-    /// As [`Shapes::used_keys`], of any shape.
-    pub(super) fn keys(&mut self, shape: u32, out: &mut Vec<u64>) -> (Vec<u64>, Vec<u32>) {
-        let (mut words, mut hashes) = (Vec::new(), Vec::new());
-        let mut at = shape;
+    /// The words of a shape's keys, in order; long keys are written to `out` if they are not there yet.
+    pub(super) fn keys(&mut self, shape: u32, out: &mut Vec<u64>) -> Vec<u64> {
+        self.write_texts(shape, out);
+        let mut words: Vec<u64> = self.up(shape).map(|step| step.word.is).collect();
+        words.reverse();
+        words
+    }
+
+    /// Writes those long keys of a shape that this document does not have yet; how many keys the shape has.
+    pub(super) fn write_texts(&mut self, shape: u32, out: &mut Vec<u64>) -> usize {
+        let (mut at, mut keys) = (shape, 0);
         while let Some(step) = self.steps.get_mut(at as usize)
             && step.parent != NONE
         {
@@ -287,13 +292,25 @@ impl Shapes {
                     is: write_key(&self.texts, step, out),
                 };
             }
-            words.push(step.word.is);
-            hashes.push(step.hash);
+            keys += 1;
             at = step.parent;
         }
-        words.reverse();
-        hashes.reverse();
-        (words, hashes)
+        keys
+    }
+
+    /// Appends the words of a shape's `keys` keys, whose texts are written, and their hashes, two in a word.
+    pub(super) fn write_keys(&self, shape: u32, keys: usize, out: &mut Vec<u64>) {
+        let start = out.len();
+        out.resize(start + keys + keys.div_ceil(2), 0);
+        let added = out.get_mut(start..).unwrap_or_default();
+        if let Some((words, hashes)) = added.split_at_mut_checked(keys) {
+            let hashes = bytemuck::cast_slice_mut(hashes);
+            let places = words.iter_mut().zip(hashes.iter_mut());
+            for ((word, hash), step) in places.rev().zip(self.up(shape)) {
+                *word = step.word.is;
+                *hash = step.hash;
+            }
+        }
     }
 
     /// The steps of a shape, last key first.

@@ -177,7 +177,7 @@ impl Writer {
     /// Puts the keys of the innermost object on the stack.
     #[cold]
     fn become_dict(&mut self) {
-        let (keys, _) = self.shapes.keys(self.top.shape, &mut self.out);
+        let keys = self.shapes.keys(self.top.shape, &mut self.out);
         let values = self.stack.split_off(self.top.start);
         self.stack.extend(
             keys.iter()
@@ -441,14 +441,10 @@ impl Writer {
     fn document(mut self: Box<Self>) -> Result<Document, Full> {
         let mut table = Vec::with_capacity(self.shapes.used());
         for number in 0..self.shapes.used() {
-            let (keys, hashes) = self.shapes.used_keys(number, &mut self.out);
-            table.push(word::at(Tag::Array, self.offset()?, keys.len() as u16));
-            self.out.extend(&keys);
-            let pair = |pair: &[u32]| {
-                let low = u64::from(pair.first().copied().unwrap_or(0));
-                low | u64::from(pair.get(1).copied().unwrap_or(0)) << 32
-            };
-            self.out.extend(hashes.chunks(2).map(pair));
+            let shape = self.shapes.used_shape(number);
+            let keys = self.shapes.write_texts(shape, &mut self.out);
+            table.push(word::at(Tag::Array, self.offset()?, keys as u16));
+            self.shapes.write_keys(shape, keys, &mut self.out);
         }
         let shapes = self.offset()?;
         self.out.extend(&table);
@@ -492,17 +488,19 @@ impl Writer {
         }
         let word = word::at(Tag::Text, self.offset()?, len as u16);
         let start = self.out.len();
-        if let Some(four) = chunks.first_chunk::<4>()
-            && full <= 4
-        {
-            // All four, since copying a number of them that is hard to predict is slower.
-            self.out.extend(four.map(u64::from_le_bytes));
-            self.out.truncate(start + full);
+        // Whole blocks, since copying a number of words that is hard to predict is slower.
+        if let (Some(block), ..=4) = (chunks.first_chunk::<4>(), full) {
+            push_block(&mut self.out, block);
+        } else if let (Some(block), ..=8) = (chunks.first_chunk::<8>(), full) {
+            push_block(&mut self.out, block);
+        } else if let (Some(block), ..=16) = (chunks.first_chunk::<16>(), full) {
+            push_block(&mut self.out, block);
         } else {
             let words = chunks.iter().take(full);
             self.out
                 .extend(words.map(|chunk| u64::from_le_bytes(*chunk)));
         }
+        self.out.truncate(start + full);
         if let Some(last) = self.out.last_mut() {
             *last &= u64::MAX >> (8 * (len.wrapping_neg() & 7));
         }
@@ -516,6 +514,16 @@ impl Writer {
             None => self.blob(Tag::Text, text),
         }
     }
+}
+
+/// Copied at a length the compiler knows.
+#[inline(always)]
+fn push_block<const N: usize>(words: &mut Vec<u64>, block: &[[u8; 8]; N]) {
+    let mut copy = [0; N];
+    for (word, chunk) in copy.iter_mut().zip(block) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    words.extend_from_slice(&copy);
 }
 
 /// Texts up to this long are copied word by word.
