@@ -354,6 +354,19 @@ fn every_limit_is_exact() {
     );
 }
 
+/// The reader expects the keys it met before, and those may be longer than is allowed now.
+#[test]
+fn what_was_read_before_lifts_no_limit() {
+    let key = "k".repeat(300);
+    let text = format!(r#"[{{"a":1,"{key}":2}},{{"a":3,"{key}":4}}]"#);
+    let few = Limits::default().with_max_key(299);
+    for _ in 0..3 {
+        let refused = Value::from_json_with(&text, &few).unwrap_err();
+        assert!(refused.to_string().contains("length of a key"), "{refused}");
+        Value::from_json_with(&text, &few.with_max_key(300)).unwrap();
+    }
+}
+
 #[test]
 fn large_objects_stay_fast() {
     // Quadratic behaviour would take minutes here.

@@ -204,7 +204,13 @@ impl<'a> Reader<'a> {
         }
         let after = self.json.get(at + 1..).unwrap_or_default();
         let end = match self.writer.expected_key(after) {
-            Some(len) => at + 1 + len,
+            Some(len) => {
+                // Expected may be a key of a value read before, within other limits.
+                if len > self.limits.max_key.saturating_add(1) {
+                    self.limited(at, "length of a key", len - 1, self.limits.max_key)?;
+                }
+                at + 1 + len
+            }
             None => self.unexpected_key(at)?,
         };
         match self.token(end) {
