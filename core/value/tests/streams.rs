@@ -273,7 +273,7 @@ fn an_item_too_long_is_not_held() {
     let long = format!(
         "1\n\"{}\"\n2\r\n\"{}\"\r\n",
         "x".repeat(5_000_000),
-        "y".repeat(998)
+        "y".repeat(999)
     );
     for sizes in [&[1 << 20][..], &[4096], &[999]] {
         let read = |text: &str| -> Vec<Result<Value>> {
@@ -301,6 +301,18 @@ fn an_item_too_long_is_not_held() {
         assert_eq!(found.len(), 4, "{found:?}");
         assert_eq!(found[1].as_ref().unwrap_err().code(), 204);
         assert_eq!((found[2].clone(), found[3].is_ok()), (Ok(value!(2)), true));
+    }
+}
+
+#[test]
+fn the_end_of_a_line_is_not_part_of_its_length() {
+    let limits = Limits::default().with_max_bytes(10);
+    for end in ["", "\n", "\r\n", "\r"] {
+        let text = format!("\"12345678\"{end}");
+        let mut read = stream::ndjson(text.as_bytes()).with_limits(limits);
+        assert_eq!(read.next(), Some(Ok(value!("12345678"))), "{end:?}");
+        assert_eq!(read.next(), None);
+        assert_eq!(read.progress().bytes, text.len() as u64);
     }
 }
 

@@ -20,12 +20,11 @@ impl Ndjson {
                 }
                 return Ok(Next::TooLong(begin));
             };
-            let blank = source
-                .unread(len)
-                .iter()
-                .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+            let line = source.unread(len);
+            let blank = line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
             if !blank {
-                return Ok(Next::Item(len));
+                // The `\r` of the line's end counts for no limit; what it leaves is a blank line.
+                return Ok(Next::Item(line.strip_suffix(b"\r").unwrap_or(line).len()));
             }
             // With its line end.
             source.consume(len + 1);
