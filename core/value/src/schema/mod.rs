@@ -50,7 +50,7 @@
 //! # Limits
 //!
 //! A schema nests at most 128 deep. Patterns are ECMA-262 regular expressions matched in linear time, each
-//! of at most 10 MiB compiled. Lookaround and backreferences, which have no linear algorithm and which
+//! of at most 64 KiB, and 10 MiB compiled. Lookaround and backreferences, which have no linear algorithm and which
 //! JSON Schema advises against, work in `pattern` (not in `patternProperties`) within a number of steps per
 //! text; see [`SchemaOptions::max_backtracking`]. A validation is bounded in its steps, in the number
 //! of violations it reports and in the stack it uses, since the validator recurses with the instance: an

@@ -237,6 +237,7 @@ fn document(source: &Value) -> Result<Json> {
     }
     source.check(&Limits::unlimited().with_max_depth(SCHEMA_DEPTH))?;
     let json = Json::from(source.clone());
+    pattern::check(&json)?;
     chains::check(&json)?;
     Ok(json)
 }

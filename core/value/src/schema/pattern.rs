@@ -10,9 +10,39 @@ use std::sync::Arc;
 
 use super::guard::Stop;
 use super::instance::{Native, Node};
+use crate::Error;
 
 pub(super) const REFUSED: &str = "this is no regular expression of ECMA-262 that can be used here: lookaround \
     and backreferences are possible in `pattern` only, and a pattern may have 10 MiB at most when compiled";
+
+/// The longest pattern, in bytes: reading one takes some 300 times as much memory.
+const LONGEST: usize = 64 << 10;
+
+/// Refuses a document with a pattern that is too long.
+pub(super) fn check(document: &Json) -> crate::Result<()> {
+    let mut open = vec![document];
+    while let Some(part) = open.pop() {
+        match part {
+            Json::Array(items) => open.extend(items),
+            Json::Object(entries) => {
+                let pattern = entries.get("pattern").and_then(Json::as_str);
+                let keys = entries.get("patternProperties").and_then(Json::as_object);
+                let keys = keys.into_iter().flat_map(|keys| keys.keys());
+                let longest = keys.map(String::len).chain(pattern.map(str::len)).max();
+                if longest.is_some_and(|len| len > LONGEST) {
+                    return Err(Error::Limit {
+                        what: "length of a pattern",
+                        limit: LONGEST,
+                        at: "a schema".to_owned(),
+                    });
+                }
+                open.extend(entries.values());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
 
 type Options<'i> = ValidationOptions<'i, Arc<dyn Retrieve>, Native>;
 
