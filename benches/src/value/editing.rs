@@ -16,6 +16,9 @@ const SERDE_JSON: &str = "serde_json";
 /// One more handle on a value of any size. A thousand are made into a buffer; dropping them is not counted.
 pub fn clone(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
     const MANY: usize = 1000;
+    // What one reference-count increment costs on this machine: no clone of anything shared is cheaper.
+    const BARE: &str = "a bare Arc";
+    let bare = std::sync::Arc::new(());
     let parsed = Value::from_json(inputs.text("1MB")?)?;
     let mut edited = parsed.clone();
     for path in places(LARGE, 20) {
@@ -42,9 +45,11 @@ pub fn clone(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
         };
         let mut buffer = Vec::with_capacity(MANY);
         let mut peer_buffer = Vec::with_capacity(MANY);
+        let mut bare_buffer = Vec::with_capacity(MANY);
         let contenders = vec![
             Contender::timing("ours", || fill(&mut buffer, ours, MANY)).each_of(MANY),
             Contender::timing(SERDE_JSON, || fill(&mut peer_buffer, &json, many)).each_of(many),
+            Contender::timing(BARE, || fill(&mut bare_buffer, &bare, MANY)).each_of(MANY),
         ];
         let target = [Some(Target::ours(5.0))];
         run.compare(&format!("clone/{name}"), contenders, &target);

@@ -216,7 +216,7 @@ impl Value {
         }
         let parent = self.existing_mut(&path.prefix(path.segments().len() - 1), "container", 0)?;
         Ok(match last {
-            Segment::Key(key) => parent.object_mut().and_then(|object| object.remove(key)),
+            Segment::Key(key) => parent.object_mut(0).and_then(|object| object.remove(key)),
             Segment::Index(at) => parent.array_mut(0).and_then(|array| array.remove(*at)),
         })
     }
@@ -312,7 +312,7 @@ impl Value {
             let make = || created(path, at, create, &mut value);
             let next = match segment {
                 Segment::Key(key) => {
-                    let object = place.object_or(|| path.prefix(at))?;
+                    let object = place.object_or(|| path.prefix(at), 0)?;
                     object.admit(below);
                     object.slot_or(key, make)?
                 }
@@ -355,7 +355,7 @@ impl Value {
         for (at, segment) in segments.iter().enumerate() {
             let below = depth.saturating_add((segments.len() - at - 1) as u32);
             let next = match segment {
-                Segment::Key(key) => place.object_mut().and_then(|object| {
+                Segment::Key(key) => place.object_mut(0).and_then(|object| {
                     object.admit(below);
                     object.slot_mut(key)
                 }),
@@ -372,13 +372,13 @@ impl Value {
         Ok(place)
     }
 
-    /// The object, for changing it; none for other kinds.
-    fn object_mut(&mut self) -> Option<&mut Object> {
+    /// The object, for changing it; none for other kinds. If it is copied, then with `room` for more entries.
+    fn object_mut(&mut self, room: usize) -> Option<&mut Object> {
         if matches!(self.0, Repr::Packed(..)) {
             self.unpack();
         }
         match &mut self.0 {
-            Repr::Object(object) => Some(triomphe::Arc::make_mut(object)),
+            Repr::Object(object) => Some(Object::unshare(object, room)),
             _ => None,
         }
     }
@@ -395,13 +395,13 @@ impl Value {
     }
 
     /// As [`Value::object_mut`], or the error that it is none.
-    fn object_or(&mut self, path: impl FnOnce() -> Path) -> Result<&mut Object> {
+    fn object_or(&mut self, path: impl FnOnce() -> Path, room: usize) -> Result<&mut Object> {
         match &self.0 {
             Repr::Object(_) => {}
             Repr::Packed(..) if self.kind() == Kind::Object => {}
             _ => return Err(wrong_type(self.by_ref(), path(), "object")),
         }
-        let object = self.object_mut();
+        let object = self.object_mut(room);
         object.ok_or_else(|| missing(&Path::root(), "object"))
     }
 

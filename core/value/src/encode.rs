@@ -239,6 +239,12 @@ fn enter<'a, F: Format>(
 #[inline(always)]
 fn write_text<F: Format>(out: &mut Vec<u8>, packed: &Packed, word: &u64) {
     let len = packed.bytes(word).len();
+    if let Some(block) = packed.short_text_block(word) {
+        if !F::short_text(out, &block, len) {
+            F::scalar(out, Data::Text(packed.text(word)));
+        }
+        return;
+    }
     let done = match packed.text_block(word) {
         Some(block) if len <= BLOCK => F::short_text(out, block, len),
         _ => false,

@@ -3,15 +3,25 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use triomphe::ThinArc;
 
+use crate::packed::word;
+
 /// The key of an object's entry: immutable shared text, 8 bytes wide; a clone is one reference-count
 /// increment. Equality looks at the pointer first, so equal keys that share storage compare at once.
 #[derive(Clone)]
-pub struct Key(ThinArc<u32, u8>);
+pub struct Key(ThinArc<Head, u8>);
+
+/// What finds a key without a look at its text.
+struct Head {
+    hash: u32,
+    /// The key as a packed word, if it is short enough for one.
+    word: Option<NonZeroU64>,
+}
 
 impl Key {
     /// A key of its own storage. O(length).
@@ -21,7 +31,11 @@ impl Key {
 
     /// As [`Key::new`], where the [`hash`] of `text` is known.
     pub(crate) fn hashed(text: &str, hash: u32) -> Key {
-        Key(ThinArc::from_header_and_slice(hash, text.as_bytes()))
+        let word = word::short_text(text.as_bytes()).and_then(NonZeroU64::new);
+        Key(ThinArc::from_header_and_slice(
+            Head { hash, word },
+            text.as_bytes(),
+        ))
     }
 
     /// The text.
@@ -41,7 +55,13 @@ impl Key {
 
     /// The hash of the text, see [`hash`].
     pub(crate) fn hash(&self) -> u32 {
-        self.0.header.header
+        self.0.header.header.hash
+    }
+
+    /// The key as a packed word, if it is short enough for one.
+    #[inline]
+    pub(crate) fn word(&self) -> Option<u64> {
+        self.0.header.header.word.map(NonZeroU64::get)
     }
 
     /// Whether both share their storage.

@@ -111,7 +111,7 @@ impl Format for MessagePack {
     fn end(_: &mut Vec<u8>, _: bool) {}
 
     fn key(out: &mut Vec<u8>, key: &str) {
-        let _ = encode::write_str(out, key);
+        write_text(out, key);
     }
 
     fn scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
@@ -120,9 +120,18 @@ impl Format for MessagePack {
 
     #[inline(always)]
     fn int(out: &mut Vec<u8>, int: i64) {
-        match u8::try_from(int) {
-            Ok(small @ ..0x80) => out.push(small),
-            _ => drop(encode::write_sint(out, int)),
+        match u32::try_from(int) {
+            Ok(small @ ..0x80) => out.push(small as u8),
+            Ok(int @ ..0x100) => out.extend_from_slice(&[0xCC, int as u8]),
+            Ok(int @ ..0x1_0000) => {
+                let [a, b] = (int as u16).to_be_bytes();
+                out.extend_from_slice(&[0xCD, a, b]);
+            }
+            Ok(int) => {
+                let [a, b, c, d] = int.to_be_bytes();
+                out.extend_from_slice(&[0xCE, a, b, c, d]);
+            }
+            Err(_) => drop(encode::write_sint(out, int)),
         }
     }
 
@@ -147,6 +156,16 @@ fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
+#[inline]
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    match u8::try_from(text.len()) {
+        Ok(len @ ..32) => out.push(0xA0 | len),
+        Ok(len) => out.extend_from_slice(&[0xD9, len]),
+        Err(_) => drop(encode::write_str_len(out, length(text.len()))),
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
 fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) -> Result<(), encode::ValueWriteError> {
     match scalar {
         Data::Bool(bool) => {
@@ -155,7 +174,10 @@ fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) -> Result<(), encode::Value
         Data::Int(int) => encode::write_sint(out, int).map(drop),
         Data::Uint(uint) => encode::write_uint(out, uint).map(drop),
         Data::Float(float) => encode::write_f64(out, float),
-        Data::Text(text) => encode::write_str(out, text),
+        Data::Text(text) => {
+            write_text(out, text);
+            Ok(())
+        }
         Data::Bytes(bytes) => encode::write_bin(out, bytes),
         Data::Extended(extended) => {
             let (kind, payload) = extended.to_ext();

@@ -72,7 +72,8 @@ impl<T: Item> Default for Tree<T> {
 }
 
 impl<T: Item> Tree<T> {
-    /// O(n); allocates exactly what is needed, except that a short vector is taken as it is.
+    /// O(n); allocates exactly what is needed, except that a short vector is taken as it is. What is longer
+    /// has no tail, so that an edit of a clone copies none.
     pub(crate) fn from_vec(items: Vec<T>) -> Self {
         if items.len() <= T::LEAF {
             return Tree {
@@ -80,17 +81,17 @@ impl<T: Item> Tree<T> {
                 tail: items,
             };
         }
-        let mut leaves: Vec<Vec<T>> = chunks(items, T::LEAF).collect();
-        let tail = leaves.pop().unwrap_or_default();
         let leaf = |items| Child::new(Node::Leaf(items));
-        let mut level: Vec<Child<T>> = leaves.into_iter().filter_map(leaf).collect();
+        let mut level: Vec<Child<T>> = chunks(items, T::LEAF).filter_map(leaf).collect();
         while level.len() > 1 {
             level = chunks(level, BRANCH)
                 .filter_map(|children| Child::new(Node::Branch(children)))
                 .collect();
         }
-        let head = level.pop();
-        Tree { head, tail }
+        Tree {
+            head: level.pop(),
+            tail: Vec::new(),
+        }
     }
 
     /// A clone whose tail has `room` to grow.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::extended::Extended;
 use crate::node::{Array, Items};
 use crate::object::{self, Entry, Object, Wanted};
-use crate::packed::Document;
+use crate::packed::{Document, View};
 use crate::text::Text;
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
@@ -48,7 +48,7 @@ use crate::{Error, File, Key, Kind, Limits, MAX_DEPTH, Path, Result, ValueRef};
 #[derive(Clone, Default)]
 pub struct Value(pub(crate) Repr);
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) enum Repr {
     #[default]
     Null,
@@ -68,6 +68,38 @@ pub(crate) enum Repr {
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
+
+impl Clone for Repr {
+    /// Scalars in line, since copying a node copies rows of them.
+    #[inline]
+    fn clone(&self) -> Repr {
+        match self {
+            Repr::Null => Repr::Null,
+            Repr::Bool(bool) => Repr::Bool(*bool),
+            Repr::Int(int) => Repr::Int(*int),
+            Repr::Uint(uint) => Repr::Uint(*uint),
+            Repr::Float(float) => Repr::Float(*float),
+            _ => self.clone_shared(),
+        }
+    }
+}
+
+impl Repr {
+    /// What counts references, or is long.
+    fn clone_shared(&self) -> Repr {
+        match self {
+            Repr::Text(text) => Repr::Text(text.clone()),
+            Repr::Bytes(bytes) => Repr::Bytes(bytes.clone()),
+            Repr::Extended(extended) => Repr::Extended(extended.clone()),
+            Repr::Array(array) => Repr::Array(array.clone()),
+            Repr::Object(object) => Repr::Object(object.clone()),
+            Repr::Packed(document, word) => Repr::Packed(document.clone(), *word),
+            Repr::Null | Repr::Bool(_) | Repr::Int(_) | Repr::Uint(_) | Repr::Float(_) => {
+                Repr::Null // not reached: they are copied in line
+            }
+        }
+    }
+}
 
 /// Making values; see also the `From` conversions and [`crate::value!`].
 impl Value {
@@ -250,7 +282,9 @@ impl Value {
                         .map(|(key, value)| (Key::from(key), value.to_value()))
                         .collect(),
                 };
-                Value::from_entries(entries)
+                let by_hash = packed.packed_view().map_or(&[][..], View::dict_index);
+                let object = Object::new_indexed(entries, by_hash);
+                Value(Repr::Object(triomphe::Arc::new(object)))
             }
             _ => return,
         };

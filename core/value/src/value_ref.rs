@@ -232,9 +232,11 @@ impl<'a> ValueRef<'a> {
     pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.member(key).map(Value::by_ref),
-            Form::Packed(view) => view
-                .get(key.as_bytes(), crate::key::hash(key))
-                .map(ValueRef::of),
+            Form::Packed(view) => {
+                let word = word::short_text(key.as_bytes());
+                view.get(key.as_bytes(), word, || crate::key::hash(key))
+                    .map(ValueRef::of)
+            }
         }
     }
 
@@ -243,7 +245,9 @@ impl<'a> ValueRef<'a> {
     pub(crate) fn get_key(self, key: &Key) -> Option<ValueRef<'a>> {
         match self.0 {
             Form::Node(value) => value.member(key).map(Value::by_ref),
-            Form::Packed(view) => view.get(key.as_bytes(), key.hash()).map(ValueRef::of),
+            Form::Packed(view) => view
+                .get(key.as_bytes(), key.word(), || key.hash())
+                .map(ValueRef::of),
         }
     }
 

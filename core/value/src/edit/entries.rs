@@ -12,7 +12,7 @@ impl Value {
     /// # Errors
     /// [`crate::Error::WrongType`] if this is no object, [`crate::Error::Limit`] if it would nest too deep.
     pub fn insert(&mut self, key: impl Into<Key>, value: Value) -> Result<Option<Value>> {
-        let object = self.object_or(Path::root)?;
+        let object = self.object_or(Path::root, 1)?;
         let depth = value.checked_depth(1, &Path::root())?;
         object.admit(depth);
         Ok(object.insert(key.into(), value))
@@ -41,7 +41,7 @@ impl Value {
         key: impl Into<Key>,
         value: Value,
     ) -> Result<Option<Value>> {
-        let object = self.object_or(Path::root)?;
+        let object = self.object_or(Path::root, 1)?;
         let depth = value.checked_depth(1, &Path::root())?;
         object.admit(depth);
         let key = key.into();
@@ -70,7 +70,7 @@ impl Value {
         if self.kind() == Kind::Object && self.by_ref().get(key).is_none() {
             return Ok(None);
         }
-        Ok(self.object_or(Path::root)?.remove(key))
+        Ok(self.object_or(Path::root, 0)?.remove(key))
     }
 
     /// Gives the entry with the key `from` the key `to`; it stays where it is in the order of the entries.
@@ -103,7 +103,7 @@ impl Value {
         if let Some(taken) = self.by_ref().get(&to) {
             return Err(wrong_type(taken, Path::root().with(to), "nothing"));
         }
-        self.object_or(Path::root)?.rename(from, to);
+        self.object_or(Path::root, 0)?.rename(from, to);
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Value {
             .collect();
         let removed = flags.iter().filter(|keep| !**keep).count();
         if removed > 0 {
-            let object = self.object_or(Path::root)?;
+            let object = self.object_or(Path::root, 0)?;
             let kept = object.iter().zip(flags).filter(|(_, keep)| *keep);
             let entries = kept.map(|((key, value), _)| (key.clone(), value.clone()));
             *self = Value::from_entries(entries.collect());

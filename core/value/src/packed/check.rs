@@ -50,6 +50,10 @@ impl Check<'_> {
                 if hash(text) != *expected {
                     return Err(place(at, "a hash is not that of its key"));
                 }
+                // A short key is looked for by its word alone.
+                if word::short_text(text.as_bytes()).is_some_and(|short| short != *key) {
+                    return Err(place(at, "a short key is not in its word"));
+                }
                 texts.push(text);
             }
             texts.sort_unstable();

@@ -88,19 +88,32 @@ impl Packed {
         Some(bytemuck::cast_ref(words))
     }
 
+    /// As [`Packed::text_block`], of a text that the word itself holds.
+    #[inline(always)]
+    pub(crate) fn short_text_block(&self, word: &u64) -> Option<[u8; 32]> {
+        let is_short = word >> 48 == Tag::ShortText as u64;
+        is_short.then(|| bytemuck::cast([*word, 0, 0, 0]))
+    }
+
     #[inline(always)]
     pub(crate) fn items(&self, word: u64) -> &[u64] {
         let (offset, len) = self.extent(word);
         self.slice(offset, len)
     }
 
+    /// Where the key words of a shape are, and how many.
+    #[inline(always)]
+    fn shape_extent(&self, shape: usize) -> (usize, usize) {
+        if shape >= self.shape_count as usize {
+            return (0, 0);
+        }
+        self.extent(self.word(self.shapes as usize + shape))
+    }
+
     /// The key words of a shape and their hashes.
     #[inline(always)]
     pub(crate) fn shape(&self, shape: usize) -> (&[u64], &[u32]) {
-        if shape >= self.shape_count as usize {
-            return (&[], &[]);
-        }
-        let (offset, len) = self.extent(self.word(self.shapes as usize + shape));
+        let (offset, len) = self.shape_extent(shape);
         let hashes = self.slice(offset + len, len.div_ceil(2));
         let hashes = bytemuck::cast_slice(hashes).get(..len).unwrap_or_default();
         (self.slice(offset, len), hashes)
@@ -222,12 +235,27 @@ impl<'a> View<'a> {
         self.items().get(at).map(|word| self.child(word))
     }
 
-    /// The value of a key, given as UTF-8, with this hash (see [`crate::key::hash`]).
+    /// The value of a key, given as UTF-8, as the word it is if it is short, and by its hash (see
+    /// [`crate::key::hash`]).
     #[inline]
-    pub(crate) fn get(self, text: &[u8], hash: u32) -> Option<View<'a>> {
+    pub(crate) fn get(
+        self,
+        text: &[u8],
+        short: Option<u64>,
+        hash: impl FnOnce() -> u32,
+    ) -> Option<View<'a>> {
         let packed = self.packed();
-        match self.tag()? {
-            Tag::Record => {
+        match (self.tag()?, short) {
+            (Tag::Record, Some(short)) => {
+                let (offset, len) = packed.shape_extent(word::beside(*self.word) as usize);
+                let keys = packed.slice(offset, len);
+                let at = keys.iter().position(|key| *key == short)?;
+                // The word of the value, without a look at how many there are.
+                let word = packed.words.get(word::offset(*self.word) + at)?;
+                Some(self.child(word))
+            }
+            (Tag::Record, None) => {
+                let hash = hash();
                 let (keys, hashes, values) = packed.record(*self.word);
                 let mut from = 0;
                 loop {
@@ -242,12 +270,20 @@ impl<'a> View<'a> {
                     from = at + 1;
                 }
             }
-            Tag::Dict => {
+            (Tag::Dict, _) => {
                 let dict = packed.dict(*self.word);
-                let at = packed.find_in_dict(dict, text, hash)?;
+                let at = packed.find_in_dict(dict, text, hash())?;
                 dict.values.get(at).map(|word| self.child(word))
             }
             _ => None,
+        }
+    }
+
+    /// A dictionary's index: `hash << 32 | position`, ascending; empty if there is none.
+    pub(crate) fn dict_index(self) -> &'a [u64] {
+        match self.tag() {
+            Some(Tag::Dict) => self.packed().dict(*self.word).index,
+            _ => &[],
         }
     }
 
