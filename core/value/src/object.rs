@@ -59,7 +59,7 @@ struct Place {
 
 impl From<Place> for u64 {
     fn from(place: Place) -> u64 {
-        u64::from(place.hash) << 32 | u64::from(place.ordinal)
+        (u64::from(place.hash) << 32) | u64::from(place.ordinal)
     }
 }
 
@@ -480,7 +480,9 @@ impl Large {
         let mut places: Vec<u64> = match by_hash.len() == large.slots.len() {
             true => by_hash
                 .iter()
-                .map(|place| place >> 32 << 32 | (u64::from(*place as u32) + 1) * u64::from(step))
+                .map(|place| {
+                    (place >> 32 << 32) | ((u64::from(*place as u32) + 1) * u64::from(step))
+                })
                 .collect(),
             false => places.collect(),
         };

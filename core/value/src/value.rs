@@ -48,7 +48,7 @@ use crate::{Error, File, Key, Kind, Limits, MAX_DEPTH, Path, Result, ValueRef};
 #[derive(Clone, Default)]
 pub struct Value(pub(crate) Repr);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) enum Repr {
     #[default]
     Null,
@@ -68,38 +68,6 @@ pub(crate) enum Repr {
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
-
-impl Clone for Repr {
-    /// Scalars in line, since copying a node copies rows of them.
-    #[inline]
-    fn clone(&self) -> Repr {
-        match self {
-            Repr::Null => Repr::Null,
-            Repr::Bool(bool) => Repr::Bool(*bool),
-            Repr::Int(int) => Repr::Int(*int),
-            Repr::Uint(uint) => Repr::Uint(*uint),
-            Repr::Float(float) => Repr::Float(*float),
-            _ => self.clone_shared(),
-        }
-    }
-}
-
-impl Repr {
-    /// What counts references, or is long.
-    fn clone_shared(&self) -> Repr {
-        match self {
-            Repr::Text(text) => Repr::Text(text.clone()),
-            Repr::Bytes(bytes) => Repr::Bytes(bytes.clone()),
-            Repr::Extended(extended) => Repr::Extended(extended.clone()),
-            Repr::Array(array) => Repr::Array(array.clone()),
-            Repr::Object(object) => Repr::Object(object.clone()),
-            Repr::Packed(document, word) => Repr::Packed(document.clone(), *word),
-            Repr::Null | Repr::Bool(_) | Repr::Int(_) | Repr::Uint(_) | Repr::Float(_) => {
-                Repr::Null // not reached: they are copied in line
-            }
-        }
-    }
-}
 
 /// Making values; see also the `From` conversions and [`crate::value!`].
 impl Value {
