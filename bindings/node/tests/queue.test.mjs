@@ -16,7 +16,10 @@ test('a batch of completions costs one wake-up', async (t) => {
   const ops = Array.from({ length: 1000 }, () => native.caseWait(engine.handle, id, cq, 0n));
   hold();
   const [item] = await engine.poll({ topics: ['work'] });
-  await item.complete('done');
+  const completed = item.complete('done');
+  // While this thread is busy, completions gather.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  await completed;
   while (batches.flat().length < ops.length) await new Promise(setImmediate);
   release();
   assert.deepEqual(new Set(batches.flat().map(({ op }) => op)), new Set(ops));
