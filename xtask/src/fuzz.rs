@@ -33,6 +33,11 @@ const BOUNDS: &[&str] = &[
     "-print_final_stats=1",
 ];
 
+/// The kept corpus is part of the repository, so a target has at most so many inputs and so many bytes: one of
+/// every few, from the smallest on.
+const KEPT: usize = 256;
+const KEPT_BYTES: u64 = 64 << 10;
+
 #[derive(Args)]
 pub struct Options {
     /// Targets to run, one after another; all when none is named
@@ -228,7 +233,7 @@ fn findings(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(findings)
 }
 
-/// The fewest inputs that cover what both folders do, into `kept`.
+/// Of both folders, small inputs that reach every edge that any of them does, into `kept`.
 fn minimise(programs: &Path, target: &str, found: &Path, kept: &Path) -> Result<()> {
     let new = found.with_file_name("kept");
     if new.exists() {
@@ -236,7 +241,7 @@ fn minimise(programs: &Path, target: &str, found: &Path, kept: &Path) -> Result<
     }
     fs::create_dir_all(&new)?;
     let status = program(programs, target)
-        .args(["-merge=1", "-set_cover_merge=1"])
+        .args(["-merge=1", "-use_counters=0"])
         .args([&new, kept, found])
         .stderr(Stdio::null())
         .status()?;
@@ -246,9 +251,19 @@ fn minimise(programs: &Path, target: &str, found: &Path, kept: &Path) -> Result<
     );
     fs::remove_dir_all(kept)?;
     fs::create_dir_all(kept)?;
+    let mut inputs = Vec::new();
     for entry in fs::read_dir(&new)? {
         let entry = entry?;
-        fs::copy(entry.path(), kept.join(entry.file_name()))?;
+        inputs.push((entry.metadata()?.len(), entry.file_name()));
+    }
+    inputs.sort();
+    let step = inputs.len().div_ceil(KEPT).max(1);
+    let mut size = 0;
+    for (len, name) in inputs.into_iter().step_by(step) {
+        size += len;
+        if size <= KEPT_BYTES {
+            fs::copy(new.join(&name), kept.join(&name))?;
+        }
     }
     Ok(())
 }
