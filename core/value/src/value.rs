@@ -262,7 +262,8 @@ impl Value {
 /// Limits.
 impl Value {
     /// Checks a value against `limits`, as if it had been parsed: for values assembled by the infallible
-    /// conversions (`From<Vec<Value>>`, `collect`, [`crate::value!`]), which do not check. O(size).
+    /// conversions (`From<Vec<Value>>`, `collect`, [`crate::value!`]), which do not check. O(size), and never more
+    /// than `max_items` values are looked at.
     ///
     /// # Errors
     /// [`Error::Limit`] names the limit. `max_bytes` does not apply, since nothing is encoded here.
@@ -270,9 +271,16 @@ impl Value {
         let mut depth = 0;
         let mut items = 0usize;
         for event in Walk::new(self.by_ref()) {
+            items += usize::from(!matches!(event, Event::Key(_) | Event::End));
+            if items > limits.max_items {
+                return Err(Error::Limit {
+                    what: "number of values",
+                    limit: limits.max_items,
+                    at: "a value assembled in the program".into(),
+                });
+            }
             let (what, found, limit) = match event {
                 Event::Scalar(scalar) => {
-                    items += 1;
                     let len = match scalar {
                         Data::Text(text) => text.len(),
                         Data::Bytes(bytes) => bytes.len(),
@@ -281,7 +289,6 @@ impl Value {
                     ("length of a string", len, limits.max_string)
                 }
                 Event::Array(_) | Event::Object(_) => {
-                    items += 1;
                     depth += 1;
                     ("nesting depth", depth, limits.depth())
                 }
@@ -298,13 +305,6 @@ impl Value {
                     at: format!("found {found}"),
                 });
             }
-        }
-        if items > limits.max_items {
-            return Err(Error::Limit {
-                what: "number of values",
-                limit: limits.max_items,
-                at: format!("found {items}"),
-            });
         }
         Ok(())
     }

@@ -409,3 +409,14 @@ fn long_hostile_paths() {
     assert!(Value::array().set(&long, Value::NULL).is_err());
     assert_eq!(Value::array().remove(&long).unwrap(), None);
 }
+
+/// 2^60 values in 60 levels: checking stops at the limit.
+#[test]
+fn a_value_that_doubles_is_checked_up_to_the_limit() {
+    let mut doubled = Value::from("x");
+    for _ in 0..60 {
+        doubled = Value::from(vec![doubled.clone(), doubled]);
+    }
+    let limits = Limits::default().with_max_items(100_000);
+    assert_eq!(doubled.check(&limits).unwrap_err().code(), 204);
+}

@@ -152,3 +152,39 @@ fn objects_of_every_size() {
         }
     }
 }
+
+/// Ten thousand words that all mean one long text would make megabytes of kilobytes.
+#[test]
+fn a_text_is_not_reached_by_two_ways() {
+    for tag in [0xFFF6_u64, 0xFFF7] {
+        let n = 4_000_usize;
+        let mut words = vec![8 * n as u64]; // the length of a long text, and the text
+        words.extend(std::iter::repeat_n(u64::from_le_bytes(*b"aaaaaaaa"), n));
+        let array = words.len() as u64;
+        words.push(2);
+        words.extend([tag << 48 | 0xFFFF << 32; 2]);
+        let root = 0xFFF8 << 48 | 0xFFFF << 32 | array;
+        let mut bytes = b"SWPK\x01\0\0\0".to_vec();
+        for word in [words.len() as u64, root, 0, 0].iter().chain(&words) {
+            bytes.extend(word.to_le_bytes());
+        }
+        let error = Value::from_packed_bytes(&bytes, &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("two ways"), "{error}");
+    }
+}
+
+#[test]
+fn values_can_be_read_while_a_thread_ends() {
+    struct AtEnd;
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            assert!(Value::from_json("[1,2,[3]]").is_ok());
+        }
+    }
+    thread_local!(static AT_END: AtEnd = const { AtEnd });
+    let ended = std::thread::spawn(|| {
+        AT_END.with(|_| {}); // so it is destroyed after what reading keeps for the thread
+        Value::from_json("[1,2,[3]]").unwrap();
+    });
+    ended.join().unwrap();
+}

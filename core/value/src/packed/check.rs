@@ -3,19 +3,24 @@
 use super::Packed;
 use super::bytes::invalid;
 use super::read::INDEXED;
+use super::shapes::MAX_KEY;
 use super::word::{self, Tag};
 use crate::key::hash;
 use crate::{Error, Limits, Result};
 
 /// Checks every word that can be reached from `root`, and the shapes; the depth of nesting.
 ///
-/// A container lies before the word that refers to it, so there are no cycles; and no more words are visited
-/// than there are, so nothing is reached by two ways, which could make a small buffer a value without end.
+/// A container lies before the word that refers to it, so there are no cycles. No more words are visited than
+/// there are, texts and bytes in all their places are no longer than the buffer, and no more scalars beyond
+/// JSON are met than it has: nothing is reached by two ways, which could make a small buffer a value without
+/// end. Only keys that are short enough for a shape may be shared.
 pub(super) fn check(packed: &Packed, root: u64, limits: &Limits) -> Result<u32> {
     let mut check = Check {
         packed,
         limits,
         visited: 0,
+        text_words: 0,
+        extended: 0,
     };
     check.shapes()?;
     check.values(root)
@@ -25,9 +30,12 @@ struct Check<'a> {
     packed: &'a Packed,
     limits: &'a Limits,
     visited: usize,
+    /// In texts and bytes met so far.
+    text_words: usize,
+    extended: usize,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn shapes(&mut self) -> Result<()> {
         let packed = self.packed;
         let table = self.range(packed.shapes as usize, packed.shape_count as usize)?;
@@ -47,6 +55,9 @@ impl Check<'_> {
             let mut texts = Vec::with_capacity(len);
             for (key, expected) in keys.iter().zip(hashes) {
                 let text = self.key(key, at)?;
+                if text.len() > MAX_KEY {
+                    return Err(place(at, "the key is too long for a shape"));
+                }
                 if hash(text) != *expected {
                     return Err(place(at, "a hash is not that of its key"));
                 }
@@ -103,6 +114,16 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Before the text is looked at, so that all texts together cost no more than the buffer is long.
+    fn count_text(&mut self, word: u64, at: usize) -> Result<()> {
+        let (_, len) = self.packed.extent(word);
+        self.text_words = self.text_words.saturating_add(len.div_ceil(8));
+        match self.text_words > self.packed.words.len() {
+            true => Err(place(at, "a text is reached by two ways")),
+            false => Ok(()),
+        }
+    }
+
     /// Checks the word at `at`; where its children are, if it is a container.
     fn value(&mut self, at: usize, here: &u64) -> Result<Option<std::ops::Range<usize>>> {
         let (packed, word) = (self.packed, *here);
@@ -124,14 +145,26 @@ impl Check<'_> {
                 Some(bits) if i64::try_from(bits).is_err() => {}
                 _ => return bad("not a long integer"),
             },
-            Some(Tag::ShortText | Tag::Text) => {
+            Some(Tag::ShortText) => {
+                self.text(here, at, "length of a text", self.limits.max_string)?;
+            }
+            Some(Tag::Text) => {
+                self.count_text(word, at)?;
                 self.text(here, at, "length of a text", self.limits.max_string)?;
             }
             Some(Tag::Bytes) => {
+                self.count_text(word, at)?;
                 self.blob(word, at, "length of a byte string", self.limits.max_string)?;
             }
-            Some(Tag::Extended) if offset < packed.extended.len() => {}
-            Some(Tag::Extended) => return bad("no such scalar"),
+            Some(Tag::Extended) => {
+                self.extended += 1;
+                if offset >= packed.extended.len() {
+                    return bad("no such scalar");
+                }
+                if self.extended > packed.extended.len() {
+                    return bad("a scalar is reached by two ways");
+                }
+            }
             Some(Tag::Array) => {
                 let (start, len) = packed.extent(word);
                 return self.before(at, start, len).map(Some);
@@ -164,6 +197,10 @@ impl Check<'_> {
         self.visited += len; // its keys
         let mut expected = Vec::with_capacity(len);
         for (key, position) in self.range(offset + 1, len)?.iter().zip(0u64..) {
+            let long = word::tag(*key) == Some(Tag::Text) && packed.extent(*key).1 > MAX_KEY;
+            if long {
+                self.count_text(*key, at)?;
+            }
             let text = self.key(key, at)?;
             expected.push((u64::from(hash(text)) << 32, text, position));
         }
@@ -185,7 +222,10 @@ impl Check<'_> {
         Ok(offset + 1 + len..offset + 1 + 2 * len)
     }
 
-    fn key<'a>(&'a self, word: &'a u64, at: usize) -> Result<&'a str> {
+    fn key<'k>(&self, word: &'k u64, at: usize) -> Result<&'k str>
+    where
+        'a: 'k,
+    {
         match word::tag(*word) {
             Some(Tag::ShortText | Tag::Text) => {
                 self.text(word, at, "length of a key", self.limits.max_key)
@@ -194,13 +234,16 @@ impl Check<'_> {
         }
     }
 
-    fn text<'a>(
-        &'a self,
-        word: &'a u64,
+    fn text<'k>(
+        &self,
+        word: &'k u64,
         at: usize,
         what: &'static str,
         limit: usize,
-    ) -> Result<&'a str> {
+    ) -> Result<&'k str>
+    where
+        'a: 'k,
+    {
         let bytes = match word::tag(*word) {
             Some(Tag::ShortText) => self.packed.bytes(word),
             _ => self.blob(*word, at, what, limit)?,
@@ -208,7 +251,7 @@ impl Check<'_> {
         std::str::from_utf8(bytes).map_err(|_| place(at, "the text is not UTF-8"))
     }
 
-    fn blob(&self, word: u64, at: usize, what: &'static str, limit: usize) -> Result<&[u8]> {
+    fn blob(&self, word: u64, at: usize, what: &'static str, limit: usize) -> Result<&'a [u8]> {
         let (offset, len) = self.packed.extent(word);
         if len > limit {
             return Err(self.limit(what, limit, at));
@@ -225,7 +268,7 @@ impl Check<'_> {
         }
     }
 
-    fn range(&self, start: usize, len: usize) -> Result<&[u64]> {
+    fn range(&self, start: usize, len: usize) -> Result<&'a [u64]> {
         let end = start.checked_add(len);
         end.and_then(|end| self.packed.words.get(start..end))
             .ok_or_else(|| place(start, "it lies outside the buffer"))

@@ -13,7 +13,7 @@ const MAX_KEYS: u16 = 128;
 /// Steps in the tree; with more, objects of unknown shapes are dictionaries.
 const MAX_STEPS: usize = 4096;
 /// The longest key in the tree, in bytes.
-const MAX_KEY: usize = 255;
+pub(super) const MAX_KEY: usize = 255;
 /// Places tried in the table.
 const PROBES: usize = 16;
 

@@ -64,7 +64,9 @@ const OUTSIDE: Frame = Frame {
 impl Writer {
     /// An empty writer for a document that is expected to take about `words`.
     pub(crate) fn new(words: usize) -> Box<Writer> {
-        let mut writer = SPARE.take().unwrap_or_else(|| {
+        // A thread that ends may have destroyed it already.
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let mut writer = spare.unwrap_or_else(|| {
             Box::new(Writer {
                 out: Vec::new(),
                 stack: Vec::new(),
@@ -94,7 +96,7 @@ impl Writer {
         if self.stack.capacity() > KEPT {
             self.stack = Vec::new();
         }
-        SPARE.set(Some(self));
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 
     /// Open containers.
