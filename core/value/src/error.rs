@@ -69,7 +69,7 @@ pub enum Error {
         /// Where: a line and column, a byte offset or a path.
         at: String,
     },
-    /// A value has no form that can hold this, e.g. NaN, a MessagePack timestamp, an integer key.
+    /// A value has no form that can hold this, e.g. NaN or an integer key.
     #[error("not representable at {at}: {reason}")]
     NotRepresentable {
         /// Where: a byte offset or a path.
@@ -263,7 +263,6 @@ impl Error {
         }
     }
 
-    #[cfg(any(feature = "decimal", feature = "time"))]
     pub(crate) fn arithmetic(
         operation: impl ToString,
         reason: impl Into<Cow<'static, str>>,

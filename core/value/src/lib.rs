@@ -28,7 +28,9 @@
 #![deny(unsafe_code)]
 
 mod align;
+mod arith;
 mod build;
+mod builder;
 mod cache;
 mod canonical;
 #[cfg(feature = "cbor")]
@@ -42,6 +44,8 @@ mod equal;
 mod error;
 mod explain;
 mod extended;
+mod extract;
+mod flatten;
 mod intern;
 mod json;
 mod key;
@@ -60,6 +64,7 @@ mod patch;
 mod path;
 mod pointer;
 mod query;
+mod scan;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod ser;
@@ -67,6 +72,7 @@ pub mod stream;
 mod text;
 #[cfg(feature = "toml")]
 mod toml;
+mod transform;
 mod tree;
 mod typed;
 mod value;
@@ -76,6 +82,7 @@ mod violation;
 mod walk;
 mod wire;
 
+pub use builder::{ArrayBuilder, IntoValue, ObjectBuilder};
 pub use cache::{Cache, CacheStats, PathCache, QueryCache};
 pub use diff::{Change, changes, diff};
 pub use edit::{Create, Savepoint, ValueTxn};
@@ -100,8 +107,10 @@ pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use pointer::Pointer;
 pub use query::{Complexity, Query, Warning};
+pub use scan::{Counts, Scan, Visited};
 #[cfg(feature = "schema")]
 pub use schema::Schema;
+pub use transform::Transform;
 pub use typed::Typed;
 #[cfg(feature = "schema")]
 pub use typed::Validated;
@@ -117,8 +126,9 @@ pub use jiff;
 #[cfg(feature = "decimal")]
 pub use rust_decimal::Decimal;
 
-/// For the `value!` macro only.
+/// For the macros only.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::builder::difference;
     pub use crate::macros::Expression;
 }

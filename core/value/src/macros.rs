@@ -75,6 +75,39 @@ macro_rules! value {
     ($value:expr) => { $crate::__private::Expression::into_value($value) };
 }
 
+/// Asserts that two values are equal, and panics with every place at which they differ if they are not: for
+/// tests. Takes `Value`s and `&Value`s, and a message with arguments after them.
+///
+/// ```
+/// use statewright_value::{assert_value_eq, value};
+/// assert_value_eq!(value!({ "a": 1, "b": [2] }), value!({ "b": [2], "a": 1 }));
+/// ```
+///
+/// ```should_panic
+/// use statewright_value::{assert_value_eq, value};
+/// // the values differ at 1 place(s)
+/// //   .b[0]: left 2, right 3
+/// assert_value_eq!(value!({ "a": 1, "b": [2] }), value!({ "b": [3], "a": 1 }));
+/// ```
+#[macro_export]
+macro_rules! assert_value_eq {
+    ($left:expr, $right:expr $(,)?) => {
+        $crate::assert_value_eq!($left, $right, "`{}` == `{}`", stringify!($left), stringify!($right))
+    };
+    ($left:expr, $right:expr, $($message:tt)+) => {
+        match (&$left, &$right) {
+            (left, right) => {
+                let (left, right): (&$crate::Value, &$crate::Value) =
+                    (::std::borrow::Borrow::borrow(left), ::std::borrow::Borrow::borrow(right));
+                let difference = $crate::__private::difference(left.by_ref(), right.by_ref());
+                if let ::std::option::Option::Some(difference) = difference {
+                    ::std::panic!("{}: {difference}", ::std::format_args!($($message)+));
+                }
+            }
+        }
+    };
+}
+
 /// What may stand as an expression in [`value!`](crate::value!).
 #[doc(hidden)]
 pub trait Expression {

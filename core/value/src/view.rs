@@ -1,4 +1,4 @@
-//! Values by category: nine things to tell apart where [`Kind`] has fourteen, each with what belongs to it.
+//! Values by category: eight where [`Kind`] has fourteen kinds, each with what belongs to it.
 
 use std::fmt;
 

@@ -5,8 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Differ, Effort, PlaceId, Step, myers};
 use crate::align::{Middle, differing_items, differing_members, middle, settled};
-use crate::measure::Scan;
-use crate::{Kind, ValueRef};
+use crate::{Kind, Scan, ValueRef};
 
 impl<'a> Differ<'a> {
     pub(super) fn arrays(&mut self, place: PlaceId, before: ValueRef<'a>, after: ValueRef<'a>) {

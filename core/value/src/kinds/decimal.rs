@@ -1,5 +1,7 @@
 //! Decimals as a program sees them: exact numbers with up to 28 digits after the point, by `rust_decimal`.
 
+use std::cmp::Ordering;
+
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::extended::Extended;
@@ -40,6 +42,31 @@ impl Rounding {
             Rounding::Ceiling => RoundingStrategy::ToPositiveInfinity,
             Rounding::Floor => RoundingStrategy::ToNegativeInfinity,
         }
+    }
+}
+
+impl Rounding {
+    /// Whether the last digit kept (odd or not) goes up by one, away from zero; `rest` says how what is cut off
+    /// compares with a half of it, if that is not zero. None for what may not be cut.
+    pub(crate) fn away_from_zero(
+        self,
+        odd: bool,
+        negative: bool,
+        rest: Option<Ordering>,
+    ) -> Option<bool> {
+        let Some(rest) = rest else {
+            return Some(false);
+        };
+        Some(match self {
+            Rounding::HalfEven => rest == Ordering::Greater || (rest == Ordering::Equal && odd),
+            Rounding::HalfUp => rest != Ordering::Less,
+            Rounding::HalfDown => rest == Ordering::Greater,
+            Rounding::Up => true,
+            Rounding::Down => false,
+            Rounding::Ceiling => !negative,
+            Rounding::Floor => negative,
+            Rounding::Exact => return None,
+        })
     }
 }
 

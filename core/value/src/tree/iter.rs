@@ -102,7 +102,7 @@ impl<T: Item> DoubleEndedIterator for Iter<'_, T> {
 /// Where items are paired by position, `at` is that of the first, and one is empty only at the end of the
 /// shorter tree. Where they are paired by key, `at` has no meaning.
 pub(crate) struct Stretch<'a, T> {
-    #[allow(dead_code, reason = "for a diff, which is to come")]
+    #[allow(dead_code, reason = "the tests check the pairing by it")]
     pub(crate) at: usize,
     pub(crate) before: &'a [T],
     pub(crate) after: &'a [T],
