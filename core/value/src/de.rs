@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for ValueSeed {
 impl Value {
     /// Reads this value into a Rust type, which has the shape [`Value::from_serialize`] gives it.
     ///
-    /// Integers and booleans are read from keys where a map's key type asks for them.
+    /// Integers and booleans are read from keys where a map's key type asks for them. O(size).
     ///
     /// # Errors
     /// [`Error::Mismatch`] with the path inside this value and serde's message; [`Error::Limit`] beyond 128

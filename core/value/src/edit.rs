@@ -38,7 +38,19 @@ impl Value {
     ///
     /// Missing objects on the way are created; an index equal to an array's length appends. Costs one
     /// lookup per segment, and a copy of each node on the way that somebody else holds too: of at most 32
-    /// items or entries in each container, and O(log n) nodes in a large one.
+    /// items or entries in each container, and O(log n) nodes in a large one. The [first
+    /// edit](Value#cost-of-the-first-edit) of a packed container costs O(its entries) once.
+    ///
+    /// ```
+    /// use statewright_value::{Path, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let mut doc = value!({ "tags": ["a"] });
+    /// doc.set(&Path::parse(".tags[1]")?, value!("b"))?;
+    /// doc.set(&Path::parse(".user.name")?, value!("Ada"))?;
+    /// assert_eq!(doc, value!({ "tags": ["a", "b"], "user": { "name": "Ada" } }));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Nothing is changed when the path runs through the wrong kind of value ([`Error::WrongType`]: null is
@@ -142,7 +154,8 @@ impl Value {
 
     /// Adds `value` at `path` as RFC 6902 (section 4.1) says: before the item with that index, which moves
     /// on as do those behind it; under that key, replacing what is there, which is returned. What it is in must
-    /// be there. The root path replaces the whole value. O(log n) in the length of an array.
+    /// be there. The root path replaces the whole value. O(log n) in the length of an array, after the [first
+    /// edit](Value#cost-of-the-first-edit).
     ///
     /// ```
     /// use statewright_value::{Path, value};
@@ -170,7 +183,8 @@ impl Value {
         Ok(None)
     }
 
-    /// Appends `value` to the array at `path`. O(1) on average, and the copies of [`Value::set`].
+    /// Appends `value` to the array at `path`. O(1) on average, after the [first
+    /// edit](Value#cost-of-the-first-edit), and the copies of [`Value::set`].
     ///
     /// ```
     /// use statewright_value::{Path, value};
@@ -190,8 +204,18 @@ impl Value {
         place.push(value).map_err(|error| error.under(path))
     }
 
-    /// Removes the last item of the array at `path` and returns it; none if the array is empty. O(1) on
-    /// average, and the copies of [`Value::set`].
+    /// Removes the last item of the array at `path` and returns it; none if the array is empty. O(log n), mostly
+    /// O(1), and the copies of [`Value::set`].
+    ///
+    /// ```
+    /// use statewright_value::{Path, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let mut doc = value!({ "stack": [1, 2] });
+    /// assert_eq!(doc.pop_at(&Path::parse(".stack")?)?, Some(value!(2)));
+    /// assert_eq!(doc, value!({ "stack": [1] }));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::WrongType`] if there is no array.
@@ -201,7 +225,19 @@ impl Value {
     }
 
     /// Removes what is at `path` and returns it; none, and no change, if nothing is there. Later items of
-    /// an array move up; the other entries of an object keep their order. O(log n) in the container's length.
+    /// an array move up; the other entries of an object keep their order. O(log n) in the container's length,
+    /// after the [first edit](Value#cost-of-the-first-edit).
+    ///
+    /// ```
+    /// use statewright_value::{Path, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let mut doc = value!({ "tags": ["a", "b"], "old": 1 });
+    /// assert_eq!(doc.remove(&Path::parse(".tags[0]")?)?, Some(value!("a")));
+    /// assert_eq!(doc.remove(&Path::parse(".nothing")?)?, None);
+    /// assert_eq!(doc, value!({ "tags": ["b"], "old": 1 }));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidPath`] for the root, which has no container to be removed from.
@@ -222,7 +258,8 @@ impl Value {
     }
 
     /// Takes what is at `path` away and leaves null in its place; none, and no change, if nothing is there.
-    /// The root path takes the whole value. Costs as much as [`Value::set`].
+    /// The root path takes the whole value. Costs as much as [`Value::set`]; what it gives may [keep the whole
+    /// buffer](Value#parts-of-a-packed-document) alive.
     ///
     /// ```
     /// use statewright_value::{Path, value};

@@ -67,6 +67,13 @@ impl Default for Limits {
 /// Presets.
 impl Limits {
     /// For input from strangers: depth 32, 1 MiB of input, 256 KiB per string, 1 KiB per key, 100,000 values.
+    ///
+    /// ```
+    /// use statewright_value::{Limits, Value};
+    /// let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    /// assert!(Value::from_json_with(nested(32), &Limits::strict()).is_ok());
+    /// assert!(Value::from_json_with(nested(33), &Limits::strict()).is_err());
+    /// ```
     pub const fn strict() -> Self {
         Limits {
             max_depth: 32,
@@ -79,6 +86,13 @@ impl Limits {
 
     /// For large data of one's own: depth 512, 1 GiB of input, 256 MiB per string, 1 MiB per key, 100 million
     /// values.
+    ///
+    /// ```
+    /// use statewright_value::{Limits, Value};
+    /// let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    /// assert!(Value::from_json_with(nested(512), &Limits::permissive()).is_ok());
+    /// assert!(Value::from_json_with(nested(513), &Limits::permissive()).is_err());
+    /// ```
     pub const fn permissive() -> Self {
         Limits {
             max_depth: 512,
@@ -90,6 +104,13 @@ impl Limits {
     }
 
     /// For what the library wrote itself: only [`MAX_DEPTH`] and the 32-bit lengths of MessagePack remain.
+    ///
+    /// ```
+    /// use statewright_value::{Limits, Value};
+    /// let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    /// assert!(Value::from_json_with(nested(1024), &Limits::unlimited()).is_ok());
+    /// assert!(Value::from_json_with(nested(1025), &Limits::unlimited()).is_err());
+    /// ```
     pub const fn unlimited() -> Self {
         let u32_max = u32::MAX as usize;
         Limits {

@@ -16,7 +16,17 @@ use crate::{Error, Limits, Result, Value};
 impl Value {
     /// Decodes exactly one value, within [`Limits::default`]; O(length).
     ///
-    /// Of equal keys the last value wins, at the position of the first. 32-bit floats widen.
+    /// Of equal keys the last value wins, at the position of the first. 32-bit floats widen. The format is that of
+    /// the MessagePack specification, with its timestamp (extension −1), which becomes a datetime.
+    ///
+    /// ```
+    /// use statewright_value::{Value, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// assert_eq!(Value::from_msgpack(b"\x81\xa1a\x93\x01\xc0\xc3")?, value!({ "a": [1, null, true] }));
+    /// assert_eq!(Value::from_msgpack(b"\xc1").unwrap_err().code(), 201);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidMsgpack`] with the byte offset, also when bytes are left over;
@@ -36,7 +46,7 @@ impl Value {
     }
 
     /// Decodes one value from the front of `bytes` and moves `bytes` past it; on an error `bytes` stays.
-    /// Memory grows with the bytes read, whatever lengths they declare.
+    /// O(bytes read), in time and memory, whatever lengths they declare.
     ///
     /// # Errors
     /// As [`Value::from_msgpack`], but bytes after the value are left for the next call.
@@ -58,7 +68,7 @@ impl Value {
     }
 
     /// Encodes as MessagePack, which decodes to an equal value: objects in insertion order, integers and
-    /// lengths in their shortest form, floats always in 64 bits.
+    /// lengths in their shortest form, floats always in 64 bits. O(size).
     ///
     /// MessagePack's lengths have 32 bits; a string beyond 4 GiB, which every decoder and
     /// [`Value::check`] refuse, is cut there.
@@ -68,13 +78,21 @@ impl Value {
         out
     }
 
-    /// Appends MessagePack to `out`, as [`Value::to_msgpack`].
+    /// Appends MessagePack to `out`, as [`Value::to_msgpack`]. O(size).
     pub fn write_msgpack(&self, out: &mut Vec<u8>) {
         encode_value::<MessagePack>(out, self.by_ref());
     }
 
     /// The canonical encoding: MessagePack with the keys of every object sorted (by UTF-8 bytes) and
-    /// everything in one fixed form, so that equal values have equal bytes and unequal ones do not.
+    /// everything in one fixed form, so that equal values have equal bytes and unequal ones do not. O(size × log of
+    /// the largest object).
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// let (a, b) = (value!({ "x": 1, "y": 2 }), value!({ "y": 2, "x": 1 }));
+    /// assert_eq!(a.canonical(), b.canonical());
+    /// assert_ne!(value!(1).canonical(), value!(1.0).canonical());
+    /// ```
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::new();
         write(&mut out, Walk::sorted(self.by_ref()));

@@ -142,7 +142,18 @@ fn too_deep() -> Error {
 impl Value {
     /// Makes a value of anything that implements serde's `Serialize`, in the shape it has in JSON: structs
     /// and maps become objects, `None` and `()` null, an enum variant its name or `{name: content}`; bytes
-    /// stay bytes. Map keys may be text, characters, integers, booleans or unit variants.
+    /// stay bytes. Map keys may be text, characters, integers, booleans or unit variants. O(size).
+    ///
+    /// ```
+    /// use statewright_value::{Value, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// #[derive(serde::Serialize)]
+    /// struct Line { sku: &'static str, price: f64 }
+    /// let order = Value::from_serialize(&vec![Line { sku: "x-1", price: 9.5 }])?;
+    /// assert_eq!(order, value!([{ "sku": "x-1", "price": 9.5 }]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotRepresentable`] with the path for what a value cannot hold (NaN, infinities, integers

@@ -32,6 +32,19 @@ use crate::{Error, File, Key, Kind, Limits, MAX_DEPTH, Path, Result, ValueRef};
 /// which is by code point; datetimes by moment and then by offset; arrays item by item; objects as the
 /// sequence of their entries sorted by key.
 ///
+/// # Cost of the first edit
+///
+/// What a decoder makes is packed: one buffer, with nothing in it to be changed. The first edit of a packed
+/// container takes it apart into nodes, one level deep, which costs O(its entries) once, and so for each container
+/// on the path; later edits of it do not. That goes for every edit ([`Value::set`], [`Value::insert_at`],
+/// [`Value::merge_patch`], a [`crate::ValueTxn`], …), and again for another clone of the same packed value.
+///
+/// # Parts of a packed document
+///
+/// A container, a long text or a byte string out of a packed document (by [`Value::get`], [`Value::at`],
+/// [`Value::take`], [`ValueRef::to_value`], …) shares its buffer: however small the part, the whole buffer stays in
+/// memory as long as it does. [`Value::pack`] copies the part out.
+///
 /// No method recurses into the value, so none can exhaust the stack.
 ///
 /// ```
@@ -168,18 +181,33 @@ impl Value {
     }
 
     /// The value of an object's key: a scan of the few keys of a small object, O(log n) in a large one.
-    /// None when there is no such key or this is no object.
+    /// None when there is no such key or this is no object. What it gives may [keep the whole
+    /// buffer](Value#parts-of-a-packed-document) alive.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// let user = value!({ "name": "Ada", "age": null });
+    /// assert_eq!(user.get("name"), Some(value!("Ada")));
+    /// assert_eq!((user.get("age"), user.get("nmae")), (Some(value!(null)), None));
+    /// ```
     pub fn get(&self, key: &str) -> Option<Value> {
         self.by_ref().get(key).map(ValueRef::to_value)
     }
 
     /// Item `i` of an array, counted from 0; O(1), O(log n) once a large array has been changed. None past
     /// the end or when this is no array.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// let list = value!(["a", "b"]);
+    /// assert_eq!((list.index(1), list.index(2)), (Some(value!("b")), None));
+    /// ```
     pub fn index(&self, i: usize) -> Option<Value> {
         self.by_ref().index(i).map(ValueRef::to_value)
     }
 
-    /// The value at `path`, if there is one; costs one lookup per segment.
+    /// The value at `path`, if there is one; costs one lookup per segment. What it gives may [keep the whole
+    /// buffer](Value#parts-of-a-packed-document) alive.
     pub fn at(&self, path: &Path) -> Option<Value> {
         self.by_ref().at(path).map(ValueRef::to_value)
     }
@@ -189,14 +217,26 @@ impl Value {
         self.by_ref().has(path)
     }
 
-    /// The entries of an object in insertion order; nothing for other kinds.
+    /// The entries of an object in insertion order; nothing for other kinds. O(1) for each.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// let doc = value!({ "b": 1, "a": 2 });
+    /// let keys: Vec<&str> = doc.entries().map(|(key, _)| key).collect();
+    /// assert_eq!(keys, ["b", "a"]);
+    /// ```
     pub fn entries(&self) -> impl Iterator<Item = (&str, Value)> {
         self.by_ref()
             .entries()
             .map(|(key, value)| (key, value.to_value()))
     }
 
-    /// The items of an array; nothing for other kinds.
+    /// The items of an array; nothing for other kinds. O(1) for each.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// assert_eq!(value!([1, 2]).items().filter_map(|item| item.as_i64()).sum::<i64>(), 3);
+    /// ```
     pub fn items(&self) -> impl Iterator<Item = Value> {
         self.by_ref().items().map(ValueRef::to_value)
     }
@@ -264,6 +304,14 @@ impl Value {
     /// Checks a value against `limits`, as if it had been parsed: for values assembled by the infallible
     /// conversions (`From<Vec<Value>>`, `collect`, [`crate::value!`]), which do not check. O(size), and never more
     /// than `max_items` values are looked at.
+    ///
+    /// ```
+    /// use statewright_value::{Limits, value};
+    /// let list = value!([1, [2, [3]]]);
+    /// assert!(list.check(&Limits::default()).is_ok());
+    /// let error = list.check(&Limits::default().with_max_depth(2)).unwrap_err();
+    /// assert_eq!(error.code(), 204);
+    /// ```
     ///
     /// # Errors
     /// [`Error::Limit`] names the limit. `max_bytes` does not apply, since nothing is encoded here.

@@ -325,7 +325,8 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// An owned value: at most one reference-count increment.
+    /// An owned value: at most one reference-count increment. It may [keep the whole
+    /// buffer](Value#parts-of-a-packed-document) alive.
     pub fn to_value(self) -> Value {
         match self.0 {
             Form::Node(value) => value.clone(),

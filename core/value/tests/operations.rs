@@ -276,7 +276,8 @@ mod decimals {
                 prop_assert_eq!(exact(outcome(Value::from(quotient).checked_mul(&y))), Some(a));
             }
             if let Some(rest) = exact(outcome(x.checked_rem(&y))) {
-                prop_assert!(rest.abs() < b.abs() && (rest.is_zero() || rest.is_sign_negative() == a.is_sign_negative()));
+                prop_assert!(rest.abs() < b.abs());
+                prop_assert!(rest.is_zero() || rest.is_sign_negative() == a.is_sign_negative());
                 prop_assert_eq!(Some(rest), a.checked_rem(b));
             }
             prop_assert_eq!(exact(outcome(x.checked_neg())), Some(-a));
@@ -307,7 +308,12 @@ mod decimals {
         }
 
         #[test]
-        fn a_rounded_quotient_is_the_nearest(a in -10_000i64..10_000, b in 1i64..300, scale in 0u32..4, digits in 0u32..6) {
+        fn a_rounded_quotient_is_the_nearest(
+            a in -10_000i64..10_000,
+            b in 1i64..300,
+            scale in 0u32..4,
+            digits in 0u32..6,
+        ) {
             let dividend = Decimal::new(a, scale);
             let divisor = Decimal::new(if a % 2 == 0 { b } else { -b }, 1);
             let exact = dividend / divisor; // to 28 digits: enough to tell the halves of these apart

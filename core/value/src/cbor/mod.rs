@@ -98,13 +98,14 @@ impl Value {
         out
     }
 
-    /// Appends CBOR to `out`, as [`Value::to_cbor`].
+    /// Appends CBOR to `out`, as [`Value::to_cbor`]. O(size).
     pub fn write_cbor(&self, out: &mut Vec<u8>) {
         write::write(out, Walk::new(self.by_ref()));
     }
 
     /// Encodes as [`Value::to_cbor`], with the keys of every object sorted: the core deterministic encoding
-    /// (RFC 8949, section 4.2.1), so that equal values have equal bytes and unequal ones do not.
+    /// (RFC 8949, section 4.2.1), so that equal values have equal bytes and unequal ones do not. O(size × log of
+    /// the largest object).
     pub fn to_deterministic_cbor(&self) -> Vec<u8> {
         let mut out = Vec::new();
         // By the bytes of the encoded key: its length comes first.

@@ -7,7 +7,19 @@ use crate::{Key, Kind, Path, Result, Segment, Value, ValueRef};
 /// error.
 impl Value {
     /// Puts `value` under a key of this object, behind the others if the key is new, and returns what was
-    /// there. O(log n); if the object is shared, a copy of at most 32 entries.
+    /// there. O(log n), after the [first edit](Value#cost-of-the-first-edit); if the object is shared, a copy
+    /// of at most 32 entries.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let mut user = value!({ "name": "Ada" });
+    /// assert_eq!(user.insert("name", value!("Grace"))?, Some(value!("Ada")));
+    /// assert_eq!(user.insert("age", value!(85))?, None);
+    /// assert_eq!(user, value!({ "name": "Grace", "age": 85 }));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::Error::WrongType`] if this is no object, [`crate::Error::Limit`] if it would nest too deep.

@@ -9,7 +9,19 @@ use crate::{Error, Kind, MAX_DEPTH, Path, Result, Value, ValueRef};
 /// Edits of an array. Each fails with [`Error::WrongType`] if this is no array; nothing is changed on an
 /// error.
 impl Value {
-    /// Appends `value` to this array. O(1) on average; if the array is shared, a copy of at most 32 items.
+    /// Appends `value` to this array. O(1) on average, after the [first edit](Value#cost-of-the-first-edit); if
+    /// the array is shared, a copy of at most 32 items.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let mut list = value!([1]);
+    /// list.push(value!(2))?;
+    /// assert_eq!(list, value!([1, 2]));
+    /// assert_eq!(value!({}).push(value!(2)).unwrap_err().code(), 203);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::WrongType`] if this is no array, [`Error::Limit`] if it would nest too deep.
@@ -51,7 +63,7 @@ impl Value {
         Ok(array)
     }
 
-    /// Removes the last item of this array and returns it; none if the array is empty. O(1) on average.
+    /// Removes the last item of this array and returns it; none if the array is empty. O(log n), mostly O(1).
     ///
     /// ```
     /// use statewright_value::value;

@@ -60,7 +60,8 @@ struct Point {
 }
 
 impl Value {
-    /// Begins a transaction on this value; O(1).
+    /// Begins a transaction on this value; O(1). Its edits are edits of a clone, with the cost of the [first
+    /// edit](Value#cost-of-the-first-edit) anew in each transaction that is rolled back.
     pub fn begin(&mut self) -> ValueTxn<'_> {
         ValueTxn {
             value: self.clone(),
@@ -160,8 +161,8 @@ impl ValueTxn<'_> {
     }
 }
 
-/// The edits: those of [`Value`], through a path; the root path is the value itself. Errors are those of the
-/// same edit of a value.
+/// The edits: those of [`Value`], through a path; the root path is the value itself. Errors and costs are those of
+/// the same edit of a value that has a clone.
 impl ValueTxn<'_> {
     /// As [`Value::set`].
     ///

@@ -23,8 +23,19 @@ pub(crate) const BYTES_KEY: &str = "$bytes";
 impl Value {
     /// Parses one JSON text within [`Limits::default`]; O(length).
     ///
-    /// Strictly RFC 8259, UTF-8, no byte order mark. Of equal keys the last value wins, at the position of
-    /// the first. Integers outside the range of `i64` and `u64` become the nearest float.
+    /// Strictly the grammar of RFC 8259 (§2 to §7; any value may stand alone), in UTF-8 without a byte order mark
+    /// (§8.1). Of equal keys, which §4 leaves open, the last value wins, at the position of the first. Integers
+    /// outside the range of `i64` and `u64` become the nearest float (§6).
+    ///
+    /// ```
+    /// use statewright_value::{Value, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// assert_eq!(Value::from_json(r#"{"a": [1, 2.5, null]}"#)?, value!({ "a": [1, 2.5, null] }));
+    /// let error = Value::from_json("[1,\n 2,]").unwrap_err();
+    /// assert_eq!((error.code(), error.to_string().contains("line 2, column 4")), (200, true));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidJson`] with line and column, also for a lone surrogate and for a number beyond the
@@ -60,14 +71,19 @@ impl Value {
     /// gives that object back. Decimals print as numbers with all their digits, dates, times, datetimes and
     /// durations as text (ISO 8601, RFC 3339), files as objects. See `Value::to_typed_json` for a form in
     /// which every kind reads back. Floats always print with a fraction or an exponent, in the shortest form
-    /// that reads back exactly.
+    /// that reads back exactly. O(size).
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// assert_eq!(value!({ "a": [1, 2.0, "x\n"] }).to_json(), r#"{"a":[1,2.0,"x\n"]}"#);
+    /// ```
     pub fn to_json(&self) -> String {
         let mut out = Vec::new();
         self.write_json(&mut out);
         String::from_utf8(out).unwrap_or_default() // always UTF-8
     }
 
-    /// Prints JSON with two spaces of indentation per level.
+    /// Prints JSON with two spaces of indentation per level. O(size × depth).
     pub fn to_json_pretty(&self) -> String {
         let mut out = Vec::new();
         Printer {
@@ -79,7 +95,7 @@ impl Value {
         String::from_utf8(out).unwrap_or_default() // always UTF-8
     }
 
-    /// Appends compact JSON to `out`, as [`Value::to_json`].
+    /// Appends compact JSON to `out`, as [`Value::to_json`]. O(size).
     pub fn write_json(&self, out: &mut Vec<u8>) {
         encode::<Compact>(out, self.by_ref());
     }

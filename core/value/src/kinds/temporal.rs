@@ -184,7 +184,7 @@ impl Value {
     }
 
     /// A duration as people write it, as in `2d 3h 30m`; none if this is no duration. Days have 24 hours.
-    /// [`Value::duration`] reads it back exactly.
+    /// [`Value::duration`] reads it back exactly. O(1).
     pub fn human_duration(&self) -> Option<String> {
         let duration = self.as_duration()?;
         let days = duration.as_secs() / 86_400;
@@ -350,7 +350,7 @@ impl Value {
     }
 
     /// How long after `earlier` this is, as a duration: between two dates (whole days of 24 hours), two times
-    /// of day, two datetimes (by moment, whatever the offsets) or two durations. Negative if it is before.
+    /// of day, two datetimes (by moment, whatever the offsets) or two durations. Negative if it is before. O(1).
     ///
     /// # Errors
     /// [`Error::WrongType`] if the two are not of one of these kinds; [`Error::Arithmetic`] for durations whose
@@ -432,7 +432,7 @@ impl Value {
     }
 
     /// Year, quarter, month, day, weekday and ISO week of a date, or of a datetime at its offset; none for
-    /// other kinds.
+    /// other kinds. O(1).
     ///
     /// ```
     /// # use statewright_value::Value;

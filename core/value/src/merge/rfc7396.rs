@@ -27,7 +27,8 @@ impl Value {
     /// Applies a JSON Merge Patch (RFC 7396 §2): an object changes the members it names, null removes a
     /// member, and everything else takes the place of what is there. Arrays are replaced as a whole.
     ///
-    /// One lookup and one edit per member of the patch, whatever the size of this value.
+    /// O(members of the patch × log n): one lookup and one edit for each, whatever the size of this value, after the
+    /// [first edit](Value#cost-of-the-first-edit).
     ///
     /// # Errors
     /// [`crate::Error::Limit`] if the result would nest deeper than [`crate::MAX_DEPTH`]; then nothing is

@@ -38,7 +38,8 @@ impl Patch {
     }
 
     /// As [`Patch::apply`], with limits of the caller's: `max_depth` of every place that is written,
-    /// `max_items` and `max_bytes` of what copies add, and `max_items` operations.
+    /// `max_items` and `max_bytes` of what copies add, and `max_items` operations. Costs as much, and the [first
+    /// edit](Value#cost-of-the-first-edit) of each packed container.
     ///
     /// # Errors
     /// As [`Patch::apply`].

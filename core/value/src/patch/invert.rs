@@ -28,7 +28,7 @@ impl Patch {
         self.invert_with(before, &editing_limits())
     }
 
-    /// As [`Patch::invert`], with limits of the caller's.
+    /// As [`Patch::invert`], at the same cost, with limits of the caller's.
     ///
     /// # Errors
     /// As [`Patch::apply_with`].

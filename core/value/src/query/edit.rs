@@ -6,7 +6,8 @@ use super::Query;
 
 impl Value {
     /// Puts `value` at every place that `query` finds, and says at how many. Where one place is inside
-    /// another, the outer one is replaced and the inner one goes with it.
+    /// another, the outer one is replaced and the inner one goes with it. Costs what [`Query::paths`] costs, sorting
+    /// the places, and one [`Value::set`] for each.
     ///
     /// ```
     /// use statewright_value::{Query, Value, value};
@@ -33,7 +34,8 @@ impl Value {
     }
 
     /// Removes everything that `query` finds, and says how many places that were; what is inside another
-    /// result goes with it and is not counted. The order of what stays is kept.
+    /// result goes with it and is not counted. The order of what stays is kept. Costs what [`Query::paths`] costs,
+    /// sorting the places, and one [`Value::remove`] for each.
     ///
     /// ```
     /// use statewright_value::{Query, value};

@@ -163,7 +163,8 @@ impl Query {
 
 /// Running.
 impl Query {
-    /// All nodes it finds, in order.
+    /// All nodes it finds, in order. O(steps): a step for every node looked at, so O(size) for `$..*` and one per
+    /// segment for `$.a.b`; never more than the limit.
     ///
     /// # Errors
     /// [`Error::Limit`] when the steps are used up, and for a regular expression out of the value that is
@@ -177,7 +178,18 @@ impl Query {
         Ok(found)
     }
 
-    /// All nodes it finds with their places, in order. A result costs as many more steps as it is deep.
+    /// All nodes it finds with their places, in order. O(steps); a result costs as many more steps as it is deep.
+    ///
+    /// ```
+    /// use statewright_value::{Query, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "a": [5, 6], "b": 7 });
+    /// let found = Query::parse("$.a[*]")?.locate(doc.by_ref())?;
+    /// let places: Vec<String> = found.iter().map(|(path, _)| path.to_string()).collect();
+    /// assert_eq!(places, [".a[0]", ".a[1]"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Query::select`].
@@ -190,7 +202,17 @@ impl Query {
         Ok(located.found)
     }
 
-    /// The places of all nodes it finds, in order.
+    /// The places of all nodes it finds, in order. Costs as much as [`Query::locate`].
+    ///
+    /// ```
+    /// use statewright_value::{Query, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "a": [5, 6], "b": 7 });
+    /// let paths = Query::parse("$[?@ == 7]")?.paths(doc.by_ref())?;
+    /// assert_eq!(paths.first().map(|path| path.to_pointer()).as_deref(), Some("/b"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Query::select`].
@@ -199,7 +221,16 @@ impl Query {
         Ok(located.into_iter().map(|(path, _)| path).collect())
     }
 
-    /// The first node it finds; looks no further.
+    /// The first node it finds; looks no further. O(steps until then).
+    ///
+    /// ```
+    /// use statewright_value::{Query, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "a": [5, 6], "b": 7 });
+    /// assert_eq!(Query::parse("$..[?@ > 5]")?.first(doc.by_ref())?, Some(value!(7).by_ref()));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Query::select`].
@@ -212,7 +243,7 @@ impl Query {
         Ok(first.0)
     }
 
-    /// Whether it finds anything; looks no further than the first.
+    /// Whether it finds anything; looks no further than the first. O(steps until then).
     ///
     /// # Errors
     /// As [`Query::select`].
@@ -220,7 +251,16 @@ impl Query {
         Ok(self.first(root)?.is_some())
     }
 
-    /// How many nodes it finds.
+    /// How many nodes it finds. O(steps).
+    ///
+    /// ```
+    /// use statewright_value::{Query, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "a": [5, 6], "b": 7 });
+    /// assert_eq!(Query::parse("$..*")?.count(doc.by_ref())?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Query::select`].
@@ -231,7 +271,22 @@ impl Query {
     }
 
     /// Gives the nodes to `f` one by one, until it breaks. `steps` is how many steps it may take, and after
-    /// it how many are left: several runs can share one allowance.
+    /// it how many are left: several runs can share one allowance. O(steps).
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use statewright_value::{Query, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "a": [5, 6], "b": 7 });
+    /// let (mut steps, mut sum) = (1_000, 0);
+    /// Query::parse("$.a[*]")?.visit(doc.by_ref(), &mut steps, |node| {
+    ///     sum += node.as_i64().unwrap_or(0);
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert!(sum == 11 && steps < 1_000);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Query::select`]; `f` has then seen the nodes before.

@@ -9,6 +9,18 @@ use crate::{Error, Result, ValueRef};
 ///
 /// Waits where the writer does: at most one value and 64 KiB are held back. Call [`NdjsonWriter::finish`] at the
 /// end; without it what is held back is written when this is dropped, but nobody learns if that fails.
+///
+/// ```
+/// use statewright_value::stream::NdjsonWriter;
+/// use statewright_value::value;
+/// # fn main() -> statewright_value::Result<()> {
+/// let mut lines = NdjsonWriter::new(Vec::new());
+/// lines.write(value!({ "n": 1 }).by_ref())?;
+/// lines.write(value!([2]).by_ref())?;
+/// assert_eq!(lines.finish()?, b"{\"n\":1}\n[2]\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct NdjsonWriter<W: Write> {
     out: Out<W>,
