@@ -11,7 +11,8 @@ use crate::{Error, Kind, Limits, MAX_DEPTH, Path, Pointer, Result, Value, ValueR
 impl Patch {
     /// Applies the operations in order (RFC 6902 §5). If one fails, the document is as it was.
     ///
-    /// Costs one path lookup and edit per operation; clones of the document stay as they were.
+    /// O(operations × log n): one path lookup and edit for each, after the
+    /// [first edit](Value#cost-of-the-first-edit); clones of the document stay as they were.
     ///
     /// # Errors
     /// [`Error::PatchFailed`] with the number of the operation, counted from 0, the pointer it acts at, and
