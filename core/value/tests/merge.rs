@@ -101,6 +101,22 @@ fn arrays() {
             "{how:?}"
         );
     }
+    let skip = Merge::deep()
+        .arrays(ArrayMerge::ByIndex)
+        .nulls(NullMerge::Skip);
+    for (ours, theirs, expected) in [
+        (value!([1, 2]), value!([null, 3]), value!([1, 3])),
+        (value!([1]), value!([2, null, 3]), value!([2, 3])),
+        (value!([]), value!([null, null]), value!([])),
+        (
+            value!([[1]]),
+            value!([[null, null, { "a": null, "b": 1 }], null, [null]]),
+            value!([[1, { "b": 1 }], [null]]),
+        ),
+    ] {
+        let (ours, theirs) = (value!({ "l": ours }), value!({ "l": theirs }));
+        assert_eq!(merged(&ours, &theirs, &skip), value!({ "l": expected }));
+    }
     let doc = value!({ "a": [1] });
     assert_eq!(
         merged(&doc, &doc, &Merge::deep().arrays(ArrayMerge::Append)),
@@ -259,6 +275,66 @@ fn conflicts_are_resolved() {
         });
         assert_eq!(merged.unwrap().into_value().unwrap(), expected);
     }
+}
+
+#[test]
+fn removed_items_do_not_move_other_conflicts() {
+    for (base, ours, theirs, expected) in [
+        (
+            value!([1, 2, 3, 4]),
+            value!([10, 2, 3, 4]),
+            value!([20, 2, 3, 40]),
+            value!([2, 3, 40]),
+        ),
+        (
+            value!([1, 2, 3]),
+            value!([10, 2, 30]),
+            value!([20, 2, 33]),
+            value!([2]),
+        ),
+        (
+            value!([1, 2, 3, 4]),
+            value!([10, 20, 3, 4]),
+            value!([11, 21, 3, 40]),
+            value!([3, 40]),
+        ),
+        (
+            value!([1, [2, 3], [4, { "a": 5 }]]),
+            value!([10, [20, 3], [4, { "a": 50 }]]),
+            value!([11, [21, 3], [44, { "a": 51 }]]),
+            value!([[3], [44, {}]]),
+        ),
+    ] {
+        let mut paths = Vec::new();
+        let merged = merge3_with(base.by_ref(), ours.by_ref(), theirs.by_ref(), |conflict| {
+            paths.push(conflict.path.clone());
+            Resolution::Remove
+        });
+        assert_eq!(merged.unwrap().into_value().unwrap(), expected, "{ours}");
+        for path in paths {
+            assert_ne!(ours.at(&path), base.at(&path), "{path} of {ours}");
+        }
+    }
+}
+
+/// Removing one item and taking theirs of the others is theirs without the item.
+#[test]
+fn items_are_removed_and_replaced_at_once() {
+    let list = |items: &[i64]| items.iter().copied().map(Value::from).collect::<Value>();
+    let shifted = |by| list(&(by..by + 100).collect::<Vec<i64>>());
+    let (base, ours, theirs) = (shifted(0), shifted(100), shifted(200));
+    let merged =
+        merge3_with(
+            base.by_ref(),
+            ours.by_ref(),
+            theirs.by_ref(),
+            |conflict| match conflict.base.as_ref().and_then(Value::as_i64) {
+                Some(n) if n % 3 == 0 => Resolution::Remove,
+                _ => Resolution::Theirs,
+            },
+        );
+    let kept: Vec<i64> = (200..300).filter(|n| (n - 200) % 3 != 0).collect();
+    assert_eq!(merged.unwrap().value, list(&kept));
 }
 
 #[test]

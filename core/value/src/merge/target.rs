@@ -26,6 +26,8 @@ pub(super) struct Target<'a> {
     /// Where in the container around it.
     pub step: Step<'a>,
     pub changed: bool,
+    /// The items to take out at the end, in ascending order: until then each index is that of the document.
+    removed: Vec<usize>,
 }
 
 impl<'a> Target<'a> {
@@ -34,10 +36,12 @@ impl<'a> Target<'a> {
             value,
             step,
             changed: false,
+            removed: Vec::new(),
         }
     }
 
-    /// Puts a value in, or takes what is there out.
+    /// Puts a value in, or takes what is there out. What comes beyond the end of an array is appended. The
+    /// indexes of an array must ascend.
     pub(super) fn put(&mut self, step: Step<'_>, value: Option<Value>) -> Result<()> {
         self.changed = true;
         match (step, value) {
@@ -45,11 +49,20 @@ impl<'a> Target<'a> {
             (Step::Key(key), Some(value)) => drop(self.value.insert(key, value)?),
             (Step::Key(key), None) => drop(self.value.remove_key(key)?),
             (Step::Index(index), Some(value)) => {
+                let index = index.min(self.value.by_ref().len());
                 self.value.set(&Path::root().index(index), value)?;
             }
-            (Step::Index(index), None) => drop(self.value.remove_item(index)?),
+            (Step::Index(index), None) => self.removed.push(index),
         }
         Ok(())
+    }
+
+    /// The container, which is complete.
+    pub(super) fn finish(mut self) -> Result<Value> {
+        for index in self.removed.into_iter().rev() {
+            self.value.remove_item(index)?;
+        }
+        Ok(self.value)
     }
 }
 

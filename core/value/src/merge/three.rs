@@ -32,7 +32,8 @@ pub enum Resolution {
     Base,
     /// Put this in its place.
     Value(Value),
-    /// Have nothing there.
+    /// Have nothing there. The items behind one that is removed move up once all conflicts are resolved, so
+    /// that the paths of the others stay what they are in the three values.
     Remove,
 }
 
@@ -139,12 +140,13 @@ pub fn merge3_with(
             match open.last_mut() {
                 None => {
                     return Ok(Merged {
-                        value: target.value,
+                        value: target.finish()?,
                         conflicts,
                     });
                 }
                 Some(around) if target.changed => {
-                    around.target.put(target.step, Some(target.value))?;
+                    let step = target.step;
+                    around.target.put(step, Some(target.finish()?))?;
                 }
                 Some(_) => {}
             }

@@ -53,7 +53,8 @@ pub enum NullMerge {
     /// It is a value as any other.
     #[default]
     Keep,
-    /// Nothing: what is there stays, and a member that is not there is not made.
+    /// Nothing: what is there stays, and a member that is not there is not made. Of arrays that are merged by
+    /// index, the items that are null leave this one's as they are, and are left out where it has ended.
     Skip,
     /// The member is removed, as in RFC 7396. In an array a null is a value.
     Remove,
@@ -194,9 +195,10 @@ impl Value {
                     break;
                 };
                 match open.last_mut() {
-                    None => *self = target.value,
+                    None => *self = target.finish()?,
                     Some(around) if target.changed => {
-                        around.target.put(target.step, Some(target.value))?;
+                        let step = target.step;
+                        around.target.put(step, Some(target.finish()?))?;
                     }
                     Some(_) => {}
                 }
