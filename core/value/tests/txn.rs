@@ -187,3 +187,19 @@ fn each_change_is_recorded() {
     assert_eq!(txn.commit().len(), 9);
     assert_eq!(doc.to_json(), r#"{"l":[1,"y"],"n":{"o":2},"c":true}"#);
 }
+
+#[test]
+fn a_savepoint_of_another_transaction_is_refused() {
+    let n = Path::root().key("n");
+    let (mut a, mut b) = (value!({ "n": 1 }), value!({ "n": 1 }));
+    let foreign = a.begin().savepoint();
+    let mut txn = b.begin();
+    let own = txn.savepoint();
+    txn.set(&n, value!(2)).unwrap();
+    assert!(!txn.rollback_to(foreign));
+    assert_eq!(txn.value().at(&n), Some(value!(2).by_ref()));
+    assert!(txn.rollback_to(own));
+    drop(txn);
+    // One that has ended is another one too.
+    assert!(!b.begin().rollback_to(own));
+}

@@ -1,5 +1,7 @@
 //! Value transactions: several edits of one value, which all take effect or none.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Create, Put, missing};
 use crate::{Change, Key, Patch, PatchOp, Path, Pointer, Result, Segment, Value, ValueRef};
 
@@ -44,11 +46,12 @@ pub struct ValueTxn<'v> {
     value: Value,
     changes: Vec<Change>,
     points: Vec<Point>,
-    /// Savepoints that there have been.
-    numbered: u64,
 }
 
-/// A moment in a transaction to which [`ValueTxn::rollback_to`] goes back.
+/// The number of the next savepoint of the process, so that none is taken for one of another transaction.
+static NEXT_SAVEPOINT: AtomicU64 = AtomicU64::new(0);
+
+/// A moment in a transaction to which [`ValueTxn::rollback_to`] goes back. Of no use in any other transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Savepoint(u64);
 
@@ -68,7 +71,6 @@ impl Value {
             target: self,
             changes: Vec::new(),
             points: Vec::new(),
-            numbered: 0,
         }
     }
 }
@@ -86,13 +88,13 @@ impl ValueTxn<'_> {
 
     /// A moment to which the transaction can be rolled back; O(1).
     pub fn savepoint(&mut self) -> Savepoint {
-        self.numbered += 1;
+        let number = NEXT_SAVEPOINT.fetch_add(1, Ordering::Relaxed);
         self.points.push(Point {
-            number: self.numbered,
+            number,
             value: self.value.clone(),
             changes: self.changes.len(),
         });
-        Savepoint(self.numbered)
+        Savepoint(number)
     }
 
     /// Undoes what has been done since `savepoint`, which stays, while the later ones go. False, and nothing is
