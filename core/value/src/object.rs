@@ -9,6 +9,7 @@ use crate::node::dismantle_deep;
 use crate::tree::{self, Item, Tree};
 use crate::{Key, Result, Value, key};
 
+mod ordinals;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,9 @@ struct Large {
     index: Tree<Place>,
     /// No slot has a greater ordinal.
     last: u32,
+    /// How many slots have been given another ordinal.
+    #[cfg(test)]
+    moved: usize,
 }
 
 /// An entry, and what says where it is: the ordinals ascend with gaps, so that entries before it can come and
@@ -236,6 +240,8 @@ impl Object {
                 slots: large.slots.copy(room),
                 index: large.index.clone(),
                 last: large.last,
+                #[cfg(test)]
+                moved: large.moved,
             })),
         };
         Object {
@@ -451,15 +457,10 @@ impl Body {
     }
 }
 
-/// The gap between ordinals, if there is room for it.
-const STEP: u32 = 16;
-
 impl Large {
     /// As [`Body::new`].
     fn new(entries: Vec<Entry>, by_hash: &[u64]) -> std::result::Result<Large, Vec<Entry>> {
-        // 2^31 entries would need 80 GiB of memory.
-        let room = u32::MAX / 2 / u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let step = room.clamp(1, STEP);
+        let step = ordinals::step(entries.len());
         let mut ordinal = 0;
         let slot = |(key, value)| {
             ordinal += step;
@@ -474,6 +475,8 @@ impl Large {
             slots,
             index: Tree::default(),
             last: ordinal,
+            #[cfg(test)]
+            moved: 0,
         };
         // As numbers, which sort in half the time; in the known order, in no time.
         let places = large.slots.iter().map(|slot| u64::from(slot.place()));
@@ -568,13 +571,7 @@ impl Large {
     /// As [`Object::put`]; `has_hash` says whether there is another key of that hash.
     fn put(&mut self, at: usize, key: Key, value: Value, has_hash: bool) {
         let at = at.min(self.slots.len());
-        let ordinal = match self.ordinal_before(at) {
-            Some(ordinal) => ordinal,
-            None => {
-                self.renumber();
-                self.ordinal_before(at).unwrap_or(u32::MAX)
-            }
-        };
+        let ordinal = self.new_ordinal(at);
         let place = Place {
             hash: key.hash(),
             ordinal,
@@ -590,28 +587,6 @@ impl Large {
             self.slots.push(slot);
         } else {
             self.slots.insert(at, slot);
-        }
-    }
-
-    /// A free ordinal for a new slot before slot `at`, or at the end. None if there is none.
-    fn ordinal_before(&self, at: usize) -> Option<u32> {
-        if at == self.slots.len() {
-            return self.last.checked_add(STEP);
-        }
-        let next = self.slots.get(at)?.ordinal;
-        let previous = match at.checked_sub(1) {
-            Some(previous) => self.slots.get(previous)?.ordinal,
-            None => 0,
-        };
-        let middle = previous + (next - previous) / 2;
-        (middle > previous).then_some(middle)
-    }
-
-    /// Gives all slots new ordinals with gaps between them; O(n log n).
-    fn renumber(&mut self) {
-        // The keys are distinct, so that nothing comes back.
-        if let Ok(renumbered) = Large::new(self.take_entries(), &[]) {
-            *self = renumbered;
         }
     }
 

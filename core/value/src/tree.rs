@@ -295,6 +295,35 @@ impl<T: Item> Tree<T> {
         self.head.as_ref()?.find(Last(holds))
     }
 
+    /// How many items at the front have a key that `holds` is true of, as in [`Tree::insert_after`].
+    pub(crate) fn count_where(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
+        if self.tail_holds(&mut holds) {
+            let inside = self.tail.partition_point(|item| holds(item.key()));
+            return self.head_len() + inside;
+        }
+        self.head.as_ref().map_or(0, |head| head.count_where(holds))
+    }
+
+    /// Changes the items from `start` on and before `end`, their keys too; the keys must still ascend. O(log n)
+    /// and the number of items.
+    pub(crate) fn update_range(
+        &mut self,
+        start: usize,
+        end: usize,
+        mut change: impl FnMut(&mut T),
+    ) {
+        let split = self.head_len();
+        if let Some(head) = &mut self.head
+            && start < split
+        {
+            head.update_range(start, end.min(split), &mut change);
+        }
+        let inside = start.saturating_sub(split)..end.saturating_sub(split);
+        for item in self.tail.get_mut(inside).unwrap_or_default() {
+            change(item);
+        }
+    }
+
     /// As [`Tree::last_where`]. The item may be changed, but not its key.
     pub(crate) fn last_where_mut(
         &mut self,
@@ -387,6 +416,47 @@ impl<T: Item> Child<T> {
                     let below = seek.child(children)?;
                     child = children.get_mut(below)?;
                 }
+            }
+        }
+    }
+
+    fn count_where(&self, mut holds: impl FnMut(T::Key) -> bool) -> usize {
+        let (mut child, mut before) = (self, 0);
+        loop {
+            let children = match &*child.node {
+                Node::Leaf(items) => {
+                    return before + items.partition_point(|item| holds(item.key()));
+                }
+                Node::Branch(children) => children,
+            };
+            let begun = children.partition_point(|child| holds(child.first));
+            let Some((last, full)) = children.get(..begun).and_then(<[_]>::split_last) else {
+                return before;
+            };
+            before += full.iter().map(|child| child.len).sum::<usize>();
+            child = last;
+        }
+    }
+
+    /// As [`Tree::update_range`].
+    fn update_range(&mut self, start: usize, end: usize, change: &mut impl FnMut(&mut T)) {
+        match unshare(&mut self.node, 0) {
+            Node::Leaf(items) => {
+                for item in items.get_mut(start..end).unwrap_or_default() {
+                    change(item);
+                }
+                self.first = items.first().map_or(self.first, Item::key);
+            }
+            Node::Branch(children) => {
+                let mut before = 0;
+                for child in children.iter_mut() {
+                    let (from, to) = (start.max(before), end.min(before + child.len));
+                    if from < to {
+                        child.update_range(from - before, to - before, change);
+                    }
+                    before += child.len;
+                }
+                self.first = children.first().map_or(self.first, |child| child.first);
             }
         }
     }

@@ -31,7 +31,8 @@ impl Value {
     }
 
     /// Puts `value` under a key of this object as entry `at` in the order of the entries (or the last, if
-    /// there are not that many), and returns what was there: an entry with that key is removed first. O(log n).
+    /// there are not that many), and returns what was there: an entry with that key is removed first. O(log n),
+    /// amortized O(log² n) where many are put in one place.
     ///
     /// ```
     /// use statewright_value::value;

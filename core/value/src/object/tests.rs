@@ -184,6 +184,61 @@ fn ordinals_are_given_anew_when_they_run_out() {
     assert_is(&object, &model);
 }
 
+/// Where entries are put, of how many there are.
+type Spot = fn(usize, usize) -> usize;
+
+const SPOTS: [Spot; 6] = [
+    |_, _| 0,
+    |_, len| len - 1,
+    |_, _| 17,
+    |_, len| len / 2,
+    |put, len| (put * 7919) % len,
+    |put, len| if put % 3 == 0 { len } else { len - 2 },
+];
+
+/// With keys whose hashes collide, and clones that must stay as they are.
+#[test]
+fn entries_can_be_put_anywhere_again_and_again() {
+    for spot in SPOTS {
+        let mut model: Model = (0..40).map(|number| (key(number), 1)).collect();
+        let mut object = build(&model);
+        let mut kept = Vec::new();
+        for number in 40..1900 {
+            if number % 400 == 0 {
+                kept.push((object.clone(), model.clone()));
+            }
+            let at = spot(usize::from(number), model.len());
+            object.put(at, key(number), Value::from(2));
+            model.insert(at, (key(number), 2));
+        }
+        kept.push((object, model));
+        for (object, model) in &kept {
+            assert_is(object, model);
+        }
+    }
+}
+
+/// An insertion gives few other entries new ordinals, wherever it is.
+#[test]
+fn an_insertion_moves_few_others() {
+    const ENTRIES: usize = 20_000;
+    let keys: Vec<Key> = (0..ENTRIES)
+        .map(|n| Key::new(&format!("key {n}")))
+        .collect();
+    for (case, spot) in SPOTS.into_iter().enumerate() {
+        let mut object = Object::default();
+        for (number, key) in keys.iter().enumerate() {
+            let at = spot(number, number.max(2)).min(number);
+            object.put(at, key.clone(), Value::NULL);
+        }
+        let Body::Large(large) = &object.body else {
+            panic!("a large object expected");
+        };
+        let moved = large.moved / ENTRIES;
+        assert!(moved <= 16, "{moved} a put in case {case}");
+    }
+}
+
 #[test]
 fn colliding_hashes_cost_no_more_than_a_search() {
     let keys: Vec<Key> = (0..20_000)
