@@ -472,3 +472,52 @@ fn a_cache_is_shared_by_threads() {
     let stats = cache.stats();
     assert_eq!((stats.hits + stats.misses, stats.len), (8000, 8));
 }
+
+/// `n` times `a` or `b`, in no order.
+fn mixed(n: usize) -> String {
+    let mut seed = 1u64;
+    let next = |_| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if seed >> 40 & 1 == 1 { 'a' } else { 'b' }
+    };
+    (0..n).map(next).collect()
+}
+
+/// The expressions whose states are too many cost what they are large, for each byte of text.
+#[test]
+fn the_price_of_a_match_counts_the_size_of_the_expression() {
+    let doc = value!([{ "t": mixed(100_000), "p": "[ab]*a[ab]{200}c" }]);
+    let steps = |text: &str| {
+        let mut left = 1_000_000_000;
+        let query = Query::parse(text).unwrap();
+        query
+            .visit(doc.by_ref(), &mut left, |_| ControlFlow::Continue(()))
+            .unwrap();
+        1_000_000_000 - left
+    };
+    assert!(steps("$[?search(@.t, '[ab]*a[ab]{2}c')]") < 2_000);
+    assert!(steps("$[?match(@.t, '[ab]{1,2000}')]") < 2_000);
+    let large = steps("$[?search(@.t, '[ab]*a[ab]{200}c')]");
+    assert!((1_000_000..4_000_000).contains(&large), "{large}");
+    let read = steps("$[?search(@.t, @.p)]");
+    assert!((large..large + 100_000).contains(&read), "{read}");
+    let hostile = Query::parse("$[?search(@.t, '[ab]*a[ab]{2000}c')]").unwrap();
+    assert_eq!(hostile.select(doc.by_ref()).unwrap_err().code(), 204);
+}
+
+#[test]
+fn the_expressions_of_a_query_have_a_size_together() {
+    let of = |count: usize, pattern: &str| {
+        let calls = vec![format!("search(@.a, '{pattern}')"); count];
+        Query::parse(&format!("$[?{}]", calls.join(" || "))).map(|_| ())
+    };
+    for pattern in [r"[0-9]{4}-[0-9]{2}", r"\\p{L}+ \\p{Nd}+", ".*a.*b"] {
+        of(40, pattern).unwrap();
+    }
+    assert!(
+        of(400, "[ab]{5000}")
+            .unwrap_err()
+            .to_string()
+            .contains("4 MiB")
+    );
+}

@@ -1,7 +1,7 @@
 //! What is known of a query before it runs.
 
+use super::matcher::Source;
 use super::program::{Condition, Operand, Selector, Slice, Step, SubQuery};
-use super::regexp::Source;
 
 /// What a query may cost and find, known from its text alone; see [`crate::Query::complexity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

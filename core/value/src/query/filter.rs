@@ -9,14 +9,8 @@ use crate::value_ref::Data;
 use crate::{Kind, ValueRef};
 
 use super::machine::{Halt, Machine, Sink, node as node_of};
+use super::matcher::{BYTES_PER_STEP, Dynamic, Pattern, Source};
 use super::program::{Comparison, Condition, Literal, Operand, SubQuery};
-use super::regexp::{Matcher, Pattern, Source};
-
-/// This many bytes of text are looked at for one step.
-const BYTES_PER_STEP: u64 = 256;
-
-/// What compiling a regular expression out of the value costs.
-const STEPS_TO_COMPILE: u64 = 2000;
 
 /// Something to compare: a literal, a result, a node's value, or Nothing.
 #[derive(Clone, Copy)]
@@ -341,9 +335,11 @@ impl<'a, 'q> Machine<'a, 'q> {
             (_, Some(printed)) => printed,
             (_, None) => return Ok(false),
         };
-        self.fuel.pay(text.len() as u64 / BYTES_PER_STEP)?;
         match &pattern.source {
-            Source::Fixed(matcher) => Ok(matcher.matches(text)),
+            Source::Fixed(matcher) => {
+                self.fuel.pay(matcher.price(text.len()))?;
+                Ok(matcher.matches(text))
+            }
             Source::Dynamic(operand) => match self.datum(operand, node)? {
                 Datum::Text(source) => self.matches_dynamic(text, source, pattern.whole),
                 _ => Ok(false),
@@ -361,15 +357,18 @@ impl<'a, 'q> Machine<'a, 'q> {
         let known = match known {
             Some(known) => known,
             None => {
-                self.fuel.pay(STEPS_TO_COMPILE)?;
+                let compiled = Dynamic::get(source, whole).ok_or(Halt::Pattern)?;
+                self.fuel.pay(compiled.price)?;
                 Expression {
                     source: source.into(),
                     whole,
-                    matcher: Matcher::dynamic(source, whole).ok_or(Halt::Pattern)?,
+                    compiled,
                 }
             }
         };
-        let found = known.matcher.matches(text);
+        let matcher = &known.compiled.matcher;
+        self.fuel.pay(matcher.price(text.len()))?;
+        let found = matcher.matches(text);
         self.expression = Some(known);
         Ok(found)
     }
@@ -379,7 +378,7 @@ impl<'a, 'q> Machine<'a, 'q> {
 pub(super) struct Expression {
     source: Box<str>,
     whole: bool,
-    matcher: Arc<Matcher>,
+    compiled: Arc<Dynamic>,
 }
 
 /// The first result.

@@ -1,14 +1,15 @@
 //! JSONPath (RFC 9535): one text that finds many places in a value.
 //!
 //! `lex`, `parse` and `words` read the text into a [`program`], whose types and numbers are then known to be right;
-//! `machine` runs it without recursion and counts its steps; `filter` decides conditions; `regexp` holds the
-//! regular expressions of `match` and `search`; `edit` changes what a query finds.
+//! `machine` runs it without recursion and counts its steps; `filter` decides conditions; `regexp` reads
+//! the regular expressions of `match` and `search`, which `matcher` compiles and runs; `edit` changes what a query finds.
 
 mod complexity;
 mod edit;
 mod filter;
 mod lex;
 mod machine;
+mod matcher;
 mod normalized;
 mod parse;
 mod program;
@@ -41,9 +42,11 @@ use program::Step;
 /// `@.due < '2026-07-01'` works on a date as on the JSON made of it, and so do `match` and `length`.
 ///
 /// # Limits
-/// Every node looked at and every comparison costs a step, long texts some more. A query that uses up its
-/// steps ([`Query::MAX_STEPS`], or what [`Query::with_max_steps`] says) ends with [`Error::Limit`], so a
-/// hostile query costs a moment. The count is the same on every machine.
+/// Every node looked at and every comparison costs a step, long texts some more. So do regular expressions: a step
+/// for 64 bytes of text, but up to `n / 8` steps a byte for the few, such as `a.{n}b` to be searched, that would
+/// need too many states. A query that uses up its steps ([`Query::MAX_STEPS`], or what [`Query::with_max_steps`]
+/// says) ends with [`Error::Limit`], so a hostile query costs about a second. The count is the same on every
+/// machine.
 ///
 /// ```
 /// use statewright_value::{Query, value};
@@ -83,7 +86,8 @@ impl Query {
     /// # Errors
     /// [`Error::InvalidQuery`] with the position of what is not allowed there: the grammar of RFC 9535
     /// appendix A and its types (section 2.4.3) are checked in full. Filters, parentheses and functions may
-    /// nest 32 deep. [`Error::Limit`] for a text of more than 64 KiB.
+    /// nest 32 deep, and its regular expressions may need 1 MiB each when compiled, and 4 MiB together.
+    /// [`Error::Limit`] for a text of more than 64 KiB.
     pub fn parse(text: &str) -> Result<Query> {
         let (program, warnings) = parse::parse(text)?;
         let path = program
@@ -312,7 +316,7 @@ impl Query {
         let (what, limit) = match result {
             Ok(()) | Err(Halt::Enough) => return Ok(()),
             Err(Halt::Exhausted) => ("number of steps", allowed),
-            Err(Halt::Pattern) => ("size of a regular expression", regexp::MAX_DYNAMIC as u64),
+            Err(Halt::Pattern) => ("size of a regular expression", matcher::MAX_DYNAMIC as u64),
         };
         Err(Error::Limit {
             what,

@@ -3,6 +3,7 @@
 use crate::{Error, Segment};
 
 use super::lex::{Lexer, Refusal, Result};
+use super::matcher::Memory;
 use super::program::{Comparison, Condition, Literal, Operand, Selector, Slice, Step, SubQuery};
 
 /// Filters, parentheses and function calls may nest this deep, counted together.
@@ -26,6 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
         lexer: Lexer::new(text),
         nesting: 0,
         warnings: Vec::new(),
+        memory: Memory::of_query(),
     };
     let position = |pos: usize| text.get(..pos).unwrap_or(text).chars().count() + 1;
     let steps = parser.query(text).map_err(|Refusal(refusal)| {
@@ -76,6 +78,8 @@ pub(super) struct Parser<'t> {
     nesting: usize,
     /// Where in the text (in bytes), and what.
     warnings: Vec<(usize, &'static str)>,
+    /// For its regular expressions.
+    pub(super) memory: Memory,
 }
 
 /// Segments and selectors.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::Segment;
 
-use super::regexp::Pattern;
+use super::matcher::Pattern;
 
 /// One segment of a query (RFC 9535 section 2.5). What selects at most one child has its own form.
 #[derive(Debug)]

@@ -1,136 +1,55 @@
-//! Regular expressions of `match` and `search`: I-Regexp (RFC 9485), checked, then run in linear time.
+//! The grammar of I-Regexp (RFC 9485), checked and put into the syntax of the regex crates.
 
-use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::CharIndices;
-use std::sync::{Arc, LazyLock};
-
-use memchr::memmem;
-use regex::{Regex, RegexBuilder};
-
-use crate::cache::Cache;
-
-use super::program::{Literal, Operand};
-
-/// What a compiled expression may take in memory, in bytes: `[ab]{1000}{1000}` is short to write.
-const MAX_COMPILED: usize = 1 << 20;
-
-/// The same for an expression that is read out of a value.
-const MAX_COMPILED_DYNAMIC: usize = 256 << 10;
-
-/// The longest expression that is read out of a value, in bytes.
-pub(super) const MAX_DYNAMIC: usize = 4 << 10;
-
-/// Expressions that came out of values, for the whole process.
-static COMPILED: LazyLock<Cache<Arc<Matcher>>> = LazyLock::new(|| Cache::new(256));
-
-/// The second argument of `match` and `search`.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    /// `match`: the whole text, not some part of it.
-    pub(super) whole: bool,
-    pub(super) source: Source,
-}
-
-#[derive(Debug)]
-pub(super) enum Source {
-    /// Written in the query.
-    Fixed(Matcher),
-    /// Read from the value.
-    Dynamic(Box<Operand>),
-}
-
-impl Pattern {
-    pub(super) fn new(operand: Operand, whole: bool) -> Result<Pattern, Cow<'static, str>> {
-        let source = match operand {
-            Operand::Literal(Literal::Text(text)) => Source::Fixed(Matcher::new(&text, whole)?),
-            Operand::Literal(_) => Source::Fixed(Matcher::Never),
-            other => Source::Dynamic(Box::new(other)),
-        };
-        Ok(Pattern { whole, source })
-    }
-
-    /// Whether it is known to match no text.
-    pub(super) fn never_matches(&self) -> bool {
-        matches!(self.source, Source::Fixed(Matcher::Never))
-    }
-}
-
-/// An expression ready to be asked.
-#[derive(Debug)]
-pub(super) enum Matcher {
-    /// What is no I-Regexp matches nothing (RFC 9535 section 2.4.6).
-    Never,
-    /// Only ordinary characters, to be found somewhere.
-    Contains(Box<memmem::Finder<'static>>),
-    /// Only ordinary characters, to be the whole.
-    Equals(Box<str>),
-    Regex(Regex),
-}
-
-impl Matcher {
-    /// Fails only for what would need too much memory.
-    pub(super) fn new(pattern: &str, whole: bool) -> Result<Matcher, Cow<'static, str>> {
-        Matcher::limited(pattern, whole, MAX_COMPILED)
-    }
-
-    fn limited(pattern: &str, whole: bool, limit: usize) -> Result<Matcher, Cow<'static, str>> {
-        let Some(checked) = Checked::new(pattern) else {
-            return Ok(Matcher::Never);
-        };
-        if let Some(text) = checked.literal {
-            return Ok(if whole {
-                Matcher::Equals(text.into())
-            } else {
-                Matcher::Contains(Box::new(memmem::Finder::new(text.as_bytes()).into_owned()))
-            });
-        }
-        let regex = match whole {
-            true => format!(r"\A(?:{})\z", checked.regex),
-            false => checked.regex,
-        };
-        let compiled = RegexBuilder::new(&regex)
-            .size_limit(limit)
-            .dfa_size_limit(limit)
-            .nest_limit(64)
-            .build();
-        match compiled {
-            Ok(regex) => Ok(Matcher::Regex(regex)),
-            Err(regex::Error::CompiledTooBig(_)) => Err(Cow::Borrowed(
-                "the regular expression needs more than 1 MiB when compiled; its repetitions multiply",
-            )),
-            Err(_) => Ok(Matcher::Never),
-        }
-    }
-
-    /// A pattern out of a value: from the cache, or compiled and kept. None for one that is too large.
-    pub(super) fn dynamic(pattern: &str, whole: bool) -> Option<Arc<Matcher>> {
-        if pattern.len() > MAX_DYNAMIC {
-            return None;
-        }
-        let name = format!("{}{pattern}", if whole { 'm' } else { 's' });
-        COMPILED
-            .get_or(&name, |_| {
-                Matcher::limited(pattern, whole, MAX_COMPILED_DYNAMIC).map(Arc::new)
-            })
-            .ok()
-    }
-
-    pub(super) fn matches(&self, text: &str) -> bool {
-        match self {
-            Matcher::Never => false,
-            Matcher::Contains(finder) => finder.find(text.as_bytes()).is_some(),
-            Matcher::Equals(whole) => **whole == *text,
-            Matcher::Regex(regex) => regex.is_match(text),
-        }
-    }
-}
 
 /// An I-Regexp that has been checked against the grammar, in the syntax of the regex crate.
-struct Checked {
-    regex: String,
+pub(super) struct Checked {
+    pub(super) regex: String,
     /// The text it matches, if it is nothing but that.
-    literal: Option<String>,
+    pub(super) literal: Option<String>,
+    /// How many places there are in it at which a text can have arrived: its characters, classes and operators,
+    /// those that are repeated as often as they are written out.
+    pub(super) positions: u64,
+}
+
+/// The positions of an expression, counted while it is read.
+#[derive(Default)]
+struct Positions {
+    /// Those before the last atom, in each of the open groups.
+    before: Vec<u64>,
+    /// Those of the last atom, in the group that is open now.
+    atom: u64,
+    /// Those before it.
+    sum: u64,
+}
+
+impl Positions {
+    /// An atom or an operator.
+    fn one(&mut self) {
+        self.sum = self.sum.saturating_add(self.atom);
+        self.atom = 1;
+    }
+
+    fn open(&mut self) {
+        self.one();
+        self.before.push(self.sum);
+        (self.sum, self.atom) = (0, 1);
+    }
+
+    fn close(&mut self) {
+        self.atom = self.total();
+        self.sum = self.before.pop().unwrap_or(0);
+    }
+
+    /// The last atom is repeated.
+    fn repeat(&mut self, times: u64) {
+        self.atom = self.atom.saturating_add(1).saturating_mul(times.max(1));
+    }
+
+    fn total(&self) -> u64 {
+        self.sum.saturating_add(self.atom)
+    }
 }
 
 type Chars<'p> = Peekable<CharIndices<'p>>;
@@ -138,32 +57,44 @@ type Chars<'p> = Peekable<CharIndices<'p>>;
 impl Checked {
     /// None for what the grammar of RFC 9485 section 3 does not allow. `^` and `$` are ordinary characters
     /// there, but are anchors in every expression they are mapped to (section 5), so they are here.
-    fn new(pattern: &str) -> Option<Checked> {
+    pub(super) fn new(pattern: &str) -> Option<Checked> {
         let mut checked = Checked {
             regex: String::with_capacity(pattern.len()),
             literal: Some(String::new()),
+            positions: 0,
         };
+        let mut positions = Positions::default();
         let mut chars = pattern.char_indices().peekable();
         let mut open = 0usize;
         let mut atom = false; // whether a quantifier may come
         while let Some((at, c)) = chars.next() {
             let mut quantifiable = true;
             match c {
-                '(' | '|' => {
-                    open += usize::from(c == '(');
-                    checked.special(if c == '(' { "(?:" } else { "|" });
+                '(' => {
+                    open += 1;
+                    positions.open();
+                    checked.special("(?:");
+                    quantifiable = false;
+                }
+                '|' => {
+                    positions.one();
+                    checked.special("|");
                     quantifiable = false;
                 }
                 ')' => {
                     open = open.checked_sub(1)?;
+                    positions.close();
                     checked.special(")");
                 }
                 '*' | '+' | '?' if atom => {
+                    positions.repeat(1);
                     checked.special(c.encode_utf8(&mut [0; 4]));
                     quantifiable = false;
                 }
                 '{' if atom => {
-                    checked.special(range_quantifier(pattern.get(at..)?, &mut chars)?);
+                    let (range, times) = range_quantifier(pattern.get(at..)?, &mut chars)?;
+                    positions.repeat(times);
+                    checked.special(range);
                     quantifiable = false;
                 }
                 '*' | '+' | '?' | '{' | '}' | ']' => return None,
@@ -179,8 +110,12 @@ impl Checked {
                 },
                 c => checked.ordinary(c),
             }
+            if quantifiable && c != ')' {
+                positions.one();
+            }
             atom = quantifiable;
         }
+        checked.positions = positions.total();
         (open == 0).then_some(checked)
     }
 
@@ -206,8 +141,8 @@ fn push_char(regex: &mut String, c: char) {
     }
 }
 
-/// `{n}`, `{n,}` or `{n,m}`, whose `{` has been read.
-fn range_quantifier<'p>(from: &'p str, chars: &mut Chars<'p>) -> Option<&'p str> {
+/// `{n}`, `{n,}` or `{n,m}`, whose `{` has been read, and the larger of its numbers.
+fn range_quantifier<'p>(from: &'p str, chars: &mut Chars<'p>) -> Option<(&'p str, u64)> {
     let end = from.find('}')?;
     let (min, max) = match from.get(1..end)?.split_once(',') {
         Some((min, max)) => (min, max),
@@ -218,7 +153,8 @@ fn range_quantifier<'p>(from: &'p str, chars: &mut Chars<'p>) -> Option<&'p str>
         return None;
     }
     chars.nth(end - 1)?;
-    from.get(..=end)
+    let times = if max.is_empty() { min } else { max };
+    Some((from.get(..=end)?, times.parse().unwrap_or(u64::MAX)))
 }
 
 enum Escape {
@@ -381,6 +317,25 @@ mod tests {
             "|*",
         ] {
             assert!(Checked::new(pattern).is_none(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn positions_are_counted_as_often_as_they_are_repeated() {
+        for (pattern, positions) in [
+            ("abc", 3..=6),
+            ("a*b", 3..=6),
+            ("a|b", 3..=6),
+            ("[abc]{5}", 10..=20),
+            ("(ab){2,3}c{4,}", 20..=40),
+            ("((a{10}){10}){10}", 1_000..=3_000),
+            ("(((a{99999}){99999}){99999}){99999}", u64::MAX..=u64::MAX),
+        ] {
+            let counted = Checked::new(pattern).map(|checked| checked.positions);
+            assert!(
+                counted.is_some_and(|counted| positions.contains(&counted)),
+                "{pattern} {counted:?}"
+            );
         }
     }
 

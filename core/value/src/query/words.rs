@@ -1,9 +1,9 @@
 //! Words in a condition: literals and the functions of RFC 9535 section 2.4.
 
 use super::lex::Result;
+use super::matcher::Pattern;
 use super::parse::{Bare, Parser, Part};
 use super::program::{Condition, Literal, Operand, SubQuery};
-use super::regexp::Pattern;
 
 /// Words: literals and functions.
 impl Parser<'_> {
@@ -82,7 +82,7 @@ impl Parser<'_> {
             return self.lexer.fail("expected a regular expression as text");
         };
         let pattern = self.value_argument(pattern, "the regular expression")?;
-        match Pattern::new(pattern, whole) {
+        match Pattern::new(pattern, whole, &mut self.memory) {
             Ok(pattern) => {
                 if pattern.never_matches() {
                     self.warn(
