@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+#[path = "any/mod.rs"]
+mod kinds;
+
 use statewright_value::schema::{Draft, SchemaOptions, infer};
 use statewright_value::{Error, File, Limits, Schema, Value, Violation, value};
 
@@ -518,6 +521,31 @@ fn inference_finds_enums_and_optional_keys() {
     );
 }
 
+#[test]
+fn what_is_inferred_from_other_kinds_accepts_them() {
+    let date = Value::date("2024-05-01").unwrap();
+    for samples in [
+        vec![value!("a"), value!("a"), value!("a"), date],
+        vec![value!("a"), value!("a"), value!("a"), Value::bytes(*b"x")],
+        vec![value!({ "x": 1 }), Value::from(File::new("f", 1))],
+        vec![value!({ "name": 1 }), Value::from(File::new("f", 1))],
+    ] {
+        let schema = Schema::compile(infer(samples.iter().map(Value::by_ref)).by_ref()).unwrap();
+        for sample in &samples {
+            assert!(
+                schema.is_valid(sample.by_ref()),
+                "{sample} by {}",
+                schema.source()
+            );
+        }
+    }
+    let files = [Value::from(File::new("f", 1)), value!({ "name": "g" })];
+    assert_eq!(
+        infer(files.iter().map(Value::by_ref)).get("required"),
+        Some(value!(["name"]))
+    );
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::NULL),
@@ -539,6 +567,20 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    /// Of few different ones, so that an `enum` is inferred.
+    #[test]
+    fn samples_of_every_kind_satisfy_what_is_inferred_from_them(
+        pool in proptest::collection::vec(kinds::any_value(), 1..4),
+        picks in proptest::collection::vec(any::<proptest::sample::Index>(), 0..12),
+    ) {
+        let samples: Vec<&Value> = picks.iter().map(|pick| pick.get(&pool)).collect();
+        let schema = infer(samples.iter().map(|sample| sample.by_ref()));
+        let schema = Schema::compile(schema.by_ref()).unwrap();
+        for sample in samples {
+            prop_assert_eq!(schema.validate(sample.by_ref()), Ok(()), "{:?}", schema);
+        }
+    }
+
     #[test]
     fn samples_satisfy_what_is_inferred_from_them(samples in proptest::collection::vec(any_value(), 0..12)) {
         let schema = infer(samples.iter().map(Value::by_ref));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::JsonType;
 
-use super::instance::json_type;
+use super::instance::{json_type, text};
 use crate::{Key, Kind, Value, ValueRef};
 
 /// Distinct texts at one place, up to which they become an `enum`, if each comes three times on average.
@@ -19,6 +19,9 @@ const KEYS: usize = 1_000;
 
 /// A schema (2020-12) that all the samples satisfy, as tight as they suggest: types, the keys of objects and which
 /// of them are required, the items of arrays, and an `enum` where a text takes few values again and again.
+///
+/// Kinds that JSON lacks count as what they are in plain JSON, as in [`crate::Schema::validate`]: dates, times,
+/// durations and bytes as text, files as objects.
 ///
 /// Sizes, ranges and formats are not guessed, and further keys are not forbidden. Only the first 1,000 keys of a place
 /// and 32 levels of nesting are described. Without samples the schema accepts everything. O(size of the
@@ -110,21 +113,18 @@ impl Place {
     /// Recurses, at most `levels` deep.
     fn see(&mut self, value: ValueRef<'_>, levels: usize) {
         self.types.insert(type_name(value.kind()));
-        if let Some(text) = value.as_str() {
-            self.see_text(text);
+        if let Some(text) = text(value) {
+            self.see_text(&text);
         }
         let Some(below) = levels.checked_sub(1) else {
             return;
         };
         match value.kind() {
-            Kind::Object => {
-                self.objects += 1;
-                for (key, value) in value.entries() {
-                    if let Some(member) = self.member(key) {
-                        member.seen += 1;
-                        member.place.see(value, below);
-                    }
-                }
+            Kind::Object => self.see_members(value, below),
+            Kind::File => {
+                // As it prints in plain JSON, which is how a schema looks at it.
+                let fields = value.to_value().to_plain();
+                self.see_members(fields.by_ref(), below);
             }
             Kind::Array => {
                 let items = self.items.get_or_insert_default();
@@ -133,6 +133,16 @@ impl Place {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn see_members(&mut self, object: ValueRef<'_>, below: usize) {
+        self.objects += 1;
+        for (key, value) in object.entries() {
+            if let Some(member) = self.member(key) {
+                member.seen += 1;
+                member.place.see(value, below);
+            }
         }
     }
 
