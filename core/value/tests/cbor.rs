@@ -14,6 +14,7 @@ mod any;
 use any::any_value;
 use proptest::prelude::*;
 use serde_json::Value as Json;
+use statewright_value::jiff::SignedDuration;
 use statewright_value::{Error, File, Kind, Limits, Value, value};
 
 /// The cases of a file of the public data, or none where it is not laid out.
@@ -416,4 +417,23 @@ proptest! {
             prop_assert_eq!(Value::from_cbor(&value.to_cbor()).unwrap(), value);
         }
     }
+}
+
+/// The seconds of CBOR are rounded down, and so one less than `i64` holds.
+#[test]
+fn the_longest_durations_survive() {
+    for (seconds, nanos) in [
+        (i64::MIN, -1),
+        (i64::MIN, -999_999_999),
+        (i64::MIN, 0),
+        (i64::MAX, 999_999_999),
+        (-1, -1),
+        (0, -1),
+    ] {
+        let duration = Value::from(SignedDuration::new(seconds, nanos));
+        assert_eq!(Value::from_cbor(&duration.to_cbor()).unwrap(), duration);
+    }
+    let too_long = b"\xd9\x03\xea\xa1\x01\x3b\x80\0\0\0\0\0\0\0";
+    let error = Value::from_cbor(too_long).unwrap_err().to_string();
+    assert!(error.contains("seconds of a duration"), "{error}");
 }

@@ -150,7 +150,7 @@ impl Reader<'_, '_> {
             let key = self.int("a key of a duration")?;
             let scale = match key {
                 1 if seconds.is_none() => {
-                    seconds = Some(self.int("the seconds of a duration")?);
+                    seconds = Some(self.wide_int("the seconds of a duration")?);
                     continue;
                 }
                 -3 => 1_000_000,
@@ -172,9 +172,12 @@ impl Reader<'_, '_> {
             true => (seconds + 1, nanos - i64::from(NANOS)),
             false => (seconds, nanos),
         };
-        match Extended::duration(seconds, nanos as i32) {
+        let duration = i64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| Extended::duration(seconds, nanos as i32));
+        match duration {
             Some(duration) => Ok(duration),
-            None => refuse(start, "a duration is out of range"), // not reached: one sign, and in range
+            None => refuse(start, "the seconds of a duration are out of range"),
         }
     }
 
@@ -199,12 +202,19 @@ impl Reader<'_, '_> {
 
     /// An integer of 64 bits.
     fn int(&mut self, what: &'static str) -> Result<i64> {
+        let start = self.pos;
+        match i64::try_from(self.wide_int(what)?) {
+            Ok(int) => Ok(int),
+            Err(_) => refuse(start, format!("{what} is out of range")),
+        }
+    }
+
+    /// Any integer of major type 0 or 1.
+    fn wide_int(&mut self, what: &'static str) -> Result<i128> {
         let head = self.head()?;
         match head.major {
-            0 | 1 => match signed(head) {
-                Some(int) => Ok(int),
-                None => refuse(head.start, format!("{what} is out of range")),
-            },
+            0 => Ok(head.argument.into()),
+            1 => Ok(-1 - i128::from(head.argument)),
             _ => self.unexpected(head, what),
         }
     }

@@ -102,14 +102,15 @@ fn write_extended(out: &mut Vec<u8>, extended: &Extended) {
         Extended::DateTime { .. } => datetime(out, extended),
         Extended::Duration { seconds, nanos } => {
             // The nanoseconds are added, so they are never negative.
+            let seconds = i128::from(seconds);
             let (seconds, nanos) = match nanos < 0 {
-                true => (seconds.saturating_sub(1), nanos + NANOS as i32),
+                true => (seconds - 1, nanos + NANOS as i32),
                 false => (seconds, nanos),
             };
             tag(out, DURATION);
             head(out, 5, 1 + u64::from(nanos != 0));
             int(out, 1);
-            int(out, seconds);
+            whole(out, seconds < 0, seconds.unsigned_abs());
             if nanos != 0 {
                 int(out, -9);
                 int(out, nanos.into());

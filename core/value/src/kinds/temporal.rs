@@ -183,8 +183,9 @@ impl Value {
         Ok(Value::from(duration.map_err(|error| fail(reason(&error)))?))
     }
 
-    /// A duration as people write it, as in `2d 3h 30m`; none if this is no duration. Days have 24 hours.
-    /// [`Value::duration`] reads it back exactly. O(1).
+    /// A duration as people write it, as in `2d 3h 30m`; none if this is no duration. Days have 24 hours; beyond
+    /// 7,304,484 of them, about 20,000 years, everything is told in hours. [`Value::duration`] reads it back
+    /// exactly. O(1).
     pub fn human_duration(&self) -> Option<String> {
         let duration = self.as_duration()?;
         let days = duration.as_secs() / 86_400;
@@ -192,6 +193,7 @@ impl Value {
         let printer = SpanPrinter::new();
         Some(match (days, rest.is_zero()) {
             (0, _) => printer.duration_to_string(&duration),
+            (days, _) if days.unsigned_abs() > MOST_DAYS => printer.duration_to_string(&duration),
             (days, true) if days < 0 => format!("{}d ago", days.unsigned_abs()),
             (days, true) => format!("{days}d"),
             (days, false) => {
@@ -204,6 +206,9 @@ impl Value {
         })
     }
 }
+
+/// The most days that a span has, and so the most to be read.
+const MOST_DAYS: u64 = 7_304_484;
 
 /// What the library says about it.
 fn reason(error: &jiff::Error) -> Cow<'static, str> {
