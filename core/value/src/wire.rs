@@ -52,6 +52,12 @@ fn reserved(key: &str) -> Option<(Kind, usize)> {
     Some((kind, (key.len() - rest.len()).checked_sub(1)?))
 }
 
+/// The longest key of this form, `media_type` in a file, in bytes.
+const LONGEST_KEY: usize = 10;
+
+/// No decimal, date, time, datetime, duration or hash has a longer text, in bytes.
+const LONGEST_TEXT: usize = 80;
+
 /// Typed JSON.
 impl Value {
     /// Prints JSON in which every kind reads back with [`Value::from_typed_json`]: what plain JSON lacks is
@@ -83,17 +89,26 @@ impl Value {
         Value::from_typed_json_with(json, &Limits::default())
     }
 
-    /// As [`Value::from_typed_json`], within the given limits.
+    /// As [`Value::from_typed_json`], within the given limits: `max_bytes` is that of the text, the others are those
+    /// of the value that it stands for, as in [`Value::check`].
     ///
     /// # Errors
     /// As [`Value::from_typed_json`].
     pub fn from_typed_json_with<T: JsonText>(json: T, limits: &Limits) -> Result<Value> {
-        // Around a scalar there are up to two objects more in the text than in the value.
-        let deeper = Limits {
+        // The text has more than the value: around a scalar up to two objects, and five fields in them; keys of
+        // its own and a `$` more before others; base64 for bytes, and texts for what has none. What it stands
+        // for is checked below.
+        let of_text = Limits {
             max_depth: limits.max_depth.saturating_add(2),
+            max_items: limits.max_items.saturating_mul(7),
+            max_key: limits.max_key.saturating_add(1).max(LONGEST_KEY),
+            max_string: (limits.max_string / 3)
+                .saturating_add(1)
+                .saturating_mul(4)
+                .max(LONGEST_TEXT),
             ..*limits
         };
-        let value = Value::from_json_with(json, &deeper)?.from_typed()?;
+        let value = Value::from_json_with(json, &of_text)?.from_typed()?;
         value.check(limits)?;
         Ok(value)
     }
@@ -280,7 +295,8 @@ fn change(
     let mut open: Vec<Frame<'_>> = vec![];
     let mut next = root;
     loop {
-        let changed = to(next).map_err(|reason| Error::not_representable(path(&open), reason))?;
+        let changed =
+            to(next).map_err(|reason| Error::not_representable_at(path(&open), reason))?;
         let (mut done, renamed) = match changed {
             Change::Whole(value) => (Some(value), None),
             Change::None => (None, None),

@@ -519,3 +519,16 @@ proptest! {
         prop_assert!(items.count() <= bytes.len() + 1);
     }
 }
+
+#[test]
+fn a_carriage_return_does_not_count_for_the_limit() {
+    let limits = Limits::default().with_max_bytes(3);
+    for lines in ["[1]\n", "[1]\r\n", "[1]\r"] {
+        let first = stream::ndjson(lines.as_bytes()).with_limits(limits).next();
+        assert!(matches!(first, Some(Ok(_))), "{lines:?} {first:?}");
+    }
+    let first = stream::ndjson("[10]\r\n".as_bytes())
+        .with_limits(limits)
+        .next();
+    assert!(matches!(first, Some(Err(_))), "{first:?}");
+}

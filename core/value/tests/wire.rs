@@ -137,3 +137,45 @@ proptest! {
         prop_assert_eq!(value.to_typed().from_typed().unwrap(), value);
     }
 }
+
+#[test]
+fn typed_json_counts_the_values_that_it_stands_for() {
+    let value = Value::from(vec![
+        Value::decimal("1.5").unwrap(),
+        Value::from(
+            File::new("f", 1)
+                .with_hash([7; 32])
+                .with_media_type("text/plain"),
+        ),
+    ]);
+    for (items, ok) in [(2, false), (3, true)] {
+        let limits = Limits::default().with_max_items(items);
+        assert_eq!(value.check(&limits).is_ok(), ok);
+        assert_eq!(
+            Value::from_typed_json_with(value.to_typed_json(), &limits).is_ok(),
+            ok
+        );
+    }
+    let bytes = Value::from_iter([("$date", Value::bytes([0; 300]))]);
+    let limits = Limits::default()
+        .with_max_string(300)
+        .with_max_key(5)
+        .with_max_items(2);
+    assert_eq!(
+        Value::from_typed_json_with(bytes.to_typed_json(), &limits).unwrap(),
+        bytes
+    );
+    for limits in [limits.with_max_string(299), limits.with_max_key(4)] {
+        assert!(Value::from_typed_json_with(bytes.to_typed_json(), &limits).is_err());
+    }
+}
+
+proptest! {
+    /// The limits that a value just keeps are enough to read it back, but for the texts of files.
+    #[test]
+    fn what_keeps_limits_reads_back_within_them(value in any_value(), items in 0usize..40, string in 256usize..300) {
+        let limits = Limits::default().with_max_items(items).with_max_string(string);
+        let read = Value::from_typed_json_with(value.to_typed_json(), &limits);
+        prop_assert_eq!(value.check(&limits).is_ok(), read.is_ok());
+    }
+}
