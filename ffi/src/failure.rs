@@ -59,9 +59,9 @@ impl From<&statewright_value::Error> for Failure {
         use statewright_value::Error;
         let failure = Failure::new(error.code(), error.to_string());
         let failure = match (error, error.path()) {
+            (Error::PatchFailed { pointer, .. }, _) => failure.at(pointer),
             (_, Some(path)) => failure.at(path.to_string()),
             (Error::InvalidPath { path, .. }, _) => failure.at(path),
-            (Error::PatchFailed { pointer, .. }, _) => failure.at(pointer),
             _ => failure,
         };
         match error {

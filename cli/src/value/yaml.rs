@@ -55,6 +55,7 @@ fn invalid(error: serde_saphyr::Error) -> Error {
 pub fn write(value: &Value) -> Result<String, Error> {
     serde_saphyr::to_string(value).map_err(|error| Error::NotRepresentable {
         at: ".".to_owned(),
+        path: None,
         reason: format!("in YAML: {error}").into(),
     })
 }

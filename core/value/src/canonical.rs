@@ -89,7 +89,7 @@ impl<'a> Printer<'a> {
         match event {
             Event::Scalar(scalar) => {
                 if let Err(reason) = self.scalar(scalar) {
-                    return Err(Error::not_representable(self.path(), reason));
+                    return Err(Error::not_representable_at(self.path(), reason));
                 }
             }
             Event::Array(_) => self.open('[', ']'),

@@ -53,8 +53,8 @@ impl TryFrom<f64> for Value {
 
     fn try_from(float: f64) -> Result<Self, Error> {
         Value::from_f64(float).ok_or_else(|| {
-            Error::not_representable(
-                ".",
+            Error::not_representable_at(
+                crate::Path::root(),
                 format!("{float} is not a finite number; use null or a text"),
             )
         })

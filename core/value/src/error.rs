@@ -74,13 +74,13 @@ pub enum Error {
     NotRepresentable {
         /// Where: a byte offset or a path.
         at: String,
+        /// The same as a path, if it is one.
+        path: Option<Path>,
         /// What it is and what to use instead.
         reason: Cow<'static, str>,
     },
     /// An array index past the end.
-    #[error(
-        "index {index} is out of range at `{path}`: the array has {len} items, so at most index {len} (append) can be set"
-    )]
+    #[error("index {index} is out of range at `{path}`: the array has {len} items")]
     IndexOutOfRange {
         /// Path of the array.
         path: Path,
@@ -106,6 +106,8 @@ pub enum Error {
         op: usize,
         /// Where: in the patch when it cannot be read, in the document when it cannot be applied.
         pointer: String,
+        /// Where in the document; none if the patch cannot be read.
+        path: Option<Path>,
         /// What was found and what is needed there.
         reason: Cow<'static, str>,
     },
@@ -295,6 +297,16 @@ impl Error {
     ) -> Error {
         Error::NotRepresentable {
             at: at.to_string(),
+            path: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// As [`Error::not_representable`], of what is at a path.
+    pub(crate) fn not_representable_at(path: Path, reason: impl Into<Cow<'static, str>>) -> Error {
+        Error::NotRepresentable {
+            at: path.to_string(),
+            path: Some(path),
             reason: reason.into(),
         }
     }

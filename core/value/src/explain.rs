@@ -39,6 +39,7 @@ impl Error {
             Error::SchemaViolation { violations, .. } => {
                 violations.first().map(|violation| &violation.path)
             }
+            Error::PatchFailed { path, .. } | Error::NotRepresentable { path, .. } => path.as_ref(),
             Error::InStream { error, .. } => error.path(),
             _ => None,
         }
@@ -75,10 +76,15 @@ impl Error {
                 "Use another form: text for NaN or a large number, text for keys, null for what is not there."
             }
             Error::IndexOutOfRange { .. } => {
-                "Indexes are counted from 0. Look at the length first, or use `push` to append."
+                "Indexes are counted from 0. Look at the length first. To append, use `push`, or `set` and `insert` with \
+                 the length as the index."
             }
             Error::InvalidQuery { .. } => {
                 "A query is JSONPath (RFC 9535), as in `$.books[?@.price < 10].title`."
+            }
+            Error::PatchFailed { path: None, .. } => {
+                "Correct the patch at that place: an array of operations of RFC 6902, such as \
+                 `[{\"op\": \"add\", \"path\": \"/a\", \"value\": 1}]`."
             }
             Error::PatchFailed { .. } => {
                 "The document may have changed since the patch was made: make the patch anew from the document as \
@@ -93,6 +99,12 @@ impl Error {
             }
             Error::Arithmetic { .. } => {
                 "Use another kind of number, such as a decimal or a float, or round explicitly."
+            }
+            Error::InvalidTemporal {
+                expected: "decimal",
+                ..
+            } => {
+                "A decimal is written in digits with a point, as in `-12.50`: no comma, no spaces, no unit."
             }
             Error::InvalidTemporal { .. } => {
                 "Dates, times and durations are written as in ISO 8601: `2024-02-29`, `12:30:00`, \
@@ -208,6 +220,7 @@ mod tests {
             Error::PatchFailed {
                 op: 0,
                 pointer: text.clone(),
+                path: None,
                 reason: "x".into(),
             },
             Error::InvalidSchema {

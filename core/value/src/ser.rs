@@ -165,7 +165,7 @@ impl Value {
                 readable: true,
             })
             .map_err(|error| match error {
-                Error::Mismatch { path, reason } => Error::not_representable(path, reason),
+                Error::Mismatch { path, reason } => Error::not_representable_at(path, reason),
                 other => other,
             })
     }

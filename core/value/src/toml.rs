@@ -82,7 +82,7 @@ impl Value {
         let mut path = Vec::new();
         let table = to_table(self.by_ref(), &mut path)?;
         ::toml::to_string(&table)
-            .map_err(|error| Error::not_representable(Path::root(), error.to_string()))
+            .map_err(|error| Error::not_representable_at(Path::root(), error.to_string()))
     }
 }
 
@@ -246,11 +246,11 @@ fn from_toml(toml: Toml, path: &mut Vec<Segment>) -> Result<Value> {
         Toml::Integer(int) => Value::from(int),
         Toml::Float(float) => Value::from_f64(float).ok_or_else(|| {
             let reason = format!("a float is finite, not {float}; use a string");
-            Error::not_representable(here(path), reason)
+            Error::not_representable_at(here(path), reason)
         })?,
         Toml::Boolean(bool) => Value::from(bool),
         Toml::Datetime(datetime) => from_datetime(datetime)
-            .map_err(|error| Error::not_representable(here(path), error.to_string()))?,
+            .map_err(|error| Error::not_representable_at(here(path), error.to_string()))?,
         Toml::Array(items) => items
             .into_iter()
             .enumerate()
@@ -302,8 +302,9 @@ fn to_table(object: ValueRef<'_>, path: &mut Vec<Segment>) -> Result<Table> {
 }
 
 fn to_toml(value: ValueRef<'_>, path: &mut Vec<Segment>) -> Result<Toml> {
-    let refuse =
-        |reason: &'static str, path: &[Segment]| Err(Error::not_representable(here(path), reason));
+    let refuse = |reason: &'static str, path: &[Segment]| {
+        Err(Error::not_representable_at(here(path), reason))
+    };
     match value.kind() {
         Kind::Null => refuse("TOML has no null; remove it, or use an empty string", path),
         Kind::Integer => match value.as_i64() {
@@ -324,7 +325,7 @@ fn to_toml(value: ValueRef<'_>, path: &mut Vec<Segment>) -> Result<Toml> {
         Kind::Object => to_table(value, path).map(Toml::Table),
         kind => {
             let toml = Toml::try_from(value)
-                .map_err(|error| Error::not_representable(here(path), error.to_string()))?;
+                .map_err(|error| Error::not_representable_at(here(path), error.to_string()))?;
             match (kind, &toml) {
                 (Kind::Date | Kind::Time | Kind::DateTime, Toml::String(text)) => {
                     match text.parse::<Datetime>() {

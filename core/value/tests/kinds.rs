@@ -381,3 +381,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn errors_of_decimals_and_typed_json_say_what_and_where() {
+    let error = Value::decimal("12,50").unwrap_err();
+    assert!(error.hint().contains("no comma"), "{}", error.hint());
+    assert!(Value::date("x").unwrap_err().hint().contains("ISO 8601"));
+    let error = Value::from_typed_json(r#"{"a":[1,{"$date":"tomorrow"}]}"#).unwrap_err();
+    assert_eq!(
+        error.path().map(ToString::to_string).as_deref(),
+        Some(".a[1]")
+    );
+}

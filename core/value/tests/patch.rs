@@ -559,3 +559,33 @@ fn merge_patches_of_any_depth_need_no_stack() {
         .spawn(test);
     thread.unwrap().join().unwrap();
 }
+
+#[test]
+fn hints_and_messages_are_about_what_went_wrong() {
+    let unreadable = Patch::from_json(r#"[{"op":"delete","path":"/a"}]"#).unwrap_err();
+    assert!(
+        unreadable.hint().contains("RFC 6902"),
+        "{}",
+        unreadable.hint()
+    );
+    assert_eq!(unreadable.path(), None);
+    for (patch, path) in [
+        (r#"[{"op":"replace","path":"/l/2","value":1}]"#, ".l[2]"),
+        (r#"[{"op":"test","path":"/l/0/a","value":1}]"#, ".l[0].a"),
+        (r#"[{"op":"remove","path":"/x/0"}]"#, ".x.\"0\""),
+    ] {
+        let mut doc = value!({ "l": [{ "a": 2 }, 3] });
+        let error = Patch::from_json(patch)
+            .unwrap()
+            .apply(&mut doc)
+            .unwrap_err();
+        assert_eq!(error.path().map(ToString::to_string).as_deref(), Some(path));
+        assert!(error.hint().contains("document may have changed"));
+        assert!(!error.to_string().contains("can be set"), "{error}");
+    }
+    let said = value!([1, 2, 3]).swap(0, 3).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "index 3 is out of range at `.`: the array has 3 items"
+    );
+}

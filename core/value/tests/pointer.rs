@@ -103,7 +103,7 @@ fn a_pointer_that_finds_nothing_says_why() {
         ),
         (
             "/list/2",
-            "index 2 is out of range at `.list`: the array has 2 items, so at most index 2 (append) can be set",
+            "index 2 is out of range at `.list`: the array has 2 items",
         ),
         (
             "/list/01",

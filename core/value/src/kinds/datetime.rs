@@ -152,7 +152,7 @@ impl TryFrom<std::time::Duration> for Value {
     fn try_from(duration: std::time::Duration) -> Result<Value> {
         match SignedDuration::try_from(duration) {
             Ok(duration) => Ok(Value::from(duration)),
-            Err(error) => Err(Error::not_representable(".", error.to_string())),
+            Err(error) => Err(Error::not_representable_at(Path::root(), error.to_string())),
         }
     }
 }

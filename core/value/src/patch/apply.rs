@@ -3,7 +3,7 @@
 use super::read::check_ops;
 use std::borrow::Cow;
 
-use super::resolve::{existing, place};
+use super::resolve::{asked_for, existing, place};
 use super::{Patch, PatchOp, failed};
 use crate::measure::Meter;
 use crate::{Error, Kind, Limits, MAX_DEPTH, Path, Pointer, Result, Value, ValueRef};
@@ -113,7 +113,9 @@ impl<'l> Run<'l> {
         self.try_step(op, doc).map_err(|refused| match refused {
             Refused::Error(error) => error,
             Refused::Because(reason) => {
-                failed(number, op.path(), format!("{}: {reason}", op.name()))
+                let path = asked_for(doc.by_ref(), op.path());
+                let reason = format!("{}: {reason}", op.name());
+                failed(number, op.path(), Some(path), reason)
             }
         })
     }

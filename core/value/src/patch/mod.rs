@@ -7,7 +7,7 @@ mod resolve;
 
 use std::fmt;
 
-use crate::{Error, Pointer, Value, value};
+use crate::{Error, Path, Pointer, Value, value};
 
 /// A JSON Patch (RFC 6902): operations that are applied one after another, all or none.
 ///
@@ -186,10 +186,11 @@ impl fmt::Display for Patch {
 /// The longest pointer an error repeats.
 const SHOWN: usize = 200;
 
-/// An operation that cannot be read or applied; `pointer` says where in the patch or in the document.
+/// An operation that cannot be read or applied; `pointer` says where in the patch, or, with `path`, in the document.
 fn failed(
     op: usize,
     pointer: impl fmt::Display,
+    path: Option<Path>,
     reason: impl Into<std::borrow::Cow<'static, str>>,
 ) -> Error {
     let text = pointer.to_string();
@@ -200,6 +201,7 @@ fn failed(
     Error::PatchFailed {
         op,
         pointer,
+        path,
         reason: reason.into(),
     }
 }

@@ -40,6 +40,7 @@ impl Patch {
             return Err(failed(
                 0,
                 "",
+                None,
                 format!("a patch is an array of operations, found {found}"),
             ));
         }
@@ -69,6 +70,7 @@ fn read_op(number: usize, op: ValueRef<'_>) -> Result<PatchOp> {
         return Err(failed(
             number,
             format_args!("/{number}"),
+            None,
             format!("an operation is an object, found {found}"),
         ));
     }
@@ -106,7 +108,7 @@ fn read_op(number: usize, op: ValueRef<'_>) -> Result<PatchOp> {
             let reason = format!(
                 "unknown operation {unknown:?}; known are add, remove, replace, move, copy and test"
             );
-            return Err(failed(number, format_args!("/{number}/op"), reason));
+            return Err(failed(number, format_args!("/{number}/op"), None, reason));
         }
     })
 }
@@ -115,6 +117,7 @@ fn missing(number: usize, member: &str) -> Error {
     failed(
         number,
         format_args!("/{number}"),
+        None,
         format!("the member \"{member}\" is missing"),
     )
 }
@@ -126,6 +129,7 @@ fn member_text<'a>(number: usize, op: ValueRef<'a>, member: &str) -> Result<&'a 
         failed(
             number,
             format_args!("/{number}/{member}"),
+            None,
             format!("expected text, found {found}"),
         )
     })
@@ -133,7 +137,7 @@ fn member_text<'a>(number: usize, op: ValueRef<'a>, member: &str) -> Result<&'a 
 
 fn member_pointer(number: usize, op: ValueRef<'_>, member: &str) -> Result<Pointer> {
     let text = member_text(number, op, member)?;
-    let invalid = |why: String| failed(number, format_args!("/{number}/{member}"), why);
+    let invalid = |why: String| failed(number, format_args!("/{number}/{member}"), None, why);
     if text.starts_with('#') {
         let why = "a pointer in a patch has its plain form, not that of a URI fragment";
         return Err(invalid(why.to_owned()));

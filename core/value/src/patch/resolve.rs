@@ -1,7 +1,7 @@
 //! From a pointer to a place in a document.
 
 use super::Pointer;
-use crate::{Path, Result, Segment, ValueRef};
+use crate::{Key, Kind, Path, Result, Segment, ValueRef};
 
 /// Where an operation acts: in a container that exists, or at the root.
 pub(super) struct Place<'a> {
@@ -24,6 +24,20 @@ pub(super) fn place<'a>(doc: ValueRef<'a>, pointer: &Pointer) -> Result<Place<'a
     let path = pointer.resolve_to_put(doc)?;
     let found = doc.at(&path);
     Ok(Place { path, found })
+}
+
+/// Where `pointer` leads, or would lead: where nothing is, each token is taken for a key.
+pub(super) fn asked_for(doc: ValueRef<'_>, pointer: &Pointer) -> Path {
+    let mut at = Some(doc);
+    let segment = |token: &str| {
+        let segment = match (at.map(ValueRef::kind), token.parse()) {
+            (Some(Kind::Array), Ok(index)) => Segment::Index(index),
+            _ => Segment::Key(Key::new(token)),
+        };
+        at = at.and_then(|value| value.step(&segment));
+        segment
+    };
+    pointer.tokens().map(segment).collect()
 }
 
 /// As [`place`], but something must be there.
