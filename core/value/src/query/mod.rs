@@ -1,8 +1,8 @@
 //! JSONPath (RFC 9535): one text that finds many places in a value.
 //!
 //! `lex`, `parse` and `words` read the text into a [`program`], whose types and numbers are then known to be right;
-//! `machine` runs it without recursion and counts its steps; `filter` decides conditions; `regexp` reads
-//! the regular expressions of `match` and `search`, which `matcher` compiles and runs; `edit` changes what a query finds.
+//! `machine` runs it without recursion and counts its steps; `filter` decides conditions; `regexp` reads the regular
+//! expressions of `match` and `search`, which `matcher` compiles and runs; `edit` changes what a query finds.
 
 mod complexity;
 mod edit;
