@@ -23,6 +23,7 @@ mod reader;
 mod recent;
 mod space;
 mod store;
+mod target;
 mod tree;
 mod txn;
 

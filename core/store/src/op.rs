@@ -9,7 +9,8 @@ use statewright_value::{Limits, Path, Segment, Value};
 
 use crate::error::{Error, Result};
 use crate::space::{self, Primitive, Space};
-use crate::tree::{Entry, Key, Tree};
+use crate::target::{Entry, Stamp, Target};
+use crate::tree::Key;
 
 /// One change to one place.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,37 +135,37 @@ impl Op {
         }
     }
 
-    /// Changes the tree. A failure changes nothing and means that the op does not fit this tree. O(log n + path).
-    pub(crate) fn apply(&self, tree: &mut Tree, version: u64) -> Result<()> {
+    /// Changes the state. A failure changes nothing and means that the op does not fit this state. O(log n + path).
+    pub(crate) fn apply(&self, target: &mut impl Target, at: Stamp) -> Result<()> {
         let key = self.key();
         let missing = || Error::NotFound {
             what: space::display(&key),
         };
+        let put = |target: &mut _, value: &Value| {
+            Target::put(target, &key, Entry::new(value.clone(), at.version));
+        };
         match self {
-            Op::KvPut { value, .. } => put(tree, key, value, version),
+            Op::KvPut { value, .. } => put(target, value),
             Op::DocCreate { value, .. } => {
-                if tree.get(&key).is_some() {
+                if target.get(&key).is_some() {
                     return Err(Error::AlreadyExists {
                         what: space::display(&key),
                     });
                 }
-                put(tree, key, value, version);
+                put(target, value);
             }
-            Op::DocSet { path, value, .. } if path.segments().is_empty() => {
-                put(tree, key, value, version)
-            }
-            Op::DocSet { path, value, .. } => {
-                let entry = tree.get_mut(&key).ok_or_else(missing)?;
-                entry.value.set(path, value.clone())?;
-                entry.version = version;
-            }
-            Op::DocRemove { path, .. } => {
-                let entry = tree.get_mut(&key).ok_or_else(missing)?;
-                entry.value.remove(path)?;
-                entry.version = version;
-            }
+            Op::DocSet { path, value, .. } if path.segments().is_empty() => put(target, value),
+            Op::DocSet { path, value, .. } => target
+                .edit(&key, at.version, |doc| Ok(doc.set(path, value.clone())?))
+                .ok_or_else(missing)??,
+            Op::DocRemove { path, .. } => target
+                .edit(&key, at.version, |doc| {
+                    doc.remove(path)?;
+                    Ok(())
+                })
+                .ok_or_else(missing)??,
             Op::KvDelete { .. } | Op::DocDrop { .. } => {
-                tree.remove(&key);
+                target.remove(&key);
             }
         }
         Ok(())
@@ -275,16 +276,6 @@ impl Doc {
         head(out, len, base | verb, &self.space);
         text(out, &self.key);
     }
-}
-
-fn put(tree: &mut Tree, key: Key, value: &Value, version: u64) {
-    tree.insert(
-        key,
-        Entry {
-            value: value.clone(),
-            version,
-        },
-    );
 }
 
 /// A commit's payload.

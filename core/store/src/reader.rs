@@ -4,14 +4,25 @@ use statewright_value::{Path, Value};
 
 use crate::error::Result;
 use crate::space::{self, Primitive, Space};
-use crate::tree::{Key, Tree};
+use crate::target::Entry;
+use crate::tree::Key;
 
 pub(crate) mod sealed {
     use super::*;
 
     /// What reading needs from a snapshot or a transaction.
     pub trait View {
-        fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T;
+        /// The entry at an encoded key, unless it has expired.
+        fn lookup(&self, key: &[u8]) -> Option<Entry>;
+        /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or the other way round: from
+        /// the last one before `to` down to `from`. Without those that have expired.
+        fn range(
+            &self,
+            from: &[u8],
+            to: Option<&[u8]>,
+            limit: usize,
+            reverse: bool,
+        ) -> Vec<(Vec<u8>, Entry)>;
         /// Notes that a region was read, for validation at commit.
         fn saw(&self, key: &[u8], path: &Path);
         /// Notes that every key from `from` up to `to` (not included; none = the end) was read.
@@ -37,7 +48,7 @@ pub trait Reader: sealed::View {
     /// The value of a key. O(log n).
     fn kv_get(&self, space: &Space, key: &[u8]) -> Result<Option<Value>> {
         let key = space::encode_checked(space, Primitive::Kv, key)?;
-        let value = self.with_tree(|t| t.get(&key).map(|e| e.value.clone()));
+        let value = self.lookup(&key).map(|e| e.value);
         self.saw(&key, &Path::root());
         Ok(value)
     }
@@ -63,7 +74,7 @@ pub trait Reader: sealed::View {
         path: &Path,
     ) -> Result<Option<Value>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let value = self.with_tree(|t| t.get(&key).and_then(|e| e.value.at(path)));
+        let value = self.lookup(&key).and_then(|e| e.value.at(path));
         self.saw(&key, path);
         Ok(value)
     }
@@ -73,7 +84,7 @@ pub trait Reader: sealed::View {
     /// Inside a transaction, the version after its own change is the snapshot's plus one until it commits.
     fn doc_version(&self, primitive: Primitive, space: &Space, key: &str) -> Result<Option<u64>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let version = self.with_tree(|t| t.get(&key).map(|e| e.version));
+        let version = self.lookup(&key).map(|e| e.version);
         self.saw(&key, &Path::root());
         Ok(version)
     }
@@ -140,22 +151,17 @@ fn scan<V: sealed::View + ?Sized>(
     let from = resume
         .filter(|r| *r > first)
         .unwrap_or_else(|| first.clone());
-    let found: Vec<(Key, Value)> = view.with_tree(|t| {
-        t.iter_from(&from)
-            .take_while(|(k, _)| k.starts_with(&first))
-            .take(limit)
-            .map(|(k, e)| (k.clone(), e.value.clone()))
-            .collect()
-    });
+    let end = after_prefix(&first);
+    let found = view.range(&from, end.as_deref(), limit, false);
     // A full page saw nothing past its last key.
     let to = match found.last() {
         Some((last, _)) if found.len() == limit => Some(last.iter().copied().chain([0]).collect()),
-        _ => after_prefix(&first),
+        _ => end,
     };
     view.saw_range(from, to);
     found
         .into_iter()
-        .map(|(k, v)| (k.get(head..).unwrap_or_default().to_vec(), v))
+        .map(|(k, e)| (k.get(head..).unwrap_or_default().to_vec(), e.value))
         .collect()
 }
 

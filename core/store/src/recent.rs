@@ -13,11 +13,36 @@ use statewright_value::{Path, Segment};
 
 use crate::tree::Key;
 
+/// How a place was touched. Two touches of overlapping places commute only if both are `Add`, or both are `Append`, of
+/// the same place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Read, or written in a way that depends on the order.
+    #[default]
+    Exact,
+    /// A number was added to what was there.
+    Add,
+    /// Something was put at the end of what was there.
+    Append,
+}
+
 /// A place that was read or written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
     pub key: Key,
     pub path: Path,
+    pub mode: Mode,
+}
+
+impl Region {
+    /// A place that was read, or written in a way that commutes with nothing.
+    pub fn exact(key: Key, path: Path) -> Region {
+        Region {
+            key,
+            path,
+            mode: Mode::Exact,
+        }
+    }
 }
 
 /// An overlap with a later commit.
@@ -29,16 +54,29 @@ pub struct Overlap {
 
 #[derive(Debug, Default)]
 struct Node {
-    /// The last version written at exactly this place.
-    own: u64,
+    /// The last version written at exactly this place, of each [`Mode`].
+    own: [u64; 3],
     /// The last version written below it.
     below: u64,
     children: BTreeMap<Segment, Node>,
 }
 
 impl Node {
+    /// The newest version written here.
+    fn here(&self) -> u64 {
+        self.own.into_iter().max().unwrap_or(0)
+    }
+
+    /// The newest version written here that does not commute with `mode`.
+    fn against(&self, mode: Mode) -> u64 {
+        let others = self.own.iter().enumerate();
+        let conflicting = others.filter(|(i, _)| mode == Mode::Exact || *i != mode as usize);
+        conflicting.map(|(_, version)| *version).max().unwrap_or(0)
+    }
+
+    /// The newest version written here or below.
     fn newest(&self) -> u64 {
-        self.own.max(self.below)
+        self.here().max(self.below)
     }
 }
 
@@ -74,7 +112,9 @@ impl Recent {
             node.below = version;
             node = node.children.entry(segment.clone()).or_default();
         }
-        node.own = version;
+        if let Some(own) = node.own.get_mut(region.mode as usize) {
+            *own = version;
+        }
         self.order.push_back((version, region.key.clone()));
         while self.order.len() > self.capacity {
             if let Some((dropped, key)) = self.order.pop_front() {
@@ -117,16 +157,13 @@ impl Recent {
         };
         let mut node = self.entries.get(&region.key)?;
         for segment in region.path.segments() {
-            if node.own > since {
-                return found(node.own);
+            if node.here() > since {
+                return found(node.here());
             }
             node = node.children.get(segment)?;
         }
-        if node.newest() > since {
-            found(node.newest())
-        } else {
-            None
-        }
+        let newest = node.against(region.mode).max(node.below);
+        if newest > since { found(newest) } else { None }
     }
 
     /// A commit after `since` that wrote to any key from `from` up to `to` (not included; none = the end).
@@ -153,9 +190,27 @@ mod tests {
     use super::*;
 
     fn region(key: &str, path: &str) -> Region {
-        Region {
-            key: key.as_bytes().into(),
-            path: Path::parse(path).unwrap(),
+        Region::exact(key.as_bytes().into(), Path::parse(path).unwrap())
+    }
+
+    #[test]
+    fn sums_commute_with_sums_and_appends_with_appends_of_the_same_place() {
+        let modes = [Mode::Exact, Mode::Add, Mode::Append];
+        let touch = |path, mode| Region {
+            mode,
+            ..region("doc", path)
+        };
+        for (first, second) in modes.into_iter().flat_map(|a| modes.map(|b| (a, b))) {
+            let mut recent = Recent::new(100);
+            recent.record(7, &touch(".a.n", first));
+            let meets = |path| recent.overlap(&touch(path, second), 6).is_some();
+            let commute = first == second && first != Mode::Exact;
+            assert_eq!(meets(".a.n"), !commute, "{first:?} then {second:?}");
+            assert!(
+                meets(".a") && meets(".a.n.x"),
+                "another place of the same path"
+            );
+            assert!(!meets(".a.m"));
         }
     }
 

@@ -18,6 +18,7 @@ use crate::op::{Op, decode_commit, encode_commit};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::{Overlap, Recent, Region};
 use crate::space::{self, Primitive, Space};
+use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
 use crate::txn::{Isolation, Pending, Txn};
 
@@ -249,12 +250,15 @@ impl Store {
                 let mut failed = None;
                 let opened = Log::open(env.clone(), dir, options.log.clone(), &mut |frame| {
                     let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
+                        let at = Stamp {
+                            version: frame.version,
+                            time: frame.time,
+                        };
                         ops.iter().try_for_each(|op| {
-                            op.apply(&mut tree, frame.version)
-                                .map_err(|e| Error::Corrupt {
-                                    version: frame.version,
-                                    why: e.to_string(),
-                                })
+                            op.apply(&mut tree, at).map_err(|e| Error::Corrupt {
+                                version: frame.version,
+                                why: e.to_string(),
+                            })
                         })
                     });
                     version = frame.version;
@@ -309,7 +313,8 @@ impl Store {
         let tree = tree.clone();
         let count = writer.active.entry(base).or_default();
         *count = count.saturating_add(1);
-        Txn::new(self.shared.clone(), base, tree, isolation)
+        let time = self.shared.env.clock.now().max(writer.time);
+        Txn::new(self.shared.clone(), base, time, tree, isolation)
     }
 
     /// Pins the newest state for reading. O(1).
@@ -386,10 +391,8 @@ impl Store {
 
     /// Sets one key in a commit of its own, without reading anything. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
-        let region = Region {
-            key: space::encode_checked(space, Primitive::Kv, key)?.into(),
-            path: Path::root(),
-        };
+        let key_of = space::encode_checked(space, Primitive::Kv, key)?;
+        let region = Region::exact(key_of.into(), Path::root());
         let op = Op::KvPut {
             space: space.clone(),
             key: key.to_vec(),
@@ -495,17 +498,9 @@ impl Shared {
             let mut writer = self.writer.lock();
             writer.check_open()?;
             writer.validate(&pending)?;
-            let untouched = writer.version == pending.base;
             let version = self.append(&mut writer, &pending.payload)?;
-            let own = std::mem::take(&mut pending.tree);
-            if untouched && version == pending.base.saturating_add(1) {
-                // Nobody committed in between: the transaction's own tree is the new state.
-                writer.tree = own;
-                writer.version = version;
-            } else {
-                drop(own);
-                self.apply(&mut writer, &pending.ops, version)?;
-            }
+            drop(std::mem::take(&mut pending.tree));
+            self.apply(&mut writer, &pending.ops, version)?;
             active.set(false);
             writer.retire(pending.base);
             writer.remember(version, &pending.writes);
@@ -525,8 +520,12 @@ impl Shared {
 
     fn apply(&self, writer: &mut Writer, ops: &[Op], version: u64) -> Result<()> {
         writer.version = version;
+        let at = Stamp {
+            version,
+            time: writer.time,
+        };
         for op in ops {
-            if let Err(e) = op.apply(&mut writer.tree, version) {
+            if let Err(e) = op.apply(&mut writer.tree, at) {
                 // Validation makes this impossible; if it happens all the same, memory and log differ: stop here.
                 writer.broken = true;
                 return Err(Error::Corrupt {
@@ -579,8 +578,18 @@ impl Snapshot {
 }
 
 impl View for Snapshot {
-    fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T {
-        f(&self.tree)
+    fn lookup(&self, key: &[u8]) -> Option<Entry> {
+        self.tree.get(key).cloned()
+    }
+
+    fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Vec<(Vec<u8>, Entry)> {
+        self.tree.range(from, to, limit, reverse)
     }
 
     // Nothing commits from a snapshot, so nothing needs validation.

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use statewright_value::Value;
 
+use crate::error::Result;
+use crate::target::{Entry, Target};
+
 /// Children of a branch and entries of a leaf at most; chosen for short copies, not for disk pages.
 const FANOUT: usize = 32;
 /// A node with fewer members than this is merged with a neighbour when both fit in one node.
@@ -14,14 +17,6 @@ const SPARSE: usize = FANOUT / 4;
 
 /// An encoded key: `space NUL tag key`, see [`crate::keys`].
 pub type Key = Arc<[u8]>;
-
-/// What a key holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    pub value: Value,
-    /// The commit that last changed this entry.
-    pub version: u64,
-}
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -149,6 +144,63 @@ impl Tree {
                 }
             }
         }
+    }
+}
+
+impl Tree {
+    /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or down from `to` to `from`.
+    pub fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Vec<(Vec<u8>, Entry)> {
+        let inside = self
+            .iter_from(from)
+            .take_while(|(key, _)| to.is_none_or(|to| &***key < to))
+            .map(|(key, entry)| (key.to_vec(), entry.clone()));
+        if !reverse {
+            return inside.take(limit).collect();
+        }
+        let mut all: Vec<_> = inside.collect();
+        all.reverse();
+        all.truncate(limit);
+        all
+    }
+}
+
+impl Target for Tree {
+    fn get(&self, key: &[u8]) -> Option<Entry> {
+        Tree::get(self, key).cloned()
+    }
+
+    fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
+        self.iter_from(from)
+            .next()
+            .map(|(key, entry)| (key.to_vec(), entry.clone()))
+    }
+
+    fn put(&mut self, key: &[u8], entry: Entry) {
+        self.insert(key.into(), entry);
+    }
+
+    fn edit<R>(
+        &mut self,
+        key: &[u8],
+        version: u64,
+        f: impl FnOnce(&mut Value) -> Result<R>,
+    ) -> Option<Result<R>> {
+        let entry = self.get_mut(key)?;
+        let edited = f(&mut entry.value);
+        if edited.is_ok() {
+            entry.version = version;
+        }
+        Some(edited)
+    }
+
+    fn remove(&mut self, key: &[u8]) -> bool {
+        Tree::remove(self, key).is_some()
     }
 }
 
@@ -332,10 +384,7 @@ mod tests {
     }
 
     fn entry(version: u64) -> Entry {
-        Entry {
-            value: Value::from(version as i64),
-            version,
-        }
+        Entry::new(Value::from(version as i64), version)
     }
 
     fn content(tree: &Tree) -> Vec<(Vec<u8>, u64)> {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use statewright_log::Durability;
+use statewright_log::{Durability, Timestamp};
 use statewright_value::{Path, Segment, Value};
 
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::reader::{Reader, sealed::View};
 use crate::recent::Region;
 use crate::space::{self, Primitive, Space};
 use crate::store::Shared;
+use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
 
 /// What a commit is validated on.
@@ -39,6 +40,8 @@ pub struct Commit {
 pub struct Txn {
     shared: Arc<Shared>,
     base: u64,
+    /// When it began.
+    time: Timestamp,
     isolation: Isolation,
     tree: RefCell<Tree>,
     ops: RefCell<Vec<Op>>,
@@ -62,10 +65,17 @@ pub(crate) struct Pending {
 }
 
 impl Txn {
-    pub(crate) fn new(shared: Arc<Shared>, base: u64, tree: Tree, isolation: Isolation) -> Txn {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        base: u64,
+        time: Timestamp,
+        tree: Tree,
+        isolation: Isolation,
+    ) -> Txn {
         Txn {
             shared,
             base,
+            time,
             isolation,
             tree: RefCell::new(tree),
             ops: RefCell::default(),
@@ -83,10 +93,10 @@ impl Txn {
 
     /// Sets a key. O(log n).
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
-        let region = Region {
-            key: space::encode_checked(space, Primitive::Kv, key)?.into(),
-            path: Path::root(),
-        };
+        let region = Region::exact(
+            space::encode_checked(space, Primitive::Kv, key)?.into(),
+            Path::root(),
+        );
         self.write(
             region,
             Op::KvPut {
@@ -101,10 +111,10 @@ impl Txn {
     pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let there = self.kv_get(space, key)?.is_some();
         if there {
-            let region = Region {
-                key: space::encode_checked(space, Primitive::Kv, key)?.into(),
-                path: Path::root(),
-            };
+            let region = Region::exact(
+                space::encode_checked(space, Primitive::Kv, key)?.into(),
+                Path::root(),
+            );
             self.write(
                 region,
                 Op::KvDelete {
@@ -264,7 +274,7 @@ impl Txn {
     pub fn rollback(self) {}
 
     fn peek(&self, key: &[u8], path: &Path) -> Option<Value> {
-        self.tree.borrow().get(key).and_then(|e| e.value.at(path))
+        self.lookup(key).and_then(|e| e.value.at(path))
     }
 
     fn write(&self, region: Region, op: Op) -> Result<()> {
@@ -273,7 +283,11 @@ impl Txn {
             return Err(Error::TxnLimit { what: "ops", max });
         }
         op.check()?;
-        op.apply(&mut self.tree.borrow_mut(), self.base.saturating_add(1))?;
+        let at = Stamp {
+            version: self.base.saturating_add(1),
+            time: self.time,
+        };
+        op.apply(&mut *self.tree.borrow_mut(), at)?;
         self.ops.borrow_mut().push(op);
         self.writes.borrow_mut().push(region);
         Ok(())
@@ -281,14 +295,24 @@ impl Txn {
 }
 
 impl View for Txn {
-    fn with_tree<T>(&self, f: impl FnOnce(&Tree) -> T) -> T {
-        f(&self.tree.borrow())
+    fn lookup(&self, key: &[u8]) -> Option<Entry> {
+        self.tree.borrow().get(key).cloned()
+    }
+
+    fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Vec<(Vec<u8>, Entry)> {
+        self.tree.borrow().range(from, to, limit, reverse)
     }
 
     fn saw(&self, key: &[u8], path: &Path) {
         if self.isolation == Isolation::Serializable {
-            let (key, path) = (key.into(), path.clone());
-            self.reads.borrow_mut().push(Region { key, path });
+            let region = Region::exact(key.into(), path.clone());
+            self.reads.borrow_mut().push(region);
         }
     }
 
@@ -316,13 +340,7 @@ fn address(primitive: Primitive, space: &Space, key: &str, path: &Path) -> Resul
         space: space.clone(),
         key: key.to_owned(),
     };
-    Ok((
-        doc,
-        Region {
-            key: encoded,
-            path: path.clone(),
-        },
-    ))
+    Ok((doc, Region::exact(encoded, path.clone())))
 }
 
 fn parent(path: &Path) -> Path {

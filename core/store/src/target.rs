@@ -1,0 +1,60 @@
+//! What an op is applied to: the store's tree, or a transaction's view of it.
+
+use statewright_log::Timestamp;
+use statewright_value::Value;
+
+use crate::error::Result;
+
+/// The commit that an op is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its version.
+    pub version: u64,
+    /// When it was made; what an op writes down as its time.
+    pub time: Timestamp,
+}
+
+/// What a key holds. Cloning costs a reference count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub value: Value,
+    /// The commit that last changed this entry.
+    pub version: u64,
+    /// From this time on, readers no longer see it.
+    pub expires: Option<Timestamp>,
+}
+
+impl Entry {
+    /// An entry that stays.
+    pub fn new(value: Value, version: u64) -> Entry {
+        Entry {
+            value,
+            version,
+            expires: None,
+        }
+    }
+}
+
+/// Entries by encoded key, to be read and changed by ops.
+pub trait Target {
+    /// The entry at a key, expired or not. O(log n).
+    fn get(&self, key: &[u8]) -> Option<Entry>;
+
+    /// The first entry at `from` or behind it. O(log n).
+    fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)>;
+
+    /// Inserts or replaces. O(log n).
+    fn put(&mut self, key: &[u8], entry: Entry);
+
+    /// Changes the value at a key in place and gives it `version`; none if there is no entry. If `f` fails it must have
+    /// changed nothing. O(log n).
+    fn edit<R>(
+        &mut self,
+        key: &[u8],
+        version: u64,
+        f: impl FnOnce(&mut Value) -> Result<R>,
+    ) -> Option<Result<R>>;
+
+    /// Removes; tells whether there was an entry. O(log n).
+    fn remove(&mut self, key: &[u8]) -> bool;
+}
