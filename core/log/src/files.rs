@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::Frame;
 use crate::env::{Env, File, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
@@ -18,6 +17,7 @@ use crate::segment::{
     Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
 };
 use crate::time::Timestamp;
+use crate::{Frame, Position};
 
 /// In strict mode, frames are collected up to this many bytes before they are written without waiting for a sync.
 const MAX_PENDING: usize = 4 << 20;
@@ -54,6 +54,8 @@ struct Writer {
     pending: Vec<u8>,
     pending_at: u64,
     chain: Chain,
+    /// Of the last commit.
+    time: Timestamp,
     log_bytes: u64,
 }
 
@@ -122,6 +124,7 @@ impl Files {
             file,
             end,
             chain,
+            time,
             log_bytes,
             ..
         } = opened;
@@ -139,6 +142,7 @@ impl Files {
             pending,
             pending_at: end,
             chain,
+            time,
             log_bytes,
         };
         Files {
@@ -157,6 +161,17 @@ impl Files {
 
     pub(crate) fn last_hash(&self) -> Hash {
         self.writer.lock().chain.hash
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        let writer = self.writer.lock();
+        Position {
+            version: writer.chain.version,
+            hash: writer.chain.hash,
+            time: writer.time,
+            segment: writer.segment.header.number,
+            offset: writer.end,
+        }
     }
 
     fn not_poisoned(&self) -> Result<()> {
@@ -213,6 +228,7 @@ impl Files {
             self.write_pending(&mut writer)?;
         }
         writer.chain = Chain { version, hash };
+        writer.time = time;
         writer.end += bytes;
         writer.log_bytes += bytes;
         Ok(Appended { version, bytes })

@@ -39,7 +39,7 @@ mod time;
 
 pub use env::{Env, File, Io, OpenMode, PathKind, Random};
 pub use error::{Error, Result};
-pub use log::{Frame, Log, SyncHooks};
+pub use log::{Frame, Log, Position, SyncHooks};
 pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};
 pub use real::{RealClock, RealIo, RealRandom};
 pub use time::{Clock, Gate, Timestamp};

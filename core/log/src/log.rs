@@ -25,6 +25,25 @@ pub struct Frame<'a> {
     pub ops: &'a [u8],
 }
 
+/// A place in a log, just behind a commit: where [`Log::open_from`] may begin to replay.
+///
+/// It is for whoever keeps the state that the commits up to there have made: a checkpoint. It may be used once the commit
+/// before it is durable, and for as long as the log is there: it stays valid when the log goes on in other segments,
+/// because the commit is then found by version and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The commit's number; 0 at the beginning of a log.
+    pub version: u64,
+    /// Its hash; the identity of the store at the beginning of a log.
+    pub hash: [u8; 16],
+    /// When it was made; the epoch at the beginning of a log.
+    pub time: Timestamp,
+    /// The number of the segment file, from 1; 0 in memory mode.
+    pub segment: u64,
+    /// Where in that file the commit ends, in bytes from its beginning.
+    pub offset: u64,
+}
+
 /// What the owner of a log does when commits become durable. Runs on the thread that leads a sync.
 pub trait SyncHooks {
     /// Keeps others from appending, notes what the log contains so far, and calls `take` exactly once. The batch is
@@ -95,7 +114,47 @@ impl Log {
     pub fn open(
         env: Env,
         dir: &Path,
+        options: LogOptions,
+        replay: &mut dyn FnMut(Frame<'_>) -> Result<()>,
+    ) -> Result<(Log, Recovery)> {
+        Log::open_from(env, dir, options, None, replay)
+    }
+
+    /// [`open`](Log::open), with only the commits behind `start` passed to `replay`; all of them if it is `None`. For
+    /// callers who have the state up to there from elsewhere.
+    ///
+    /// Of what is before `start` nothing is read but the headers of the segments. That the commit before `start` is the
+    /// one that it names is checked. Everything behind it is treated as by `open`.
+    ///
+    /// # Errors
+    /// Those of [`open`](Log::open); `Corrupt` if the log ends before `start` or has another commit there. O(size of the
+    /// log behind `start` + number of segments); O(one segment) more if the log ends at `start` without having been
+    /// closed, or if a crash moved the commits there into a new segment.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use statewright_log::{Env, Log, LogOptions, Timestamp};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path();
+    /// let (log, _) = Log::open(Env::real(), path, LogOptions::default(), &mut |_| Ok(()))?;
+    /// log.sync_to(log.append(Timestamp::EPOCH, b"old")?, &())?;
+    /// let start = log.position(); // and keep the state of now together with it
+    /// log.append(Timestamp::EPOCH, b"new")?;
+    /// log.close()?;
+    ///
+    /// let mut seen = Vec::new();
+    /// Log::open_from(Env::real(), path, LogOptions::default(), Some(start), &mut |frame| {
+    ///     seen.push(frame.ops.to_vec());
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(seen, [b"new".to_vec()]);
+    /// # Ok(()) }
+    /// ```
+    pub fn open_from(
+        env: Env,
+        dir: &Path,
         mut options: LogOptions,
+        start: Option<Position>,
         replay: &mut dyn FnMut(Frame<'_>) -> Result<()>,
     ) -> Result<(Log, Recovery)> {
         if options.durability == Durability::Memory {
@@ -109,7 +168,7 @@ impl Log {
         }
         options.segment_bytes = options.segment_bytes.min(LogOptions::HARD_LIMIT);
         options.max_commit_bytes = options.max_commit_bytes.min(LogOptions::HARD_LIMIT);
-        let opened = recover::open(&env, dir, &options, replay)?;
+        let opened = recover::open(&env, dir, &options, start, replay)?;
         let recovery = opened.recovery.clone();
         let version = opened.chain.version;
         let log = Log {
@@ -226,6 +285,22 @@ impl Log {
     #[must_use]
     pub fn last_hash(&self) -> [u8; 16] {
         self.files.as_ref().map_or([0; 16], Files::last_hash)
+    }
+
+    /// The place behind the last commit. It stands still only while nobody appends. In memory mode it has a version and
+    /// nothing else. O(1).
+    #[must_use]
+    pub fn position(&self) -> Position {
+        match &self.files {
+            Some(files) => files.position(),
+            None => Position {
+                version: self.last_version(),
+                hash: [0; 16],
+                time: Timestamp::EPOCH,
+                segment: 0,
+                offset: 0,
+            },
+        }
     }
 
     /// The durability in force.

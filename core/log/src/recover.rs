@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Frame;
 use crate::env::{Env, File, OpenMode, PathKind, parent_of, read_full};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, HeaderError, Kind, SEGMENT_HEADER, SegmentHeader};
@@ -13,6 +12,7 @@ use crate::segment::{
     Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_unfinished, segment_length, segment_name,
     segment_number,
 };
+use crate::{Frame, Position, Timestamp};
 
 const LOCK_NAME: &str = "statewright.lock";
 
@@ -34,6 +34,8 @@ pub(crate) struct Opened {
     /// Where in it the next frame goes; everything before is durable.
     pub(crate) end: u64,
     pub(crate) chain: Chain,
+    /// When the last commit was made.
+    pub(crate) time: Timestamp,
     /// Bytes of frames in all segments.
     pub(crate) log_bytes: u64,
     pub(crate) recovery: Recovery,
@@ -46,6 +48,7 @@ pub(crate) fn open(
     env: &Env,
     dir: &Path,
     options: &LogOptions,
+    start: Option<Position>,
     visit: Visit<'_>,
 ) -> Result<Opened> {
     let io = &*env.io;
@@ -62,7 +65,14 @@ pub(crate) fn open(
     let numbers = list_segments(env, dir, true)?;
     let segments = read_headers(env, dir, &numbers)?;
     let Some(current) = segments.last().cloned() else {
-        return create(env, dir, options, lock, fresh_dir);
+        return match start {
+            None => create(env, dir, options, lock, fresh_dir),
+            Some(start) => Err(disagree(
+                &dir.join(segment_name(1)),
+                &start,
+                "there is no log",
+            )),
+        };
     };
     // Names that are visible need not be durable yet.
     io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
@@ -72,10 +82,22 @@ pub(crate) fn open(
         options,
         segments,
         current,
+        time: Timestamp::EPOCH,
         recovery: Recovery::default(),
         log_bytes: 0,
     }
-    .run(lock, visit)
+    .run(lock, start, visit)
+}
+
+/// That the log is not the one that `start` was a position in.
+pub(crate) fn disagree(path: &Path, start: &Position, problem: &str) -> Error {
+    let Position {
+        version, offset, ..
+    } = start;
+    let problem = format!(
+        "the checkpoint and the log disagree: by the checkpoint, commit {version} ends here, but {problem}"
+    );
+    Error::corrupt(path, *offset, problem)
 }
 
 /// Makes sure that the folder exists and is ours to use; returns whether it was created.
@@ -175,6 +197,7 @@ fn create(
         file,
         end: FIRST_FRAME,
         chain,
+        time: Timestamp::EPOCH,
         log_bytes: 0,
         recovery,
     })
@@ -183,7 +206,7 @@ fn create(
 /// A mark at `offset` saying that everything before it is durable.
 pub(crate) fn mark(kind: Kind, tag: u32, offset: u64, chain: &Chain) -> FrameHeader {
     let at = offset as u32;
-    let (version, prev, time) = (chain.version, chain.hash, crate::Timestamp::EPOCH);
+    let (version, prev, time) = (chain.version, chain.hash, Timestamp::EPOCH);
     FrameHeader {
         kind,
         length: 0,

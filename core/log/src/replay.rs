@@ -3,19 +3,37 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::Frame;
 use crate::classify::{End, Evidence, Next, Verdict, classify};
 use crate::env::{Env, File, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
 use crate::options::{LogOptions, Recovery};
-use crate::recover::{Opened, SegmentInfo, Visit, mark, random_tag};
+use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
 use crate::segment::{
     Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
 };
+use crate::{Frame, Position, Timestamp};
+
+/// A place in a segment from which commits are followed. Everything before it is durable.
+#[derive(Clone, Copy)]
+struct Begin {
+    offset: u64,
+    /// The commit before.
+    chain: Chain,
+}
+
+impl Begin {
+    fn of(header: &SegmentHeader) -> Begin {
+        Begin {
+            offset: FIRST_FRAME,
+            chain: Chain::before(header),
+        }
+    }
+}
 
 /// How far the valid commits of a segment go.
 struct Run {
+    begin: Begin,
     end: u64,
     /// The highest offset that they prove durable.
     proven: u64,
@@ -27,15 +45,15 @@ struct Run {
 }
 
 impl Run {
-    /// The run that begins and, so far, ends at the first frame of a segment.
-    fn start(header: &SegmentHeader, next: Next) -> Run {
-        let (end, proven) = (FIRST_FRAME, FIRST_FRAME);
+    /// The run that begins and, so far, ends here.
+    fn start(begin: Begin, next: Next) -> Run {
         Run {
-            end,
-            proven,
+            begin,
+            end: begin.offset,
+            proven: begin.offset,
             at_end: End::Nothing,
             problem: "",
-            chain: Chain::before(header),
+            chain: begin.chain,
             next,
         }
     }
@@ -45,16 +63,17 @@ impl Run {
     }
 }
 
-/// Follows a segment's commits up to the next segment's first, or as far as they are valid. `visit` gets each
+/// Follows a segment's commits from `begin` up to the next segment's first, or as far as they are valid. `visit` gets each
 /// commit and where it is.
 fn follow(
     reader: &mut Reader<'_>,
     header: &SegmentHeader,
+    begin: Begin,
     next: Option<&SegmentHeader>,
     visit: &mut dyn FnMut(&FrameHeader, Frame<'_>) -> Result<()>,
 ) -> Result<Run> {
     let mut run = Run::start(
-        header,
+        begin,
         if next.is_some() {
             Next::Gap
         } else {
@@ -104,18 +123,37 @@ pub(crate) struct Replay<'a> {
     pub(crate) segments: Vec<SegmentInfo>,
     /// The last of them.
     pub(crate) current: SegmentInfo,
+    /// Of the last commit.
+    pub(crate) time: Timestamp,
     pub(crate) recovery: Recovery,
     pub(crate) log_bytes: u64,
 }
 
 impl Replay<'_> {
-    pub(crate) fn run(mut self, lock: Box<dyn Send + Sync>, visit: Visit<'_>) -> Result<Opened> {
-        let segments = self.segments.clone();
+    pub(crate) fn run(
+        mut self,
+        lock: Box<dyn Send + Sync>,
+        start: Option<Position>,
+        visit: Visit<'_>,
+    ) -> Result<Opened> {
+        let mut begin = None;
+        let mut segments = self.segments.clone();
+        if let Some(start) = start {
+            let (skipped, place) = self.find(&start)?;
+            for segment in segments.drain(..skipped) {
+                // At most: how many of them are frames is not looked at.
+                self.log_bytes += segment.header.length.saturating_sub(FIRST_FRAME);
+            }
+            begin = Some(place);
+            self.time = start.time;
+        }
         for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
-            self.segment(segment, Some(&next.header), visit)?;
+            let begin = begin.take().unwrap_or(Begin::of(&segment.header));
+            self.segment(segment, begin, Some(&next.header), visit)?;
         }
         let current = self.current.clone();
-        let (file, run, verdict) = self.segment(&current, None, visit)?;
+        let begin = begin.take().unwrap_or(Begin::of(&current.header));
+        let (file, run, verdict) = self.segment(&current, begin, None, visit)?;
         self.recovery.clean = verdict != Verdict::Torn;
         let (file, end) = if verdict == Verdict::Torn {
             self.rewrite(&file, &run)?
@@ -126,6 +164,7 @@ impl Replay<'_> {
         let Replay {
             segments,
             current,
+            time,
             log_bytes,
             recovery,
             ..
@@ -137,15 +176,75 @@ impl Replay<'_> {
             file,
             end,
             chain: run.chain,
+            time,
             log_bytes,
             recovery,
         })
     }
 
-    /// Replays one segment and decides what its end means.
+    /// Where replay begins that has everything up to `start` already: how many segments to skip, and the place in the
+    /// next. Checks that the commit before is the one that `start` names.
+    ///
+    /// That place is in the last segment that does not begin behind it: a segment that was made because the one before
+    /// was torn begins with commits that are in that one too, and counts instead of it.
+    fn find(&self, start: &Position) -> Result<(usize, Begin)> {
+        let sorted = self.segments.is_sorted_by_key(|s| s.header.first_version);
+        let behind = self
+            .segments
+            .partition_point(|s| s.header.first_version.saturating_sub(1) <= start.version);
+        let at = behind.saturating_sub(1);
+        let Some(SegmentInfo { path, header }) = self.segments.get(at).filter(|_| sorted) else {
+            return Err(disagree(
+                self.dir,
+                start,
+                "the segments are in another order",
+            ));
+        };
+        let chain = Chain {
+            version: start.version,
+            hash: start.hash,
+        };
+        if header.number < start.segment {
+            return Err(disagree(path, start, "the log ends before that file"));
+        }
+        let begin = Begin::of(header);
+        let moved = header.number > start.segment;
+        if begin.chain == chain && (moved || start.offset == FIRST_FRAME) {
+            return Ok((at, begin));
+        }
+        let open = self.env.io.open(path, OpenMode::Read);
+        let file = open.map_err(|e| Error::io("open", path, e))?;
+        let size = file.len().map_err(|e| Error::io("look at", path, e))?;
+        let mut reader = Reader::new(&*file, path, header.length.min(size));
+        if !moved && start.offset >= FIRST_FRAME {
+            let offset = start.offset;
+            if !matches!(reader.item(offset, header.tag, &chain)?, Item::Nothing(_)) {
+                return Ok((at, Begin { offset, chain }));
+            }
+        }
+        // There is nothing at that place, or the commit is elsewhere now: follow the commits up to it.
+        let mut place = begin;
+        while place.chain.version < start.version {
+            let Item::Commit(frame, ops) = reader.item(place.offset, header.tag, &place.chain)?
+            else {
+                let problem = format!("the log ends with commit {}", place.chain.version);
+                return Err(disagree(path, start, &problem));
+            };
+            let Frame { version, hash, .. } = frame.commit(ops);
+            place.chain = Chain { version, hash };
+            place.offset += frame_len(ops.len());
+        }
+        if place.chain != chain || (!moved && place.offset != start.offset) {
+            return Err(disagree(path, start, "the log has another commit there"));
+        }
+        Ok((at, place))
+    }
+
+    /// Replays one segment from `begin` and decides what its end means.
     fn segment(
         &mut self,
         segment: &SegmentInfo,
+        begin: Begin,
         next: Option<&SegmentHeader>,
         visit: Visit<'_>,
     ) -> Result<(Arc<dyn File>, Run, Verdict)> {
@@ -162,8 +261,9 @@ impl Replay<'_> {
             .map_err(|e| Error::io("open", path, e))?;
         let size = file.len().map_err(|e| Error::io("look at", path, e))?;
         let mut reader = Reader::new(&*file, path, header.length.min(size));
-        let recovery = &mut self.recovery;
-        let run = follow(&mut reader, header, next, &mut |_, commit| {
+        let (recovery, time) = (&mut self.recovery, &mut self.time);
+        let run = follow(&mut reader, header, begin, next, &mut |_, commit| {
+            *time = commit.time;
             recovery.frames += 1;
             recovery.bytes += commit.ops.len() as u64;
             visit(commit)
@@ -216,27 +316,33 @@ impl Replay<'_> {
         let (mut before, mut cut_at) = (run.chain, run.end);
         let (mut frames, mut end) = (Vec::new(), FIRST_FRAME);
         let mut reader = Reader::new(&**old, &old_path, old_header.length);
-        follow(&mut reader, &old_header, None, &mut |frame, commit| {
-            let at = u64::from(frame.offset);
-            if at >= run.proven {
-                if frames.is_empty() {
-                    before = Chain {
-                        version: commit.version.saturating_sub(1),
-                        hash: commit.prev,
+        follow(
+            &mut reader,
+            &old_header,
+            run.begin,
+            None,
+            &mut |frame, commit| {
+                let at = u64::from(frame.offset);
+                if at >= run.proven {
+                    if frames.is_empty() {
+                        before = Chain {
+                            version: commit.version.saturating_sub(1),
+                            hash: commit.prev,
+                        };
+                        cut_at = at;
+                    }
+                    let moved = FrameHeader {
+                        tag,
+                        offset: end as u32,
+                        proven: FIRST_FRAME as u32,
+                        ..*frame
                     };
-                    cut_at = at;
+                    write_frame(&mut frames, moved, commit.ops);
+                    end += frame_len(commit.ops.len());
                 }
-                let moved = FrameHeader {
-                    tag,
-                    offset: end as u32,
-                    proven: FIRST_FRAME as u32,
-                    ..*frame
-                };
-                write_frame(&mut frames, moved, commit.ops);
-                end += frame_len(commit.ops.len());
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         self.recovery.rewritten = run.chain.version.saturating_sub(before.version);
         // The file is durable before it has its name, so all of it is proven: the mark says so to the next opening.
         write_frame(&mut frames, mark(Kind::Close, tag, end, &run.chain), &[]);

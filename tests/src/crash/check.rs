@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use statewright_log::Durability;
 use statewright_log::sim::{self, Damage, Disk, Image, SimIo};
 
-use super::run::{Expected, Moment, Payload, open, time};
+use super::run::{Expected, Moment, Payload, open, open_from, time};
 
 /// That `commits` are the first of `written`, and at least `at_least`.
 pub fn compare(commits: &[Payload], at_least: u64, written: &[Payload]) -> Result<(), String> {
@@ -55,6 +55,22 @@ pub fn check(disk: &Disk, expected: &Expected, seed: u64) -> Result<Vec<Moment>,
     let (log, commits) = open(sim::env(&io, seed), durability)?;
     compare(&commits, expected.acknowledged, &expected.written)?;
     let moments = std::mem::take(&mut *moments.lock());
+
+    // Whoever has the state up to a durable place gets the rest, and the same log.
+    for start in &expected.positions {
+        let io = SimIo::from_disk(disk.clone());
+        let (from, behind) = open_from(sim::env(&io, seed), durability, Some(*start))
+            .map_err(|e| format!("from commit {}: {e}", start.version))?;
+        let rest = commits.get(start.version as usize..);
+        if rest != Some(&behind[..]) || from.last_hash() != log.last_hash() {
+            return Err(format!(
+                "from commit {}, {} commits were replayed of {}",
+                start.version,
+                behind.len(),
+                commits.len()
+            ));
+        }
+    }
 
     // A power cut right after: the second recovery finds the same, whatever of the first was not synced.
     for damage in [Damage::Lose, Damage::Mixed] {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use statewright_log::sim::{self, Change, Disk, SimIo, SimRandom};
-use statewright_log::{Durability, Env, Error, Frame, Log, LogOptions, Random, Timestamp};
+use statewright_log::{
+    Durability, Env, Error, Frame, Log, LogOptions, Position, Random, Timestamp,
+};
 
 use super::scenario::{Scenario, Step};
 
@@ -29,6 +31,9 @@ pub struct Expected {
     pub acknowledged: u64,
     /// All commits that were ever handed to the log, and not found to be lost.
     pub written: Vec<Payload>,
+    /// Places up to which everything was durable, as checkpoints would have been made there: the first, one on the way,
+    /// and the last.
+    pub positions: Vec<Position>,
 }
 
 /// The folder of the log.
@@ -50,11 +55,22 @@ pub fn options(durability: Durability) -> LogOptions {
 
 /// Opens the log and returns its commits. Says what is wrong if their versions or hashes do not follow each other.
 pub fn open(env: Env, durability: Durability) -> Result<(Log, Vec<Payload>), String> {
+    open_from(env, durability, None)
+}
+
+/// [`open`] from a place; returns the commits behind it.
+pub fn open_from(
+    env: Env,
+    durability: Durability,
+    start: Option<Position>,
+) -> Result<(Log, Vec<Payload>), String> {
     let mut commits: Vec<Payload> = Vec::new();
-    let mut hash = None;
+    let before = start.map_or(0, |start| start.version);
+    let mut hash = start.map(|start| start.hash);
     let mut wrong = None;
-    let opened = Log::open(env, dir(), options(durability), &mut |frame: Frame<'_>| {
-        let version = commits.len() as u64 + 1;
+    let options = options(durability);
+    let opened = Log::open_from(env, dir(), options, start, &mut |frame: Frame<'_>| {
+        let version = before + commits.len() as u64 + 1;
         if frame.version != version || hash.is_some_and(|hash| hash != frame.prev) {
             wrong.get_or_insert(format!(
                 "commit {} does not continue commit {}",
@@ -73,7 +89,8 @@ pub fn open(env: Env, durability: Durability) -> Result<(Log, Vec<Payload>), Str
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
-    if recovery.frames != commits.len() as u64 || log.durable_version() != recovery.frames {
+    let frames = commits.len() as u64;
+    if recovery.frames != frames || log.durable_version() != before + frames {
         return Err(format!(
             "{recovery:?} contradicts {} commits",
             commits.len()
@@ -180,7 +197,15 @@ impl Runner {
 
     fn acknowledge(&self) {
         let mut expected = self.expected.lock();
-        expected.acknowledged = expected.acknowledged.max(self.log.durable_version());
+        let durable = self.log.durable_version();
+        expected.acknowledged = expected.acknowledged.max(durable);
+        if durable == self.log.last_version() {
+            if expected.positions.len() >= 3 {
+                let older = 1 + (durable % 2) as usize;
+                expected.positions.remove(older);
+            }
+            expected.positions.push(self.log.position());
+        }
     }
 
     /// After a failure that was injected, opens the log again; any other failure is a violation.
