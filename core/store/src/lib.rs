@@ -18,6 +18,8 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod json;
+mod kv;
 mod op;
 mod reader;
 mod recent;

@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use statewright_log::{Durability, Timestamp};
-use statewright_value::{Path, Segment, Value};
+use statewright_value::{Path, Value};
 
 use crate::error::{Error, Result};
-use crate::op::{Doc, Op, encode_commit};
+use crate::op::{Op, encode_commit};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::Region;
-use crate::space::{self, Primitive, Space};
 use crate::store::Shared;
 use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
@@ -91,149 +90,6 @@ impl Txn {
         self.base
     }
 
-    /// Sets a key. O(log n).
-    pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
-        let region = Region::exact(
-            space::encode_checked(space, Primitive::Kv, key)?.into(),
-            Path::root(),
-        );
-        self.write(
-            region,
-            Op::KvPut {
-                space: space.clone(),
-                key: key.to_vec(),
-                value,
-            },
-        )
-    }
-
-    /// Removes a key; tells whether it was there. O(log n).
-    pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        let there = self.kv_get(space, key)?.is_some();
-        if there {
-            let region = Region::exact(
-                space::encode_checked(space, Primitive::Kv, key)?.into(),
-                Path::root(),
-            );
-            self.write(
-                region,
-                Op::KvDelete {
-                    space: space.clone(),
-                    key: key.to_vec(),
-                },
-            )?;
-        }
-        Ok(there)
-    }
-
-    /// Makes a document. Fails with [`Error::AlreadyExists`].
-    pub fn doc_create(
-        &self,
-        primitive: Primitive,
-        space: &Space,
-        key: &str,
-        value: Value,
-    ) -> Result<()> {
-        let (doc, region) = address(primitive, space, key, &Path::root())?;
-        self.write(region, Op::DocCreate { doc, value })
-    }
-
-    /// Sets one path of a document, making missing parents; the root path replaces or makes the whole.
-    /// Fails with [`Error::NotFound`] if the document is not there, or if the path does not fit what is. O(log n +
-    /// path).
-    pub fn doc_set(
-        &self,
-        primitive: Primitive,
-        space: &Space,
-        key: &str,
-        path: &Path,
-        value: Value,
-    ) -> Result<()> {
-        let (doc, mut region) = address(primitive, space, key, path)?;
-        if let Some(Segment::Index(at)) = path.segments().last() {
-            // Setting the index after the last one makes the array longer, which every path through it can notice.
-            let array = self.peek(&region.key, &parent(path));
-            if array.is_some_and(|a| a.len() == *at) {
-                region.path = parent(path);
-            }
-        }
-        self.write(
-            region,
-            Op::DocSet {
-                doc,
-                path: path.clone(),
-                value,
-            },
-        )
-    }
-
-    /// Removes one path of a document and gives what was there; later elements of an array move up.
-    /// Fails with [`Error::NotFound`] if the document is not there. O(log n + path).
-    pub fn doc_remove(
-        &self,
-        primitive: Primitive,
-        space: &Space,
-        key: &str,
-        path: &Path,
-    ) -> Result<Option<Value>> {
-        let (doc, mut region) = address(primitive, space, key, path)?;
-        if let Some(Segment::Index(_)) = path.segments().last() {
-            // Every path through the array shifts.
-            region.path = parent(path);
-        }
-        let old = self.peek(&region.key, path);
-        if old.is_none() {
-            let missing = self.peek(&region.key, &Path::root()).is_none();
-            let what = space::display(&region.key);
-            self.saw(&region.key, &region.path);
-            return if missing {
-                Err(Error::NotFound { what })
-            } else {
-                Ok(None)
-            };
-        }
-        self.write(
-            region,
-            Op::DocRemove {
-                doc,
-                path: path.clone(),
-            },
-        )?;
-        Ok(old)
-    }
-
-    /// Removes a document; tells whether it was there. O(log n).
-    pub fn doc_drop(&self, primitive: Primitive, space: &Space, key: &str) -> Result<bool> {
-        let (doc, region) = address(primitive, space, key, &Path::root())?;
-        let there = self.peek(&region.key, &Path::root()).is_some();
-        if there {
-            self.write(region, Op::DocDrop { doc })?;
-        } else {
-            self.saw(&region.key, &region.path);
-        }
-        Ok(there)
-    }
-
-    /// [`doc_create`](Txn::doc_create) of a JSON document.
-    pub fn json_create(&self, space: &Space, key: &str, value: Value) -> Result<()> {
-        self.doc_create(Primitive::Json, space, key, value)
-    }
-
-    /// [`doc_set`](Txn::doc_set) of a JSON document.
-    pub fn json_set(&self, space: &Space, key: &str, path: &Path, value: Value) -> Result<()> {
-        self.doc_set(Primitive::Json, space, key, path, value)
-    }
-
-    /// [`doc_remove`](Txn::doc_remove) of a JSON document.
-    pub fn json_remove(&self, space: &Space, key: &str, path: &Path) -> Result<Option<Value>> {
-        self.doc_remove(Primitive::Json, space, key, path)
-    }
-
-    /// [`doc_drop`](Txn::doc_drop) of a JSON document.
-    pub fn json_drop(&self, space: &Space, key: &str) -> Result<bool> {
-        self.doc_drop(Primitive::Json, space, key)
-    }
-
     /// Commits with the store's durability. When this returns, the commit is as safe as that mode promises.
     ///
     /// Fails with [`Error::Conflict`] or [`Error::SnapshotTooOld`], and then nothing was changed and running the
@@ -273,11 +129,13 @@ impl Txn {
     /// Gives the transaction up; the same as dropping it.
     pub fn rollback(self) {}
 
-    fn peek(&self, key: &[u8], path: &Path) -> Option<Value> {
+    /// What is at a path, without noting that it was read.
+    pub(crate) fn peek(&self, key: &[u8], path: &Path) -> Option<Value> {
         self.lookup(key).and_then(|e| e.value.at(path))
     }
 
-    fn write(&self, region: Region, op: Op) -> Result<()> {
+    /// Applies an op to the transaction's own view and keeps it for the commit.
+    pub(crate) fn write(&self, region: Region, op: Op) -> Result<()> {
         let max = self.shared.limits.max_ops;
         if self.ops.borrow().len() >= max {
             return Err(Error::TxnLimit { what: "ops", max });
@@ -331,18 +189,4 @@ impl Drop for Txn {
             self.shared.retire(self.base);
         }
     }
-}
-
-fn address(primitive: Primitive, space: &Space, key: &str, path: &Path) -> Result<(Doc, Region)> {
-    let encoded = space::encode_checked(space, primitive, key.as_bytes())?.into();
-    let doc = Doc {
-        primitive,
-        space: space.clone(),
-        key: key.to_owned(),
-    };
-    Ok((doc, Region::exact(encoded, path.clone())))
-}
-
-fn parent(path: &Path) -> Path {
-    path.parent().unwrap_or_default()
 }
