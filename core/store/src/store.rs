@@ -579,7 +579,7 @@ impl Snapshot {
 
 impl View for Snapshot {
     fn lookup(&self, key: &[u8]) -> Option<Entry> {
-        self.tree.get(key).cloned()
+        self.tree.get(key)
     }
 
     fn range(
@@ -589,7 +589,7 @@ impl View for Snapshot {
         limit: usize,
         reverse: bool,
     ) -> Vec<(Vec<u8>, Entry)> {
-        self.tree.range(from, to, limit, reverse)
+        self.tree.range(from, to, limit, reverse, |_| true)
     }
 
     // Nothing commits from a snapshot, so nothing needs validation.

@@ -154,7 +154,7 @@ impl Txn {
 
 impl View for Txn {
     fn lookup(&self, key: &[u8]) -> Option<Entry> {
-        self.tree.borrow().get(key).cloned()
+        self.tree.borrow().get(key)
     }
 
     fn range(
@@ -164,7 +164,7 @@ impl View for Txn {
         limit: usize,
         reverse: bool,
     ) -> Vec<(Vec<u8>, Entry)> {
-        self.tree.borrow().range(from, to, limit, reverse)
+        self.tree.borrow().range(from, to, limit, reverse, |_| true)
     }
 
     fn saw(&self, key: &[u8], path: &Path) {

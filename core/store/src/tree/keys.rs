@@ -1,0 +1,99 @@
+//! Comparing keys within a node: what all keys of a node begin with is kept once, and of the rest of each key the first
+//! eight bytes are kept as a number, its *head*. So most comparisons are of two numbers that lie side by side, and no
+//! comparison follows a pointer.
+
+use std::cmp::Ordering;
+
+/// A key without the prefix of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suffix<'a> {
+    /// The first eight bytes as a big-endian number, short ones filled up with zeros.
+    pub head: u64,
+    /// All bytes, those of the head too.
+    pub len: usize,
+    /// The bytes behind the head.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Suffix<'a> {
+    pub fn new(bytes: &'a [u8]) -> Suffix<'a> {
+        let (head, rest) = match bytes.split_first_chunk::<8>() {
+            Some((head, rest)) => (*head, rest),
+            None => {
+                let mut head = [0; 8];
+                for (to, from) in head.iter_mut().zip(bytes) {
+                    *to = *from;
+                }
+                (head, [].as_slice())
+            }
+        };
+        Suffix {
+            head: u64::from_be_bytes(head),
+            len: bytes.len(),
+            rest,
+        }
+    }
+
+    /// Puts the bytes at the end of `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let head = self.head.to_be_bytes();
+        out.extend_from_slice(head.get(..self.len.min(8)).unwrap_or_default());
+        out.extend_from_slice(self.rest);
+    }
+
+    /// The order of the bytes, of two suffixes with the same head.
+    pub fn cmp_behind_head(&self, other: &Suffix<'_>) -> Ordering {
+        // If one ends within the head, zeros made the heads equal: then the shorter one is a prefix of the other.
+        if self.len <= 8 || other.len <= 8 {
+            self.len.cmp(&other.len)
+        } else {
+            self.rest.cmp(other.rest)
+        }
+    }
+}
+
+/// Where a key stands relative to the keys of a node, which all begin with `prefix`.
+pub(super) enum Against<'a> {
+    /// Before all of them.
+    Before,
+    /// Behind all of them.
+    Behind,
+    /// Among them; its rest.
+    Among(Suffix<'a>),
+}
+
+impl<'a> Against<'a> {
+    pub fn new(prefix: &[u8], key: &'a [u8]) -> Against<'a> {
+        match key.strip_prefix(prefix) {
+            Some(rest) => Against::Among(Suffix::new(rest)),
+            None if key < prefix => Against::Before,
+            None => Against::Behind,
+        }
+    }
+}
+
+/// How many bytes two keys begin with in common.
+pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn suffixes_sort_as_their_bytes(
+            a in proptest::collection::vec(0u8..3, 0..12),
+            b in proptest::collection::vec(0u8..3, 0..12),
+        ) {
+            let (x, y) = (Suffix::new(&a), Suffix::new(&b));
+            prop_assert_eq!(x.head.cmp(&y.head).then(x.cmp_behind_head(&y)), a.cmp(&b));
+            let mut back = Vec::new();
+            x.write(&mut back);
+            prop_assert_eq!(back, a);
+        }
+    }
+}
