@@ -186,6 +186,7 @@ impl Branch {
     }
 
     /// Bytes of memory.
+    #[cfg(test)]
     pub fn size(&self) -> usize {
         self.separators.prefix.capacity()
             + self.separators.places.capacity() * size_of::<Place>()

@@ -338,6 +338,7 @@ impl Leaf {
     }
 
     /// Bytes of memory, not counting live values.
+    #[cfg(test)]
     pub fn size(&self) -> usize {
         self.bytes.capacity() + self.live.capacity() * size_of::<Value>()
     }
