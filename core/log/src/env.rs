@@ -70,6 +70,15 @@ pub trait Io: Send + Sync {
     /// Whether the path exists, and as what.
     fn kind(&self, path: &Path) -> io::Result<PathKind>;
 
+    /// What kind of file system a folder is on.
+    fn file_system(&self, _path: &Path) -> io::Result<FileSystem> {
+        Ok(FileSystem::Local)
+    }
+    /// Whether this process is a forked child of the one that first used these files. Cheap enough for every call.
+    fn is_forked(&self) -> bool {
+        false
+    }
+
     /// Whether there is anything at the path.
     fn exists(&self, path: &Path) -> io::Result<bool> {
         Ok(self.kind(path)? != PathKind::Missing)
@@ -105,6 +114,15 @@ pub trait Io: Send + Sync {
     }
 }
 
+/// A kind of file system, as far as it matters to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSystem {
+    /// Of this machine.
+    Local,
+    /// Of another machine: what a sync means there, and whether a lock is one, depends on its settings.
+    Network,
+}
+
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
@@ -136,6 +154,23 @@ pub trait File: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// How many names the file has; 0 after it was removed while open.
     fn links(&self) -> io::Result<u64>;
+    /// Whether `path` leads to this very file.
+    fn is_at(&self, _path: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+    /// Maps the first `len` bytes for writing. `None` where writing through a mapping could fail in a way that cannot be
+    /// reported, or is not possible. The file must be at least that long, must not become shorter while it is
+    /// mapped, and must have its blocks allocated.
+    fn map(&self, _len: u64) -> io::Result<Option<Box<dyn Mapping>>> {
+        Ok(None)
+    }
+}
+
+/// A file mapped for writing. What is written can be read from the file at once, survives the process, and is made durable
+/// by syncing the file; a failure to write it back is reported by that sync.
+pub trait Mapping: Send + Sync {
+    /// Writes all of `bytes`. Fails, and writes nothing, if they do not lie within the mapping.
+    fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
 }
 
 /// A source of random bytes.
@@ -162,12 +197,14 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
 
 /// Reads until `buf` is full or the file ends; returns the number of bytes read.
 pub(crate) fn read_full(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut done = 0;
+    let (mut done, mut interrupted) = (0, 0);
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, offset.saturating_add(done as u64)) {
             Ok(0) => break,
-            Ok(n) => done += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Ok(n) => (done, interrupted) = (done.saturating_add(n), 0),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted && interrupted < 1000 => {
+                interrupted += 1;
+            }
             Err(e) => return Err(e),
         }
     }

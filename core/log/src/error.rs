@@ -106,6 +106,11 @@ pub enum Error {
         /// What was found there.
         problem: String,
     },
+    /// This process is a forked child of the one that opened the log, which still uses it. Code 109.
+    #[error(
+        "the log was opened by the process that this one was forked from; open stores after the fork"
+    )]
+    Forked,
     /// The log was closed. Code 106.
     #[error("the log is closed; open it again")]
     Closed,
@@ -125,6 +130,7 @@ impl Error {
     pub fn code(&self) -> i32 {
         match self {
             Error::Closed => 106,
+            Error::Forked => 109,
             Error::Io { .. } => 300,
             Error::Locked { .. } => 301,
             Error::Corrupt { .. } | Error::Rejected { .. } => 302,

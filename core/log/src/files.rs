@@ -2,12 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::env::{Env, File, OpenMode};
+use crate::env::{Env, File, Mapping, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
 use crate::log::Counters;
@@ -48,6 +48,8 @@ pub(crate) struct Files {
 struct Writer {
     segments: Vec<SegmentInfo>,
     segment: Arc<Segment>,
+    /// In buffered mode, where that is possible: the same file, to be written to without a call to the kernel.
+    mapping: Option<Box<dyn Mapping>>,
     /// Where the next frame goes, behind `pending`.
     end: u64,
     /// Frames not yet written to the file, which belong at `pending_at`.
@@ -67,26 +69,63 @@ struct Segment {
     header: SegmentHeader,
     /// Everything before this offset was durable after a successful sync.
     proven: AtomicU64,
+    /// How often it was synced.
+    syncs: AtomicU32,
 }
 
+/// At every so manieth sync of a segment it is made sure that the file is still in its place.
+const LOOK_EVERY: u32 = 16;
+
 impl Segment {
+    fn new(info: SegmentInfo, file: Arc<dyn File>, proven: u64) -> Arc<Segment> {
+        Arc::new(Segment {
+            path: info.path,
+            file,
+            header: info.header,
+            proven: AtomicU64::new(proven),
+            syncs: AtomicU32::new(0),
+        })
+    }
+
+    /// A mapping of the file, if that is how it is to be written.
+    fn map(&self, options: &LogOptions) -> Option<Box<dyn Mapping>> {
+        let wanted = options.durability == Durability::Buffered && options.map;
+        // Whatever the reason is why it cannot be mapped, it can be written.
+        wanted.then(|| self.file.map(self.header.length).ok()?)?
+    }
+
     fn write(&self, bytes: &[u8], at: u64) -> Result<()> {
         self.file
             .write_all_at(bytes, at)
             .map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Makes everything that was written durable, and makes sure it is still under its name (rule W15).
+    /// Makes everything that was written durable.
     fn sync(&self) -> Result<()> {
         let failed = |e| Error::io("sync", &self.path, e);
         self.file.sync_data().map_err(failed)?;
-        match self.file.links().map_err(failed)? {
-            0 => Err(failed(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file was removed while in use",
-            ))),
-            _ => Ok(()),
+        if self
+            .syncs
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(LOOK_EVERY)
+        {
+            self.in_place().map_err(failed)?;
         }
+        Ok(())
+    }
+
+    /// Makes sure that the file is still under its name, and under no other (rule W15).
+    fn in_place(&self) -> io::Result<()> {
+        let (links, there) = (self.file.links()?, self.file.is_at(&self.path)?);
+        let problem = match (links, there) {
+            (1, true) => return Ok(()),
+            (0, _) => "the file was removed while in use",
+            (_, false) => "the file was moved or replaced while in use",
+            (_, true) => {
+                "the file got a second name while in use, so something else may write to it"
+            }
+        };
+        Err(io::Error::new(io::ErrorKind::NotFound, problem))
     }
 }
 
@@ -120,7 +159,7 @@ impl Files {
         let Opened {
             lock,
             segments,
-            current: SegmentInfo { path, header },
+            current,
             file,
             end,
             chain,
@@ -128,16 +167,13 @@ impl Files {
             log_bytes,
             ..
         } = opened;
-        let segment = Arc::new(Segment {
-            path,
-            file,
-            header,
-            proven: AtomicU64::new(end),
-        });
+        let segment = Segment::new(current, file, end);
+        let mapping = segment.map(&options);
         let pending = Vec::new();
         let writer = Writer {
             segments,
             segment,
+            mapping,
             end,
             pending,
             pending_at: end,
@@ -163,6 +199,10 @@ impl Files {
         self.writer.lock().chain.hash
     }
 
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.writer.lock().mapping.is_some()
+    }
+
     pub(crate) fn position(&self) -> Position {
         let writer = self.writer.lock();
         Position {
@@ -184,6 +224,9 @@ impl Files {
 
     pub(crate) fn usable(&self) -> Result<()> {
         self.not_poisoned()?;
+        if self.env.io.is_forked() {
+            return Err(Error::Forked);
+        }
         if self.closed.load(Ordering::Acquire) {
             Err(Error::Closed)
         } else {
@@ -236,10 +279,20 @@ impl Files {
 
     /// Gives the collected frames to the kernel.
     fn write_pending(&self, writer: &mut Writer) -> Result<()> {
-        writer
-            .segment
-            .write(&writer.pending, writer.pending_at)
-            .map_err(|e| self.poison(e))?;
+        let Writer {
+            segment,
+            mapping,
+            pending,
+            pending_at,
+            ..
+        } = &mut *writer;
+        match mapping {
+            Some(mapping) => mapping
+                .write_all_at(pending, *pending_at)
+                .map_err(|e| Error::io("write", &segment.path, e)),
+            None => segment.write(pending, *pending_at),
+        }
+        .map_err(|e| self.poison(e))?;
         writer.pending_at += writer.pending.len() as u64;
         writer.pending.clear();
         writer.pending.shrink_to(MAX_SPARE);
@@ -338,6 +391,7 @@ impl Files {
             tag: random_tag(&self.env, &path)?,
             length: segment_length(&self.options, writer.log_bytes, need),
             created: self.env.clock.now(),
+            buffered: self.options.durability == Durability::Buffered,
             ..old.header
         };
         // A full disk is found out here, before anything of the log is touched, so the log stays usable.
@@ -355,16 +409,10 @@ impl Files {
         // A seal only helps to notice that the next file is lost, so it need not be durable.
         self.write_mark(Kind::Seal, writer)?;
         drop(syncer);
-        writer.segments.push(SegmentInfo {
-            path: path.clone(),
-            header,
-        });
-        writer.segment = Arc::new(Segment {
-            path,
-            file,
-            header,
-            proven: AtomicU64::new(FIRST_FRAME),
-        });
+        let info = SegmentInfo { path, header };
+        writer.segments.push(info.clone());
+        writer.segment = Segment::new(info, file, FIRST_FRAME);
+        writer.mapping = writer.segment.map(&self.options);
         (writer.end, writer.pending_at) = (FIRST_FRAME, FIRST_FRAME);
         counters.segments_started.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -401,12 +449,13 @@ impl Files {
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
-        let result = self.not_poisoned().and_then(|()| {
+        let result = self.usable().and_then(|()| {
             self.finish(&mut writer, counters)?;
             // True when written, so it need not be durable; without it the next opening just does more.
             self.write_mark(Kind::Close, &writer)
         });
         self.closed.store(true, Ordering::Release);
+        writer.mapping = None;
         drop(syncer);
         *self.lock.lock() = None;
         result
@@ -458,17 +507,16 @@ impl Files {
         let mut reader = Reader::new(&*file, path, header.length);
         let mut at = FIRST_FRAME;
         while chain.version < until {
-            let (frame, ops) = match reader.item(at, header.tag, &chain)? {
-                Item::Commit(frame, ops) => (frame, ops),
+            let commit = match reader.item(at, header.tag, &chain)? {
+                Item::Commit(_, commit) => commit,
                 Item::Mark(_) => return Err(Error::corrupt(path, at, "a mark where a commit was")),
                 Item::Nothing(problem) => return Err(Error::corrupt(path, at, problem)),
             };
-            let commit = frame.commit(ops);
             chain = Chain {
                 version: commit.version,
                 hash: commit.hash,
             };
-            at += frame_len(ops.len());
+            at += frame_len(commit.ops.len());
             if commit.version >= from && !visit(commit)? {
                 return Ok(false);
             }

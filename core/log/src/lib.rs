@@ -21,7 +21,7 @@
 //! - A failed write or sync poisons the log: nothing more is accepted or acknowledged until it is opened again.
 //!
 //! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod classify;
 mod env;
@@ -37,7 +37,7 @@ mod segment;
 pub mod sim;
 mod time;
 
-pub use env::{Env, File, Io, OpenMode, PathKind, Random};
+pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random};
 pub use error::{Error, Result};
 pub use log::{Frame, Log, Position, SyncHooks};
 pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};

@@ -77,9 +77,34 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) syncs: AtomicU64,
-    pub(crate) batch_max: AtomicU64,
+    batches: AtomicU64,
+    batch_commits: AtomicU64,
+    /// 0 before the first batch.
+    batch_min: AtomicU64,
+    batch_max: AtomicU64,
+    batch_sizes: [AtomicU64; LogStats::SIZES],
     pub(crate) segments_started: AtomicU64,
     pub(crate) cut_bytes: AtomicU64,
+}
+
+impl Counters {
+    /// Counts a batch that was made durable. Called by the leader alone.
+    fn batch(&self, commits: u64) {
+        let Some(size) = commits.checked_ilog2() else {
+            return;
+        };
+        let add = |counter: &AtomicU64, n| counter.fetch_add(n, Ordering::Relaxed);
+        if add(&self.batches, 1) == 0 {
+            self.batch_min.store(commits, Ordering::Relaxed);
+        }
+        self.batch_min.fetch_min(commits, Ordering::Relaxed);
+        self.batch_max.fetch_max(commits, Ordering::Relaxed);
+        add(&self.batch_commits, commits);
+        let size = (size as usize).min(LogStats::SIZES - 1);
+        if let Some(counter) = self.batch_sizes.get(size) {
+            add(counter, 1);
+        }
+    }
 }
 
 impl Log {
@@ -261,9 +286,7 @@ impl Log {
         let version = batch.version;
         let commits = version.saturating_sub(self.durable_version());
         files.write_batch(batch, &self.counters)?;
-        self.counters
-            .batch_max
-            .fetch_max(commits, Ordering::Relaxed);
+        self.counters.batch(commits);
         hooks.durable(version);
         self.durable.fetch_max(version, Ordering::AcqRel);
         Ok(())
@@ -320,7 +343,13 @@ impl Log {
             commits: get(&counters.commits),
             bytes: get(&counters.bytes),
             syncs: get(&counters.syncs),
+            durability: self.durability(),
+            mapped: self.files.as_ref().is_some_and(Files::is_mapped),
+            batches: get(&counters.batches),
+            batch_commits: get(&counters.batch_commits),
+            batch_min: get(&counters.batch_min),
             batch_max: get(&counters.batch_max),
+            batch_sizes: std::array::from_fn(|i| counters.batch_sizes.get(i).map_or(0, get)),
             segments_started: get(&counters.segments_started),
             cut_bytes: get(&counters.cut_bytes),
         }

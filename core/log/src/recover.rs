@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::env::{Env, File, OpenMode, PathKind, parent_of, read_full};
+use crate::env::{Env, File, FileSystem, OpenMode, PathKind, parent_of, read_full};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, HeaderError, Kind, SEGMENT_HEADER, SegmentHeader};
-use crate::options::{LogOptions, Recovery};
+use crate::options::{Durability, LogOptions, Recovery};
 use crate::replay::Replay;
 use crate::segment::{
     Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_unfinished, segment_length, segment_name,
@@ -53,6 +53,18 @@ pub(crate) fn open(
 ) -> Result<Opened> {
     let io = &*env.io;
     let fresh_dir = prepare_dir(env, dir)?;
+    if !options.network
+        && io
+            .file_system(dir)
+            .is_ok_and(|fs| fs == FileSystem::Network)
+    {
+        return Err(Error::NotAStore {
+            path: dir.to_path_buf(),
+            problem: "it is on a network file system, where locks and syncs need not hold, and \
+                      LogOptions::network does not allow that"
+                .into(),
+        });
+    }
     let lock_path = dir.join(LOCK_NAME);
     let lock = io.lock(&lock_path).map_err(|e| match e.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked {
@@ -181,6 +193,7 @@ fn create(
         tag: random_tag(env, &path)?,
         length: segment_length(options, 0, 0),
         created: env.clock.now(),
+        buffered: options.durability == Durability::Buffered,
     };
     let file = Unfinished::create(&*env.io, path.clone(), &header, &[])?.publish(&*env.io)?;
     let recovery = Recovery {

@@ -7,7 +7,7 @@ use crate::classify::{End, Evidence, Next, Verdict, classify};
 use crate::env::{Env, File, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
-use crate::options::{LogOptions, Recovery};
+use crate::options::{Durability, LogOptions, Recovery};
 use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
 use crate::segment::{
     Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
@@ -90,14 +90,13 @@ fn follow(
             return Ok(run.ends("the next segment continues from another commit"));
         }
         match reader.item(run.end, header.tag, &run.chain)? {
-            Item::Commit(frame, ops) => {
-                let commit = frame.commit(ops);
+            Item::Commit(frame, commit) => {
                 run.chain = Chain {
                     version: commit.version,
                     hash: commit.hash,
                 };
                 run.proven = run.proven.max(frame.proven.into());
-                run.end += frame_len(ops.len());
+                run.end += frame_len(commit.ops.len());
                 visit(&frame, commit)?;
             }
             Item::Mark(frame) => {
@@ -225,14 +224,14 @@ impl Replay<'_> {
         // There is nothing at that place, or the commit is elsewhere now: follow the commits up to it.
         let mut place = begin;
         while place.chain.version < start.version {
-            let Item::Commit(frame, ops) = reader.item(place.offset, header.tag, &place.chain)?
+            let Item::Commit(_, commit) = reader.item(place.offset, header.tag, &place.chain)?
             else {
                 let problem = format!("the log ends with commit {}", place.chain.version);
                 return Err(disagree(path, start, &problem));
             };
-            let Frame { version, hash, .. } = frame.commit(ops);
+            let Frame { version, hash, .. } = commit;
             place.chain = Chain { version, hash };
-            place.offset += frame_len(ops.len());
+            place.offset += frame_len(commit.ops.len());
         }
         if place.chain != chain || (!moved && place.offset != start.offset) {
             return Err(disagree(path, start, "the log has another commit there"));
@@ -353,6 +352,7 @@ impl Replay<'_> {
             tag,
             length: segment_length(self.options, self.log_bytes, end - FIRST_FRAME),
             created: self.env.clock.now(),
+            buffered: self.options.durability == Durability::Buffered,
             ..old_header
         };
         let io = &*self.env.io;

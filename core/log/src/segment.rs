@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::Frame;
 use crate::env::{File, Io, OpenMode, read_full};
 use crate::error::{Error, Result};
 use crate::format::{
@@ -148,7 +149,7 @@ impl Chain {
 /// What is at a place in a segment.
 pub(crate) enum Item<'a> {
     /// The commit that continues the chain.
-    Commit(FrameHeader, &'a [u8]),
+    Commit(FrameHeader, Frame<'a>),
     /// A mark at the end of the chain.
     Mark(FrameHeader),
     /// Neither; why.
@@ -235,17 +236,18 @@ impl<'a> Reader<'a> {
         if payload_at + stored > self.limit || (header.kind != Kind::Commit && length != 0) {
             return Ok(Item::Nothing("a record of impossible length"));
         }
-        let bytes = self.bytes(payload_at, stored as usize)?;
-        let Some((payload, padding)) = bytes.split_at_checked(length) else {
+        let bytes = self.bytes(at, FRAME_HEADER + stored as usize)?;
+        let Some((frame, padding)) = bytes.split_at_checked(FRAME_HEADER + length) else {
             return Ok(Item::Nothing("a record beyond the end of the file"));
         };
+        let payload = frame.get(FRAME_HEADER..).unwrap_or_default();
         if crc32fast::hash(payload) != header.payload_crc || padding.iter().any(|b| *b != 0) {
             return Ok(Item::Nothing(
                 "a record whose content does not match its checksum",
             ));
         }
         Ok(match header.kind {
-            Kind::Commit => Item::Commit(header, payload),
+            Kind::Commit => Item::Commit(header, header.commit(frame)),
             Kind::Close | Kind::Seal => Item::Mark(header),
         })
     }

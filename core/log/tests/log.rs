@@ -204,6 +204,13 @@ fn stats_count_what_happened() {
     log.sync_to(4, &()).unwrap();
     let stats = log.stats();
     assert_eq!((stats.commits, stats.syncs, stats.batch_max), (4, 2, 3));
+    assert_eq!((stats.batches, stats.batch_min), (2, 1));
+    assert_eq!((stats.batch_mean(), stats.bytes_per_commit()), (2.0, 64.0));
+    assert_eq!(stats.batch_sizes[..3], [1, 1, 0]);
+    assert_eq!(
+        (stats.durability, stats.mapped),
+        (Durability::Strict, false)
+    );
     assert_eq!(stats.bytes, 4 * 64);
     assert_eq!(stats.segments_started, 0);
 }

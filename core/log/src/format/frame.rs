@@ -11,6 +11,8 @@ const ALIGN: usize = 4;
 /// The header checksum is at 4..8 and covers the rest of the header.
 const CRC_AT: usize = 4;
 const CRC_END: usize = 8;
+/// From the version on the bytes of a frame are hashed.
+const HASH_FROM: usize = 28;
 /// What a frame is. The kind is part of the magic number, so zeros are no frame (rule W7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -81,30 +83,24 @@ impl FrameHeader {
 
     fn encode(&self) -> [u8; FRAME_HEADER] {
         let mut bytes = [0; FRAME_HEADER];
-        let fields: [&[u8]; 10] = [
-            &self.kind.magic(),
-            &[0; 4], // the checksum, once the rest is known
-            &self.length.to_le_bytes(),
-            &self.tag.to_le_bytes(),
-            &self.offset.to_le_bytes(),
-            &self.proven.to_le_bytes(),
-            &self.payload_crc.to_le_bytes(),
-            &self.version.to_le_bytes(),
-            &self.time.as_micros().to_le_bytes(),
-            &self.prev,
-        ];
-        for (byte, field) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
-            *byte = *field;
-        }
+        let mut rest = bytes.as_mut_slice();
+        put(&mut rest, self.kind.magic());
+        put(&mut rest, [0; 4]); // the checksum, once the rest is known
+        put(&mut rest, self.length.to_le_bytes());
+        put(&mut rest, self.tag.to_le_bytes());
+        put(&mut rest, self.offset.to_le_bytes());
+        put(&mut rest, self.proven.to_le_bytes());
+        put(&mut rest, self.payload_crc.to_le_bytes());
+        put(&mut rest, self.version.to_le_bytes());
+        put(&mut rest, self.time.as_micros().to_le_bytes());
+        put(&mut rest, self.prev);
         let crc = checksum(&bytes);
-        for (byte, field) in bytes.iter_mut().skip(CRC_AT).zip(crc.to_le_bytes()) {
-            *byte = field;
-        }
+        put(&mut bytes.split_at_mut(CRC_AT).1, crc.to_le_bytes());
         bytes
     }
 
-    /// The commit this header and its payload make.
-    pub(crate) fn commit<'a>(&self, ops: &'a [u8]) -> Frame<'a> {
+    /// The commit that a whole frame, without its padding, makes; `self` is its header.
+    pub(crate) fn commit<'a>(&self, frame: &'a [u8]) -> Frame<'a> {
         let FrameHeader {
             version,
             time,
@@ -115,22 +111,28 @@ impl FrameHeader {
             version,
             time,
             prev,
-            hash: self.hash(ops),
-            ops,
+            hash: hash(frame),
+            ops: frame.get(FRAME_HEADER..).unwrap_or_default(),
         }
     }
+}
 
-    /// The commit's hash: of the bytes from the version to the end of the payload. Where the frame is stored does not
-    /// matter, so a commit keeps its hash when it is copied.
-    fn hash(&self, payload: &[u8]) -> Hash {
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(&self.version.to_le_bytes())
-            .update(&self.time.as_micros().to_le_bytes());
-        hasher.update(&self.prev).update(payload);
-        let mut hash = Hash::default();
-        hasher.finalize_xof().fill(&mut hash);
-        hash
+/// The hash of the commit in a frame: of the bytes from the version to the end of the payload. Where the frame is stored
+/// does not matter, so a commit keeps its hash when it is copied.
+fn hash(frame: &[u8]) -> Hash {
+    let hashed = frame.get(HASH_FROM..).unwrap_or_default();
+    let mut hash = Hash::default();
+    for (byte, digest) in hash.iter_mut().zip(blake3::hash(hashed).as_bytes()) {
+        *byte = *digest;
+    }
+    hash
+}
+
+/// Puts a field at the front and goes on behind it.
+fn put<const N: usize>(rest: &mut &mut [u8], field: [u8; N]) {
+    if let Some((place, behind)) = std::mem::take(rest).split_first_chunk_mut::<N>() {
+        *place = field;
+        *rest = behind;
     }
 }
 
@@ -154,11 +156,13 @@ pub(crate) fn write_frame(out: &mut Vec<u8>, mut header: FrameHeader, payload: &
     // The callers limit payloads to far less than 4 GiB.
     header.length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     header.payload_crc = crc32fast::hash(payload);
+    let start = out.len();
     out.extend_from_slice(&header.encode());
     out.extend_from_slice(payload);
+    let hash = hash(out.get(start..).unwrap_or_default());
     let padding = frame_len(payload.len()) as usize - FRAME_HEADER - payload.len();
     out.extend_from_slice([0; ALIGN].split_at(padding).0);
-    header.hash(payload)
+    hash
 }
 
 #[cfg(test)]
@@ -214,7 +218,8 @@ mod tests {
             proven: 5000,
             ..header
         };
-        assert_eq!(header.hash(b"abc"), elsewhere.hash(b"abc"));
+        let hash = |header, payload: &[u8]| write_frame(&mut vec![1, 2, 3], header, payload);
+        assert_eq!(hash(header, b"abc"), hash(elsewhere, b"abc"));
         for other in [
             FrameHeader {
                 version: 8,
@@ -229,8 +234,8 @@ mod tests {
                 ..header
             },
         ] {
-            assert_ne!(header.hash(b"abc"), other.hash(b"abc"));
+            assert_ne!(hash(header, b"abc"), hash(other, b"abc"));
         }
-        assert_ne!(header.hash(b"abc"), header.hash(b"abd"));
+        assert_ne!(hash(header, b"abc"), hash(header, b"abd"));
     }
 }

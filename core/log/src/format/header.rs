@@ -9,6 +9,8 @@ pub(crate) const SEGMENT_HEADER: usize = 4096;
 pub(crate) const FORMAT_VERSION: u32 = 1;
 /// The features (bits) this version must know to read a file; there are none yet.
 const KNOWN_FEATURES: u64 = 0;
+/// Optional feature: made in buffered mode.
+const BUFFERED: u64 = 1;
 
 const MAGIC: [u8; 8] = *b"\x89SWLOG\r\n";
 /// The checksum is here and covers everything before it, in every version of the format.
@@ -31,6 +33,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) length: u64,
     /// When it was made.
     pub(crate) created: Timestamp,
+    /// Whether commits were acknowledged before they were synced when it was made (rule W18).
+    pub(crate) buffered: bool,
 }
 
 /// Why a segment header was refused.
@@ -81,7 +85,7 @@ impl SegmentHeader {
             )));
         }
         let read = |mut f: Fields<'_>| {
-            let _optional_features = f.u64()?; // a reader may ignore what it does not know here
+            let optional = f.u64()?; // a reader may ignore what it does not know here
             Some(SegmentHeader {
                 number: f.u64()?,
                 first_version: f.u64()?,
@@ -90,6 +94,7 @@ impl SegmentHeader {
                 tag: f.u32()?,
                 length: f.u64()?,
                 created: Timestamp::from_micros(f.i64()?),
+                buffered: optional & BUFFERED != 0,
             })
         };
         Ok(read(fields))
@@ -101,7 +106,8 @@ impl SegmentHeader {
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
-        bytes.extend_from_slice(&0_u64.to_le_bytes()); // optional features
+        let optional = if self.buffered { BUFFERED } else { 0 };
+        bytes.extend_from_slice(&optional.to_le_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&self.first_version.to_le_bytes());
         bytes.extend_from_slice(&self.store);
@@ -130,6 +136,7 @@ mod tests {
             tag: 99,
             length: 1 << 20,
             created: Timestamp::from_micros(5),
+            buffered: false,
         }
     }
 
@@ -137,6 +144,11 @@ mod tests {
     fn a_header_reads_back_and_any_flipped_bit_is_noticed() {
         let bytes = sample().encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(sample()));
+        let buffered = SegmentHeader {
+            buffered: true,
+            ..sample()
+        };
+        assert_eq!(SegmentHeader::decode(&buffered.encode()), Ok(buffered));
         for bit in 0..(CRC_AT + 4) * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -169,7 +181,7 @@ mod tests {
         }
         // Optional features are ignored.
         let mut bytes = sample().encode();
-        bytes[20] = 1;
+        bytes[20] = 2;
         let crc = crc32fast::hash(&bytes[..CRC_AT]);
         bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(SegmentHeader::decode(&bytes), Ok(sample()));

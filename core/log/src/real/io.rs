@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::env::{File, Io, OpenMode, PathKind};
+use super::{fork, map};
+use crate::env::{File, FileSystem, Io, Mapping, OpenMode, PathKind};
 
 /// The operating system's file system.
 #[derive(Debug)]
@@ -26,15 +28,7 @@ impl Io for RealIo {
             .read(true)
             .write(mode != OpenMode::Read)
             .create_new(mode == OpenMode::CreateNew);
-        let file = options.open(path)?;
-        // In a process that closed its standard streams a file could become one of them, and a stray print would
-        // then write into it. A duplicate never gets the numbers 0 to 2.
-        let file = if std::os::fd::AsRawFd::as_raw_fd(&file) <= 2 {
-            file.try_clone()?
-        } else {
-            file
-        };
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile(above_standard(options.open(path)?)?)))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -69,6 +63,7 @@ impl Io for RealIo {
             .create(true)
             .truncate(false)
             .open(path)?;
+        file = above_standard(file)?;
         let meta = file.metadata()?;
         let id = (meta.dev(), meta.ino());
         if !HELD.lock().insert(id) {
@@ -95,6 +90,14 @@ impl Io for RealIo {
         Ok(Box::new(Locked { file, _held: held }))
     }
 
+    fn file_system(&self, path: &Path) -> io::Result<FileSystem> {
+        map::file_system(&fs::File::open(path)?)
+    }
+
+    fn is_forked(&self) -> bool {
+        fork::is_forked()
+    }
+
     fn kind(&self, path: &Path) -> io::Result<PathKind> {
         match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => Ok(PathKind::Dir),
@@ -102,6 +105,16 @@ impl Io for RealIo {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(PathKind::Missing),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// In a process that closed its standard streams a file could become one of them, and a stray print would then write
+/// into it. A duplicate never gets the numbers 0 to 2.
+fn above_standard(file: fs::File) -> io::Result<fs::File> {
+    if file.as_raw_fd() <= 2 {
+        file.try_clone()
+    } else {
+        Ok(file)
     }
 }
 
@@ -123,12 +136,18 @@ struct Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         // Closing the file is not enough: a process that another thread is just starting has a copy of the handle
-        // until it runs its own program. If this fails, closing does what it can.
-        let _ = self.file.unlock();
+        // until it runs its own program. If this fails, closing does what it can. But a forked child shares the lock
+        // with its parent, and must not take it away.
+        if !fork::is_forked() {
+            let _ = self.file.unlock();
+        }
     }
 }
 
 struct RealFile(fs::File);
+
+/// How often in a row a write that signals interrupt is tried again.
+const INTERRUPTIONS: u32 = 1000;
 
 impl File for RealFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -136,7 +155,19 @@ impl File for RealFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        let mut done = 0;
+        let mut interrupted = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.0.write_at(rest, offset.saturating_add(done as u64)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => (done, interrupted) = (done.saturating_add(n), 0),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted && interrupted < INTERRUPTIONS => {
+                    interrupted += 1;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -157,5 +188,19 @@ impl File for RealFile {
 
     fn links(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.nlink())
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (own, there) = (self.0.metadata()?, fs::metadata(path));
+        match there {
+            Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn map(&self, len: u64) -> io::Result<Option<Box<dyn Mapping>>> {
+        let mapped = map::Mapped::new(&self.0, len)?;
+        Ok(mapped.map(|mapped| Box::new(mapped) as Box<dyn Mapping>))
     }
 }

@@ -6,7 +6,9 @@
 )]
 
 mod clock;
+mod fork;
 mod io;
+mod map;
 
 pub use clock::{RealClock, RealRandom};
 pub use io::RealIo;

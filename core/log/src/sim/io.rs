@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Disk, Image};
-use crate::env::{File, Io, OpenMode, PathKind};
+use crate::env::{File, Io, Mapping, OpenMode, PathKind};
 
 /// The calls that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -422,5 +422,22 @@ impl File for SimFile {
 
     fn links(&self) -> io::Result<u64> {
         Ok(self.state.lock().disk.links(self.node))
+    }
+
+    fn map(&self, _len: u64) -> io::Result<Option<Box<dyn Mapping>>> {
+        self.change()?;
+        Ok(Some(Box::new(SimFile {
+            state: self.state.clone(),
+            node: self.node,
+            path: self.path.clone(),
+            writable: true,
+        })))
+    }
+}
+
+/// To the page cache a write through a mapping is a write. It can be made to fail like one, although a real one cannot.
+impl Mapping for SimFile {
+    fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        File::write_all_at(self, bytes, offset)
     }
 }
