@@ -199,6 +199,10 @@ impl Files {
         self.writer.lock().chain.hash
     }
 
+    pub(crate) fn segments(&self) -> Vec<SegmentInfo> {
+        self.writer.lock().segments.clone()
+    }
+
     pub(crate) fn is_mapped(&self) -> bool {
         self.writer.lock().mapping.is_some()
     }
@@ -468,7 +472,7 @@ impl Files {
         until: u64,
         visit: &mut dyn FnMut(Frame<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let segments = self.writer.lock().segments.clone();
+        let segments = self.segments();
         let start = segments
             .partition_point(|segment| segment.header.first_version <= from)
             .saturating_sub(1);

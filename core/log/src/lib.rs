@@ -18,6 +18,7 @@
 //!
 //! - [`Log::open`] replays what is there. `classify` is the table that tells a torn tail (cut) from damage (refused).
 //! - [`Log::append`] numbers and frames a commit; [`Log::sync_to`] makes it durable, together with everybody else's.
+//! - [`Log::verify`] looks at everything again; [`Log::repair`] makes a damaged log open again, and tells what is lost.
 //! - A failed write or sync poisons the log: nothing more is accepted or acknowledged until it is opened again.
 //!
 //! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
@@ -32,14 +33,18 @@ mod log;
 mod options;
 mod real;
 mod recover;
+mod repair;
 mod replay;
 mod segment;
 pub mod sim;
 mod time;
+mod verify;
 
 pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random};
 pub use error::{Error, Result};
 pub use log::{Frame, Log, Position, SyncHooks};
 pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};
 pub use real::{RealClock, RealIo, RealRandom};
+pub use repair::Repair;
 pub use time::{Clock, Gate, Timestamp};
+pub use verify::{Damage, Verification};

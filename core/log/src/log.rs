@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::options::{Durability, LogOptions, LogStats, Recovery};
 use crate::recover;
+use crate::repair::{self, Repair};
 use crate::time::Timestamp;
+use crate::verify::{self, Damage, Verification};
 
 /// One commit, as it is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,6 +373,99 @@ impl Log {
             _ => self.last_version(),
         };
         files.read(from, until, visit)
+    }
+
+    /// Reads all commits of an open log again and checks their bytes, up to the last that a reader may see. Of damage, only
+    /// the first place is reported. In memory mode nothing is kept, so nothing is found.
+    ///
+    /// # Errors
+    /// `Io`. O(size of the log); commits may be appended meanwhile.
+    pub fn verify(&self) -> Result<Verification> {
+        let mut found = Verification {
+            clean: true,
+            ..Verification::default()
+        };
+        if let Some(files) = &self.files {
+            let segments = files.segments();
+            found.segments = segments.len() as u64;
+            let buffered = segments.iter().filter(|segment| segment.header.buffered);
+            found.buffered_segments = buffered.count() as u64;
+        }
+        let read = self.read(1, &mut |frame| {
+            found.commits += 1;
+            found.bytes += frame.ops.len() as u64;
+            found.last_version = frame.version;
+            Ok(true)
+        });
+        match read {
+            Err(Error::Corrupt {
+                path,
+                offset,
+                problem,
+            }) => {
+                found.clean = false;
+                let last_good = found.last_version;
+                found.damage.push(Damage {
+                    path,
+                    offset,
+                    problem,
+                    last_good,
+                    behind: 0,
+                    covered: false,
+                });
+                Ok(found)
+            }
+            other => other.map(|()| found),
+        }
+    }
+
+    /// Looks at everything in the log in folder `dir`, which nobody has open, and reports all damage. Nothing but the lock
+    /// file is changed.
+    ///
+    /// `start` is where a checkpoint allows [`open_from`](Log::open_from) to begin, if there is one: damage before it
+    /// is reported as covered. `check` gets each commit whose bytes are what was written, and may find its content
+    /// wrong: what it says is reported as damage too.
+    ///
+    /// # Errors
+    /// `NotAStore`, `Locked`, `UnsupportedFormat`, `NotWritable` (the lock file), `Io`. O(size of the log).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use statewright_log::{Env, Log, LogOptions, Timestamp};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path();
+    /// let (log, _) = Log::open(Env::real(), path, LogOptions::default(), &mut |_| Ok(()))?;
+    /// log.append(Timestamp::EPOCH, b"hello")?;
+    /// log.close()?;
+    /// let found = Log::verify_folder(&Env::real(), path, None, &mut |_| Ok(()))?;
+    /// assert!(found.damage.is_empty() && found.clean);
+    /// assert_eq!(found.commits, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn verify_folder(
+        env: &Env,
+        dir: &Path,
+        start: Option<Position>,
+        check: &mut dyn FnMut(Frame<'_>) -> Result<(), String>,
+    ) -> Result<Verification> {
+        verify::must_be_store(env, dir)?;
+        let _lock = recover::take_lock(env, dir)?;
+        Ok(verify::survey(env, dir, start.as_ref(), check)?.found)
+    }
+
+    /// Makes the damaged log in folder `dir`, which nobody has open, one that opens again: keeps everything up to the first
+    /// damage and drops what is behind it, since it builds on what is lost. A segment header that cannot be read is made
+    /// again from the segment's first commit, without loss. Changes nothing if there is no damage that is not covered by
+    /// a checkpoint (`start`, as in [`verify_folder`](Log::verify_folder)).
+    ///
+    /// Nothing calls this but you. Every file that is changed or dropped is kept as `*.damaged` beside the log; whoever needs
+    /// what is lost finds it there. If it is interrupted, it can be run again.
+    ///
+    /// # Errors
+    /// Those of [`verify_folder`](Log::verify_folder), `NoSpace`; `Corrupt` if nothing can be kept, or if what can be kept
+    /// ends before the checkpoint. O(size of the log).
+    pub fn repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
+        repair::repair(env, dir, start.as_ref())
     }
 
     /// Makes everything durable, marks the log as closed properly, and releases the folder. Later calls return

@@ -65,14 +65,7 @@ pub(crate) fn open(
                 .into(),
         });
     }
-    let lock_path = dir.join(LOCK_NAME);
-    let lock = io.lock(&lock_path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked {
-            path: dir.to_path_buf(),
-            holder: e.to_string(),
-        },
-        _ => Error::io("lock", &lock_path, e),
-    })?;
+    let lock = take_lock(env, dir)?;
     // Listed again: only now is it certain that nobody else is changing the folder.
     let numbers = list_segments(env, dir, true)?;
     let segments = read_headers(env, dir, &numbers)?;
@@ -99,6 +92,18 @@ pub(crate) fn open(
         log_bytes: 0,
     }
     .run(lock, start, visit)
+}
+
+/// Takes the folder for this log alone.
+pub(crate) fn take_lock(env: &Env, dir: &Path) -> Result<Box<dyn Send + Sync>> {
+    let path = dir.join(LOCK_NAME);
+    env.io.lock(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked {
+            path: dir.to_path_buf(),
+            holder: e.to_string(),
+        },
+        _ => Error::io("lock", &path, e),
+    })
 }
 
 /// That the log is not the one that `start` was a position in.
@@ -130,7 +135,7 @@ fn prepare_dir(env: &Env, dir: &Path) -> Result<bool> {
 
 /// The numbers of the segments in the folder, ascending. With `clean_up`, removes segments whose making was
 /// interrupted.
-fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec<u64>> {
+pub(crate) fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec<u64>> {
     let names = env.io.list(dir).map_err(|e| Error::io("list", dir, e))?;
     let mut numbers: Vec<u64> = names
         .iter()
@@ -254,39 +259,45 @@ fn read_headers(env: &Env, dir: &Path, numbers: &[u64]) -> Result<Vec<SegmentInf
                 "the file is missing, but later parts of the log exist",
             ));
         }
-        let file = env
-            .io
-            .open(&path, OpenMode::Read)
-            .map_err(|e| Error::io("open", &path, e))?;
-        let mut bytes = vec![0; SEGMENT_HEADER];
-        let n = read_full(&*file, &mut bytes, 0).map_err(|e| Error::io("read", &path, e))?;
-        let header = match SegmentHeader::decode(bytes.get(..n).unwrap_or_default()) {
+        let header = match read_header(env, &path, expected)? {
             Ok(header) => header,
-            Err(HeaderError::Damaged(problem)) => return Err(Error::corrupt(&path, 0, problem)),
-            Err(HeaderError::Unsupported(problem)) => {
-                return Err(Error::UnsupportedFormat { path, problem });
-            }
+            Err(problem) => return Err(Error::corrupt(&path, 0, problem)),
         };
-        if header.number != expected
-            || segments
-                .first()
-                .is_some_and(|first| first.header.store != header.store)
-        {
-            return Err(Error::corrupt(
-                &path,
-                0,
-                "the file belongs to another place or another store",
-            ));
-        }
-        let first_ok = expected > 1 || (header.first_version == 1 && header.prev == header.store);
-        if !first_ok || header.first_version == 0 || header.length < FIRST_FRAME + MARK_LEN {
-            return Err(Error::corrupt(
-                &path,
-                0,
-                "the segment header contradicts itself",
-            ));
+        let store = segments.first().map(|first| first.header.store);
+        if store.is_some_and(|store| store != header.store) {
+            return Err(Error::corrupt(&path, 0, ELSEWHERE));
         }
         segments.push(SegmentInfo { path, header });
     }
     Ok(segments)
+}
+
+pub(crate) const ELSEWHERE: &str = "the file belongs to another place or another store";
+
+/// Reads and checks the header of a segment by itself; the inner error says what is wrong with it.
+pub(crate) fn read_header(
+    env: &Env,
+    path: &Path,
+    number: u64,
+) -> Result<Result<SegmentHeader, &'static str>> {
+    let open = env.io.open(path, OpenMode::Read);
+    let file = open.map_err(|e| Error::io("open", path, e))?;
+    let mut bytes = vec![0; SEGMENT_HEADER];
+    let n = read_full(&*file, &mut bytes, 0).map_err(|e| Error::io("read", path, e))?;
+    let header = match SegmentHeader::decode(bytes.get(..n).unwrap_or_default()) {
+        Ok(header) => header,
+        Err(HeaderError::Damaged(problem)) => return Ok(Err(problem)),
+        Err(HeaderError::Unsupported(problem)) => {
+            let path = path.to_path_buf();
+            return Err(Error::UnsupportedFormat { path, problem });
+        }
+    };
+    if header.number != number {
+        return Ok(Err(ELSEWHERE));
+    }
+    let first_ok = number > 1 || (header.first_version == 1 && header.prev == header.store);
+    if !first_ok || header.first_version == 0 || header.length < FIRST_FRAME + MARK_LEN {
+        return Ok(Err("the segment header contradicts itself"));
+    }
+    Ok(Ok(header))
 }

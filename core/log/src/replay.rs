@@ -16,14 +16,14 @@ use crate::{Frame, Position, Timestamp};
 
 /// A place in a segment from which commits are followed. Everything before it is durable.
 #[derive(Clone, Copy)]
-struct Begin {
-    offset: u64,
+pub(crate) struct Begin {
+    pub(crate) offset: u64,
     /// The commit before.
-    chain: Chain,
+    pub(crate) chain: Chain,
 }
 
 impl Begin {
-    fn of(header: &SegmentHeader) -> Begin {
+    pub(crate) fn of(header: &SegmentHeader) -> Begin {
         Begin {
             offset: FIRST_FRAME,
             chain: Chain::before(header),
@@ -32,16 +32,16 @@ impl Begin {
 }
 
 /// How far the valid commits of a segment go.
-struct Run {
-    begin: Begin,
-    end: u64,
+pub(crate) struct Run {
+    pub(crate) begin: Begin,
+    pub(crate) end: u64,
     /// The highest offset that they prove durable.
-    proven: u64,
-    at_end: End,
+    pub(crate) proven: u64,
+    pub(crate) at_end: End,
     /// Why there is no next commit, for the message.
-    problem: &'static str,
-    chain: Chain,
-    next: Next,
+    pub(crate) problem: &'static str,
+    pub(crate) chain: Chain,
+    pub(crate) next: Next,
 }
 
 impl Run {
@@ -65,7 +65,7 @@ impl Run {
 
 /// Follows a segment's commits from `begin` up to the next segment's first, or as far as they are valid. `visit` gets each
 /// commit and where it is.
-fn follow(
+pub(crate) fn follow(
     reader: &mut Reader<'_>,
     header: &SegmentHeader,
     begin: Begin,
@@ -111,6 +111,36 @@ fn follow(
             Item::Nothing(problem) => return Ok(run.ends(problem)),
         }
     }
+}
+
+/// What the end of a segment means, and how many bytes of unfinished writes are behind it.
+pub(crate) fn judge(
+    reader: &mut Reader<'_>,
+    header: &SegmentHeader,
+    size: u64,
+    run: &Run,
+) -> Result<(Verdict, u64)> {
+    let mut evidence = Evidence {
+        next: run.next,
+        whole: size == header.length,
+        end: run.at_end,
+        proven_to_end: run.proven >= run.end,
+        proven_behind_end: false,
+        zeros_behind: true,
+    };
+    let mut torn = 0;
+    if run.next == Next::None {
+        let mark = if run.at_end == End::Nothing {
+            0
+        } else {
+            MARK_LEN
+        };
+        let tail = reader.tail(run.end, mark, header.tag)?;
+        evidence.proven_behind_end = tail.proven > run.end;
+        evidence.zeros_behind = tail.last_byte.is_none();
+        torn = tail.last_byte.map_or(0, |last| last - run.end - mark);
+    }
+    Ok((classify(&evidence), torn))
 }
 
 /// A log that is being opened.
@@ -268,26 +298,9 @@ impl Replay<'_> {
             visit(commit)
         })?;
         self.log_bytes += run.end - FIRST_FRAME;
-        let mut evidence = Evidence {
-            next: run.next,
-            whole: size == header.length,
-            end: run.at_end,
-            proven_to_end: run.proven >= run.end,
-            proven_behind_end: false,
-            zeros_behind: true,
-        };
-        if run.next == Next::None {
-            let mark = if run.at_end == End::Nothing {
-                0
-            } else {
-                MARK_LEN
-            };
-            let tail = reader.tail(run.end, mark, header.tag)?;
-            evidence.proven_behind_end = tail.proven > run.end;
-            evidence.zeros_behind = tail.last_byte.is_none();
-            self.recovery.cut_bytes = tail.last_byte.map_or(0, |last| last - run.end - mark);
-        }
-        match classify(&evidence) {
+        let (verdict, tail) = judge(&mut reader, header, size, &run)?;
+        self.recovery.cut_bytes = tail;
+        match verdict {
             Verdict::Damaged(verdict) => {
                 let (problem, version) = (run.problem, run.chain.version);
                 let problem =

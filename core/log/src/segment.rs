@@ -38,6 +38,14 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
         .is_some_and(|name| segment_number(name).is_some())
 }
 
+/// Where the bytes of a file go that is repaired.
+pub(crate) fn damaged_name(name: &str, copy: u32) -> String {
+    match copy {
+        0 => format!("{name}.damaged"),
+        _ => format!("{name}.damaged.{copy}"),
+    }
+}
+
 fn unfinished_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
@@ -157,12 +165,16 @@ pub(crate) enum Item<'a> {
 }
 
 /// What is behind the end of a segment's valid frames.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Tail {
     /// Where the last byte that is not zero ends, if there is one.
     pub(crate) last_byte: Option<u64>,
     /// The highest offset that an intact frame header claims to have been durable.
     pub(crate) proven: u64,
+    /// Commits with an intact header.
+    pub(crate) commits: u64,
+    /// The highest version among them.
+    pub(crate) version: u64,
 }
 
 /// Reads a segment in bounded pieces (rule W13: never through a mapping, never more than a checked length).
@@ -184,6 +196,10 @@ impl<'a> Reader<'a> {
             buffer: Vec::new(),
             buffer_at: 0,
         }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.path
     }
 
     /// The bytes at `at`: `len` of them, or fewer at the limit or the end of the file.
@@ -258,6 +274,8 @@ impl<'a> Reader<'a> {
         let mut tail = Tail {
             last_byte: None,
             proven: 0,
+            commits: 0,
+            version: 0,
         };
         let mut at = end;
         while at < self.limit {
@@ -285,6 +303,10 @@ impl<'a> Reader<'a> {
                     if let Some(h) = header.filter(|h| h.tag == tag && u64::from(h.offset) == place)
                     {
                         tail.proven = tail.proven.max(h.proven.into());
+                        if h.kind == Kind::Commit {
+                            tail.commits += 1;
+                            tail.version = tail.version.max(h.version);
+                        }
                     }
                 }
             }
@@ -462,12 +484,10 @@ mod tests {
             let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
                 reader.tail(FIRST_FRAME, 0, TAG)
             });
+            let commits = u64::from(proven > 0);
             assert_eq!(
-                tail,
-                Tail {
-                    last_byte: Some(at + FRAME_HEADER as u64),
-                    proven
-                },
+                (tail.last_byte, tail.proven, tail.commits, tail.version),
+                (Some(at + FRAME_HEADER as u64), proven, commits, 7 * commits),
                 "{header:?}"
             );
         }
@@ -487,14 +507,8 @@ mod tests {
             let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
                 reader.tail(FIRST_FRAME, skip, TAG)
             });
-            assert_eq!(
-                tail,
-                Tail {
-                    last_byte: last.map(|last: u64| FIRST_FRAME + last),
-                    proven: 0
-                },
-                "{byte} {skip}"
-            );
+            let last = last.map(|last: u64| FIRST_FRAME + last);
+            assert_eq!((tail.last_byte, tail.proven), (last, 0), "{byte} {skip}");
         }
         assert_eq!(
             with_segment(&[], FIRST_FRAME + 4096, |r| r.tail(FIRST_FRAME, 0, TAG)).last_byte,

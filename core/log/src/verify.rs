@@ -1,0 +1,323 @@
+//! Looking at everything a log has, and saying what is wrong with it (rule W16). Nothing is changed here.
+
+use std::path::{Path, PathBuf};
+
+use crate::classify::{Next, Verdict};
+use crate::env::{Env, OpenMode, PathKind, read_full};
+use crate::error::{Error, Result};
+use crate::format::{FRAME_HEADER, FrameHeader, Hash, Kind, SegmentHeader};
+use crate::recover::{ELSEWHERE, SegmentInfo, list_segments, read_header};
+use crate::replay::{Begin, Run, follow, judge};
+use crate::segment::{Chain, FIRST_FRAME, Reader, segment_name};
+use crate::time::Timestamp;
+use crate::{Frame, Position};
+
+/// What looking at all of a log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Segment files.
+    pub segments: u64,
+    /// Segment files that were made in buffered mode: of their commits, some may have been acknowledged before they were
+    /// synced.
+    pub buffered_segments: u64,
+    /// Commits whose bytes are what was written.
+    pub commits: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// The highest version among them; 0 if there is none.
+    pub last_version: u64,
+    /// Bytes of unfinished writes at the end, which the next opening cuts. They are normal after a power cut, and never
+    /// part of an acknowledged strict commit.
+    pub torn_bytes: u64,
+    /// Whether the log was closed properly, so that the next opening has nothing to do.
+    pub clean: bool,
+    /// Everything that is wrong, from the beginning of the log on. A store with any of this that is not
+    /// [covered](Damage::covered) does not open.
+    pub damage: Vec<Damage>,
+}
+
+/// A place in a log that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// Offset in bytes of the first record in it that cannot be trusted.
+    pub offset: u64,
+    /// What is wrong.
+    pub problem: String,
+    /// The last good commit before.
+    pub last_good: u64,
+    /// Commits behind it in this file that still have an intact header.
+    pub behind: u64,
+    /// Whether a checkpoint has the state behind this place: then only history is damaged, and the store opens.
+    pub covered: bool,
+}
+
+/// A segment as it was found.
+pub(crate) struct Part {
+    pub(crate) info: SegmentInfo,
+    /// How far its valid commits go.
+    pub(crate) run: Run,
+    /// Whether the header in the file can be read; otherwise `info` has what could be found out.
+    pub(crate) sound_header: bool,
+}
+
+/// A log as it was found.
+#[derive(Default)]
+pub(crate) struct Survey {
+    pub(crate) found: Verification,
+    /// The segments that can be followed.
+    pub(crate) parts: Vec<Part>,
+    /// The highest version that anything speaks of.
+    pub(crate) highest: u64,
+    /// The number of the segment that each damage is in.
+    damaged: Vec<u64>,
+}
+
+/// Fails unless `dir` is a folder with a log in it.
+pub(crate) fn must_be_store(env: &Env, dir: &Path) -> Result<Vec<u64>> {
+    let problem = match env.io.kind(dir).map_err(|e| Error::io("look at", dir, e))? {
+        PathKind::Missing => "it does not exist",
+        PathKind::File => "it is a file",
+        PathKind::Dir => {
+            let numbers = list_segments(env, dir, false)?;
+            if !numbers.is_empty() {
+                return Ok(numbers);
+            }
+            "it has no log"
+        }
+    };
+    Err(Error::NotAStore {
+        path: dir.to_path_buf(),
+        problem: problem.into(),
+    })
+}
+
+/// Receives each sound commit; what it says is wrong with its content is damage too.
+pub(crate) type Check<'a> = &'a mut dyn FnMut(Frame<'_>) -> Result<(), String>;
+
+/// Looks at everything. The caller holds the folder's lock.
+pub(crate) fn survey(
+    env: &Env,
+    dir: &Path,
+    start: Option<&Position>,
+    check: Check<'_>,
+) -> Result<Survey> {
+    let numbers = must_be_store(env, dir)?;
+    let mut survey = Survey::default();
+    survey.found.segments = numbers.len() as u64;
+    let headers = survey.headers(env, dir, &numbers)?;
+    for (i, number) in numbers.iter().enumerate() {
+        let Some(Some((info, sound_header))) = headers.get(i).cloned() else {
+            continue;
+        };
+        let last = i + 1 == numbers.len();
+        let next = match (numbers.get(i + 1), headers.get(i + 1)) {
+            (Some(next), Some(Some((info, _)))) if *next == number + 1 => Some(info.header),
+            _ => None,
+        };
+        survey.segment(env, (info, sound_header), next, last, start, check)?;
+    }
+    survey.found.clean &= survey.found.damage.is_empty();
+    Ok(survey)
+}
+
+impl Survey {
+    fn damage(&mut self, number: u64, start: Option<&Position>, damage: Damage) {
+        let covered = start.is_some_and(|s| (number, damage.offset) < (s.segment, s.offset));
+        self.damaged.push(number);
+        self.found.damage.push(Damage { covered, ..damage });
+    }
+
+    /// Whether a segment's commits are damaged where no checkpoint helps.
+    pub(crate) fn is_broken(&self, number: u64) -> bool {
+        let damages = self.damaged.iter().zip(&self.found.damage);
+        damages
+            .filter(|(at, damage)| **at == number && damage.offset > 0)
+            .any(|(_, damage)| !damage.covered)
+    }
+
+    fn header_damage(&mut self, path: &Path, number: u64, problem: &str) {
+        let damage = Damage {
+            path: path.to_path_buf(),
+            offset: 0,
+            problem: problem.to_owned(),
+            last_good: 0,
+            behind: 0,
+            covered: false,
+        };
+        // Opening reads all headers, whatever a checkpoint covers.
+        self.damage(number, None, damage);
+    }
+
+    /// The headers of all segments, and whether they are sound. Of one that is not, what its first commit tells.
+    fn headers(
+        &mut self,
+        env: &Env,
+        dir: &Path,
+        numbers: &[u64],
+    ) -> Result<Vec<Option<(SegmentInfo, bool)>>> {
+        let mut headers: Vec<Option<(SegmentInfo, bool)>> = Vec::with_capacity(numbers.len());
+        let mut expected = 1;
+        let mut store = None;
+        for number in numbers {
+            if *number != expected {
+                let path = dir.join(segment_name(expected));
+                let problem = "the file is missing, but later parts of the log exist";
+                self.header_damage(&path, expected, problem);
+            }
+            expected = number.saturating_add(1);
+            let path = dir.join(segment_name(*number));
+            let mut read = read_header(env, &path, *number)?;
+            if let Ok(header) = read
+                && *store.get_or_insert(header.store) != header.store
+            {
+                read = Err(ELSEWHERE);
+            }
+            headers.push(match read {
+                Ok(header) => {
+                    self.found.buffered_segments += u64::from(header.buffered);
+                    Some((SegmentInfo { path, header }, true))
+                }
+                Err(problem) => {
+                    self.header_damage(&path, *number, problem);
+                    let header = if problem == ELSEWHERE {
+                        None
+                    } else {
+                        guess_header(env, &path, *number, store)?
+                    };
+                    header.map(|header| (SegmentInfo { path, header }, false))
+                }
+            });
+        }
+        Ok(headers)
+    }
+
+    fn segment(
+        &mut self,
+        env: &Env,
+        (info, sound_header): (SegmentInfo, bool),
+        next: Option<SegmentHeader>,
+        last: bool,
+        start: Option<&Position>,
+        check: Check<'_>,
+    ) -> Result<()> {
+        let SegmentInfo { path, header } = &info;
+        let open = env.io.open(path, OpenMode::Read);
+        let file = open.map_err(|e| Error::io("open", path, e))?;
+        let size = file.len().map_err(|e| Error::io("look at", path, e))?;
+        let mut reader = Reader::new(&*file, path, header.length.min(size));
+        let mut begin = Begin::of(header);
+        let run = loop {
+            let run = self.follow(&mut reader, header, begin, next.as_ref(), start, check)?;
+            if !last && run.next == Next::None {
+                break run; // what follows is missing or cannot be read, which is noted already
+            }
+            let (verdict, torn) = judge(&mut reader, header, size, &run)?;
+            (self.found.torn_bytes, self.found.clean) = (torn, verdict == Verdict::Clean);
+            let Verdict::Damaged(problem) = verdict else {
+                break run;
+            };
+            let tail = reader.tail(run.end, 0, header.tag)?;
+            self.highest = self.highest.max(tail.version);
+            self.found.torn_bytes = 0;
+            let damage = Damage {
+                path: path.clone(),
+                offset: run.end,
+                problem: format!("{problem} (found there: {})", run.problem),
+                last_good: run.chain.version,
+                behind: tail.commits,
+                covered: false,
+            };
+            self.damage(header.number, start, damage);
+            // Behind what a checkpoint covers, the log goes on.
+            match start.filter(|s| s.segment == header.number && s.offset > run.end) {
+                Some(start) if begin.offset < start.offset => {
+                    begin = Begin {
+                        offset: start.offset,
+                        chain: Chain {
+                            version: start.version,
+                            hash: start.hash,
+                        },
+                    };
+                }
+                _ => break run,
+            }
+        };
+        self.parts.push(Part {
+            info,
+            run,
+            sound_header,
+        });
+        Ok(())
+    }
+
+    /// Follows the commits of a segment, and has their content checked.
+    fn follow(
+        &mut self,
+        reader: &mut Reader<'_>,
+        header: &SegmentHeader,
+        begin: Begin,
+        next: Option<&SegmentHeader>,
+        start: Option<&Position>,
+        check: Check<'_>,
+    ) -> Result<Run> {
+        let (found, mut rejected) = (&mut self.found, Vec::new());
+        let path = reader.path().to_path_buf();
+        let run = follow(reader, header, begin, next, &mut |frame, commit| {
+            found.commits += 1;
+            found.bytes += commit.ops.len() as u64;
+            found.last_version = found.last_version.max(commit.version);
+            if let Err(problem) = check(commit) {
+                rejected.push(Damage {
+                    path: path.clone(),
+                    offset: frame.offset.into(),
+                    problem: format!("commit {} cannot be applied: {problem}", commit.version),
+                    last_good: commit.version.saturating_sub(1),
+                    behind: 0,
+                    covered: false,
+                });
+            }
+            Ok(())
+        })?;
+        self.highest = self.highest.max(run.chain.version);
+        for damage in rejected {
+            self.damage(header.number, start, damage);
+        }
+        Ok(run)
+    }
+}
+
+/// What the first commit of a segment tells about the header before it, if it is intact.
+fn guess_header(
+    env: &Env,
+    path: &Path,
+    number: u64,
+    store: Option<Hash>,
+) -> Result<Option<SegmentHeader>> {
+    let open = env.io.open(path, OpenMode::Read);
+    let file = open.map_err(|e| Error::io("open", path, e))?;
+    let length = file.len().map_err(|e| Error::io("look at", path, e))?;
+    let mut bytes = vec![0; FRAME_HEADER];
+    let n = read_full(&*file, &mut bytes, FIRST_FRAME).map_err(|e| Error::io("read", path, e))?;
+    let first = FrameHeader::decode(bytes.get(..n).unwrap_or_default()).filter(|first| {
+        first.kind == Kind::Commit
+            && u64::from(first.offset) == FIRST_FRAME
+            && (number == 1) == (first.version == 1)
+    });
+    Ok(first.and_then(|first| {
+        Some(SegmentHeader {
+            number,
+            first_version: first.version,
+            // The first commit of a log has the identity of the store in place of a hash.
+            store: if number == 1 { first.prev } else { store? },
+            prev: first.prev,
+            tag: first.tag,
+            length,
+            created: Timestamp::EPOCH,
+            buffered: false,
+        })
+    }))
+}
