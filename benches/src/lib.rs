@@ -2,8 +2,8 @@
 //!
 //! * [`measure`] times: every sample of every contender in turn, thread CPU time beside wall time, medians.
 //! * [`report`] holds the rows: ours, the peer's, and `ratio` = peer / ours, so above 1 we are faster.
-//! * [`memory`] counts what is allocated.
-//! * [`store`] puts and gets keys, against SQLite and redb; [`flow`] runs a flow of ten steps; [`value`] parses,
+//! * [`memory`] counts what is allocated, [`syncs`] what is asked of the disk.
+//! * [`store`] puts, gets, scans, opens and recovers, against SQLite, redb, fjall, LMDB and RocksDB; [`flow`] runs a flow of ten steps; [`value`] parses,
 //!   prints, reads and edits documents, against the JSON libraries of Rust.
 //!
 //! What makes a comparison fair here: the same keys and values in the same order; the same promise (a commit that is
@@ -22,6 +22,7 @@ pub mod measure;
 pub mod memory;
 pub mod report;
 pub mod store;
+pub mod syncs;
 pub mod value;
 
 use std::path::Path;

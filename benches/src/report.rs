@@ -9,11 +9,12 @@ pub struct Row {
     pub name: String,
     /// Our median.
     pub ours: f64,
-    /// The peer's median.
+    /// The peer's median; not a number where there is no peer.
     pub peer: f64,
     /// Who the peer is, and in which mode.
     pub peer_name: String,
-    /// The unit of both: `ns` for one operation, `bytes` or `allocations`.
+    /// The unit of both: `ns` for one operation, `bytes`, `allocations`, `x` (times as much), `commits/s` or
+    /// `commits/sync`. Less is better, but of what has a `/` in it.
     pub unit: &'static str,
     /// What must be reached, if this row is a promise.
     pub target: Option<Target>,
@@ -26,6 +27,8 @@ pub struct Target {
     pub ratio_at_least: Option<f64>,
     /// Ours, at most, in the row's unit.
     pub ours_at_most: Option<f64>,
+    /// Ours, at least, in the row's unit.
+    pub ours_at_least: Option<f64>,
 }
 
 impl Target {
@@ -33,15 +36,33 @@ impl Target {
     pub fn ratio(least: f64) -> Target {
         Target {
             ratio_at_least: Some(least),
-            ours_at_most: None,
+            ..Target::default()
         }
     }
 
     /// So much in the row's unit, at most.
     pub fn ours(most: f64) -> Target {
         Target {
-            ratio_at_least: None,
             ours_at_most: Some(most),
+            ..Target::default()
+        }
+    }
+
+    /// So much in the row's unit, at least.
+    pub fn ours_at_least(least: f64) -> Target {
+        Target {
+            ours_at_least: Some(least),
+            ..Target::default()
+        }
+    }
+
+    /// Both must be reached; where both bound the same, the other's bound counts.
+    #[must_use]
+    pub fn and(self, other: Target) -> Target {
+        Target {
+            ratio_at_least: other.ratio_at_least.or(self.ratio_at_least),
+            ours_at_most: other.ours_at_most.or(self.ours_at_most),
+            ours_at_least: other.ours_at_least.or(self.ours_at_least),
         }
     }
 }
@@ -90,6 +111,17 @@ impl Row {
         }
     }
 
+    /// A row that has no peer.
+    pub fn alone(name: impl Into<String>, ours: f64, unit: &'static str) -> Row {
+        Row::time(name, ours, f64::NAN, "").in_unit(unit)
+    }
+
+    /// This row in another unit.
+    #[must_use]
+    pub fn in_unit(self, unit: &'static str) -> Row {
+        Row { unit, ..self }
+    }
+
     /// This row as a promise.
     #[must_use]
     pub fn with_target(mut self, target: Option<Target>) -> Row {
@@ -104,14 +136,17 @@ impl Row {
                 .ratio_at_least
                 .is_none_or(|least| self.ratio() >= least)
                 && target.ours_at_most.is_none_or(|most| self.ours <= most)
+                && target.ours_at_least.is_none_or(|least| self.ours >= least)
         })
     }
 
-    /// How many times faster or smaller we are: peer / ours. Above 1 we are, below 1 the peer is. Infinite, which is
-    /// null in JSON, where ours is 0 and the peer's is not.
+    /// How many times faster or smaller we are: peer / ours, or ours / peer where more is better. Above 1 we are, below
+    /// 1 the peer is. Infinite, which is null in JSON, where ours is 0 and the peer's is not; null without a peer.
     pub fn ratio(&self) -> f64 {
         if self.ours == self.peer {
             1.0
+        } else if self.unit.contains('/') {
+            self.ours / self.peer
         } else {
             self.peer / self.ours
         }
@@ -130,6 +165,7 @@ impl Row {
             let named = [
                 ("ratio_at_least", target.ratio_at_least),
                 ("ours_at_most", target.ours_at_most),
+                ("ours_at_least", target.ours_at_least),
             ];
             for (name, number) in named {
                 promise.extend(number.map(|number| (name.to_owned(), json!(round(number, 3)))));
@@ -143,30 +179,40 @@ impl Row {
     /// The row as one line of a table; see [`heading`].
     pub fn line(&self) -> String {
         let show = |amount: f64| match self.unit {
+            _ if amount.is_nan() => "-".to_owned(),
             "bytes" => human_bytes(amount),
-            "allocations" => format!("{amount:.0}"),
+            "allocations" | "commits/s" => format!("{amount:.0}"),
+            "commits/sync" => format!("{amount:.1}"),
+            "x" => format!("{amount:.2}x"),
             _ => human(amount),
         };
         let target = self.target.map(|target| {
             let ratio = target
                 .ratio_at_least
                 .map(|least| format!("at least {least:.2}x"));
-            let ours = target
+            let most = target
                 .ours_at_most
                 .map(|most| format!("at most {}", show(most)));
-            ratio.into_iter().chain(ours).collect::<Vec<_>>().join(", ")
+            let least = target
+                .ours_at_least
+                .map(|least| format!("at least {}", show(least)));
+            let all = ratio.into_iter().chain(most).chain(least);
+            all.collect::<Vec<_>>().join(", ")
         });
         let verdict = match (self.met(), target) {
             (Some(true), Some(target)) => format!("  [ok: {target}]"),
             (Some(false), Some(target)) => format!("  [MISSED: {target}]"),
             _ => String::new(),
         };
+        let ratio = match self.ratio() {
+            ratio if ratio.is_nan() => "-".to_owned(),
+            ratio => format!("{ratio:.2}x"),
+        };
         format!(
-            "{:46} {:>10} {:>10} {:>8.2}x  {}{verdict}",
+            "{:52} {:>10} {:>10} {ratio:>9}  {}{verdict}",
             self.name,
             show(self.ours),
             show(self.peer),
-            self.ratio(),
             self.peer_name
         )
     }
@@ -211,7 +257,7 @@ impl Summary {
 /// The heading of the table.
 pub fn heading() -> String {
     format!(
-        "{:46} {:>10} {:>10} {:>9}  peer (above 1x we are faster)",
+        "{:52} {:>10} {:>10} {:>9}  peer (above 1x we are faster)",
         "", "ours", "peer", "ratio"
     )
 }
@@ -278,5 +324,20 @@ mod tests {
         assert_eq!(Summary::default().line(), None);
         let memory = Row::bytes("value/memory", 1e6, 2e6, "serde_json");
         assert!(memory.line().contains("1.00 MB"));
+    }
+
+    #[test]
+    fn more_is_better_of_rates_and_a_row_may_have_no_peer() {
+        let shared = Row::time("threads", 30.0, 10.0, "redb").in_unit("commits/sync");
+        assert_eq!(shared.ratio(), 3.0);
+        let both = Target::ours_at_least(20.0).and(Target::ratio(4.0));
+        assert_eq!(shared.clone().with_target(Some(both)).met(), Some(false));
+        let kept = shared.with_target(Some(Target::ours_at_least(20.0)));
+        assert_eq!(kept.met(), Some(true));
+        assert!(kept.line().ends_with("[ok: at least 20.0]"));
+        let alone = Row::alone("recovery", 400_000.0, "commits/s");
+        assert_eq!(alone.json()["peer"], Value::Null);
+        assert_eq!(alone.json()["ratio"], Value::Null);
+        assert!(alone.line().contains(" 400000          -         -"));
     }
 }

@@ -19,6 +19,19 @@ pub struct Options {
     /// Keys in the store
     #[arg(long)]
     keys: Option<usize>,
+    /// Of the store suite, only these comparisons: put, batch, increment, get, gets, scan, readers, document,
+    /// transaction, memory, flat, open, recovery, strict, threads
+    #[arg(long, value_name = "ROW", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Of the store suite, only the peers whose names begin so: sqlite, redb, fjall, lmdb, rocksdb, lmdb-nosync, …
+    #[arg(long, value_name = "PEER", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Little of everything, to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Peers that are not built by default: `crdt` (Loro, Automerge), `rocksdb` (the system's library)
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    features: Vec<String>,
     /// Samples of each measurement; the median counts
     #[arg(long)]
     samples: Option<usize>,
@@ -26,13 +39,15 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     dir: Option<String>,
     /// Run the criterion benches instead
-    #[arg(long, conflicts_with_all = ["suites", "json", "keys", "samples", "dir"])]
+    #[arg(long, conflicts_with_all = ["suites", "json", "keys", "only", "peers", "quick", "samples", "dir"])]
     criterion: bool,
 }
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let mut command = Command::new(cargo());
     command.current_dir(&workspace.root);
+    let features = (!options.features.is_empty()).then(|| options.features.join(","));
+    let features = features.map(|features| format!("--features={features}"));
     if options.criterion {
         command.args([
             "bench",
@@ -41,6 +56,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
             "statewright-benches",
             "--benches",
         ]);
+        command.args(features);
     } else {
         command.args([
             "run",
@@ -50,10 +66,15 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
             "statewright-benches",
             "--bin",
             "side-by-side",
-            "--",
         ]);
+        command.args(features);
+        command.arg("--");
         command.args(&options.suites);
         command.args(options.json.then_some("--json"));
+        command.args(options.quick.then_some("--quick"));
+        for (name, values) in [("--only", &options.only), ("--peers", &options.peers)] {
+            command.args((!values.is_empty()).then(|| format!("{name}={}", values.join(","))));
+        }
         for (name, value) in [("--keys", options.keys), ("--samples", options.samples)] {
             command.args(value.map(|value| format!("{name}={value}")));
         }

@@ -1,67 +1,60 @@
-//! The bare cost of one synced write: `pwrite` and `fdatasync` on a preallocated, zeroed file. No store can be faster
-//! for one committer, so synced rows are read against this one.
+//! The bare cost of one synced write: `pwrite` and `fdatasync` at moving offsets of a preallocated, zeroed file. No
+//! store can be faster for one committer, so synced rows are read against this one.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::{Contender, Key, Value};
+use super::contender::{Contender, Key, Value};
 
-const FILE_BYTES: u64 = 16 << 20;
+const FILE_BYTES: u64 = 64 << 20;
 
-/// The file, and where the next write goes.
+/// The file, where the next write goes, and how large writes are.
 pub struct Bare {
     file: File,
-    offset: u64,
+    offset: AtomicU64,
+    one: usize,
+    hundred: usize,
 }
 
 impl Bare {
-    pub fn open(path: &Path) -> Result<Bare> {
+    /// Writes as many bytes for a commit as our log does: `one` for one pair, `hundred` for a hundred.
+    pub fn open(dir: &Path, one: usize, hundred: usize) -> Result<Bare> {
         let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
-            .open(path)?;
+            .open(dir.join("bare"))?;
         let zeros = vec![0; 1 << 20];
         for offset in (0..FILE_BYTES).step_by(zeros.len()) {
             file.write_all_at(&zeros, offset)?;
         }
         file.sync_all()?;
-        Ok(Bare { file, offset: 0 })
+        Ok(Bare {
+            file,
+            offset: AtomicU64::new(0),
+            one,
+            hundred,
+        })
     }
 }
 
 impl Contender for Bare {
-    fn name(&self) -> String {
-        "bare pwrite + fdatasync".into()
-    }
-
-    fn put(&mut self, pairs: &[(Key, Value)]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(size_of_val(pairs));
-        for (key, value) in pairs {
-            bytes.extend_from_slice(key);
-            bytes.extend_from_slice(value);
-        }
-        if self.offset + bytes.len() as u64 > FILE_BYTES {
-            self.offset = 0;
-        }
-        self.file.write_all_at(&bytes, self.offset)?;
-        self.offset += bytes.len() as u64;
+    fn put(&self, pairs: &[(Key, Value)]) -> Result<()> {
+        let length = if pairs.len() == 1 {
+            self.one
+        } else {
+            self.hundred
+        };
+        let pattern = pairs.iter().flat_map(|(_, value)| value).copied();
+        let bytes: Vec<u8> = pattern.cycle().take(length).collect();
+        let offset = self.offset.fetch_add(length as u64, Relaxed);
+        let offset = offset % (FILE_BYTES - length as u64);
+        self.file.write_all_at(&bytes, offset)?;
         Ok(self.file.sync_data()?)
-    }
-
-    fn get(&mut self, _: &Key) -> Result<Option<usize>> {
-        bail!("a bare file keeps no keys")
-    }
-
-    fn get_all(&mut self, _: &[Key]) -> Result<usize> {
-        bail!("a bare file keeps no keys")
-    }
-
-    fn is_store(&self) -> bool {
-        false
     }
 }

@@ -1,4 +1,4 @@
-//! Statewright's own store.
+//! Statewright's own store, used as its users use it.
 
 use std::path::Path;
 
@@ -6,39 +6,43 @@ use anyhow::Result;
 use statewright_store::{Durability, Env, Place, Reader, Space, Store, StoreOptions};
 use statewright_value::Value as Json;
 
-use super::{Contender, Key, Promise, Value};
+use super::contender::{Contender, Key, Value};
 
 /// A store and the space it is measured in.
 pub struct Ours {
-    store: Store,
-    space: Space,
+    /// The store itself, for what only it does.
+    pub store: Store,
+    /// Where everything is.
+    pub space: Space,
 }
 
 impl Ours {
-    pub fn open(promise: Promise, dir: &Path) -> Result<Ours> {
-        let (place, durability) = match promise {
-            Promise::Memory => (Place::Memory, Durability::Memory),
-            Promise::Buffered => (Place::Dir(dir.into()), Durability::Buffered),
-            Promise::Strict => (Place::Dir(dir.into()), Durability::Strict),
-        };
-        let store = Store::open(
-            Env::real(),
-            place,
-            StoreOptions::with_durability(durability),
-        )?;
+    /// In memory alone.
+    pub fn memory() -> Result<Ours> {
+        Ours::open(Place::Memory, Durability::Memory)
+    }
+
+    /// Survives a killed process.
+    pub fn buffered(dir: &Path) -> Result<Ours> {
+        Ours::open(Place::Dir(dir.join("store")), Durability::Buffered)
+    }
+
+    /// Survives a power cut.
+    pub fn strict(dir: &Path) -> Result<Ours> {
+        Ours::open(Place::Dir(dir.join("store")), Durability::Strict)
+    }
+
+    fn open(place: Place, durability: Durability) -> Result<Ours> {
+        let options = StoreOptions::with_durability(durability);
         Ok(Ours {
-            store,
+            store: Store::open(Env::real(), place, options)?,
             space: Space::default(),
         })
     }
 }
 
 impl Contender for Ours {
-    fn name(&self) -> String {
-        "Statewright".into()
-    }
-
-    fn put(&mut self, pairs: &[(Key, Value)]) -> Result<()> {
+    fn put(&self, pairs: &[(Key, Value)]) -> Result<()> {
         // As with the peers, one put alone takes the shorter way that a user would take.
         if let [(key, value)] = pairs {
             self.store
@@ -53,22 +57,48 @@ impl Contender for Ours {
         Ok(())
     }
 
-    fn get(&mut self, key: &Key) -> Result<Option<usize>> {
-        Ok(self
-            .store
-            .snapshot()
-            .kv_get(&self.space, key)?
-            .map(|value| value.len()))
+    fn increment(&self, key: &Key) -> Result<()> {
+        self.store
+            .transact(|transaction| {
+                let count = transaction.kv_get(&self.space, key)?;
+                let count = count.and_then(|count| count.as_i64()).unwrap_or(0);
+                transaction.kv_put(&self.space, key, Json::from(count.saturating_add(1)))
+            })
+            .map_err(|error: statewright_store::Error| error.into())
     }
 
-    fn get_all(&mut self, keys: &[Key]) -> Result<usize> {
+    fn get(&self, key: &Key) -> Result<Option<usize>> {
+        let value = self.store.snapshot().kv_get(&self.space, key)?;
+        Ok(value.map(|value| value.len()))
+    }
+
+    fn get_all(&self, keys: &[Key]) -> Result<usize> {
         let snapshot = self.store.snapshot();
         let mut sum = 0;
         for key in keys {
-            sum += snapshot
-                .kv_get(&self.space, key)?
-                .map_or(0, |value| value.len());
+            let value = snapshot.kv_get(&self.space, key)?;
+            sum += value.map_or(0, |value| value.len());
         }
         Ok(sum)
+    }
+
+    fn scan(&self, from: &Key, count: usize) -> Result<usize> {
+        // `after` leaves its key out, so a scan from a key on starts after the one that comes before all with it.
+        let mut before = *from;
+        if let Some(last) = before.iter_mut().rev().find(|byte| **byte > 0) {
+            *last -= 1;
+        }
+        let snapshot = self.store.snapshot();
+        let found = snapshot.kv_scan(&self.space, b"", Some(&before), count)?;
+        let lengths = found.iter().map(|(key, value)| key.len() + value.len());
+        Ok(lengths.sum())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        Ok(self.store.close()?)
+    }
+
+    fn log_bytes(&self) -> Option<u64> {
+        Some(self.store.stats().log.bytes)
     }
 }

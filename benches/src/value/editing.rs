@@ -93,10 +93,7 @@ pub fn set(run: &mut Run<'_>, inputs: &Inputs) -> Result<()> {
             Some(())
         }),
     ];
-    let target = Target {
-        ratio_at_least: Some(3000.0),
-        ours_at_most: Some(2000.0),
-    };
+    let target = Target::ratio(3000.0).and(Target::ours(2000.0));
     run.compare("set/1MB, keeping each version", contenders, &[Some(target)]);
     drop(snapshots);
     drop(snapshot);

@@ -27,8 +27,12 @@ const OUTSIDE: &[&str] = &[
 
 /// What we compare ourselves with, and the tool that does: for the benches only.
 const PEERS: &[&str] = &[
+    "automerge",
     "criterion",
+    "fjall",
+    "heed",
     "json-patch",
+    "loro",
     "redb",
     "rusqlite",
     "serde_json_path",
