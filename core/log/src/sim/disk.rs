@@ -340,6 +340,15 @@ impl Disk {
         self.edit_file(node, Edit::Write(offset, bytes.to_vec()))
     }
 
+    /// A write that the page cache shows and the disk never gets.
+    pub(super) fn write_lost(&mut self, node: u64, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let Some(Node::File(content)) = self.nodes.get_mut(&node) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        put(Arc::make_mut(&mut content.cache), offset, bytes);
+        Ok(())
+    }
+
     pub(super) fn set_len(&mut self, node: u64, len: u64) -> io::Result<()> {
         self.edit_file(node, Edit::SetLen(len))
     }

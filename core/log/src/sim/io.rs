@@ -56,6 +56,9 @@ pub struct Fault {
     pub forever: bool,
     /// For writes: how many bytes are written before the error.
     pub partial: usize,
+    /// Whether the call claims success all the same: a sync that made nothing durable, a write that the page cache
+    /// has and the disk never gets. Of other kinds of calls, nothing is changed.
+    pub silent: bool,
 }
 
 impl Fault {
@@ -68,6 +71,16 @@ impl Fault {
             error,
             forever: false,
             partial: 0,
+            silent: false,
+        }
+    }
+
+    /// The `nth` call of a kind from now on claims success and does nothing: a disk that lies.
+    #[must_use]
+    pub fn silently(op: Op, nth: u64) -> Fault {
+        Fault {
+            silent: true,
+            ..Fault::once(op, nth, io::ErrorKind::Other)
         }
     }
 
@@ -117,6 +130,8 @@ struct State {
     calls: BTreeMap<Op, u64>,
     faults: Vec<Fault>,
     failed: u64,
+    lied: u64,
+    digest: u64,
     locked: BTreeSet<u64>,
     observer: Option<Observer>,
 }
@@ -190,6 +205,27 @@ impl SimIo {
         self.state.lock().failed
     }
 
+    /// How many calls claimed a success that they did not have ([`Fault::silently`]).
+    #[must_use]
+    pub fn lied(&self) -> u64 {
+        self.state.lock().lied
+    }
+
+    /// A digest of every call so far: what was called, on which path, with which bytes, in which order. Equal runs
+    /// have equal digests.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.state.lock().digest
+    }
+
+    /// The size of a file in bytes; none if it is not there.
+    #[must_use]
+    pub fn size(&self, path: &Path) -> Option<u64> {
+        let state = self.state.lock();
+        let node = state.disk.find(path).ok()?;
+        Some(state.disk.bytes(node).ok()?.len() as u64)
+    }
+
     /// Changes a file behind everybody's back: bit rot, lost or misdirected writes.
     pub fn edit(&self, path: &Path, edit: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         self.state.lock().disk.tamper(path, edit)
@@ -225,6 +261,8 @@ impl State {
             }
             self.boundaries += 1;
         }
+        self.note(op as u64);
+        self.note(crc32fast::hash(path.as_os_str().as_encoded_bytes()).into());
         let call = self.calls.entry(op).or_default();
         *call += 1;
         let call = *call;
@@ -233,15 +271,28 @@ impl State {
         };
         match self.faults.iter().find(fails) {
             Some(fault) => {
-                self.failed += 1;
+                if fault.silent {
+                    self.lied += 1;
+                } else {
+                    self.failed += 1;
+                }
                 Err(fault.clone())
             }
             None => Ok(()),
         }
     }
 
+    /// For calls that either happen or fail.
     fn check(&mut self, op: Op, path: &Path) -> io::Result<()> {
-        self.enter(op, path).map_err(|fault| injected(&fault))
+        match self.enter(op, path) {
+            Err(fault) if !fault.silent => Err(injected(&fault)),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, what: u64) {
+        const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+        self.digest = (self.digest ^ what).wrapping_mul(MIX).rotate_left(29);
     }
 }
 
@@ -299,8 +350,11 @@ impl Io for SimIo {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.check(Op::SyncDir, path)?;
-        state.disk.sync_dir(path)
+        match state.enter(Op::SyncDir, path) {
+            Ok(()) => state.disk.sync_dir(path),
+            Err(fault) if fault.silent => Ok(()),
+            Err(fault) => Err(injected(&fault)),
+        }
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
@@ -351,6 +405,9 @@ impl SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         if let Err(fault) = state.enter(Op::Sync, &self.path) {
+            if fault.silent {
+                return Ok(());
+            }
             let seed = state.boundaries;
             if fault.nth > 0 {
                 state.disk.sync_failed(self.node, seed);
@@ -389,7 +446,12 @@ impl File for SimFile {
         self.change()?;
         let mut state = self.state.lock();
         match state.enter(Op::Write, &self.path) {
-            Ok(()) => state.disk.write(self.node, bytes, offset),
+            Ok(()) => {
+                state.note(offset);
+                state.note(crc32fast::hash(bytes).into());
+                state.disk.write(self.node, bytes, offset)
+            }
+            Err(fault) if fault.silent => state.disk.write_lost(self.node, bytes, offset),
             Err(fault) => {
                 let part = bytes.get(..fault.partial).unwrap_or(bytes);
                 if !part.is_empty() {

@@ -17,12 +17,14 @@
 //! | write fails after a part of it was done | [`Fault::partial`] | yes |
 //! | failed sync: the cache calls the data clean, the disk has some of it, the next sync succeeds | always | yes |
 //! | killed process: the page cache survives | [`SimIo::halt_at`], then [`SimIo::resume`] | yes |
-//! | flipped bits, lost or misdirected writes, cut files | [`SimIo::edit`] | by hand |
+//! | a sync that lies, a write that the disk never gets | [`Fault::silently`] | yes |
+//! | flipped bits, misdirected writes, cut files | [`SimIo::edit`] | by hand |
 //! | file removed while open, missing files | [`Io::remove`](crate::Io::remove) | by hand |
 //! | damage near, but not in, an un-synced write (no power-safe overwrite) | | no |
-//! | a sync that lies: reports success and did nothing | | no |
 //! | read errors that come and go, slow calls | [`SimIo::fail`] with [`Op::Read`] | in part |
 //! | memory exhaustion, thread schedules | | no |
+//!
+//! `docs/FAULTS.md` lists what the simulation of the whole store (`cargo xtask sim`) makes of these.
 
 mod clock;
 mod disk;
