@@ -145,7 +145,12 @@ impl Txn {
             version: self.base.saturating_add(1),
             time: self.time,
         };
-        op.apply(&mut *self.tree.borrow_mut(), at)?;
+        let applied = op.apply(&mut *self.tree.borrow_mut(), at);
+        if applied.is_err() {
+            // A refusal tells what is there: whoever acts on it has read it.
+            self.saw(&region.key, &region.path);
+        }
+        applied?;
         self.ops.borrow_mut().push(op);
         self.writes.borrow_mut().push(region);
         Ok(())

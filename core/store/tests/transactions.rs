@@ -177,6 +177,28 @@ fn phantoms_in_a_scan_and_keys_that_were_missing_are_validated() {
 }
 
 #[test]
+fn what_an_error_told_is_validated_like_any_read() {
+    let make_if_missing = |mine: &'static str, other: &'static str| {
+        move |txn: &Txn| {
+            let set = txn.json_set(&space(), other, &path(".n"), value!(1));
+            assert!(matches!(set, Err(Error::NotFound { .. })));
+            txn.json_create(&space(), mine, value!({}))
+        }
+    };
+    let (a, b) = (make_if_missing("a", "b"), make_if_missing("b", "a"));
+    let (_, skew) = race(Value::NULL, Isolation::Serializable, a, b);
+    assert!(matches!(skew, Err(Error::Conflict { .. })));
+    let taken = |txn: &Txn| {
+        let made = txn.json_create(&space(), "doc", value!({}));
+        assert!(matches!(made, Err(Error::AlreadyExists { .. })));
+        txn.kv_put(&space(), b"taken", value!(true))
+    };
+    let drop = |txn: &Txn| txn.json_drop(&space(), "doc").map(drop);
+    let (_, gone) = race(Value::NULL, Isolation::Serializable, drop, taken);
+    assert!(matches!(gone, Err(Error::Conflict { .. })));
+}
+
+#[test]
 fn a_full_page_did_not_see_what_comes_after_it() {
     let store = memory();
     for n in 0..10 {
