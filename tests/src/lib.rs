@@ -1,6 +1,8 @@
 //! Tests that cross layers and languages.
 
+pub mod check;
 pub mod conformance;
 pub mod crash;
 pub mod fuzz;
 pub mod kill;
+pub mod sim;

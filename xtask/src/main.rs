@@ -3,8 +3,8 @@
 //! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
 //! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
-//! * `crash`, `kill-test`, `conformance`, `fuzz` and `bench` build and run a program that lives elsewhere and pass on
-//!   its report.
+//! * `crash`, `sim`, `kill-test`, `conformance`, `fuzz` and `bench` build and run a program that lives elsewhere and pass
+//!   on its report.
 //!
 //! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
 //! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
@@ -27,6 +27,7 @@ mod program;
 mod report;
 mod runner;
 mod session;
+mod sim;
 mod steps;
 mod tidy;
 mod toolchain;
@@ -64,6 +65,8 @@ enum Command {
     Abi,
     /// Crash the log at every write and sync of an in-memory faulty disk, then prove that a planted bug is found
     Crash(crash::Options),
+    /// Simulate the whole store, seed by seed, with faults of every kind; check every read and every history
+    Sim(sim::Options),
     /// Kill real processes with SIGKILL at random moments and resume them
     KillTest(kill_test::Options),
     /// Measure side by side with the peers (SQLite, redb, JSON libraries), in one process, interleaved
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bindgen(options) => bindgen::run(&workspace, &options),
         Command::Abi => bindgen::abi_tests(&workspace),
         Command::Crash(options) => crash::run(&workspace, &options),
+        Command::Sim(options) => sim::run(&workspace, &options),
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Conformance(options) => conformance::run(&workspace, &options),

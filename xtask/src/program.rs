@@ -1,6 +1,6 @@
 //! Runs a program of the workspace whose report is JSON, for the commands that only wrap one.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -28,6 +28,18 @@ pub fn build(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         arguments.join(" ")
     );
     Ok(())
+}
+
+/// `cargo run` with these arguments; all that the program prints is the user's, and its exit code is ours.
+pub fn pass(workspace: &Workspace, arguments: &[&str]) -> Result<ExitCode> {
+    let status = Command::new(cargo())
+        .args(["run", "--locked", "--quiet"])
+        .args(arguments)
+        .current_dir(&workspace.root)
+        .status()
+        .context("cannot start cargo")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
 /// `cargo run` with these arguments; the program's standard output is its report, its standard error is the user's.

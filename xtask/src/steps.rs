@@ -63,6 +63,12 @@ pub const CHECKS: &[Step] = &[
         run: crash,
     },
     Step {
+        name: "sim",
+        about: "300 simulated histories with faults, all serializable",
+        tools: &[RUSTC, CC],
+        run: sim,
+    },
+    Step {
         name: "kill-test",
         about: "killed processes resume and lose nothing",
         tools: &[RUSTC, CC],
@@ -195,6 +201,12 @@ fn crash(session: &mut Session<'_>) -> Result<()> {
     let arguments = ["crash", "--json", "--"].into_iter().chain(size.split(' '));
     let mut crash = session.xtask(&arguments.collect::<Vec<_>>())?;
     session.run(&mut crash).map(drop)
+}
+
+/// In small; `cargo xtask sim --release --seeds 0..20000` is a long run.
+fn sim(session: &mut Session<'_>) -> Result<()> {
+    let mut sim = session.xtask(&["sim", "--seeds", "0..300", "--json"])?;
+    session.run(&mut sim).map(drop)
 }
 
 fn kill_test(session: &mut Session<'_>) -> Result<()> {

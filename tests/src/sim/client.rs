@@ -1,0 +1,756 @@
+//! What clients do: one step of one client at a time.
+
+use std::sync::Arc;
+
+use statewright_log::Durability;
+use statewright_store::{Error, Isolation, Reader, Snapshot, Txn};
+use statewright_value::{Path, Value};
+
+use super::judge::Record;
+use super::model::{
+    Change, FIELDS, Seen, State, doc_item, doc_value, field_item, field_path, kv_item, number_in,
+    numbers_in, value_of,
+};
+use super::world::World;
+use super::{Checked, FaultKind};
+use crate::check::{Event, Level, Outcome};
+
+/// A client: at most one open transaction and one pinned snapshot.
+#[derive(Default)]
+pub(super) struct Client {
+    pub(super) open: Option<Open>,
+    pub(super) pinned: Option<Pinned>,
+}
+
+/// A transaction, and what the model makes of it.
+pub(super) struct Open {
+    txn: Txn,
+    /// The opening of the store that it belongs to.
+    pub(super) epoch: u64,
+    base: u64,
+    level: Level,
+    /// The state at its snapshot with its own changes.
+    view: State,
+    changes: Vec<Change>,
+    /// What it looked at, by the store's rules and by what it could learn.
+    seen: Vec<Seen>,
+    /// What it learned from errors: a conflict there is right, but not demanded by this list.
+    hinted: Vec<Seen>,
+    record: Record,
+}
+
+/// A snapshot, and the state it must show.
+pub(super) struct Pinned {
+    pub(super) snapshot: Snapshot,
+    state: Arc<State>,
+    record: Record,
+}
+
+/// Either of the two, for reading.
+enum Handle<'a> {
+    Txn(&'a Txn),
+    Snapshot(&'a Snapshot),
+}
+
+impl Handle<'_> {
+    fn kv_get(&self, world: &World, space: usize, key: &str) -> Result<Option<Value>, Error> {
+        let space = world.space(space);
+        match self {
+            Handle::Txn(txn) => txn.kv_get(space, key.as_bytes()),
+            Handle::Snapshot(snapshot) => snapshot.kv_get(space, key.as_bytes()),
+        }
+    }
+
+    fn json_get(&self, world: &World, key: &str, path: &Path) -> Result<Option<Value>, Error> {
+        match self {
+            Handle::Txn(txn) => txn.json_get(world.space(0), key, path),
+            Handle::Snapshot(snapshot) => snapshot.json_get(world.space(0), key, path),
+        }
+    }
+}
+
+/// A page of keys: which were asked for.
+pub(super) struct Page {
+    prefix: String,
+    after: Option<String>,
+    limit: usize,
+}
+
+impl Page {
+    /// The first key that can be on it.
+    fn from(&self) -> String {
+        let resume = self.after.as_ref().map(|after| format!("{after}\0"));
+        resume
+            .filter(|resume| *resume > self.prefix)
+            .unwrap_or_else(|| self.prefix.clone())
+    }
+
+    /// The first key that it says nothing about, given the keys on it.
+    fn to(&self, found: &[(String, u64)]) -> Option<String> {
+        if let (true, Some((last, _))) = (found.len() == self.limit, found.last()) {
+            return Some(format!("{last}\0"));
+        }
+        // Prefixes here end in a letter or a slash.
+        let (head, last) = self
+            .prefix
+            .split_at_checked(self.prefix.len().checked_sub(1)?)?;
+        let next = char::from(last.bytes().next()?.checked_add(1)?);
+        Some(format!("{head}{next}"))
+    }
+
+    fn expected(&self, keys: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+        let from = self.from();
+        keys.filter(|(key, _)| key.starts_with(&self.prefix) && *key >= from)
+            .take(self.limit)
+            .collect()
+    }
+}
+
+fn differs<T: std::fmt::Debug>(what: &str, found: &T, expected: &T) -> String {
+    let clip = |text: String| text.chars().take(300).collect::<String>();
+    let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
+    format!("{what} gives {} instead of {}", clip(found), clip(expected))
+}
+
+impl World {
+    pub(super) fn space(&self, number: usize) -> &statewright_store::Space {
+        let [first, second] = &self.spaces;
+        if number == 0 { first } else { second }
+    }
+
+    fn key(&self) -> (usize, String) {
+        let random = &self.random;
+        let folder = if random.below(2) == 0 { "a" } else { "b" };
+        // A few keys are everybody's, so that conflicts are frequent; the others make the tree larger.
+        let number = if random.below(3) > 0 {
+            random.below(4)
+        } else {
+            random.below(60)
+        };
+        (random.below(2) as usize, format!("{folder}/{number:02}"))
+    }
+
+    fn doc(&self) -> String {
+        format!("d{}", self.random.below(4))
+    }
+
+    fn page(&self) -> Page {
+        let random = &self.random;
+        let prefix = ["", "a/", "b/", "a/0"];
+        let prefix = prefix.get(random.below(4) as usize).copied().unwrap_or("");
+        Page {
+            prefix: prefix.to_owned(),
+            after: (random.below(3) == 0).then(|| self.key().1),
+            limit: 1 + random.below(12) as usize,
+        }
+    }
+
+    fn record(&mut self, client: usize, level: Level, snapshot: u64) -> Record {
+        Record {
+            client,
+            level,
+            snapshot,
+            start: self.tick(),
+            events: Vec::new(),
+        }
+    }
+
+    /// One step of one client.
+    pub(super) fn act(&mut self, client: usize) -> Checked {
+        match self.random.below(20) {
+            0 => self.single_put(client),
+            1 => self.pin(client),
+            2 | 3 => self.read_pinned(client),
+            4 if self.random.below(3) == 0 => self.sync(),
+            4 => self.read_log(),
+            _ => self.advance(client),
+        }
+    }
+
+    /// One step of a client's transaction.
+    fn advance(&mut self, client: usize) -> Checked {
+        let Some(open) = self.clients.get_mut(client).and_then(|c| c.open.take()) else {
+            return self.begin(client);
+        };
+        let open = match self.random.below(24) {
+            0..=6 => return self.commit(client, open),
+            7 => {
+                self.note(5);
+                if self.random.below(2) == 0 {
+                    open.txn.rollback();
+                }
+                return Ok(());
+            }
+            8..=10 => self.put(open)?,
+            11 => self.delete(open)?,
+            12..=14 => self.read_kv(open)?,
+            15 | 16 => self.scan(open)?,
+            17 => self.whole_doc(open)?,
+            18 | 19 => self.set_field(open)?,
+            20 => self.unset_field(open)?,
+            _ => self.read_doc(open)?,
+        };
+        if let Some(client) = self.clients.get_mut(client) {
+            client.open = Some(open);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, client: usize) -> Checked {
+        let (isolation, level) = if self.random.below(4) == 0 {
+            (Isolation::Snapshot, Level::Snapshot)
+        } else {
+            (Isolation::Serializable, Level::Serializable)
+        };
+        let txn = self.store()?.begin_with(isolation);
+        let base = txn.snapshot_version();
+        self.say(|| format!("client {client} begins {level:?} at {base}"));
+        self.note(base);
+        let state = self.judge.show(base)?;
+        let record = self.record(client, level, base);
+        let open = Open {
+            txn,
+            epoch: self.epoch,
+            base,
+            level,
+            view: State::clone(&state),
+            changes: Vec::new(),
+            seen: Vec::new(),
+            hinted: Vec::new(),
+            record,
+        };
+        if let Some(client) = self.clients.get_mut(client) {
+            client.open = Some(open);
+        }
+        Ok(())
+    }
+
+    /// Notes a change that the store has accepted.
+    fn changed(&mut self, open: &mut Open, change: Change) {
+        self.say(|| format!("client {} {change:?}", open.record.client));
+        open.view.apply(&change);
+        let items = change.items(|| self.judge.number());
+        let events = items.into_iter().map(|(item, n)| Event::Write(item, n));
+        open.record.events.extend(events);
+        open.changes.push(change);
+    }
+
+    fn must<T>(&self, what: &str, result: Result<T, Error>) -> Checked<T> {
+        result.map_err(|e| format!("{what} failed: {e}"))
+    }
+
+    fn put(&mut self, mut open: Open) -> Checked<Open> {
+        let (space, key) = self.key();
+        let n = self.judge.number();
+        let put = open
+            .txn
+            .kv_put(self.space(space), key.as_bytes(), value_of(n));
+        self.must("a put in a transaction", put)?;
+        self.changed(&mut open, Change::Put(space, key, n));
+        Ok(open)
+    }
+
+    fn delete(&mut self, mut open: Open) -> Checked<Open> {
+        let (space, key) = self.key();
+        let was = open.txn.kv_delete(self.space(space), key.as_bytes());
+        let was = self.must("a delete in a transaction", was)?;
+        let expected = open.view.kv.get(&(space, key.clone())).copied();
+        if was != expected.is_some() {
+            return Err(differs(
+                &format!("deleting {key}"),
+                &was,
+                &expected.is_some(),
+            ));
+        }
+        open.seen.push(Seen::Kv(space, key.clone()));
+        let read = Event::Read(kv_item(space, &key), expected);
+        open.record.events.push(read);
+        if was {
+            self.changed(&mut open, Change::Delete(space, key));
+        }
+        Ok(open)
+    }
+
+    fn read_kv(&mut self, mut open: Open) -> Checked<Open> {
+        let (space, key) = self.key();
+        let event = self.get(&Handle::Txn(&open.txn), &open.view, space, &key)?;
+        open.record.events.push(event);
+        open.seen.push(Seen::Kv(space, key));
+        Ok(open)
+    }
+
+    fn get(
+        &mut self,
+        handle: &Handle<'_>,
+        state: &State,
+        space: usize,
+        key: &str,
+    ) -> Checked<Event> {
+        let found = handle.kv_get(self, space, key);
+        let found = self.must("a get", found)?;
+        self.out.reads += 1;
+        let expected = state.kv.get(&(space, key.to_owned())).copied();
+        if found != expected.map(value_of) {
+            let what = format!("kv {space} {key}");
+            return Err(differs(&what, &found, &expected.map(value_of)));
+        }
+        let n = found.as_ref().and_then(number_in);
+        self.note(n.unwrap_or(0));
+        Ok(Event::Read(kv_item(space, key), n))
+    }
+
+    fn scan(&mut self, mut open: Open) -> Checked<Open> {
+        let (space, page) = (self.random.below(2) as usize, self.page());
+        let after = page.after.as_ref().map(String::as_bytes);
+        let found = open
+            .txn
+            .kv_scan(self.space(space), page.prefix.as_bytes(), after, page.limit);
+        let found = self.must("a scan", found)?;
+        let found = self.compare_page(&open.view, space, &page, found)?;
+        let (from, to) = (page.from(), page.to(&found));
+        let event = range_event(space, &from, to.as_deref(), found);
+        open.record.events.push(event);
+        open.seen.push(Seen::KvRange(space, from, to));
+        Ok(open)
+    }
+
+    /// Compares a page with the model; gives the numbers in it.
+    fn compare_page(
+        &mut self,
+        state: &State,
+        space: usize,
+        page: &Page,
+        found: Vec<(Vec<u8>, Value)>,
+    ) -> Checked<Vec<(String, u64)>> {
+        let keys = state.kv.iter().filter(|((s, _), _)| *s == space);
+        let expected = page.expected(keys.map(|((_, key), n)| (key.clone(), *n)));
+        let text = |key: Vec<u8>| String::from_utf8_lossy(&key).into_owned();
+        let found: Vec<(String, Value)> = found.into_iter().map(|(k, v)| (text(k), v)).collect();
+        let values: Vec<_> = expected
+            .iter()
+            .map(|(k, n)| (k.clone(), value_of(*n)))
+            .collect();
+        self.out.reads += found.len() as u64;
+        if found != values {
+            return Err(differs(
+                &format!("scanning {:?}", page.prefix),
+                &found,
+                &values,
+            ));
+        }
+        self.note(found.len() as u64);
+        let number = |(key, value): (String, Value)| (key, number_in(&value).unwrap_or(0));
+        Ok(found.into_iter().map(number).collect())
+    }
+
+    /// Makes, replaces or drops a whole document.
+    fn whole_doc(&mut self, mut open: Open) -> Checked<Open> {
+        let doc = self.doc();
+        let there = open.view.docs.contains_key(&doc);
+        let mut fields = [None; 4];
+        for field in &mut fields {
+            *field = (self.random.below(3) > 0).then(|| self.judge.number());
+        }
+        let space = self.space(0).clone();
+        match self.random.below(5) {
+            0 | 1 => {
+                let made = open.txn.json_create(&space, &doc, doc_value(&fields));
+                match made {
+                    Ok(()) if !there => self.changed(&mut open, Change::Whole(doc, fields)),
+                    Err(Error::AlreadyExists { .. }) if there => open.hinted.push(Seen::Doc(doc)),
+                    other => return Err(differs("creating a document", &other.is_ok(), &!there)),
+                }
+            }
+            2 | 3 => {
+                let value = doc_value(&fields);
+                let set = open.txn.json_set(&space, &doc, &Path::root(), value);
+                self.must("replacing a document", set)?;
+                self.changed(&mut open, Change::Whole(doc, fields));
+            }
+            _ => {
+                let dropped = open.txn.json_drop(&space, &doc);
+                let dropped = self.must("dropping a document", dropped)?;
+                if dropped != there {
+                    return Err(differs("dropping a document", &dropped, &there));
+                }
+                open.seen.push(Seen::Doc(doc.clone()));
+                if dropped {
+                    self.changed(&mut open, Change::Drop(doc));
+                } else {
+                    open.record.events.push(Event::Read(doc_item(&doc), None));
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    fn set_field(&mut self, mut open: Open) -> Checked<Open> {
+        let doc = self.doc();
+        let field = self.random.below(FIELDS.len() as u64) as usize;
+        let there = open.view.docs.contains_key(&doc);
+        let n = self.judge.number();
+        let path = field_path(field);
+        match open.txn.json_set(self.space(0), &doc, &path, value_of(n)) {
+            Ok(()) if there => self.changed(&mut open, Change::Set(doc, field, n)),
+            Err(Error::NotFound { .. }) if !there => {
+                // It learned that the document is not there.
+                open.record.events.push(Event::Read(doc_item(&doc), None));
+                open.hinted.push(Seen::Doc(doc));
+            }
+            other => return Err(differs("setting a field", &other.is_ok(), &there)),
+        }
+        Ok(open)
+    }
+
+    fn unset_field(&mut self, mut open: Open) -> Checked<Open> {
+        let (doc, field) = (self.doc(), self.random.below(2) as usize);
+        let expected = open
+            .view
+            .docs
+            .get(&doc)
+            .map(|fields| fields.get(field).copied().flatten());
+        match open
+            .txn
+            .json_remove(self.space(0), &doc, &field_path(field))
+        {
+            Ok(old) if expected.is_some() => {
+                let n = expected.flatten();
+                if old != n.map(value_of) {
+                    return Err(differs("removing a field", &old, &n.map(value_of)));
+                }
+                let read = Event::Read(field_item(&doc, field), n);
+                open.record.events.push(read);
+                open.seen.push(Seen::Field(doc.clone(), field));
+                if n.is_some() {
+                    self.changed(&mut open, Change::Unset(doc, field));
+                }
+            }
+            Err(Error::NotFound { .. }) if expected.is_none() => {
+                open.record.events.push(Event::Read(doc_item(&doc), None));
+                open.hinted.push(Seen::Doc(doc));
+            }
+            other => {
+                return Err(differs(
+                    "removing a field",
+                    &other.is_ok(),
+                    &expected.is_some(),
+                ));
+            }
+        }
+        Ok(open)
+    }
+
+    fn read_doc(&mut self, mut open: Open) -> Checked<Open> {
+        let doc = self.doc();
+        let field = (self.random.below(2) == 0).then(|| self.random.below(4) as usize);
+        let events = self.get_doc(&Handle::Txn(&open.txn), &open.view, &doc, field)?;
+        open.record.events.extend(events);
+        open.seen.push(match field {
+            Some(field) => Seen::Field(doc, field),
+            None => Seen::Doc(doc),
+        });
+        Ok(open)
+    }
+
+    fn get_doc(
+        &mut self,
+        handle: &Handle<'_>,
+        state: &State,
+        doc: &str,
+        field: Option<usize>,
+    ) -> Checked<Vec<Event>> {
+        let path = field.map_or(Path::root(), field_path);
+        let found = handle.json_get(self, doc, &path);
+        let found = self.must("reading a document", found)?;
+        self.out.reads += 1;
+        let fields = state.docs.get(doc);
+        let expected = match field {
+            Some(field) => fields
+                .and_then(|f| f.get(field).copied().flatten())
+                .map(value_of),
+            None => fields.map(doc_value),
+        };
+        if found != expected {
+            return Err(differs(
+                &format!("document {doc} {path}"),
+                &found,
+                &expected,
+            ));
+        }
+        self.note(found.is_some().into());
+        Ok(match (field, found) {
+            (Some(field), found) => {
+                let n = found.as_ref().and_then(number_in);
+                vec![Event::Read(field_item(doc, field), n)]
+            }
+            (None, Some(found)) => {
+                let numbers = numbers_in(&found).into_iter().enumerate();
+                numbers
+                    .map(|(field, n)| Event::Read(field_item(doc, field), n))
+                    .collect()
+            }
+            (None, None) => vec![Event::Read(doc_item(doc), None)],
+        })
+    }
+
+    fn commit(&mut self, client: usize, open: Open) -> Checked {
+        let Open {
+            txn,
+            epoch,
+            base,
+            level,
+            changes,
+            mut seen,
+            hinted,
+            record,
+            ..
+        } = open;
+        if level == Level::Snapshot {
+            seen.clear();
+        }
+        seen.extend(changes.iter().map(Change::place));
+        let at_least = match self.random.below(8) {
+            0 => Durability::Strict,
+            _ => Durability::Memory,
+        };
+        let current = epoch == self.epoch;
+        let conflict = current && self.judge.touched(base, &seen);
+        let excused = conflict || self.judge.touched(base, &hinted);
+        let result = txn.commit_with(at_least).map(|commit| commit.version);
+        self.say(|| {
+            format!(
+                "client {client} commits {} changes: {result:?}",
+                changes.len()
+            )
+        });
+        if changes.is_empty() {
+            let version = result.map_err(|e| format!("a commit of nothing failed: {e}"))?;
+            let end = self.tick();
+            let entry = self.judge.entry(record, &[], end, Outcome::Committed(base));
+            self.judge.abort(entry);
+            return if version == base {
+                Ok(())
+            } else {
+                Err(differs("a commit of nothing", &version, &base))
+            };
+        }
+        if !current {
+            return match result {
+                Ok(_) => Err("a transaction of a closed store committed".into()),
+                Err(_) => Ok(()),
+            };
+        }
+        match &result {
+            Ok(version) if conflict => Err(format!("commit {version} missed a conflict")),
+            Err(Error::Conflict { .. }) if !excused => {
+                Err(format!("a conflict with nobody: {:?}", result))
+            }
+            _ => self.settle(record, changes, result, at_least),
+        }
+    }
+
+    /// Notes how a commit ended.
+    fn settle(
+        &mut self,
+        record: Record,
+        changes: Vec<Change>,
+        result: Result<u64, Error>,
+        at_least: Durability,
+    ) -> Checked {
+        let end = self.tick();
+        let mode = self.durability;
+        let durable = mode != Durability::Memory && mode.max(at_least) == Durability::Strict;
+        self.note(result.as_ref().map_or_else(|e| e.code() as u64, |v| *v));
+        match result {
+            Ok(version) => {
+                self.out.commits += 1;
+                let entry = self
+                    .judge
+                    .entry(record, &changes, end, Outcome::Committed(version));
+                self.judge.commit(version, changes, durable, entry)
+            }
+            Err(e) => {
+                let entry = self.judge.entry(record, &changes, end, Outcome::Aborted);
+                match e.code() {
+                    400 | 403 => {
+                        self.out.conflicts += 1;
+                        self.judge.abort(entry);
+                        Ok(())
+                    }
+                    // Nothing was appended, and the store goes on.
+                    300 | 305 | 306 if self.has_failed() => {
+                        self.judge.abort(entry);
+                        Ok(())
+                    }
+                    303 if self.has_failed() => {
+                        let version = self.judge.newest() + 1;
+                        let entry = crate::check::Txn {
+                            outcome: Outcome::Committed(version),
+                            ..entry
+                        };
+                        self.judge.unsure(changes, entry)
+                    }
+                    _ => Err(format!("a commit failed: {e}")),
+                }
+            }
+        }
+    }
+
+    /// A write without a transaction.
+    fn single_put(&mut self, client: usize) -> Checked {
+        let (space, key) = self.key();
+        let n = self.judge.number();
+        let record = self.record(client, Level::Serializable, self.judge.newest());
+        let result = self
+            .store()?
+            .kv_put(self.space(space), key.as_bytes(), value_of(n));
+        self.say(|| format!("client {client} puts {key} at once: {result:?}"));
+        let changes = vec![Change::Put(space, key, n)];
+        self.settle(record, changes, result, Durability::Memory)
+    }
+
+    fn pin(&mut self, client: usize) -> Checked {
+        let snapshot = self.store()?.snapshot();
+        let version = snapshot.version();
+        self.say(|| format!("client {client} pins {version}"));
+        self.note(version);
+        let state = self.judge.show(version)?;
+        let record = self.record(client, Level::Serializable, version);
+        let pinned = Pinned {
+            snapshot,
+            state,
+            record,
+        };
+        self.unpin(client);
+        if let Some(client) = self.clients.get_mut(client) {
+            client.pinned = Some(pinned);
+        }
+        Ok(())
+    }
+
+    /// Gives a snapshot up, and hands in what was read from it.
+    pub(super) fn unpin(&mut self, client: usize) {
+        let Some(pinned) = self.clients.get_mut(client).and_then(|c| c.pinned.take()) else {
+            return;
+        };
+        let Pinned { record, .. } = pinned;
+        let (end, version) = (self.tick(), record.snapshot);
+        let entry = self
+            .judge
+            .entry(record, &[], end, Outcome::Committed(version));
+        self.judge.abort(entry);
+    }
+
+    fn read_pinned(&mut self, client: usize) -> Checked {
+        let Some(mut pinned) = self.clients.get_mut(client).and_then(|c| c.pinned.take()) else {
+            return self.pin(client);
+        };
+        let handle = Handle::Snapshot(&pinned.snapshot);
+        let state = pinned.state.clone();
+        let events = match self.random.below(4) {
+            0 => {
+                let doc = self.doc();
+                self.get_doc(&handle, &state, &doc, None)?
+            }
+            1 => {
+                let (space, page) = (self.random.below(2) as usize, self.page());
+                let after = page.after.as_ref().map(String::as_bytes);
+                let prefix = page.prefix.as_bytes();
+                let found = pinned
+                    .snapshot
+                    .kv_scan(self.space(space), prefix, after, page.limit);
+                let found = self.must("a scan of a snapshot", found)?;
+                let found = self.compare_page(&state, space, &page, found)?;
+                let (from, to) = (page.from(), page.to(&found));
+                vec![range_event(space, &from, to.as_deref(), found)]
+            }
+            _ => {
+                let (space, key) = self.key();
+                vec![self.get(&handle, &state, space, &key)?]
+            }
+        };
+        pinned.record.events.extend(events);
+        if let Some(client) = self.clients.get_mut(client) {
+            client.pinned = Some(pinned);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Checked {
+        let result = self.store()?.sync();
+        self.say(|| format!("sync: {result:?}"));
+        self.note(result.as_ref().map_or_else(|e| e.code() as u64, |()| 0));
+        match result {
+            Ok(()) if self.judge.poisoned && self.judge.newest() > self.judge.acknowledged() => {
+                // Allowed only if there was nothing left to sync; what is unsure stays so.
+                Ok(())
+            }
+            Ok(()) => {
+                self.judge.synced();
+                Ok(())
+            }
+            Err(e) if e.code() == 303 && self.has_failed() => {
+                self.judge.poisoned = true;
+                Ok(())
+            }
+            Err(e) => Err(format!("a sync failed: {e}")),
+        }
+    }
+
+    /// Reads the log's commits from somewhere on.
+    fn read_log(&mut self) -> Checked {
+        if self.durability == Durability::Memory {
+            return Ok(());
+        }
+        let newest = self.judge.newest();
+        let from = 1 + self.random.below(newest.max(1));
+        let mut commits = Vec::new();
+        let read = self.store()?.log(from, &mut |commit| {
+            commits.push((commit.version, commit.time, commit.ops.len()));
+            true
+        });
+        self.note(commits.len() as u64);
+        if let Err(e) = read {
+            let excused = !self.trusted || (self.has_failed() && e.code() == 300);
+            return if excused {
+                Ok(())
+            } else {
+                Err(format!("the log cannot be read: {e}"))
+            };
+        }
+        let mut time = None;
+        for (expected, (version, at, ops)) in (from..).zip(commits.iter().copied()) {
+            let changes = self.judge.changes(version).len();
+            if version != expected || ops != changes || time.is_some_and(|time| at < time) {
+                return Err(format!(
+                    "the log has at {expected} the commit {version} of {at} with {ops} of {changes} ops"
+                ));
+            }
+            time = Some(at);
+        }
+        let last = commits.last().map_or(from - 1, |(version, ..)| *version);
+        if last < self.judge.acknowledged() && !self.judge.poisoned && last >= from {
+            return Err(format!("the log ends at {last} of {newest}"));
+        }
+        Ok(())
+    }
+
+    /// A client goes away: its transaction is dropped, without a word.
+    pub(super) fn gone(&mut self, client: usize) {
+        self.unpin(client);
+        if let Some(client) = self.clients.get_mut(client) {
+            client.open = None;
+        }
+        self.struck(FaultKind::ClientGone);
+    }
+}
+
+/// The history's entry of a page.
+fn range_event(space: usize, from: &str, to: Option<&str>, found: Vec<(String, u64)>) -> Event {
+    let seen = found.into_iter();
+    Event::Range {
+        from: kv_item(space, from),
+        to: Some(to.map_or_else(|| format!("kv{space}0"), |to| kv_item(space, to))),
+        seen: seen.map(|(key, n)| (kv_item(space, &key), n)).collect(),
+    }
+}

@@ -1,0 +1,259 @@
+//! The naive model: for every version a map of everything.
+
+use std::collections::BTreeMap;
+
+use statewright_value::{Path, Value, value};
+
+/// The fields of a document that are written. The last two are inside an object.
+pub const FIELDS: [&str; 4] = [".a", ".b", ".c.x", ".c.y"];
+
+/// Where a number is: what the checker calls a key.
+pub type Item = String;
+
+/// Everything at one version. Values are numbers, each written once; [`value_of`] says what the store has for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Space and key to value.
+    pub kv: BTreeMap<(usize, String), u64>,
+    /// Documents: the value of each field that is there.
+    pub docs: BTreeMap<String, [Option<u64>; 4]>,
+}
+
+/// One change, as the model makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Sets a key.
+    Put(usize, String, u64),
+    /// Removes a key.
+    Delete(usize, String),
+    /// Makes or replaces a whole document.
+    Whole(String, [Option<u64>; 4]),
+    /// Sets a field.
+    Set(String, usize, u64),
+    /// Removes a field.
+    Unset(String, usize),
+    /// Removes a document.
+    Drop(String),
+}
+
+/// What a transaction looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A key.
+    Kv(usize, String),
+    /// Keys of a space from one up to another (not included).
+    KvRange(usize, String, Option<String>),
+    /// A field of a document.
+    Field(String, usize),
+    /// A document.
+    Doc(String),
+    /// Documents from one up to another (not included).
+    DocRange(String, Option<String>),
+}
+
+impl State {
+    /// Makes a change.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Put(space, key, n) => {
+                self.kv.insert((*space, key.clone()), *n);
+            }
+            Change::Delete(space, key) => {
+                self.kv.remove(&(*space, key.clone()));
+            }
+            Change::Whole(doc, fields) => {
+                self.docs.insert(doc.clone(), *fields);
+            }
+            Change::Set(doc, field, n) => {
+                if let Some(slot) = self.field(doc, *field) {
+                    *slot = Some(*n);
+                }
+            }
+            Change::Unset(doc, field) => {
+                if let Some(slot) = self.field(doc, *field) {
+                    *slot = None;
+                }
+            }
+            Change::Drop(doc) => {
+                self.docs.remove(doc);
+            }
+        }
+    }
+
+    fn field(&mut self, doc: &str, field: usize) -> Option<&mut Option<u64>> {
+        self.docs.get_mut(doc)?.get_mut(field)
+    }
+}
+
+impl Change {
+    /// Whether somebody who looked there would have to look again.
+    #[must_use]
+    pub fn touches(&self, seen: &Seen) -> bool {
+        let doc = match self {
+            Change::Put(space, key, _) | Change::Delete(space, key) => {
+                return match seen {
+                    Seen::Kv(s, k) => s == space && k == key,
+                    Seen::KvRange(s, from, to) => s == space && within(key, from, to.as_ref()),
+                    _ => false,
+                };
+            }
+            Change::Whole(doc, _) | Change::Drop(doc) => doc,
+            Change::Set(doc, field, _) | Change::Unset(doc, field) => {
+                if let Seen::Field(d, f) = seen {
+                    return d == doc && f == field;
+                }
+                doc
+            }
+        };
+        match seen {
+            Seen::Field(d, _) | Seen::Doc(d) => d == doc,
+            Seen::DocRange(from, to) => within(doc, from, to.as_ref()),
+            _ => false,
+        }
+    }
+
+    /// The place it writes to.
+    #[must_use]
+    pub fn place(&self) -> Seen {
+        match self {
+            Change::Put(space, key, _) | Change::Delete(space, key) => {
+                Seen::Kv(*space, key.clone())
+            }
+            Change::Whole(doc, _) | Change::Drop(doc) => Seen::Doc(doc.clone()),
+            Change::Set(doc, field, _) | Change::Unset(doc, field) => {
+                Seen::Field(doc.clone(), *field)
+            }
+        }
+    }
+
+    /// What it writes, item by item. A document's existence is an item of its own.
+    #[must_use]
+    pub fn items(&self, unique: impl Fn() -> u64) -> Vec<(Item, Option<u64>)> {
+        let fields = |doc: &str, fields: [Option<u64>; 4]| {
+            let names = (0..FIELDS.len()).map(|i| field_item(doc, i));
+            names.zip(fields).collect::<Vec<_>>()
+        };
+        match self {
+            Change::Put(space, key, n) => vec![(kv_item(*space, key), Some(*n))],
+            Change::Delete(space, key) => vec![(kv_item(*space, key), None)],
+            Change::Whole(doc, values) => {
+                let mut items = fields(doc, *values);
+                items.push((doc_item(doc), Some(unique())));
+                items
+            }
+            Change::Set(doc, field, n) => vec![(field_item(doc, *field), Some(*n))],
+            Change::Unset(doc, field) => vec![(field_item(doc, *field), None)],
+            Change::Drop(doc) => {
+                let mut items = fields(doc, [None; 4]);
+                items.push((doc_item(doc), None));
+                items
+            }
+        }
+    }
+}
+
+fn within(key: &str, from: &str, to: Option<&String>) -> bool {
+    key >= from && to.is_none_or(|to| key < to.as_str())
+}
+
+/// The checker's name of a key.
+#[must_use]
+pub fn kv_item(space: usize, key: &str) -> Item {
+    format!("kv{space}/{key}")
+}
+
+/// The checker's name of a document's existence.
+#[must_use]
+pub fn doc_item(doc: &str) -> Item {
+    format!("doc/{doc}")
+}
+
+/// The checker's name of a field.
+#[must_use]
+pub fn field_item(doc: &str, field: usize) -> Item {
+    format!(
+        "field/{doc}{}",
+        FIELDS.get(field).copied().unwrap_or_default()
+    )
+}
+
+/// The path of a field.
+#[must_use]
+pub fn field_path(field: usize) -> Path {
+    let text = FIELDS.get(field).copied().unwrap_or(".");
+    Path::parse(text).unwrap_or_default()
+}
+
+/// What the store holds for a number: the number itself, or an object with it and some text, now and then a lot.
+#[must_use]
+pub fn value_of(n: u64) -> Value {
+    let pad = match n % 16 {
+        0..=7 => return value!(n),
+        8..=12 => n % 40,
+        13..=14 => 100 + n % 400,
+        _ => 1000 + n % 2000,
+    };
+    let text = "x".repeat(pad as usize);
+    value!({"n": n, "p": text})
+}
+
+/// The number in a value that [`value_of`] made.
+#[must_use]
+pub fn number_in(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.get("n")?.as_u64())
+}
+
+/// What the store holds for a document.
+#[must_use]
+pub fn doc_value(fields: &[Option<u64>; 4]) -> Value {
+    let [a, b, x, y] = fields.map(|n| n.map(value_of));
+    let object = |entries: [(&str, Option<Value>); 2]| -> Value {
+        let there = entries.into_iter().filter_map(|(key, v)| Some((key, v?)));
+        there.collect()
+    };
+    let inner = object([("x", x), ("y", y)]);
+    let outer = [("a", a), ("b", b), ("c", Some(inner))];
+    let there = outer.into_iter().filter_map(|(key, v)| Some((key, v?)));
+    there.collect()
+}
+
+/// The numbers in a document, field by field.
+#[must_use]
+pub fn numbers_in(doc: &Value) -> [Option<u64>; 4] {
+    let mut numbers = [None; 4];
+    for (field, number) in numbers.iter_mut().enumerate() {
+        *number = doc.at(&field_path(field)).as_ref().and_then(number_in);
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_again_in_values() {
+        for n in 1..100 {
+            assert_eq!(number_in(&value_of(n)), Some(n));
+        }
+        for fields in [
+            [None; 4],
+            [Some(1), None, Some(3), None],
+            [Some(9), Some(15), Some(31), Some(4)],
+        ] {
+            assert_eq!(numbers_in(&doc_value(&fields)), fields);
+        }
+    }
+
+    #[test]
+    fn siblings_do_not_touch_each_other_and_ancestors_do() {
+        let set = Change::Set("d".into(), 0, 1);
+        assert!(set.touches(&Seen::Field("d".into(), 0)));
+        assert!(!set.touches(&Seen::Field("d".into(), 1)));
+        assert!(set.touches(&Seen::Doc("d".into())));
+        assert!(set.touches(&Seen::DocRange("a".into(), None)));
+        assert!(!set.touches(&Seen::DocRange("a".into(), Some("d".into()))));
+        assert!(Change::Drop("d".into()).touches(&Seen::Field("d".into(), 2)));
+        assert!(!Change::Put(0, "d".into(), 1).touches(&Seen::Doc("d".into())));
+    }
+}
