@@ -37,7 +37,7 @@ impl Txn {
         let (doc, mut region) = address(primitive, space, key, path)?;
         if let Some(Segment::Index(at)) = path.segments().last() {
             // Setting the index after the last one makes the array longer, which every path through it can notice.
-            let array = self.peek(&region.key, &parent(path));
+            let array = self.peek(&region.key, &parent(path))?;
             if array.is_some_and(|a| a.len() == *at) {
                 region.path = parent(path);
             }
@@ -66,11 +66,11 @@ impl Txn {
             // Every path through the array shifts.
             region.path = parent(path);
         }
-        let old = self.peek(&region.key, path);
+        let old = self.peek(&region.key, path)?;
         if old.is_none() {
-            let missing = self.peek(&region.key, &Path::root()).is_none();
+            let missing = self.peek(&region.key, &Path::root())?.is_none();
             let what = space::display(&region.key);
-            self.saw(&region.key, &region.path);
+            self.saw(&region.key, &region.path)?;
             return if missing {
                 Err(Error::NotFound { what })
             } else {
@@ -90,11 +90,11 @@ impl Txn {
     /// Removes a document; tells whether it was there. O(log n).
     pub fn doc_drop(&self, primitive: Primitive, space: &Space, key: &str) -> Result<bool> {
         let (doc, region) = address(primitive, space, key, &Path::root())?;
-        let there = self.peek(&region.key, &Path::root()).is_some();
+        let there = self.peek(&region.key, &Path::root())?.is_some();
         if there {
             self.write(region, Op::DocDrop { doc })?;
         } else {
-            self.saw(&region.key, &region.path);
+            self.saw(&region.key, &region.path)?;
         }
         Ok(there)
     }

@@ -171,6 +171,14 @@ impl Op {
         Ok(())
     }
 
+    /// Whether there are states that it cannot be applied to.
+    pub(crate) fn can_fail(&self) -> bool {
+        !matches!(
+            self,
+            Op::KvPut { .. } | Op::KvDelete { .. } | Op::DocDrop { .. }
+        )
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Op::KvPut { space, key, value } => {

@@ -13,7 +13,7 @@ pub(crate) mod sealed {
     /// What reading needs from a snapshot or a transaction.
     pub trait View {
         /// The entry at an encoded key, unless it has expired.
-        fn lookup(&self, key: &[u8]) -> Option<Entry>;
+        fn lookup(&self, key: &[u8]) -> Result<Option<Entry>>;
         /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or the other way round: from
         /// the last one before `to` down to `from`. Without those that have expired.
         fn range(
@@ -22,11 +22,12 @@ pub(crate) mod sealed {
             to: Option<&[u8]>,
             limit: usize,
             reverse: bool,
-        ) -> Vec<(Vec<u8>, Entry)>;
-        /// Notes that a region was read, for validation at commit.
-        fn saw(&self, key: &[u8], path: &Path);
+        ) -> Result<Vec<(Vec<u8>, Entry)>>;
+        /// Notes that a region was read, for validation at commit. Fails with a conflict if that is to be found out at
+        /// once.
+        fn saw(&self, key: &[u8], path: &Path) -> Result<()>;
         /// Notes that every key from `from` up to `to` (not included; none = the end) was read.
-        fn saw_range(&self, from: Key, to: Option<Key>);
+        fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()>;
     }
 }
 
@@ -48,8 +49,8 @@ pub trait Reader: sealed::View {
     /// The value of a key. O(log n).
     fn kv_get(&self, space: &Space, key: &[u8]) -> Result<Option<Value>> {
         let key = space::encode_checked(space, Primitive::Kv, key)?;
-        let value = self.lookup(&key).map(|e| e.value);
-        self.saw(&key, &Path::root());
+        let value = self.lookup(&key)?.map(|e| e.value);
+        self.saw(&key, &Path::root())?;
         Ok(value)
     }
 
@@ -62,7 +63,7 @@ pub trait Reader: sealed::View {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Value)>> {
-        Ok(scan(self, space, Primitive::Kv, prefix, after, limit))
+        scan(self, space, Primitive::Kv, prefix, after, limit)
     }
 
     /// The value at a path of a document; none if the document or the path is not there. O(log n + path).
@@ -74,8 +75,8 @@ pub trait Reader: sealed::View {
         path: &Path,
     ) -> Result<Option<Value>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let value = self.lookup(&key).and_then(|e| e.value.at(path));
-        self.saw(&key, path);
+        let value = self.lookup(&key)?.and_then(|e| e.value.at(path));
+        self.saw(&key, path)?;
         Ok(value)
     }
 
@@ -84,8 +85,8 @@ pub trait Reader: sealed::View {
     /// Inside a transaction, the version after its own change is the snapshot's plus one until it commits.
     fn doc_version(&self, primitive: Primitive, space: &Space, key: &str) -> Result<Option<u64>> {
         let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let version = self.lookup(&key).map(|e| e.version);
-        self.saw(&key, &Path::root());
+        let version = self.lookup(&key)?.map(|e| e.version);
+        self.saw(&key, &Path::root())?;
         Ok(version)
     }
 
@@ -106,7 +107,7 @@ pub trait Reader: sealed::View {
             prefix.as_bytes(),
             after.map(str::as_bytes),
             limit,
-        );
+        )?;
         Ok(found
             .into_iter()
             .map(|(k, v)| (String::from_utf8_lossy(&k).into_owned(), v))
@@ -142,7 +143,7 @@ fn scan<V: sealed::View + ?Sized>(
     prefix: &[u8],
     after: Option<&[u8]>,
     limit: usize,
-) -> Vec<(Vec<u8>, Value)> {
+) -> Result<Vec<(Vec<u8>, Value)>> {
     let head = space::encode(space, primitive, &[]).len();
     let first: Key = space::encode(space, primitive, prefix).into();
     // The key right after `after` in byte order is `after` and a NUL.
@@ -152,17 +153,15 @@ fn scan<V: sealed::View + ?Sized>(
         .filter(|r| *r > first)
         .unwrap_or_else(|| first.clone());
     let end = after_prefix(&first);
-    let found = view.range(&from, end.as_deref(), limit, false);
+    let found = view.range(&from, end.as_deref(), limit, false)?;
     // A full page saw nothing past its last key.
     let to = match found.last() {
         Some((last, _)) if found.len() == limit => Some(last.iter().copied().chain([0]).collect()),
         _ => end,
     };
-    view.saw_range(from, to);
-    found
-        .into_iter()
-        .map(|(k, e)| (k.get(head..).unwrap_or_default().to_vec(), e.value))
-        .collect()
+    view.saw_range(from, to)?;
+    let cut = |(k, e): (Vec<u8>, Entry)| (k.get(head..).unwrap_or_default().to_vec(), e.value);
+    Ok(found.into_iter().map(cut).collect())
 }
 
 /// The smallest key that comes after every key with this prefix; none if there is no such key.

@@ -1,10 +1,8 @@
 //! The store: one writer at a time applies validated commits to the tree and the log; readers pin a root.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,8 +13,10 @@ use statewright_value::{Path, Value};
 
 use crate::error::{Error, Result, Retryable};
 use crate::op::{Op, decode_commit, encode_commit};
+use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::{Overlap, Recent, Region};
+use crate::root::{Begun, Published, Retired, Root};
 use crate::space::{self, Primitive, Space};
 use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
@@ -115,10 +115,11 @@ pub struct Store {
 
 /// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it
 /// shares.
-#[derive(Clone)]
 pub struct Snapshot {
-    version: u64,
-    tree: Tree,
+    shared: Arc<Shared>,
+    root: Arc<Root>,
+    /// When it was first asked whether something has expired.
+    time: OnceLock<Timestamp>,
 }
 
 pub(crate) struct Shared {
@@ -127,6 +128,8 @@ pub(crate) struct Shared {
     pub limits: StoreLimits,
     recovery: Recovery,
     writer: Mutex<Writer>,
+    /// What readers see; in strict mode always there, and never what a power cut could remove.
+    published: Published,
     /// Whether a commit was made since the last sync began; buffered mode only.
     unsynced: AtomicBool,
     /// Notified when `unsynced` becomes true.
@@ -138,24 +141,17 @@ struct Writer {
     version: u64,
     time: Timestamp,
     recent: Recent,
-    /// Snapshot versions of open transactions, with how many there are of each.
-    active: BTreeMap<u64, usize>,
-    /// In strict mode, what readers see: never what a power cut could remove.
-    durable: Option<(u64, Tree)>,
+    /// Where open transactions may have begun.
+    retired: Retired,
+    /// Whether readers see only what is durable.
+    strict: bool,
     /// What will be durable when the running sync succeeds.
-    syncing: Option<(u64, Tree)>,
+    syncing: Option<Arc<Root>>,
     closed: bool,
     broken: bool,
 }
 
 impl Writer {
-    fn readable(&self) -> (u64, &Tree) {
-        match &self.durable {
-            Some((version, tree)) => (*version, tree),
-            None => (self.version, &self.tree),
-        }
-    }
-
     fn check_open(&self) -> Result<()> {
         if self.closed {
             return Err(Error::Closed);
@@ -170,26 +166,13 @@ impl Writer {
         Ok(())
     }
 
-    fn retire(&mut self, base: u64) {
-        if let Some(count) = self.active.get_mut(&base) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.active.remove(&base);
-            }
-        }
-    }
-
-    /// The oldest snapshot that an open or coming transaction can have.
-    fn oldest_snapshot(&self) -> u64 {
-        let readable = self.readable().0;
-        self.active
-            .keys()
-            .next()
-            .map_or(readable, |oldest| readable.min(*oldest))
-    }
-
-    fn validate(&self, pending: &Pending) -> Result<()> {
-        let since = pending.base;
+    /// Fails with a conflict if any of these places was written by a commit after `since`.
+    fn validate<'a>(
+        &self,
+        regions: impl IntoIterator<Item = &'a Region>,
+        ranges: &[(Key, Option<Key>)],
+        since: u64,
+    ) -> Result<()> {
         if since == self.version {
             return Ok(());
         }
@@ -206,7 +189,7 @@ impl Writer {
                 snapshot: since,
             })
         };
-        for region in pending.writes.iter().chain(&pending.reads) {
+        for region in regions {
             if let Some(overlap) = self.recent.overlap(region, since) {
                 return conflict(
                     format!("{} {}", space::display(&region.key), region.path),
@@ -214,7 +197,7 @@ impl Writer {
                 );
             }
         }
-        for (from, to) in &pending.ranges {
+        for (from, to) in ranges {
             if let Some(overlap) = self.recent.overlap_range(from, to.as_ref(), since) {
                 return conflict(space::display(&overlap.key), overlap);
             }
@@ -222,12 +205,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes what was written, if anybody could have missed it, and forgets what nobody can.
-    fn remember(&mut self, version: u64, writes: &[Region]) {
-        let oldest = self.oldest_snapshot();
-        if oldest < version {
+    /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
+    /// version at which a transaction may still begin.
+    fn remember(&mut self, coming: u64, writes: &[Region]) {
+        let oldest = self
+            .retired
+            .oldest()
+            .map_or(coming, |open| open.min(coming));
+        if oldest < self.version {
             for region in writes {
-                self.recent.record(version, region);
+                self.recent.record(self.version, region);
             }
         }
         self.recent.prune(oldest);
@@ -275,14 +262,18 @@ impl Store {
                 }
             }
         };
-        let durable = (log.durability() == Durability::Strict).then(|| (version, tree.clone()));
+        let strict = log.durability() == Durability::Strict;
+        let published = Published::default();
+        if strict {
+            published.swap(Some(Arc::new(Root::new(version, tree.clone()))));
+        }
         let writer = Writer {
             tree,
             version,
             time,
             recent: Recent::new(options.limits.max_recent),
-            active: BTreeMap::new(),
-            durable,
+            retired: Retired::default(),
+            strict,
             syncing: None,
             closed: false,
             broken: false,
@@ -295,6 +286,7 @@ impl Store {
             limits: options.limits,
             recovery,
             writer: Mutex::new(writer),
+            published,
         };
         Ok(Store {
             shared: Arc::new(shared),
@@ -306,24 +298,23 @@ impl Store {
         self.begin_with(Isolation::default())
     }
 
-    /// Begins a transaction with this isolation. O(1).
+    /// Begins a transaction with this isolation. O(1); takes no lock unless there was a commit since somebody last read.
     pub fn begin_with(&self, isolation: Isolation) -> Txn {
-        let mut writer = self.shared.writer.lock();
-        let (base, tree) = writer.readable();
-        let tree = tree.clone();
-        let count = writer.active.entry(base).or_default();
-        *count = count.saturating_add(1);
-        let time = self.shared.env.clock.now().max(writer.time);
-        Txn::new(self.shared.clone(), base, time, tree, isolation)
+        let shared = &self.shared;
+        let root = shared.published.begin().unwrap_or_else(|| {
+            // While this is held, nobody takes the root back.
+            let writer = shared.writer.lock();
+            Begun::new(shared.publish(&writer))
+        });
+        Txn::new(shared.clone(), root, isolation)
     }
 
-    /// Pins the newest state for reading. O(1).
+    /// Pins the newest state for reading. O(1); takes no lock unless there was a commit since somebody last read.
     pub fn snapshot(&self) -> Snapshot {
-        let writer = self.shared.writer.lock();
-        let (version, tree) = writer.readable();
         Snapshot {
-            version,
-            tree: tree.clone(),
+            shared: self.shared.clone(),
+            root: self.shared.root(),
+            time: OnceLock::new(),
         }
     }
 
@@ -398,18 +389,43 @@ impl Store {
             key: key.to_vec(),
             value,
         };
+        Ok(self.direct(region, op, |_| ())?.0)
+    }
+
+    /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version, and what
+    /// `after` makes of the state right behind it.
+    pub(crate) fn direct<T>(
+        &self,
+        region: Region,
+        op: Op,
+        after: impl FnOnce(&Tree) -> T,
+    ) -> Result<(u64, T)> {
         op.check()?;
-        let payload = encode_commit(0, std::slice::from_ref(&op));
-        let version = {
-            let mut writer = self.shared.writer.lock();
-            let version = self.shared.append(&mut writer, &payload)?;
-            self.shared
-                .apply(&mut writer, std::slice::from_ref(&op), version)?;
-            writer.remember(version, std::slice::from_ref(&region));
-            version
+        let shared = &self.shared;
+        let ops = std::slice::from_ref(&op);
+        let (version, result) = {
+            let mut writer = shared.writer.lock();
+            if op.can_fail() {
+                // Tried beside the tree first: once the log has it, it must not fail.
+                let at = Stamp {
+                    version: writer.version.saturating_add(1),
+                    time: shared.now().max(writer.time),
+                };
+                let mut tried = Overlay::default();
+                let mut layered = Layered {
+                    base: &writer.tree,
+                    over: &mut tried,
+                };
+                op.apply(&mut layered, at)?;
+            }
+            let version = shared.append(&mut writer, 0, ops)?;
+            let coming = shared.take_back(&mut writer, None);
+            shared.apply(&mut writer, ops, version)?;
+            writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
+            (version, after(&writer.tree))
         };
-        self.shared.settle(version, Durability::Memory)?;
-        Ok(version)
+        shared.settle(version, Durability::Memory)?;
+        Ok((version, result))
     }
 
     /// A gate that is notified at the first commit after a [`sync`](Store::sync) began, in buffered mode: for whoever
@@ -433,10 +449,8 @@ impl Store {
             durable_version: self.shared.log.durable_version(),
             durability: self.shared.log.durability(),
             entries: writer.tree.len(),
-            transactions: writer
-                .active
-                .values()
-                .fold(0, |sum, n| sum.saturating_add(*n)),
+            transactions: writer.retired.transactions()
+                + self.shared.published.with(Root::transactions).unwrap_or(0),
             log: self.shared.log.stats(),
             recovery: self.shared.recovery.clone(),
         }
@@ -487,33 +501,79 @@ impl Store {
 }
 
 impl Shared {
-    /// Validates, logs and applies; gives the version. Nothing is changed if it fails before the log has it.
-    pub fn commit(
+    pub fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// The root that readers see.
+    fn root(&self) -> Arc<Root> {
+        let published = self.published.get();
+        published.unwrap_or_else(|| self.publish(&self.writer.lock()))
+    }
+
+    /// Publishes the newest state, unless somebody just did, or only durable states are published.
+    fn publish(&self, writer: &Writer) -> Arc<Root> {
+        self.published.get().unwrap_or_else(|| {
+            let root = Arc::new(Root::new(writer.version, writer.tree.clone()));
+            self.published.swap(Some(root.clone()));
+            root
+        })
+    }
+
+    /// Takes the published root back before the tree is changed, so that it need not be copied if nobody holds it. Gives
+    /// the version at which transactions may begin all the same: in strict mode, that of the last sync.
+    fn take_back(&self, writer: &mut Writer, own: Option<Begun>) -> Option<u64> {
+        if writer.strict {
+            return self.published.with(|root| root.version);
+        }
+        let was = self.published.swap(None);
+        drop(own);
+        writer.retired.note(was);
+        None
+    }
+
+    /// Fails with a conflict if any of these places was written by a commit after `since`.
+    pub fn still_current(
         &self,
-        mut pending: Pending,
-        active: &Cell<bool>,
-        at_least: Durability,
-    ) -> Result<u64> {
+        regions: &[Region],
+        ranges: &[(Key, Option<Key>)],
+        since: u64,
+    ) -> Result<()> {
+        self.writer.lock().validate(regions, ranges, since)
+    }
+
+    /// Validates, logs and applies; gives the version. Nothing is changed if it fails before the log has it.
+    pub fn commit(&self, pending: Pending, at_least: Durability) -> Result<u64> {
+        let Pending {
+            root,
+            ops,
+            writes,
+            reads,
+            ranges,
+        } = pending;
+        let base = root.version;
         let version = {
             let mut writer = self.writer.lock();
             writer.check_open()?;
-            writer.validate(&pending)?;
-            let version = self.append(&mut writer, &pending.payload)?;
-            drop(std::mem::take(&mut pending.tree));
-            self.apply(&mut writer, &pending.ops, version)?;
-            active.set(false);
-            writer.retire(pending.base);
-            writer.remember(version, &pending.writes);
+            writer.validate(writes.iter().chain(&reads), &ranges, base)?;
+            let version = self.append(&mut writer, base, &ops)?;
+            let coming = self.take_back(&mut writer, Some(root));
+            self.apply(&mut writer, &ops, version)?;
+            writer.remember(coming.unwrap_or(version), &writes);
             version
         };
         self.settle(version, at_least)?;
         Ok(version)
     }
 
-    fn append(&self, writer: &mut Writer, payload: &[u8]) -> Result<u64> {
+    fn append(&self, writer: &mut Writer, base: u64, ops: &[Op]) -> Result<u64> {
         writer.check_open()?;
-        let time = self.env.clock.now().max(writer.time);
-        let version = self.log.append(time, payload)?;
+        let time = self.now().max(writer.time);
+        let version = match self.log.durability() {
+            // Nothing reads what a log in memory is given.
+            Durability::Memory => self.log.append(time, &[])?,
+            _ => self.log.append(time, &encode_commit(base, ops))?,
+        };
         writer.time = time;
         Ok(version)
     }
@@ -547,25 +607,23 @@ impl Shared {
         }
         Ok(())
     }
-
-    pub fn retire(&self, base: u64) {
-        self.writer.lock().retire(base);
-    }
 }
 
 impl SyncHooks for Shared {
     fn freeze(&self, take: &mut dyn FnMut()) {
         let mut writer = self.writer.lock();
-        if writer.durable.is_some() {
-            writer.syncing = Some((writer.version, writer.tree.clone()));
+        if writer.strict {
+            let root = Root::new(writer.version, writer.tree.clone());
+            writer.syncing = Some(Arc::new(root));
         }
         take();
     }
 
     fn durable(&self, _version: u64) {
         let mut writer = self.writer.lock();
-        if let Some(frozen) = writer.syncing.take() {
-            writer.durable = Some(frozen);
+        if let Some(durable) = writer.syncing.take() {
+            let was = self.published.swap(Some(durable));
+            writer.retired.note(was);
         }
     }
 }
@@ -573,13 +631,29 @@ impl SyncHooks for Shared {
 impl Snapshot {
     /// The version that this snapshot shows.
     pub fn version(&self) -> u64 {
-        self.version
+        self.root.version
     }
 }
 
+impl Clone for Snapshot {
+    fn clone(&self) -> Self {
+        Snapshot {
+            shared: self.shared.clone(),
+            root: self.root.clone(),
+            time: self.time.clone(),
+        }
+    }
+}
+
+/// Whether an entry is still there at a time that is only asked for if it matters.
+fn is_live(entry: &Entry, now: impl FnOnce() -> Timestamp) -> bool {
+    entry.expires.is_none_or(|at| at > now())
+}
+
 impl View for Snapshot {
-    fn lookup(&self, key: &[u8]) -> Option<Entry> {
-        self.tree.get(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
+        let now = || *self.time.get_or_init(|| self.shared.now());
+        Ok(self.root.tree.get(key).filter(|entry| is_live(entry, now)))
     }
 
     fn range(
@@ -588,14 +662,54 @@ impl View for Snapshot {
         to: Option<&[u8]>,
         limit: usize,
         reverse: bool,
-    ) -> Vec<(Vec<u8>, Entry)> {
-        self.tree.range(from, to, limit, reverse, |_| true)
+    ) -> Result<Vec<(Vec<u8>, Entry)>> {
+        let now = || *self.time.get_or_init(|| self.shared.now());
+        let live = |_: &[u8], entry: &Entry| is_live(entry, now);
+        Ok(self.root.tree.range(from, to, limit, reverse, live))
     }
 
     // Nothing commits from a snapshot, so nothing needs validation.
-    fn saw(&self, _: &[u8], _: &Path) {}
+    fn saw(&self, _: &[u8], _: &Path) -> Result<()> {
+        Ok(())
+    }
 
-    fn saw_range(&self, _: Key, _: Option<Key>) {}
+    fn saw_range(&self, _: Key, _: Option<Key>) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Reader for Snapshot {}
+
+/// Each call reads the newest state.
+impl View for Store {
+    fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
+        let shared = &self.shared;
+        let get = |root: &Root| root.tree.get(key);
+        let found = shared
+            .published
+            .with(get)
+            .unwrap_or_else(|| get(&shared.root()));
+        Ok(found.filter(|entry| is_live(entry, || shared.now())))
+    }
+
+    fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+    ) -> Result<Vec<(Vec<u8>, Entry)>> {
+        self.snapshot().range(from, to, limit, reverse)
+    }
+
+    fn saw(&self, _: &[u8], _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn saw_range(&self, _: Key, _: Option<Key>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Each call reads the newest state; take a [`Snapshot`] for several reads of the same one.
+impl Reader for Store {}

@@ -7,12 +7,14 @@ use statewright_log::{Durability, Timestamp};
 use statewright_value::{Path, Value};
 
 use crate::error::{Error, Result};
-use crate::op::{Op, encode_commit};
+use crate::op::Op;
+use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::Region;
+use crate::root::Begun;
 use crate::store::Shared;
 use crate::target::{Entry, Stamp};
-use crate::tree::{Key, Tree};
+use crate::tree::Key;
 
 /// What a commit is validated on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub enum Isolation {
     Serializable,
     /// Only what is written must be unchanged (snapshot isolation). Allows write skew.
     Snapshot,
+    /// As `Snapshot`, and a read of what was changed since the snapshot fails at once with [`Error::Conflict`], so that
+    /// a transaction that is bound to work on old data ends early. What changes after it was read is not noticed, so
+    /// write skew is possible all the same.
+    Weak,
 }
 
 /// What a commit gave.
@@ -38,56 +44,44 @@ pub struct Commit {
 /// [`commit`](Txn::commit). Dropping it rolls back. It can move between threads but is used by one at a time.
 pub struct Txn {
     shared: Arc<Shared>,
-    base: u64,
-    /// When it began.
-    time: Timestamp,
+    root: Begun,
     isolation: Isolation,
-    tree: RefCell<Tree>,
+    overlay: RefCell<Overlay>,
     ops: RefCell<Vec<Op>>,
     writes: RefCell<Vec<Region>>,
     reads: RefCell<Vec<Region>>,
     ranges: RefCell<Vec<(Key, Option<Key>)>>,
-    /// Whether the store still counts this transaction as one that may need validation.
-    active: Cell<bool>,
+    /// The time that it shows as its own, once that was asked for.
+    time: Cell<Option<Timestamp>>,
 }
 
 /// What a transaction hands over to be committed.
 pub(crate) struct Pending {
-    pub base: u64,
+    pub root: Begun,
     pub ops: Vec<Op>,
-    pub payload: Vec<u8>,
     pub writes: Vec<Region>,
     pub reads: Vec<Region>,
     pub ranges: Vec<(Key, Option<Key>)>,
-    /// The base with the ops applied at version `base + 1`.
-    pub tree: Tree,
 }
 
 impl Txn {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        base: u64,
-        time: Timestamp,
-        tree: Tree,
-        isolation: Isolation,
-    ) -> Txn {
+    pub(crate) fn new(shared: Arc<Shared>, root: Begun, isolation: Isolation) -> Txn {
         Txn {
             shared,
-            base,
-            time,
+            root,
             isolation,
-            tree: RefCell::new(tree),
+            overlay: RefCell::default(),
             ops: RefCell::default(),
             writes: RefCell::default(),
             reads: RefCell::default(),
             ranges: RefCell::default(),
-            active: Cell::new(true),
+            time: Cell::new(None),
         }
     }
 
     /// The version that this transaction reads at.
     pub fn snapshot_version(&self) -> u64 {
-        self.base
+        self.root.version
     }
 
     /// Commits with the store's durability. When this returns, the commit is as safe as that mode promises.
@@ -99,30 +93,22 @@ impl Txn {
     }
 
     /// Commits with at least this durability; a weaker one than the store's changes nothing.
-    pub fn commit_with(mut self, at_least: Durability) -> Result<Commit> {
-        let ops = std::mem::take(self.ops.get_mut());
+    pub fn commit_with(self, at_least: Durability) -> Result<Commit> {
+        let Txn { shared, root, .. } = self;
+        let ops = self.ops.into_inner();
         if ops.is_empty() {
-            return Ok(Commit { version: self.base });
+            return Ok(Commit {
+                version: root.version,
+            });
         }
-        let serializable = self.isolation == Isolation::Serializable;
         let pending = Pending {
-            base: self.base,
-            payload: encode_commit(self.base, &ops),
+            root,
             ops,
-            writes: std::mem::take(self.writes.get_mut()),
-            reads: if serializable {
-                std::mem::take(self.reads.get_mut())
-            } else {
-                Vec::new()
-            },
-            ranges: if serializable {
-                std::mem::take(self.ranges.get_mut())
-            } else {
-                Vec::new()
-            },
-            tree: std::mem::take(self.tree.get_mut()),
+            writes: self.writes.into_inner(),
+            reads: self.reads.into_inner(),
+            ranges: self.ranges.into_inner(),
         };
-        let version = self.shared.commit(pending, &self.active, at_least)?;
+        let version = shared.commit(pending, at_least)?;
         Ok(Commit { version })
     }
 
@@ -130,8 +116,17 @@ impl Txn {
     pub fn rollback(self) {}
 
     /// What is at a path, without noting that it was read.
-    pub(crate) fn peek(&self, key: &[u8], path: &Path) -> Option<Value> {
-        self.lookup(key).and_then(|e| e.value.at(path))
+    pub(crate) fn peek(&self, key: &[u8], path: &Path) -> Result<Option<Value>> {
+        Ok(self.lookup(key)?.and_then(|e| e.value.at(path)))
+    }
+
+    /// The time at which the transaction's ops seem to happen until it commits, and at which entries have expired.
+    fn time(&self) -> Timestamp {
+        self.time.get().unwrap_or_else(|| {
+            let now = self.shared.now();
+            self.time.set(Some(now));
+            now
+        })
     }
 
     /// Applies an op to the transaction's own view and keeps it for the commit.
@@ -142,13 +137,19 @@ impl Txn {
         }
         op.check()?;
         let at = Stamp {
-            version: self.base.saturating_add(1),
-            time: self.time,
+            version: self.root.version.saturating_add(1),
+            time: self.time(),
         };
-        let applied = op.apply(&mut *self.tree.borrow_mut(), at);
+        let applied = {
+            let mut layered = Layered {
+                base: &self.root.tree,
+                over: &mut self.overlay.borrow_mut(),
+            };
+            op.apply(&mut layered, at)
+        };
         if applied.is_err() {
             // A refusal tells what is there: whoever acts on it has read it.
-            self.saw(&region.key, &region.path);
+            self.saw(&region.key, &region.path)?;
         }
         applied?;
         self.ops.borrow_mut().push(op);
@@ -158,8 +159,9 @@ impl Txn {
 }
 
 impl View for Txn {
-    fn lookup(&self, key: &[u8]) -> Option<Entry> {
-        self.tree.borrow().get(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
+        let found = self.overlay.borrow().get(&self.root.tree, key);
+        Ok(found.filter(|entry| entry.expires.is_none_or(|at| at > self.time())))
     }
 
     fn range(
@@ -168,30 +170,39 @@ impl View for Txn {
         to: Option<&[u8]>,
         limit: usize,
         reverse: bool,
-    ) -> Vec<(Vec<u8>, Entry)> {
-        self.tree.borrow().range(from, to, limit, reverse, |_| true)
+    ) -> Result<Vec<(Vec<u8>, Entry)>> {
+        let live = |entry: &Entry| entry.expires.is_none_or(|at| at > self.time());
+        let overlay = self.overlay.borrow();
+        Ok(overlay.range(&self.root.tree, from, to, limit, reverse, live))
     }
 
-    fn saw(&self, key: &[u8], path: &Path) {
-        if self.isolation == Isolation::Serializable {
-            let region = Region::exact(key.into(), path.clone());
-            self.reads.borrow_mut().push(region);
+    fn saw(&self, key: &[u8], path: &Path) -> Result<()> {
+        match self.isolation {
+            Isolation::Serializable => {
+                let region = Region::exact(key.into(), path.clone());
+                self.reads.borrow_mut().push(region);
+            }
+            Isolation::Snapshot => {}
+            Isolation::Weak => {
+                let region = Region::exact(key.into(), path.clone());
+                self.shared
+                    .still_current(&[region], &[], self.root.version)?;
+            }
         }
+        Ok(())
     }
 
-    fn saw_range(&self, from: Key, to: Option<Key>) {
-        if self.isolation == Isolation::Serializable {
-            self.ranges.borrow_mut().push((from, to));
+    fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()> {
+        match self.isolation {
+            Isolation::Serializable => self.ranges.borrow_mut().push((from, to)),
+            Isolation::Snapshot => {}
+            Isolation::Weak => {
+                self.shared
+                    .still_current(&[], &[(from, to)], self.root.version)?;
+            }
         }
+        Ok(())
     }
 }
 
 impl Reader for Txn {}
-
-impl Drop for Txn {
-    fn drop(&mut self) {
-        if self.active.get() {
-            self.shared.retire(self.base);
-        }
-    }
-}

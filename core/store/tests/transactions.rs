@@ -418,3 +418,102 @@ fn a_value_too_deep_to_be_read_back_is_refused_everywhere() {
     );
     assert_eq!(txn.commit().unwrap().version, 1);
 }
+
+#[test]
+fn weak_transactions_learn_at_once_that_what_they_read_is_old() {
+    let store = memory();
+    let space = Space::default();
+    store.kv_put(&space, b"a", value!(1)).unwrap();
+    store.kv_put(&space, b"b", value!(1)).unwrap();
+    let txn = store.begin_with(Isolation::Weak);
+    assert_eq!(txn.kv_get(&space, b"a").unwrap(), Some(value!(1)));
+    store.kv_put(&space, b"a", value!(2)).unwrap();
+    // What did not change is read as ever, what did is refused, by key and by scan.
+    assert_eq!(txn.kv_get(&space, b"b").unwrap(), Some(value!(1)));
+    let conflict = |e: Error| {
+        matches!(
+            e,
+            Error::Conflict {
+                committed: 3,
+                snapshot: 2,
+                ..
+            }
+        )
+    };
+    assert!(conflict(txn.kv_get(&space, b"a").unwrap_err()));
+    assert!(conflict(txn.kv_scan(&space, b"", None, 9).unwrap_err()));
+    // What changes after it was read is not noticed at commit.
+    let txn = store.begin_with(Isolation::Weak);
+    assert_eq!(txn.kv_get(&space, b"a").unwrap(), Some(value!(2)));
+    store.kv_put(&space, b"a", value!(3)).unwrap();
+    txn.kv_put(&space, b"b", value!(2)).unwrap();
+    txn.commit().unwrap();
+}
+
+/// Writers move amounts between accounts while readers add them up: no reader ever sees a transfer half done, and
+/// nothing is lost. Readers and transactions begin while roots are being published and taken back.
+#[test]
+fn readers_beside_writers_always_see_whole_commits() {
+    const ACCOUNTS: u8 = 20;
+    let store = memory();
+    let space = Space::default();
+    for account in 0..ACCOUNTS {
+        store.kv_put(&space, &[account], value!(100)).unwrap();
+    }
+    let amount = |v: Option<Value>| v.and_then(|v| v.as_i64()).unwrap();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3_u64)
+            .map(|seed| {
+                let (store, space) = (store.clone(), space.clone());
+                scope.spawn(move || {
+                    let mut seed = seed + 1;
+                    for _ in 0..2000 {
+                        seed = seed
+                            .wrapping_mul(6364136223846793005)
+                            .wrapping_add(1442695040888963407);
+                        let (from, to) =
+                            ((seed >> 33) as u8 % ACCOUNTS, (seed >> 43) as u8 % ACCOUNTS);
+                        store
+                            .transact(|txn| {
+                                let left = amount(txn.kv_get(&space, &[from])?) - 1;
+                                txn.kv_put(&space, &[from], value!(left))?;
+                                let right = amount(txn.kv_get(&space, &[to])?) + 1;
+                                txn.kv_put(&space, &[to], value!(right))
+                            })
+                            .unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut last = 0;
+        while !writers.iter().all(|w| w.is_finished()) {
+            let snapshot = store.snapshot();
+            assert!(snapshot.version() >= last, "versions go forward");
+            last = snapshot.version();
+            let accounts = snapshot.kv_scan(&space, b"", None, usize::MAX).unwrap();
+            let sum: i64 = accounts.into_iter().map(|(_, v)| amount(Some(v))).sum();
+            assert_eq!(sum, 100 * i64::from(ACCOUNTS));
+        }
+    });
+    assert_eq!(store.stats().transactions, 0);
+    assert_eq!(store.stats().version, u64::from(ACCOUNTS) + 6000);
+}
+
+#[test]
+fn open_transactions_are_counted_and_old_ones_conflict_however_many_roots_came_since() {
+    let store = memory();
+    let space = Space::default();
+    store.kv_put(&space, b"n", value!(0)).unwrap();
+    let old = store.begin();
+    assert_eq!(old.kv_get(&space, b"n").unwrap(), Some(value!(0)));
+    for n in 1..50 {
+        store.kv_put(&space, b"n", value!(n)).unwrap();
+        let txn = store.begin();
+        assert_eq!(store.stats().transactions, 2);
+        assert_eq!(txn.kv_get(&space, b"n").unwrap(), Some(value!(n)));
+        drop(txn);
+    }
+    old.kv_put(&space, b"m", value!(0)).unwrap();
+    assert!(matches!(old.commit(), Err(Error::Conflict { .. })));
+    assert_eq!(store.stats().transactions, 0);
+}

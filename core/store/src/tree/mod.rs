@@ -124,7 +124,7 @@ impl Tree {
         to: Option<&[u8]>,
         limit: usize,
         reverse: bool,
-        keep: impl Fn(&Entry) -> bool,
+        keep: impl Fn(&[u8], &Entry) -> bool,
     ) -> Vec<(Vec<u8>, Entry)> {
         let mut found = Vec::new();
         if limit == 0 {
@@ -132,7 +132,7 @@ impl Tree {
         }
         let mut take = |key: &[u8], leaf: &leaf::View<'_>, i: usize| {
             let inside = key >= from && to.is_none_or(|to| key < to);
-            if let Some(entry) = leaf.entry(i).filter(|entry| inside && keep(entry)) {
+            if let Some(entry) = leaf.entry(i).filter(|entry| inside && keep(key, entry)) {
                 found.push((key.to_vec(), entry));
             }
             inside && found.len() < limit
@@ -152,7 +152,7 @@ impl Target for Tree {
     }
 
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
-        self.range(from, None, 1, false, |_| true).pop()
+        self.range(from, None, 1, false, |_, _| true).pop()
     }
 
     fn put(&mut self, key: &[u8], entry: Entry) {
@@ -401,7 +401,7 @@ mod tests {
     }
 
     fn content(tree: &Tree) -> Vec<(Vec<u8>, Entry)> {
-        tree.range(&[], None, usize::MAX, false, |_| true)
+        tree.range(&[], None, usize::MAX, false, |_, _| true)
     }
 
     proptest! {
@@ -443,13 +443,13 @@ mod tests {
             for from in [0u16, 1, 2, 3, 57, 200, 399, 402] {
                 let (from, to) = (key(from), key(from + 150));
                 let want: Vec<_> = model.range(from.clone()..).map(|(k, e)| (k.clone(), e.clone())).collect();
-                prop_assert_eq!(tree.range(&from, None, usize::MAX, false, |_| true), want);
+                prop_assert_eq!(tree.range(&from, None, usize::MAX, false, |_, _| true), want);
                 let mut want: Vec<_> = model.iter().filter(|(k, _)| **k >= from && **k < to)
                     .map(|(k, e)| (k.clone(), e.clone())).collect();
-                prop_assert_eq!(tree.range(&from, Some(&to), usize::MAX, false, |_| true), want.clone());
+                prop_assert_eq!(tree.range(&from, Some(&to), usize::MAX, false, |_, _| true), want.clone());
                 want.reverse();
                 want.truncate(7);
-                prop_assert_eq!(tree.range(&from, Some(&to), 7, true, |_| true), want);
+                prop_assert_eq!(tree.range(&from, Some(&to), 7, true, |_, _| true), want);
             }
             for (snapshot, then) in snapshots {
                 prop_assert_eq!(content(&snapshot), then);
