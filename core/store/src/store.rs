@@ -298,7 +298,8 @@ impl Store {
         self.begin_with(Isolation::default())
     }
 
-    /// Begins a transaction with this isolation. O(1); takes no lock unless there was a commit since somebody last read.
+    /// Begins a transaction with this isolation. O(1); takes no lock unless there was a commit since somebody last
+    /// read.
     pub fn begin_with(&self, isolation: Isolation) -> Txn {
         let shared = &self.shared;
         let root = shared.published.begin().unwrap_or_else(|| {
@@ -392,8 +393,8 @@ impl Store {
         Ok(self.direct(region, op, |_| ())?.0)
     }
 
-    /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version, and what
-    /// `after` makes of the state right behind it.
+    /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version, and
+    /// what `after` makes of the state right behind it.
     pub(crate) fn direct<T>(
         &self,
         region: Region,
@@ -520,8 +521,8 @@ impl Shared {
         })
     }
 
-    /// Takes the published root back before the tree is changed, so that it need not be copied if nobody holds it. Gives
-    /// the version at which transactions may begin all the same: in strict mode, that of the last sync.
+    /// Takes the published root back before the tree is changed, so that it need not be copied if nobody holds it.
+    /// Gives the version at which transactions may begin all the same: in strict mode, that of the last sync.
     fn take_back(&self, writer: &mut Writer, own: Option<Begun>) -> Option<u64> {
         if writer.strict {
             return self.published.with(|root| root.version);

@@ -7,7 +7,8 @@
 //! slots × offset u32                                           where in the data the entries' records are
 //! records …                                                    the data, in no order
 //!
-//! record: version u64 | kind u8 | flags u8 | suffix length u16 | payload length u32 | [expires i64] | rest of key | payload
+//! record: version u64 | kind u8 | flags u8 | suffix length u16 | payload length u32
+//!         | [expires i64] | rest of key | payload
 //! ```
 //!
 //! Numbers are little-endian. Small scalars are in their record. Everything else is *live*: in memory a [`Value`]
