@@ -22,6 +22,9 @@ use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
 use crate::txn::{Isolation, Pending, Txn};
 
+/// A buffer that grew larger than this many bytes is given back.
+const MAX_SPARE: usize = 1 << 20;
+
 /// Where a store lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,6 +148,10 @@ struct Writer {
     retired: Retired,
     /// Whether readers see only what is durable.
     strict: bool,
+    /// Whether a root is published, if not strict.
+    published: bool,
+    /// A buffer for encoding commits.
+    payload: Vec<u8>,
     /// What will be durable when the running sync succeeds.
     syncing: Option<Arc<Root>>,
     closed: bool,
@@ -274,6 +281,8 @@ impl Store {
             recent: Recent::new(options.limits.max_recent),
             retired: Retired::default(),
             strict,
+            published: false,
+            payload: Vec::new(),
             syncing: None,
             closed: false,
             broken: false,
@@ -304,8 +313,8 @@ impl Store {
         let shared = &self.shared;
         let root = shared.published.begin().unwrap_or_else(|| {
             // While this is held, nobody takes the root back.
-            let writer = shared.writer.lock();
-            Begun::new(shared.publish(&writer))
+            let mut writer = shared.writer.lock();
+            Begun::new(shared.publish(&mut writer))
         });
         Txn::new(shared.clone(), root, isolation)
     }
@@ -509,12 +518,13 @@ impl Shared {
     /// The root that readers see.
     fn root(&self) -> Arc<Root> {
         let published = self.published.get();
-        published.unwrap_or_else(|| self.publish(&self.writer.lock()))
+        published.unwrap_or_else(|| self.publish(&mut self.writer.lock()))
     }
 
     /// Publishes the newest state, unless somebody just did, or only durable states are published.
-    fn publish(&self, writer: &Writer) -> Arc<Root> {
+    fn publish(&self, writer: &mut Writer) -> Arc<Root> {
         self.published.get().unwrap_or_else(|| {
+            writer.published = true;
             let root = Arc::new(Root::new(writer.version, writer.tree.clone()));
             self.published.swap(Some(root.clone()));
             root
@@ -527,9 +537,11 @@ impl Shared {
         if writer.strict {
             return self.published.with(|root| root.version);
         }
-        let was = self.published.swap(None);
-        drop(own);
-        writer.retired.note(was);
+        if std::mem::take(&mut writer.published) {
+            let was = self.published.swap(None);
+            drop(own);
+            writer.retired.note(was);
+        }
         None
     }
 
@@ -570,11 +582,13 @@ impl Shared {
     fn append(&self, writer: &mut Writer, base: u64, ops: &[Op]) -> Result<u64> {
         writer.check_open()?;
         let time = self.now().max(writer.time);
-        let version = match self.log.durability() {
-            // Nothing reads what a log in memory is given.
-            Durability::Memory => self.log.append(time, &[])?,
-            _ => self.log.append(time, &encode_commit(base, ops))?,
-        };
+        writer.payload.clear();
+        // Nothing reads what a log in memory is given.
+        if self.log.durability() != Durability::Memory {
+            encode_commit(base, ops, &mut writer.payload);
+        }
+        let version = self.log.append(time, &writer.payload)?;
+        writer.payload.shrink_to(MAX_SPARE);
         writer.time = time;
         Ok(version)
     }

@@ -1,7 +1,7 @@
 //! Branches: children and the keys that separate them.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use triomphe::Arc;
 
 use super::Node;
 use super::keys::{Against, Suffix, common};

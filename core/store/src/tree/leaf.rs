@@ -256,6 +256,14 @@ enum Payload<'a> {
     Live,
 }
 
+/// Text or bytes: in the record, unless they are long.
+fn inline(kind: Kind, bytes: Option<&[u8]>) -> (Kind, Payload<'_>) {
+    match bytes.filter(|bytes| bytes.len() <= MAX_INLINE) {
+        Some(bytes) => (kind, Payload::Borrowed(bytes)),
+        None => (Kind::Live, Payload::Live),
+    }
+}
+
 impl Payload<'_> {
     /// How a leaf holds a value.
     fn of(value: &Value) -> (Kind, Payload<'_>) {
@@ -271,14 +279,8 @@ impl Payload<'_> {
                 (None, None) => (Kind::Live, Payload::Live),
             },
             Is::Float => value.as_f64().map_or((Kind::Live, Payload::Live), float),
-            Is::Text | Is::Bytes => {
-                let text = value.as_str().map(|text| (Kind::Text, text.as_bytes()));
-                let bytes = text.or_else(|| value.as_bytes().map(|bytes| (Kind::Bytes, bytes)));
-                match bytes.filter(|(_, bytes)| bytes.len() <= MAX_INLINE) {
-                    Some((kind, bytes)) => (kind, Payload::Borrowed(bytes)),
-                    None => (Kind::Live, Payload::Live),
-                }
-            }
+            Is::Text => inline(Kind::Text, value.as_str().map(str::as_bytes)),
+            Is::Bytes => inline(Kind::Bytes, value.as_bytes()),
             Is::Decimal | Is::Date | Is::Time | Is::DateTime | Is::Duration => {
                 let mut coded = Vec::new();
                 value.write_msgpack(&mut coded);

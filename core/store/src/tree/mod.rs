@@ -8,9 +8,8 @@ mod branch;
 mod keys;
 mod leaf;
 
-use std::sync::Arc;
-
 use statewright_value::Value;
+use triomphe::Arc;
 
 use crate::error::Result;
 use crate::target::{Entry, Target};
@@ -22,7 +21,7 @@ use leaf::{Leaf, MAX_ENTRIES, Put};
 const SPARSE: usize = MAX_ENTRIES / 4;
 
 /// An encoded key: `space NUL tag key`, see [`crate::space`].
-pub type Key = Arc<[u8]>;
+pub type Key = std::sync::Arc<[u8]>;
 
 #[derive(Clone, Debug)]
 enum Node {
