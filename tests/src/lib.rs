@@ -5,4 +5,6 @@ pub mod conformance;
 pub mod crash;
 pub mod fuzz;
 pub mod kill;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sim;

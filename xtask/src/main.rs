@@ -3,8 +3,8 @@
 //! * `test` is the README's second command: every language's tests and examples, one table at the end ([`steps`]).
 //! * `ci` is what a merge must pass: the checks of [`steps::CHECKS`], then everything `test` does.
 //! * `tidy`, `bindgen` and `abi` are this house's own checks and generators.
-//! * `crash`, `sim`, `kill-test`, `conformance`, `fuzz` and `bench` build and run a program that lives elsewhere and pass
-//!   on its report.
+//! * `crash`, `sim`, `sabotage`, `kill-test`, `conformance`, `fuzz` and `bench` build and run a program that lives
+//!   elsewhere and pass on its report.
 //!
 //! Data flows one way: a [`steps::Step`] is a name and a function; [`runner`] runs it with a [`session::Session`],
 //! which starts programs and keeps their output in `target/xtask/<step>.log`; [`report`] prints what came out.
@@ -26,6 +26,7 @@ mod prefix;
 mod program;
 mod report;
 mod runner;
+mod sabotage;
 mod session;
 mod sim;
 mod steps;
@@ -67,6 +68,8 @@ enum Command {
     Crash(crash::Options),
     /// Simulate the whole store, seed by seed, with faults of every kind; check every read and every history
     Sim(sim::Options),
+    /// Plant bugs in the library and see that the simulation and the crash test find each of them
+    Sabotage(sabotage::Options),
     /// Kill real processes with SIGKILL at random moments and resume them
     KillTest(kill_test::Options),
     /// Measure side by side with the peers (SQLite, redb, JSON libraries), in one process, interleaved
@@ -103,6 +106,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Abi => bindgen::abi_tests(&workspace),
         Command::Crash(options) => crash::run(&workspace, &options),
         Command::Sim(options) => sim::run(&workspace, &options),
+        Command::Sabotage(options) => sabotage::run(&workspace, &options),
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Conformance(options) => conformance::run(&workspace, &options),

@@ -13,6 +13,7 @@ use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_fra
 use crate::log::Counters;
 use crate::options::{Durability, LogOptions};
 use crate::recover::{Opened, SegmentInfo, mark, random_tag};
+use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
 };
@@ -103,7 +104,9 @@ impl Segment {
     /// Makes everything that was written durable.
     fn sync(&self) -> Result<()> {
         let failed = |e| Error::io("sync", &self.path, e);
-        self.file.sync_data().map_err(failed)?;
+        if !sabotage::on(Bug::SkipSync) {
+            self.file.sync_data().map_err(failed)?; // the `if` is planted
+        }
         if self
             .syncs
             .fetch_add(1, Ordering::Relaxed)
@@ -240,6 +243,9 @@ impl Files {
 
     /// Remembers the first failure for ever, and returns the error everybody gets from now on.
     fn poison(&self, cause: Error) -> Error {
+        if sabotage::on(Bug::ForgetPoison) {
+            return cause; // planted
+        }
         Error::Poisoned {
             cause: self.poison.get_or_init(|| Arc::new(cause)).clone(),
         }
@@ -264,14 +270,20 @@ impl Files {
             length: 0,
             tag: writer.segment.header.tag,
             offset: writer.end as u32,
-            proven: writer.segment.proven.load(Ordering::Acquire) as u32,
+            proven: if sabotage::on(Bug::ProveTooMuch) {
+                writer.end as u32 // planted
+            } else {
+                writer.segment.proven.load(Ordering::Acquire) as u32
+            },
             payload_crc: 0,
             version,
             time,
             prev: writer.chain.hash,
         };
         let hash = write_frame(&mut writer.pending, header, ops);
-        if self.options.durability == Durability::Buffered || writer.pending.len() > MAX_PENDING {
+        let at_once = self.options.durability == Durability::Buffered;
+        let at_once = at_once && !sabotage::on(Bug::AckUnwritten); // planted
+        if at_once || writer.pending.len() > MAX_PENDING {
             self.write_pending(&mut writer)?;
         }
         writer.chain = Chain { version, hash };
@@ -373,7 +385,7 @@ impl Files {
         if segment.proven.load(Ordering::Acquire) >= end {
             return Ok(());
         }
-        if cfg!(feature = "early-ack") {
+        if cfg!(feature = "early-ack") || sabotage::on(Bug::EarlyAck) {
             return Ok(()); // the planted bug, see Cargo.toml
         }
         segment.sync().map_err(|e| self.poison(e))?;
@@ -424,6 +436,9 @@ impl Files {
 
     /// Writes and syncs what the current segment still lacks. The caller holds `syncer`.
     fn finish(&self, writer: &mut Writer, counters: &Counters) -> Result<()> {
+        if sabotage::on(Bug::LoseOnRotation) {
+            writer.pending.clear(); // planted
+        }
         if !writer.pending.is_empty() {
             self.write_pending(writer)?;
         }

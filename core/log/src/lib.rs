@@ -35,6 +35,8 @@ mod real;
 mod recover;
 mod repair;
 mod replay;
+#[doc(hidden)]
+pub mod sabotage;
 mod segment;
 pub mod sim;
 mod time;

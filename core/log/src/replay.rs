@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
 use crate::options::{Durability, LogOptions, Recovery};
 use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
+use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
 };
@@ -184,7 +185,7 @@ impl Replay<'_> {
         let begin = begin.take().unwrap_or(Begin::of(&current.header));
         let (file, run, verdict) = self.segment(&current, begin, None, visit)?;
         self.recovery.clean = verdict != Verdict::Torn;
-        let (file, end) = if verdict == Verdict::Torn {
+        let (file, end) = if verdict == Verdict::Torn && !sabotage::on(Bug::TrustTornTail) {
             self.rewrite(&file, &run)?
         } else {
             (file, run.end)

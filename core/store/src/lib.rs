@@ -25,6 +25,7 @@ mod overlay;
 mod reader;
 mod recent;
 mod root;
+mod sabotage;
 mod space;
 mod store;
 mod target;

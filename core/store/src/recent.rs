@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use statewright_value::{Path, Segment};
 
+use crate::sabotage::{self, Bug};
 use crate::tree::Key;
 
 /// How a place was touched. Two touches of overlapping places commute only if both are `Add`, or both are `Append`, of
@@ -162,7 +163,10 @@ impl Recent {
             }
             node = node.children.get(segment)?;
         }
-        let newest = node.against(region.mode).max(node.below);
+        let mut newest = node.against(region.mode).max(node.below);
+        if sabotage::on(Bug::IgnoreDescendants) {
+            newest = node.against(region.mode); // planted
+        }
         if newest > since { found(newest) } else { None }
     }
 

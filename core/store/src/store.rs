@@ -17,6 +17,7 @@ use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::{Overlap, Recent, Region};
 use crate::root::{Begun, Published, Retired, Root};
+use crate::sabotage::{self, Bug};
 use crate::space::{self, Primitive, Space};
 use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
@@ -215,10 +216,13 @@ impl Writer {
     /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
     /// version at which a transaction may still begin.
     fn remember(&mut self, coming: u64, writes: &[Region]) {
-        let oldest = self
+        let mut oldest = self
             .retired
             .oldest()
             .map_or(coming, |open| open.min(coming));
+        if sabotage::on(Bug::PruneTooEarly) {
+            oldest = self.version; // planted
+        }
         if oldest < self.version {
             for region in writes {
                 self.recent.record(self.version, region);
@@ -248,7 +252,7 @@ impl Store {
                             version: frame.version,
                             time: frame.time,
                         };
-                        ops.iter().try_for_each(|op| {
+                        sabotage::replayed(ops).iter().try_for_each(|op| {
                             op.apply(&mut tree, at).map_err(|e| Error::Corrupt {
                                 version: frame.version,
                                 why: e.to_string(),
@@ -568,7 +572,12 @@ impl Shared {
         let version = {
             let mut writer = self.writer.lock();
             writer.check_open()?;
-            writer.validate(writes.iter().chain(&reads), &ranges, base)?;
+            let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
+            let ranges = ranges
+                .get(..0)
+                .filter(|_| sabotage::on(Bug::IgnoreRanges))
+                .unwrap_or(&ranges); // planted
+            writer.validate(writes.iter().chain(reads), ranges, base)?;
             let version = self.append(&mut writer, base, &ops)?;
             let coming = self.take_back(&mut writer, Some(root));
             self.apply(&mut writer, &ops, version)?;
@@ -581,7 +590,10 @@ impl Shared {
 
     fn append(&self, writer: &mut Writer, base: u64, ops: &[Op]) -> Result<u64> {
         writer.check_open()?;
-        let time = self.now().max(writer.time);
+        let mut time = self.now().max(writer.time);
+        if sabotage::on(Bug::TimeGoesBack) {
+            time = self.now(); // planted
+        }
         writer.payload.clear();
         // Nothing reads what a log in memory is given.
         if self.log.durability() != Durability::Memory {
@@ -630,6 +642,9 @@ impl SyncHooks for Shared {
         if writer.strict {
             let root = Root::new(writer.version, writer.tree.clone());
             writer.syncing = Some(Arc::new(root));
+            if sabotage::on(Bug::ShowUnsynced) {
+                self.published.swap(writer.syncing.clone()); // planted
+            }
         }
         take();
     }

@@ -33,6 +33,8 @@ pub struct Plan {
     pub only: Option<String>,
     /// Only what is on the way to this place.
     pub at: Option<Place>,
+    /// Stop after the first violation, or after so many images.
+    pub until: Option<u64>,
 }
 
 impl Default for Plan {
@@ -45,6 +47,7 @@ impl Default for Plan {
             depth: 3,
             only: None,
             at: None,
+            until: None,
         }
     }
 }
@@ -189,6 +192,9 @@ impl Crasher<'_> {
                 if only.is_some_and(|only| only.is_none_or(|(_, image)| image != i)) {
                     continue;
                 }
+                if self.is_done() {
+                    return;
+                }
                 self.trail.push((number, i, moment.change.clone(), image));
                 // One recovery per moment is crashed in turn, each moment another kind of damage; further down, that of
                 // every eighth moment.
@@ -198,6 +204,15 @@ impl Crasher<'_> {
                 self.trail.pop();
             }
         }
+    }
+
+    /// Whether the plan says to stop here.
+    fn is_done(&self) -> bool {
+        let Report {
+            images, violations, ..
+        } = self.report;
+        let done = |until| images >= until || violations > 0;
+        self.plan.until.is_some_and(done)
     }
 
     fn image(&mut self, moment: &Moment, image: &Image, deeper: bool) {

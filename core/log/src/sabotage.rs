@@ -1,0 +1,72 @@
+//! Planted bugs. They exist so that the simulation and the crash test can prove that they would find them
+//! (`cargo xtask sabotage`). Without the feature `sabotage` there are none: [`on`] is a constant.
+//!
+//! A planted line is marked `// planted` and does nothing but what its name says.
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Bug {
+    /// A sync of a segment does nothing.
+    SkipSync = 1,
+    /// Commits are acknowledged before they are synced.
+    EarlyAck,
+    /// A new segment gets its name before its content is durable.
+    SkipSegmentSync,
+    /// A folder is not synced after a rename.
+    SkipDirSync,
+    /// A commit is taken as it is, whatever its checksum.
+    AcceptBadChecksum,
+    /// After a failure the log goes on.
+    ForgetPoison,
+    /// A frame claims to prove what was only written.
+    ProveTooMuch,
+    /// A torn end is appended to in place.
+    TrustTornTail,
+    /// Frames that were not written yet are lost when a new segment is started.
+    LoseOnRotation,
+    /// A buffered commit is acknowledged before the kernel has it.
+    AckUnwritten,
+    /// A commit's time may be before that of the one before.
+    TimeGoesBack,
+    /// What a transaction read is not validated.
+    IgnoreReads,
+    /// What a transaction scanned is not validated.
+    IgnoreRanges,
+    /// A write below a path that was read or written is no conflict.
+    IgnoreDescendants,
+    /// Recent writes are forgotten while a transaction needs them.
+    PruneTooEarly,
+    /// Readers see commits that are not durable.
+    ShowUnsynced,
+    /// The ops of a commit are replayed in reverse.
+    ReorderOps,
+    /// A commit is replayed twice.
+    ReplayTwice,
+    /// A removal is not replayed.
+    ForgetRemovals,
+}
+
+#[cfg(feature = "sabotage")]
+static PLANTED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+/// Plants a bug in the whole process; none takes it back.
+#[cfg(feature = "sabotage")]
+pub fn plant(bug: Option<Bug>) {
+    let number = bug.map_or(0, |bug| bug as u32);
+    PLANTED.store(number, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Whether the bug is planted.
+#[cfg(feature = "sabotage")]
+#[must_use]
+pub fn on(bug: Bug) -> bool {
+    PLANTED.load(std::sync::atomic::Ordering::Relaxed) == bug as u32
+}
+
+/// Whether the bug is planted: never.
+#[cfg(not(feature = "sabotage"))]
+#[must_use]
+pub const fn on(_: Bug) -> bool {
+    false
+}
