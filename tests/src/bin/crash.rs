@@ -13,7 +13,7 @@ usage: crash [--json] [--seed N] [--random N] [--images N] [--nested N] [--depth
   --json           print one JSON object
   --seed N         decides the random scenarios and all damage (1)
   --random N       random scenarios besides the scripted ones (20)
-  --images N       damaged disks per moment of a scenario (12)
+  --images N       damaged disks per moment of a scenario (32)
   --nested N       damaged disks per moment of a recovery (3)
   --depth N        how many recoveries deep to crash, with 1 for none (3)
   --scenario NAME  only this scenario
@@ -69,6 +69,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<(Plan, bool), String>
 fn as_json(plan: &Plan, report: &Report) -> Value {
     let mut object = json!({
         "scenarios": report.scenarios,
+        "changes": report.changes,
         "boundaries": report.boundaries,
         "recovery_boundaries": report.recovery_boundaries,
         "images": report.images,
@@ -90,7 +91,8 @@ fn as_json(plan: &Plan, report: &Report) -> Value {
 
 fn print(plan: &Plan, report: &Report) {
     println!("scenarios            {:>9}", report.scenarios);
-    println!("boundaries           {:>9}", report.boundaries);
+    println!("changes              {:>9}", report.changes);
+    println!("boundaries tested    {:>9}", report.boundaries);
     println!("  of recoveries      {:>9}", report.recovery_boundaries);
     println!("images               {:>9}", report.images);
     println!("violations           {:>9}", report.violations);

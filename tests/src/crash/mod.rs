@@ -1,6 +1,6 @@
-//! The crash test of the log: every change a log makes to its disk is a moment at which the power can go.
+//! The crash test: every change that a log or a store makes to its disk is a moment at which the power can go.
 //!
-//! A [`Scenario`] is run once on the simulated disk, and every moment between two changes is kept
+//! A scenario of the log ([`scenario`]) or of the store ([`store`]) is run once on the simulated disk, and every moment between two changes is kept
 //! ([`run`]). For each of them the disk is damaged in many ways that a power cut may leave it in
 //! ([`Image`]), recovered, and [`check`]ed. Each recovery changes the disk too, so some
 //! of them are crashed in turn, and some of those again.
@@ -8,13 +8,13 @@
 pub mod check;
 pub mod run;
 pub mod scenario;
+pub mod store;
 
 use std::fmt;
 
 use statewright_log::sim::{Change, Image, SimRandom};
 
 use run::Moment;
-use scenario::Scenario;
 
 /// How much to try.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Default for Plan {
         Plan {
             seed: 1,
             random: 20,
-            images: 12,
+            images: 32,
             nested_images: 3,
             depth: 3,
             only: None,
@@ -98,7 +98,9 @@ pub struct Violation {
 pub struct Report {
     /// Scenarios run.
     pub scenarios: u64,
-    /// Moments of the scenarios: changes before which the power went.
+    /// Changes that the scenarios made to their disks.
+    pub changes: u64,
+    /// Moments of the scenarios that were tested: changes before which the power went.
     pub boundaries: u64,
     /// Moments of recoveries.
     pub recovery_boundaries: u64,
@@ -119,9 +121,15 @@ pub fn crash(plan: &Plan) -> Report {
         scenario: String::new(),
         trail: Vec::new(),
     };
+    let chosen = |name: &str| plan.only.as_ref().is_none_or(|only| only == name);
     for scenario in scenario::all(plan.seed, plan.random) {
-        if plan.only.as_ref().is_none_or(|only| *only == scenario.name) {
-            crasher.scenario(&scenario);
+        if chosen(&scenario.name) {
+            crasher.scenario(&scenario.name, run::run(&scenario, plan.seed));
+        }
+    }
+    for scenario in store::all() {
+        if chosen(&scenario.name) {
+            crasher.scenario(&scenario.name, store::run(&scenario, plan.seed));
         }
     }
     crasher.report
@@ -136,11 +144,14 @@ struct Crasher<'a> {
 }
 
 impl Crasher<'_> {
-    fn scenario(&mut self, scenario: &Scenario) {
+    fn scenario(&mut self, name: &str, moments: Result<Vec<Moment>, String>) {
         self.report.scenarios += 1;
-        self.scenario.clone_from(&scenario.name);
-        match run::run(scenario, self.plan.seed) {
-            Ok(moments) => self.moments(&moments, self.plan.seed),
+        name.clone_into(&mut self.scenario);
+        match moments {
+            Ok(moments) => {
+                self.report.changes += moments.len() as u64;
+                self.moments(&moments, self.plan.seed);
+            }
             Err(problem) => self.violation(problem),
         }
     }
@@ -218,7 +229,7 @@ impl Crasher<'_> {
     fn image(&mut self, moment: &Moment, image: &Image, deeper: bool) {
         self.report.images += 1;
         let disk = moment.disk.crash(image);
-        match check::check(&disk, &moment.expected, image.seed) {
+        match moment.expected.check(&disk, image.seed) {
             Ok(recovery) if deeper && self.trail.len() < self.plan.depth => {
                 self.moments(&recovery, image.seed)
             }

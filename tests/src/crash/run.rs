@@ -21,7 +21,17 @@ pub struct Moment {
     /// The disk before it.
     pub disk: Disk,
     /// What may be there.
-    pub expected: Expected,
+    pub expected: Arc<dyn Expect>,
+}
+
+/// What may be expected of a disk after a power cut.
+pub trait Expect: Send + Sync {
+    /// Recovers from the damaged disk and checks everything that is promised about that. Returns the moments of the
+    /// recovery, to be crashed in turn.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    fn check(&self, disk: &Disk, seed: u64) -> Result<Vec<Moment>, String>;
 }
 
 /// What may be found after a crash: the first `acknowledged` commits at least, `written` at most, exactly these.
@@ -118,7 +128,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Vec<Moment>, String> {
         let moment = Moment {
             change: change.clone(),
             disk: disk.clone(),
-            expected: model.lock().clone(),
+            expected: Arc::new(model.lock().clone()),
         };
         kept.lock().push(moment);
     });

@@ -370,7 +370,7 @@ impl World {
 }
 
 /// All that is in a store, as the model has it; or the code and text of an error.
-fn read_all(store: &Store, spaces: &[Space; 2]) -> Result<State, (i32, String)> {
+pub(crate) fn read_all(store: &Store, spaces: &[Space; 2]) -> Result<State, (i32, String)> {
     let now = store.snapshot();
     let failed = |e: Error| (e.code(), e.to_string());
     let mut state = State::default();

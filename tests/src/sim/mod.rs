@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 
 use statewright_log::sim::SimRandom;
 
+pub(crate) use admin::read_all;
 pub use fault::{FaultKind, Swarm};
 use world::World;
 
