@@ -158,11 +158,32 @@ pub trait File: Send + Sync {
     fn is_at(&self, _path: &Path) -> io::Result<bool> {
         Ok(true)
     }
+    /// Maps the first `len` bytes for reading; where that is not possible, reads them. The file must be at least that
+    /// long, and must not change or become shorter while it is mapped.
+    fn map_read(&self, len: u64) -> io::Result<Box<dyn ReadMapping>> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut bytes = vec![0; len];
+        let n = read_at_most(self, &mut bytes)?;
+        bytes.truncate(n);
+        Ok(Box::new(bytes))
+    }
     /// Maps the first `len` bytes for writing. `None` where writing through a mapping could fail in a way that cannot be
     /// reported, or is not possible. The file must be at least that long, must not become shorter while it is
     /// mapped, and must have its blocks allocated.
     fn map(&self, _len: u64) -> io::Result<Option<Box<dyn Mapping>>> {
         Ok(None)
+    }
+}
+
+/// A file mapped for reading.
+pub trait ReadMapping: Send + Sync {
+    /// The file's bytes.
+    fn bytes(&self) -> &[u8];
+}
+
+impl ReadMapping for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
     }
 }
 
@@ -193,6 +214,18 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
         Some(parent) => parent,
         None => path,
     }
+}
+
+/// As [`read_full`], from the beginning, on what may not be sized.
+fn read_at_most<F: File + ?Sized>(file: &F, buf: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, done as u64)? {
+            0 => break,
+            n => done += n,
+        }
+    }
+    Ok(done)
 }
 
 /// Reads until `buf` is full or the file ends; returns the number of bytes read.

@@ -24,6 +24,7 @@
 //! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
 #![deny(unsafe_code)]
 
+mod checkpoint;
 mod classify;
 mod env;
 mod error;
@@ -42,7 +43,8 @@ pub mod sim;
 mod time;
 mod verify;
 
-pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random};
+pub use checkpoint::{CheckpointFile, CheckpointWriter, checkpoints, remove_checkpoint};
+pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random, ReadMapping};
 pub use error::{Error, Result};
 pub use log::{Frame, Log, Position, SyncHooks};
 pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};

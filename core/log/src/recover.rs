@@ -144,7 +144,7 @@ pub(crate) fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec
     numbers.sort_unstable();
     let foreign = names
         .iter()
-        .find(|name| *name != LOCK_NAME && !is_unfinished(name));
+        .find(|name| *name != LOCK_NAME && !unfinished(name));
     if let (true, Some(name)) = (numbers.is_empty(), foreign) {
         let problem = format!("it has no log, but other things in it (\"{name}\")");
         return Err(Error::NotAStore {
@@ -153,7 +153,7 @@ pub(crate) fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec
         });
     }
     if clean_up {
-        for name in names.iter().filter(|name| is_unfinished(name)) {
+        for name in names.iter().filter(|name| unfinished(name)) {
             let path = dir.join(name);
             env.io
                 .remove(&path)
@@ -161,6 +161,11 @@ pub(crate) fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec
         }
     }
     Ok(numbers)
+}
+
+/// Whether a name is that of a file whose making was interrupted.
+fn unfinished(name: &str) -> bool {
+    is_unfinished(name) || crate::checkpoint::is_unfinished(name)
 }
 
 /// Starts a log in an empty folder.

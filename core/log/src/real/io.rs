@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{fork, map};
-use crate::env::{File, FileSystem, Io, Mapping, OpenMode, PathKind};
+use crate::env::{File, FileSystem, Io, Mapping, OpenMode, PathKind, ReadMapping};
 
 /// The operating system's file system.
 #[derive(Debug)]
@@ -197,6 +197,14 @@ impl File for RealFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e),
         }
+    }
+
+    fn map_read(&self, len: u64) -> io::Result<Box<dyn ReadMapping>> {
+        if len == 0 {
+            // An empty mapping is refused by the kernel.
+            return Ok(Box::new(Vec::new()));
+        }
+        Ok(Box::new(map::ReadMapped::new(&self.0, len)?))
     }
 
     fn map(&self, len: u64) -> io::Result<Option<Box<dyn Mapping>>> {

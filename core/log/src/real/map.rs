@@ -9,12 +9,32 @@ use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Mmap, MmapOptions, MmapRaw};
 
-use crate::env::{FileSystem, Mapping};
+use crate::env::{FileSystem, Mapping, ReadMapping};
 
 /// A mapping of a segment that nobody else writes: its folder is locked.
 pub(super) struct Mapped(MmapRaw);
+
+/// A mapping of a checkpoint, which nobody writes.
+pub(super) struct ReadMapped(Mmap);
+
+impl ReadMapped {
+    pub(super) fn new(file: &File, len: u64) -> io::Result<ReadMapped> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        // SAFETY: a checkpoint has its name only once it is complete, and nobody who keeps to the store's lock writes it
+        // afterwards; its pages are checked against their checksums before they are believed. A foreign process that
+        // cuts the file while it is mapped makes reads fault, as with any mapped database.
+        let map = unsafe { MmapOptions::new().len(len).map(file) }?;
+        Ok(ReadMapped(map))
+    }
+}
+
+impl ReadMapping for ReadMapped {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 // File systems, as in statfs(2).
 const EXT: u64 = 0xEF53;
