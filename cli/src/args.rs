@@ -36,6 +36,10 @@ pub enum Command {
     Check(Check),
     /// Show the commits of a store
     Log(Log),
+    /// Look at everything in a store's folder and tell what is damaged
+    Verify(Verify),
+    /// Make a damaged store one that opens again, by dropping what cannot be read
+    Repair(Repair),
     Value(ValueArguments),
 }
 
@@ -49,6 +53,8 @@ impl Command {
             Command::Case(options) => options.json,
             Command::Check(options) => options.json,
             Command::Log(options) => options.json,
+            Command::Verify(options) => options.json,
+            Command::Repair(options) => options.json,
             Command::Value(options) => options.command.json(),
         }
     }
@@ -162,6 +168,40 @@ pub struct Log {
     #[command(flatten)]
     pub store: StoreFolder,
     /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Every commit is read and its bytes are compared with their checksums and with the hash in the commit behind it. Nothing is \
+changed. Nobody may have the store open.
+
+Exit codes: 0 nothing is damaged · 1 only history is, behind a checkpoint, and the store opens · 5 damaged, or no store")]
+pub struct Verify {
+    /// The folder of the store
+    #[arg(value_name = "DIR", default_value = ".statewright")]
+    pub dir: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+All commits up to the first damage are kept; what is behind it is dropped, since it builds on what is lost. Every file that \
+is changed or dropped is kept beside the others with a name that ends in .damaged. Make a copy of the folder first all \
+the same. Nothing is done without --yes; if it is interrupted, run it again.
+
+Exit codes: 0 nothing to repair, or repaired · 5 damaged and not repaired, or no store")]
+pub struct Repair {
+    /// The folder of the store
+    #[arg(value_name = "DIR", default_value = ".statewright")]
+    pub dir: PathBuf,
+    /// Do it; without this, only tell what would be done
+    #[arg(long)]
+    pub yes: bool,
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

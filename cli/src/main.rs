@@ -1,4 +1,4 @@
-//! The command line: `statewright run`, `resume`, `cases`, `case`, `check` and `log`.
+//! The command line: `statewright run`, `resume`, `cases`, `case`, `check`, `log`, `verify` and `repair`.
 //!
 //! # How data flows
 //!
@@ -35,6 +35,7 @@ mod signals;
 mod store;
 mod timeline;
 mod value;
+mod verify;
 mod worker;
 
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         Command::Case(options) => show::case(options),
         Command::Check(options) => check::check(options),
         Command::Log(options) => show::log(options),
+        Command::Verify(options) => verify::verify(options),
+        Command::Repair(options) => verify::repair(options),
         Command::Value(options) => value::run(&options.command),
     };
     let exit = match done {

@@ -16,4 +16,5 @@ mod look;
 mod program;
 mod run;
 mod value;
+mod verify;
 mod worker;

@@ -35,8 +35,8 @@ pub enum Error {
     },
     /// Bytes that were durable before are damaged or missing. Nothing was changed or skipped. Code 302.
     #[error(
-        "{} is damaged at byte {offset}: {problem}. Nothing was changed; restore the folder from a backup, \
-         or copy it away before attempting any repair",
+        "{} is damaged at byte {offset}: {problem}. Nothing was changed; restore the folder from a backup, or copy it away \
+         and see what `statewright verify` and `statewright repair` tell about it",
         path.display()
     )]
     Corrupt {

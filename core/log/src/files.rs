@@ -15,7 +15,7 @@ use crate::options::{Durability, LogOptions};
 use crate::recover::{Opened, SegmentInfo, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
-    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
+    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, is_far, segment_length, segment_name,
 };
 use crate::time::Timestamp;
 use crate::{Frame, Position};
@@ -53,6 +53,8 @@ struct Writer {
     mapping: Option<Box<dyn Mapping>>,
     /// Where the next frame goes, behind `pending`.
     end: u64,
+    /// Whether a closing mark is there that must be wiped first.
+    marked: bool,
     /// Frames not yet written to the file, which belong at `pending_at`.
     pending: Vec<u8>,
     pending_at: u64,
@@ -165,6 +167,7 @@ impl Files {
             current,
             file,
             end,
+            marked,
             chain,
             time,
             log_bytes,
@@ -172,12 +175,14 @@ impl Files {
         } = opened;
         let segment = Segment::new(current, file, end);
         let mapping = segment.map(&options);
+        let marked = marked && is_far(&segment.header, end);
         let pending = Vec::new();
         let writer = Writer {
             segments,
             segment,
             mapping,
             end,
+            marked,
             pending,
             pending_at: end,
             chain,
@@ -260,8 +265,12 @@ impl Files {
     ) -> Result<Appended> {
         let mut writer = self.writer.lock();
         self.usable()?;
+        if writer.marked {
+            self.unmark(&mut writer, counters)?;
+        }
         let bytes = frame_len(ops.len());
-        if writer.end + bytes + MARK_LEN > writer.segment.header.length {
+        let full = writer.end + bytes + MARK_LEN > writer.segment.header.length;
+        if full || self.shares_page(&writer) {
             self.start_segment(&mut writer, bytes, counters)?;
         }
         let version = writer.chain.version + 1;
@@ -291,6 +300,20 @@ impl Files {
         writer.end += bytes;
         writer.log_bytes += bytes;
         Ok(Appended { version, bytes })
+    }
+
+    /// Wipes the closing mark that the next frame would be written over. It says that nothing is behind it, so it must not
+    /// survive if only what is behind it does.
+    fn unmark(&self, writer: &mut Writer, counters: &Counters) -> Result<()> {
+        let _syncer = self.syncer.lock();
+        let Segment { file, path, .. } = &*writer.segment;
+        let failed = |action| move |e| self.poison(Error::io(action, path, e));
+        file.write_all_at(&[0; MARK_LEN as usize], writer.end)
+            .map_err(failed("write"))?;
+        file.sync_data().map_err(failed("sync"))?;
+        counters.syncs.fetch_add(1, Ordering::Relaxed);
+        writer.marked = false;
+        Ok(())
     }
 
     /// Gives the collected frames to the kernel.
@@ -342,6 +365,7 @@ impl Files {
     /// Takes what was appended so far, and the right to write and sync it.
     pub(crate) fn take(&self) -> Batch<'_> {
         let mut writer = self.writer.lock();
+        self.pad(&mut writer);
         let mut syncer = self.syncer.lock();
         let bytes = std::mem::replace(&mut writer.pending, std::mem::take(&mut syncer.spare));
         let at = writer.pending_at;
@@ -354,6 +378,42 @@ impl Files {
             at,
             end,
             version,
+        }
+    }
+
+    /// Whether what is written at the end would share its page with what is durable, where that must not be.
+    fn shares_page(&self, writer: &Writer) -> bool {
+        let padded = self.options.pad && writer.segment.header.padded;
+        padded
+            && !writer.end.is_multiple_of(4096)
+            && writer.segment.proven.load(Ordering::Acquire) >= writer.end
+    }
+
+    /// Fills the page behind a batch that is about to be synced, if that is wanted and something is in it (rule W9).
+    fn pad(&self, writer: &mut Writer) {
+        const PAGE: u64 = 4096;
+        let (end, segment) = (writer.end, &writer.segment);
+        let proven = segment.proven.load(Ordering::Acquire);
+        let gap = end.next_multiple_of(PAGE) - end;
+        let padded = self.options.pad && segment.header.padded;
+        if !padded || gap == 0 || proven >= end || self.usable().is_err() {
+            return;
+        }
+        let room = if gap < MARK_LEN { gap + PAGE } else { gap };
+        if end + room + MARK_LEN > segment.header.length {
+            return; // the next batch goes to another segment
+        }
+        let header = FrameHeader {
+            proven: proven as u32,
+            ..mark(Kind::Pad, segment.header.tag, end, &writer.chain)
+        };
+        const ZEROS: [u8; 2 * PAGE as usize] = [0; 2 * PAGE as usize];
+        let payload = ZEROS.get(..(room - MARK_LEN) as usize);
+        write_frame(&mut writer.pending, header, payload.unwrap_or_default());
+        writer.end += room;
+        if self.options.durability == Durability::Buffered {
+            // If it fails the log is poisoned, and that is said soon.
+            let _ = self.write_pending(writer);
         }
     }
 
@@ -408,6 +468,7 @@ impl Files {
             length: segment_length(&self.options, writer.log_bytes, need),
             created: self.env.clock.now(),
             buffered: self.options.durability == Durability::Buffered,
+            padded: self.options.pad,
             ..old.header
         };
         // A full disk is found out here, before anything of the log is touched, so the log stays usable.
@@ -439,6 +500,7 @@ impl Files {
         if sabotage::on(Bug::LoseOnRotation) {
             writer.pending.clear(); // planted
         }
+        self.pad(writer);
         if !writer.pending.is_empty() {
             self.write_pending(writer)?;
         }
@@ -453,8 +515,8 @@ impl Files {
             chain,
             ..
         } = writer;
-        if end + MARK_LEN > segment.header.length {
-            return Ok(()); // never so in a segment that was filled by this code
+        if end + MARK_LEN > segment.header.length || self.shares_page(writer) {
+            return Ok(()); // no mark: the next opening has more to do
         }
         let mut bytes = Vec::new();
         write_frame(&mut bytes, mark(kind, segment.header.tag, *end, chain), &[]);
@@ -526,8 +588,12 @@ impl Files {
         let mut reader = Reader::new(&*file, path, header.length);
         let mut at = FIRST_FRAME;
         while chain.version < until {
-            let commit = match reader.item(at, header.tag, &chain)? {
+            let commit = match reader.item(at, header, &chain)? {
                 Item::Commit(_, commit) => commit,
+                Item::Pad(frame) => {
+                    at += frame_len(frame.length as usize);
+                    continue;
+                }
                 Item::Mark(_) => return Err(Error::corrupt(path, at, "a mark where a commit was")),
                 Item::Nothing(problem) => return Err(Error::corrupt(path, at, problem)),
             };

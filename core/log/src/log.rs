@@ -465,7 +465,15 @@ impl Log {
     /// Those of [`verify_folder`](Log::verify_folder), `NoSpace`; `Corrupt` if nothing can be kept, or if what can be kept
     /// ends before the checkpoint. O(size of the log).
     pub fn repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
-        repair::repair(env, dir, start.as_ref())
+        repair::repair(env, dir, start.as_ref(), false)
+    }
+
+    /// What [`repair`](Log::repair) would do; nothing but the lock file is changed.
+    ///
+    /// # Errors
+    /// Those of [`repair`](Log::repair). O(size of the log).
+    pub fn plan_repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
+        repair::repair(env, dir, start.as_ref(), true)
     }
 
     /// Makes everything durable, marks the log as closed properly, and releases the folder. Later calls return

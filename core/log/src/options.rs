@@ -57,6 +57,11 @@ pub struct LogOptions {
     /// where the file system allows it (ext4, xfs, tmpfs). Ten times cheaper; but if the disk fails to read a page back
     /// that it had taken before, the process gets a `SIGBUS` instead of an error.
     pub map: bool,
+    /// Whether each batch of commits that is synced is followed by padding up to the next page (4 KiB), so that no later write
+    /// touches a page with acknowledged commits. Without it the log relies on *power-safe overwrite*: that bytes outside a
+    /// write do not change when the power goes while it is under way. Disks that promise less are rare; padding makes a
+    /// log of small strict commits many times larger. Takes effect with the next segment of a log that is there already.
+    pub pad: bool,
     /// Whether the folder may be on a network file system, where it depends on settings that nobody can see from here
     /// whether locks lock and syncs sync.
     pub network: bool,
@@ -76,6 +81,7 @@ impl Default for LogOptions {
             segment_bytes: 16 << 20,
             max_commit_bytes: 64 << 20,
             map: true,
+            pad: false,
             network: false,
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Opened {
     pub(crate) file: Arc<dyn File>,
     /// Where in it the next frame goes; everything before is durable.
     pub(crate) end: u64,
+    /// Whether a closing mark is there.
+    pub(crate) marked: bool,
     pub(crate) chain: Chain,
     /// When the last commit was made.
     pub(crate) time: Timestamp,
@@ -204,6 +206,7 @@ fn create(
         length: segment_length(options, 0, 0),
         created: env.clock.now(),
         buffered: options.durability == Durability::Buffered,
+        padded: options.pad,
     };
     let file = Unfinished::create(&*env.io, path.clone(), &header, &[])?.publish(&*env.io)?;
     let recovery = Recovery {
@@ -219,6 +222,7 @@ fn create(
         current,
         file,
         end: FIRST_FRAME,
+        marked: false,
         chain,
         time: Timestamp::EPOCH,
         log_bytes: 0,

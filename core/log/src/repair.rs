@@ -40,7 +40,7 @@ struct Plan {
     last_number: u64,
 }
 
-pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>) -> Result<Repair> {
+pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool) -> Result<Repair> {
     let numbers = must_be_store(env, dir)?;
     let _lock = take_lock(env, dir)?;
     let survey_now = || survey(env, dir, start, &mut |_| Ok(()));
@@ -54,6 +54,11 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>) -> Result<
         return Ok(repair);
     }
     let plan = plan(dir, &found, &numbers, start)?;
+    (repair.changed, repair.last_version) = (true, plan.last_version);
+    repair.lost_commits = found.highest.saturating_sub(plan.last_version);
+    if dry {
+        return Ok(repair);
+    }
     for part in plan.headers.iter().filter_map(|at| found.parts.get(*at)) {
         repair.kept.push(keep_copy(env, &part.info.path)?);
         rewrite(env, part, Kind::Seal)?;
@@ -76,8 +81,6 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>) -> Result<
         repair.kept.push(keep_copy(env, &part.info.path)?);
         rewrite(env, part, Kind::Close)?;
     }
-    (repair.changed, repair.last_version) = (true, plan.last_version);
-    repair.lost_commits = found.highest.saturating_sub(plan.last_version);
     let after = survey_now()?.found;
     match after.damage.into_iter().find(|damage| !damage.covered) {
         Some(left) => Err(Error::corrupt(

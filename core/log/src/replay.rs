@@ -11,7 +11,8 @@ use crate::options::{Durability, LogOptions, Recovery};
 use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
-    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, segment_length, segment_name,
+    Chain, FIRST_FRAME, Item, LOOK, MARK_LEN, Reader, Unfinished, is_far, segment_length,
+    segment_name,
 };
 use crate::{Frame, Position, Timestamp};
 
@@ -90,7 +91,7 @@ pub(crate) fn follow(
             }
             return Ok(run.ends("the next segment continues from another commit"));
         }
-        match reader.item(run.end, header.tag, &run.chain)? {
+        match reader.item(run.end, header, &run.chain)? {
             Item::Commit(frame, commit) => {
                 run.chain = Chain {
                     version: commit.version,
@@ -108,6 +109,10 @@ pub(crate) fn follow(
                 };
                 run.proven = run.proven.max(frame.proven.into());
                 return Ok(run.ends("a mark"));
+            }
+            Item::Pad(frame) => {
+                run.proven = run.proven.max(frame.proven.into());
+                run.end += frame_len(frame.length as usize);
             }
             Item::Nothing(problem) => return Ok(run.ends(problem)),
         }
@@ -136,7 +141,12 @@ pub(crate) fn judge(
         } else {
             MARK_LEN
         };
-        let tail = reader.tail(run.end, mark, header.tag)?;
+        let until = if run.at_end == End::Close && is_far(header, run.end) {
+            run.end.saturating_add(LOOK)
+        } else {
+            u64::MAX
+        };
+        let tail = reader.tail(run.end, mark, until, header.tag)?;
         evidence.proven_behind_end = tail.proven > run.end;
         evidence.zeros_behind = tail.last_byte.is_none();
         torn = tail.last_byte.map_or(0, |last| last - run.end - mark);
@@ -185,6 +195,7 @@ impl Replay<'_> {
         let begin = begin.take().unwrap_or(Begin::of(&current.header));
         let (file, run, verdict) = self.segment(&current, begin, None, visit)?;
         self.recovery.clean = verdict != Verdict::Torn;
+        let marked = verdict == Verdict::Torn || run.at_end == End::Close;
         let (file, end) = if verdict == Verdict::Torn && !sabotage::on(Bug::TrustTornTail) {
             self.rewrite(&file, &run)?
         } else {
@@ -205,6 +216,7 @@ impl Replay<'_> {
             current,
             file,
             end,
+            marked,
             chain: run.chain,
             time,
             log_bytes,
@@ -248,21 +260,26 @@ impl Replay<'_> {
         let mut reader = Reader::new(&*file, path, header.length.min(size));
         if !moved && start.offset >= FIRST_FRAME {
             let offset = start.offset;
-            if !matches!(reader.item(offset, header.tag, &chain)?, Item::Nothing(_)) {
+            if !matches!(reader.item(offset, header, &chain)?, Item::Nothing(_)) {
                 return Ok((at, Begin { offset, chain }));
             }
         }
         // There is nothing at that place, or the commit is elsewhere now: follow the commits up to it.
         let mut place = begin;
-        while place.chain.version < start.version {
-            let Item::Commit(_, commit) = reader.item(place.offset, header.tag, &place.chain)?
-            else {
-                let problem = format!("the log ends with commit {}", place.chain.version);
-                return Err(disagree(path, start, &problem));
-            };
-            let Frame { version, hash, .. } = commit;
-            place.chain = Chain { version, hash };
-            place.offset += frame_len(commit.ops.len());
+        while place.chain.version < start.version || (!moved && place.offset < start.offset) {
+            match reader.item(place.offset, header, &place.chain)? {
+                Item::Commit(_, commit) if place.chain.version < start.version => {
+                    let Frame { version, hash, .. } = commit;
+                    place.chain = Chain { version, hash };
+                    place.offset += frame_len(commit.ops.len());
+                }
+                Item::Pad(frame) => place.offset += frame_len(frame.length as usize),
+                _ => break,
+            }
+        }
+        if place.chain.version < start.version {
+            let problem = format!("the log ends with commit {}", place.chain.version);
+            return Err(disagree(path, start, &problem));
         }
         if place.chain != chain || (!moved && place.offset != start.offset) {
             return Err(disagree(path, start, "the log has another commit there"));
@@ -367,6 +384,7 @@ impl Replay<'_> {
             length: segment_length(self.options, self.log_bytes, end - FIRST_FRAME),
             created: self.env.clock.now(),
             buffered: self.options.durability == Durability::Buffered,
+            padded: self.options.pad,
             ..old_header
         };
         let io = &*self.env.io;

@@ -17,6 +17,15 @@ pub(crate) const FIRST_FRAME: u64 = SEGMENT_HEADER as u64;
 /// Room kept at the end of a segment for the mark that closes or seals it.
 pub(crate) const MARK_LEN: u64 = frame_len(0);
 
+/// Behind a closing mark only so many bytes are looked at: see [`is_far`].
+pub(crate) const LOOK: u64 = 1 << 20;
+
+/// Whether so much room is left behind a closing mark at `end` that an opening does not look at all of it. Then the mark is
+/// wiped, durably, before anything is written over it; so as long as it is there, nothing was written behind it.
+pub(crate) fn is_far(header: &SegmentHeader, end: u64) -> bool {
+    header.length.saturating_sub(end + MARK_LEN) > LOOK
+}
+
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
 const PAGE: usize = 4096;
@@ -166,6 +175,8 @@ pub(crate) enum Item<'a> {
     Commit(FrameHeader, Frame<'a>),
     /// A mark at the end of the chain.
     Mark(FrameHeader),
+    /// Padding; the chain goes on behind it.
+    Pad(FrameHeader),
     /// Neither; why.
     Nothing(&'static str),
 }
@@ -231,11 +242,20 @@ impl<'a> Reader<'a> {
         Ok(rest.get(..len).unwrap_or(rest))
     }
 
-    /// What is at `at`, given the segment's tag and the chain so far. Every condition of a valid frame is here.
-    pub(crate) fn item(&mut self, at: u64, tag: u32, chain: &Chain) -> Result<Item<'_>> {
+    /// What is at `at`, given the segment's header and the chain so far. Every condition of a valid frame is here.
+    pub(crate) fn item(
+        &mut self,
+        at: u64,
+        segment: &SegmentHeader,
+        chain: &Chain,
+    ) -> Result<Item<'_>> {
+        let SegmentHeader { tag, padded, .. } = *segment;
         let Some(header) = FrameHeader::decode(self.bytes(at, FRAME_HEADER)?) else {
             return Ok(Item::Nothing("no intact record header"));
         };
+        if header.kind == Kind::Pad && !padded {
+            return Ok(Item::Nothing("padding where there can be none"));
+        }
         if header.tag != tag || u64::from(header.offset) != at {
             return Ok(Item::Nothing("a record that belongs elsewhere"));
         }
@@ -255,7 +275,9 @@ impl<'a> Reader<'a> {
         let length = header.length as usize;
         let stored = frame_len(length) - FRAME_HEADER as u64;
         let payload_at = at + FRAME_HEADER as u64;
-        if payload_at + stored > self.limit || (header.kind != Kind::Commit && length != 0) {
+        if payload_at + stored > self.limit
+            || (matches!(header.kind, Kind::Close | Kind::Seal) && length != 0)
+        {
             return Ok(Item::Nothing("a record of impossible length"));
         }
         let bytes = self.bytes(at, FRAME_HEADER + stored as usize)?;
@@ -274,12 +296,13 @@ impl<'a> Reader<'a> {
         Ok(match header.kind {
             Kind::Commit => Item::Commit(header, header.commit(frame)),
             Kind::Close | Kind::Seal => Item::Mark(header),
+            Kind::Pad => Item::Pad(header),
         })
     }
 
-    /// Looks at everything from `end`, the end of the valid frames. The first `skip` bytes (a mark) do not count as
-    /// non-zero. O(rest of the file), a few GB/s when it is zeros.
-    pub(crate) fn tail(&mut self, end: u64, skip: u64, tag: u32) -> Result<Tail> {
+    /// Looks at everything from `end`, the end of the valid frames, to `until`. The first `skip` bytes (a mark) do not count
+    /// as non-zero. O(bytes looked at), a few GB/s when they are zeros.
+    pub(crate) fn tail(&mut self, end: u64, skip: u64, until: u64, tag: u32) -> Result<Tail> {
         let mut tail = Tail {
             last_byte: None,
             proven: 0,
@@ -287,7 +310,7 @@ impl<'a> Reader<'a> {
             version: 0,
         };
         let mut at = end;
-        while at < self.limit {
+        while at < self.limit.min(until) {
             let bytes = self.bytes(at, PAGE + FRAME_HEADER)?;
             if bytes.is_empty() {
                 break;
@@ -338,6 +361,20 @@ mod tests {
     };
     const TAG: u32 = 0xABCD;
 
+    fn segment(padded: bool) -> SegmentHeader {
+        SegmentHeader {
+            number: 1,
+            first_version: 7,
+            store: [1; 16],
+            prev: CHAIN.hash,
+            tag: TAG,
+            length: 0,
+            created: Timestamp::EPOCH,
+            buffered: false,
+            padded,
+        }
+    }
+
     fn commit(at: u64) -> FrameHeader {
         FrameHeader {
             kind: Kind::Commit,
@@ -368,7 +405,7 @@ mod tests {
     /// Why a frame with these bytes is none, if it is none.
     fn problem(bytes: &[u8], limit: u64) -> Option<&'static str> {
         with_segment(bytes, limit, |reader| {
-            Ok(match reader.item(FIRST_FRAME, TAG, &CHAIN)? {
+            Ok(match reader.item(FIRST_FRAME, &segment(true), &CHAIN)? {
                 Item::Nothing(problem) => Some(problem),
                 _ => None,
             })
@@ -455,12 +492,31 @@ mod tests {
                 ..commit(FIRST_FRAME)
             };
             let found = with_segment(&frame(mark, &[]), FIRST_FRAME + 4096, |reader| {
-                Ok(match reader.item(FIRST_FRAME, TAG, &CHAIN)? {
+                Ok(match reader.item(FIRST_FRAME, &segment(true), &CHAIN)? {
                     Item::Mark(header) => Some(header.kind),
                     _ => None,
                 })
             });
             assert_eq!(found, Some(kind));
+        }
+    }
+
+    #[test]
+    fn padding_is_valid_only_where_the_segment_says_so() {
+        let pad = FrameHeader {
+            kind: Kind::Pad,
+            version: 6,
+            ..commit(FIRST_FRAME)
+        };
+        for padded in [true, false] {
+            let bytes = frame(pad, &[0; 100]);
+            let found = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
+                Ok(match reader.item(FIRST_FRAME, &segment(padded), &CHAIN)? {
+                    Item::Pad(header) => Some(header.length),
+                    _ => None,
+                })
+            });
+            assert_eq!(found, padded.then_some(100));
         }
     }
 
@@ -491,7 +547,7 @@ mod tests {
             let mut bytes = vec![0; 1000];
             bytes.extend(frame(header, b""));
             let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
-                reader.tail(FIRST_FRAME, 0, TAG)
+                reader.tail(FIRST_FRAME, 0, u64::MAX, TAG)
             });
             let commits = u64::from(proven > 0);
             assert_eq!(
@@ -514,13 +570,19 @@ mod tests {
             let mut bytes = vec![0; 4096];
             bytes[byte] = 1;
             let tail = with_segment(&bytes, FIRST_FRAME + 4096, |reader| {
-                reader.tail(FIRST_FRAME, skip, TAG)
+                reader.tail(FIRST_FRAME, skip, u64::MAX, TAG)
             });
             let last = last.map(|last: u64| FIRST_FRAME + last);
             assert_eq!((tail.last_byte, tail.proven), (last, 0), "{byte} {skip}");
         }
         assert_eq!(
-            with_segment(&[], FIRST_FRAME + 4096, |r| r.tail(FIRST_FRAME, 0, TAG)).last_byte,
+            with_segment(&[], FIRST_FRAME + 4096, |r| r.tail(
+                FIRST_FRAME,
+                0,
+                u64::MAX,
+                TAG
+            ))
+            .last_byte,
             None
         );
     }

@@ -220,7 +220,7 @@ impl Survey {
             let Verdict::Damaged(problem) = verdict else {
                 break run;
             };
-            let tail = reader.tail(run.end, 0, header.tag)?;
+            let tail = reader.tail(run.end, 0, u64::MAX, header.tag)?;
             self.highest = self.highest.max(tail.version);
             self.found.torn_bytes = 0;
             let damage = Damage {
@@ -318,6 +318,7 @@ fn guess_header(
             length,
             created: Timestamp::EPOCH,
             buffered: false,
+            padded: true, // whether it is, only reading tells
         })
     }))
 }

@@ -91,7 +91,12 @@ fn check(io: &SimIo) -> Repair {
             "{found:?} {refused:?}"
         );
     }
+    let planned = Log::plan_repair(&sim::env(io, 6), dir(), None).unwrap();
+    assert_eq!(contents(io), before, "planning changes nothing");
     let done = repair(io, None).unwrap();
+    assert!(planned.kept.is_empty());
+    let told = |repair: &Repair| (repair.changed, repair.last_version, repair.lost_commits);
+    assert_eq!(told(&planned), told(&done));
     assert_eq!(done.changed, refused.is_err());
     assert_eq!(done.before, found);
     let commits = opened(io).unwrap();

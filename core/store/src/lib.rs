@@ -31,11 +31,14 @@ mod store;
 mod target;
 mod tree;
 mod txn;
+mod verify;
 
 pub use error::{Error, Result, Retryable};
 pub use op::{Doc, Op};
 pub use reader::Reader;
 pub use space::{MAX_KEY_BYTES, Primitive, Space};
-pub use statewright_log::{Durability, Env, LogOptions, LogStats, Recovery, Timestamp};
+pub use statewright_log::{
+    Damage, Durability, Env, LogOptions, LogStats, Recovery, Repair, Timestamp, Verification,
+};
 pub use store::{LoggedCommit, Place, Snapshot, Store, StoreLimits, StoreOptions, StoreStats};
 pub use txn::{Commit, Isolation, Txn};

@@ -63,6 +63,9 @@ pub fn options(durability: Durability) -> LogOptions {
     }
 }
 
+/// Of a segment of which openings do not look at everything.
+const LARGE: u64 = (1 << 20) + (1 << 16);
+
 /// Opens the log and returns its commits. Says what is wrong if their versions or hashes do not follow each other.
 pub fn open(env: Env, durability: Durability) -> Result<(Log, Vec<Payload>), String> {
     open_from(env, durability, None)
@@ -74,11 +77,18 @@ pub fn open_from(
     durability: Durability,
     start: Option<Position>,
 ) -> Result<(Log, Vec<Payload>), String> {
+    open_with(env, options(durability), start)
+}
+
+fn open_with(
+    env: Env,
+    options: LogOptions,
+    start: Option<Position>,
+) -> Result<(Log, Vec<Payload>), String> {
     let mut commits: Vec<Payload> = Vec::new();
     let before = start.map_or(0, |start| start.version);
     let mut hash = start.map(|start| start.hash);
     let mut wrong = None;
-    let options = options(durability);
     let opened = Log::open_from(env, dir(), options, start, &mut |frame: Frame<'_>| {
         let version = before + commits.len() as u64 + 1;
         if frame.version != version || hash.is_some_and(|hash| hash != frame.prev) {
@@ -132,7 +142,12 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Vec<Moment>, String> {
         };
         kept.lock().push(moment);
     });
-    let (log, _) = open(sim::env(&io, seed), scenario.durability)?;
+    let mut first = options(scenario.durability);
+    if scenario.large {
+        first.first_segment_bytes = LARGE;
+        first.segment_bytes = LARGE;
+    }
+    let (log, _) = open_with(sim::env(&io, seed), first, None)?;
     let mut runner = Runner {
         io,
         expected,

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub name: String,
     /// How the log is opened first.
     pub durability: Durability,
+    /// Whether segments are so large that openings do not look at all of them.
+    pub large: bool,
     /// What happens then. The log is closed at the end.
     pub steps: Vec<Step>,
 }
@@ -37,6 +39,7 @@ fn scenario(name: &str, durability: Durability, steps: Vec<Step>) -> Scenario {
     Scenario {
         name: name.to_owned(),
         durability,
+        large: false,
         steps,
     }
 }
@@ -101,6 +104,24 @@ pub fn all(seed: u64, random: u64) -> Vec<Scenario> {
             sessions(|_| Step::Kill(Buffered)),
         ),
     ];
+    all.push(Scenario {
+        large: true,
+        ..scenario(
+            "closed and opened again, far from the end of a segment",
+            Strict,
+            [
+                commits(2, 700, 1),
+                vec![Step::Reopen(Buffered)],
+                commits(3, 700, 9),
+                vec![Step::Reopen(Strict)],
+                commits(3, 700, 3),
+                vec![Step::Kill(Buffered)],
+                commits(2, 700, 9),
+                vec![Step::Reopen(Buffered), Step::Reopen(Strict)],
+            ]
+            .concat(),
+        )
+    });
     for (what, op) in [
         ("write", Op::Write),
         ("sync", Op::Sync),

@@ -22,6 +22,9 @@ pub(crate) enum Kind {
     Close,
     /// Everything before this place is durable and the log goes on in the next segment, which exists.
     Seal,
+    /// Nothing: room up to the next page, so that what is synced later shares no page with what was synced before
+    /// (rule W9). Its payload is zeros.
+    Pad,
 }
 
 impl Kind {
@@ -30,11 +33,12 @@ impl Kind {
             Kind::Commit => *b"\xF7SWC",
             Kind::Close => *b"\xF7SWE",
             Kind::Seal => *b"\xF7SWN",
+            Kind::Pad => *b"\xF7SWP",
         }
     }
 
     fn from_magic(magic: [u8; 4]) -> Option<Kind> {
-        [Kind::Commit, Kind::Close, Kind::Seal]
+        [Kind::Commit, Kind::Close, Kind::Seal, Kind::Pad]
             .into_iter()
             .find(|kind| kind.magic() == magic)
     }
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_frame_reads_back_and_any_flipped_bit_is_noticed() {
-        for kind in [Kind::Commit, Kind::Close, Kind::Seal] {
+        for kind in [Kind::Commit, Kind::Close, Kind::Seal, Kind::Pad] {
             let mut bytes = Vec::new();
             write_frame(&mut bytes, sample(kind), b"abc");
             assert_eq!(bytes.len() as u64, frame_len(3));

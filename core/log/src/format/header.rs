@@ -7,8 +7,10 @@ use crate::time::Timestamp;
 pub(crate) const SEGMENT_HEADER: usize = 4096;
 /// The format this version writes and reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
-/// The features (bits) this version must know to read a file; there are none yet.
-const KNOWN_FEATURES: u64 = 0;
+/// The features (bits) this version must know to read a file.
+const KNOWN_FEATURES: u64 = PADDED;
+/// Required feature: there may be padding between commits.
+const PADDED: u64 = 1;
 /// Optional feature: made in buffered mode.
 const BUFFERED: u64 = 1;
 
@@ -35,6 +37,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) created: Timestamp,
     /// Whether commits were acknowledged before they were synced when it was made (rule W18).
     pub(crate) buffered: bool,
+    /// Whether there may be padding between its commits.
+    pub(crate) padded: bool,
 }
 
 /// Why a segment header was refused.
@@ -95,6 +99,7 @@ impl SegmentHeader {
                 length: f.u64()?,
                 created: Timestamp::from_micros(f.i64()?),
                 buffered: optional & BUFFERED != 0,
+                padded: features & PADDED != 0,
             })
         };
         Ok(read(fields))
@@ -105,7 +110,8 @@ impl SegmentHeader {
         let mut bytes = Vec::with_capacity(SEGMENT_HEADER);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&KNOWN_FEATURES.to_le_bytes());
+        let required = if self.padded { PADDED } else { 0 };
+        bytes.extend_from_slice(&required.to_le_bytes());
         let optional = if self.buffered { BUFFERED } else { 0 };
         bytes.extend_from_slice(&optional.to_le_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
@@ -137,6 +143,7 @@ mod tests {
             length: 1 << 20,
             created: Timestamp::from_micros(5),
             buffered: false,
+            padded: false,
         }
     }
 
@@ -146,6 +153,7 @@ mod tests {
         assert_eq!(SegmentHeader::decode(&bytes), Ok(sample()));
         let buffered = SegmentHeader {
             buffered: true,
+            padded: true,
             ..sample()
         };
         assert_eq!(SegmentHeader::decode(&buffered.encode()), Ok(buffered));
@@ -166,7 +174,7 @@ mod tests {
 
     #[test]
     fn newer_formats_and_unknown_features_are_named() {
-        for (at, value) in [(8, 2_u8), (12, 1), (19, 0x80)] {
+        for (at, value) in [(8, 2_u8), (12, 2), (19, 0x80)] {
             let mut bytes = sample().encode();
             bytes[at] = value;
             let crc = crc32fast::hash(&bytes[..CRC_AT]);
