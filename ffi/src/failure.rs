@@ -79,9 +79,15 @@ impl From<&statewright_store::Error> for Failure {
             // One thing has one status in C, whichever layer notices it.
             Error::Closed => Failure::closed("engine"),
             Error::Conflict { path, .. } => Failure::new(error.code(), error.to_string()).at(path),
-            Error::NotFound { what } | Error::AlreadyExists { what } => {
-                Failure::new(error.code(), error.to_string()).at(what)
-            }
+            Error::NotFound { what }
+            | Error::AlreadyExists { what }
+            | Error::VersionMismatch { what, .. }
+            | Error::ValueMismatch { what }
+            | Error::IllegalTransition { what, .. }
+            | Error::NoHistory { what, .. }
+            | Error::ChainBroken { what, .. }
+            | Error::HasChildren { what }
+            | Error::At { what, .. } => Failure::new(error.code(), error.to_string()).at(what),
             Error::Value(error) => error.into(),
             other => Failure::new(other.code(), other.to_string()),
         }

@@ -110,6 +110,22 @@ pub const SW_TXN_LIMIT: sw_status = 406;
 pub const SW_TXN_CLOSED: sw_status = 407;
 /// A commit in the log cannot be applied: it is damaged, or a newer version wrote it.
 pub const SW_STORE_CORRUPT: sw_status = 408;
+/// What is there has another version than was expected; read it again and decide anew.
+pub const SW_VERSION_MISMATCH: sw_status = 409;
+/// What is there has another value than was expected; read it again and decide anew.
+pub const SW_VALUE_MISMATCH: sw_status = 410;
+/// A run cannot go from its status to the one asked for; the message says where it can go.
+pub const SW_ILLEGAL_TRANSITION: sw_status = 411;
+/// The past was asked for, and there is no log that reaches back to it.
+pub const SW_NO_HISTORY: sw_status = 412;
+/// The hash chain of an event stream is broken; the message names the event.
+pub const SW_CHAIN_BROKEN: sw_status = 413;
+/// A name of a stream, type, tag, trace or run is not of its form.
+pub const SW_INVALID_NAME: sw_status = 414;
+/// A run with children was to be removed without them.
+pub const SW_HAS_CHILDREN: sw_status = 415;
+/// The savepoint was released, undone, or is another transaction's.
+pub const SW_UNKNOWN_SAVEPOINT: sw_status = 416;
 
 /// The flow's text has errors; each is listed with its line.
 pub const SW_INVALID_SPEC: sw_status = 500;

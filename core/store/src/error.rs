@@ -79,6 +79,81 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// What is there is not what the operation expected. Nothing was changed; read it again and decide anew.
+    #[error("{what} is at version {found}, not {expected}; read it again and decide anew", found = named(*found), expected = named(*expected))]
+    VersionMismatch {
+        /// Space, primitive and key.
+        what: String,
+        /// The version that was expected; none if nothing was to be there.
+        expected: Option<u64>,
+        /// The version that is there; none if nothing is.
+        found: Option<u64>,
+    },
+    /// The value that is there is not the one that was expected. Nothing was changed; read it again and decide anew.
+    #[error("{what} does not have the expected value; read it again and decide anew")]
+    ValueMismatch {
+        /// Space, primitive and key.
+        what: String,
+    },
+    /// A run cannot go from its status to this one. Nothing was changed.
+    #[error("{what} is {from} and cannot become {to}; from {from} it can become: {allowed}")]
+    IllegalTransition {
+        /// Space and run.
+        what: String,
+        /// Its status.
+        from: &'static str,
+        /// The one asked for.
+        to: &'static str,
+        /// What it can become, separated by commas; `nothing` at the end of its life.
+        allowed: String,
+    },
+    /// The past was asked for, and there is no log that reaches back to it.
+    #[error("the history of {what} is not there: {why}")]
+    NoHistory {
+        /// Space, primitive and key.
+        what: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// An event is not what was appended: the hash chain of its stream breaks there.
+    #[error(
+        "{what}: the hash chain breaks at event {sequence}: {why}; restore the folder from a backup"
+    )]
+    ChainBroken {
+        /// Space and stream.
+        what: String,
+        /// The first event that does not fit.
+        sequence: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A name (of a stream, type, tag, trace or run) is not of its form.
+    #[error("'{name}' cannot be the name of a {what}: write {form}")]
+    InvalidName {
+        /// What it was to name.
+        what: &'static str,
+        /// The name, cut to 64 characters.
+        name: String,
+        /// What is accepted.
+        form: &'static str,
+    },
+    /// A run with children was to be removed without them. Nothing was changed.
+    #[error("{what} has children; remove them first, or remove it with all below it")]
+    HasChildren {
+        /// Space and run.
+        what: String,
+    },
+    /// The savepoint was released, undone, or is another transaction's.
+    #[error("there is no such savepoint any more in this transaction; make a new one")]
+    UnknownSavepoint,
+    /// An operation does not fit the value that is there, or cannot have this operand. Nothing was changed.
+    #[error("{what}: {source}")]
+    At {
+        /// Space, primitive and key.
+        what: String,
+        /// What is wrong; its path begins at the value of the key.
+        source: statewright_value::Error,
+    },
     /// A value or path is not acceptable.
     #[error(transparent)]
     Value(#[from] statewright_value::Error),
@@ -103,6 +178,15 @@ impl Error {
             Error::TxnLimit { .. } => 406,
             Error::Closed => 407,
             Error::Corrupt { .. } => 408,
+            Error::VersionMismatch { .. } => 409,
+            Error::ValueMismatch { .. } => 410,
+            Error::IllegalTransition { .. } => 411,
+            Error::NoHistory { .. } => 412,
+            Error::ChainBroken { .. } => 413,
+            Error::InvalidName { .. } => 414,
+            Error::HasChildren { .. } => 415,
+            Error::UnknownSavepoint => 416,
+            Error::At { source, .. } => source.code(),
             Error::Value(e) => e.code(),
             Error::Log(e) => e.code(),
         }
@@ -110,17 +194,36 @@ impl Error {
 }
 
 impl Error {
+    /// What is wrong with the value at an encoded key.
+    pub(crate) fn at(key: &[u8], source: statewright_value::Error) -> Error {
+        let what = crate::space::display(key);
+        Error::At { what, source }
+    }
+
+    /// Something else than what this version writes is at an encoded key.
+    pub(crate) fn damaged(key: &[u8], version: u64) -> Error {
+        let why = format!("{} is not readable", crate::space::display(key));
+        Error::Corrupt { version, why }
+    }
+
     /// Whether what was to be written is at fault (too large, too deep, too much), and not the store: nothing was
     /// changed, and the store goes on.
     pub fn is_about_input(&self) -> bool {
         matches!(
             self,
             Error::Value(_)
+                | Error::At { .. }
+                | Error::InvalidName { .. }
                 | Error::TxnLimit { .. }
                 | Error::InvalidKey { .. }
                 | Error::Log(statewright_log::Error::FrameTooLarge { .. })
         )
     }
+}
+
+/// A version as people read it.
+fn named(version: Option<u64>) -> String {
+    version.map_or_else(|| "none (absent)".to_owned(), |v| v.to_string())
 }
 
 /// Errors that tell whether trying the same again can succeed.

@@ -1,48 +1,412 @@
 //! Key-value: byte keys to values.
 
+use std::time::Duration;
+
+use statewright_log::Timestamp;
 use statewright_value::{Path, Value};
 
-use crate::error::Result;
-use crate::op::Op;
-use crate::reader::Reader;
-use crate::recent::Region;
+use crate::error::{Error, Result};
+use crate::history::Past;
+use crate::op::{Edit, Op};
+use crate::reader::{Reader, Stored};
+use crate::recent::{Mode, Region};
 use crate::space::{self, Primitive, Space};
+use crate::store::Store;
+use crate::target::{Entry, Stamp, Target};
 use crate::txn::Txn;
 
-/// Key-value writes.
+/// Key-value writes. A key has 1 to [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES) bytes; else [`Error::InvalidKey`]. Each is
+/// O(log n) unless it says otherwise. A key that has expired counts as absent.
 impl Txn {
-    /// Sets a key. O(log n).
+    /// Sets a key, to stay.
     pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<()> {
-        let region = Region::exact(
-            space::encode_checked(space, Primitive::Kv, key)?.into(),
-            Path::root(),
-        );
-        self.write(
-            region,
-            Op::KvPut {
-                space: space.clone(),
-                key: key.to_vec(),
-                value,
-            },
-        )
+        let (region, space, key) = place(space, key, Mode::Exact)?;
+        self.write(region, Op::KvPut { space, key, value })
     }
 
-    /// Removes a key; tells whether it was there. O(log n).
+    /// Sets a key until a time; from then on readers do not see it. [`kv_purge`](Txn::kv_purge) gives its memory back.
+    pub fn kv_put_until(
+        &self,
+        space: &Space,
+        key: &[u8],
+        value: Value,
+        expires: Timestamp,
+    ) -> Result<()> {
+        let (region, space, key) = place(space, key, Mode::Exact)?;
+        let op = Op::KvPutUntil {
+            space,
+            key,
+            value,
+            expires,
+        };
+        self.write(region, op)
+    }
+
+    /// Sets a key for a time from now on; see [`kv_put_until`](Txn::kv_put_until).
+    pub fn kv_put_for(&self, space: &Space, key: &[u8], value: Value, ttl: Duration) -> Result<()> {
+        self.kv_put_until(space, key, value, self.time().saturating_add(ttl))
+    }
+
+    /// Removes a key; tells whether it was there.
     pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let there = self.kv_get(space, key)?.is_some();
         if there {
-            let region = Region::exact(
-                space::encode_checked(space, Primitive::Kv, key)?.into(),
-                Path::root(),
-            );
-            self.write(
-                region,
-                Op::KvDelete {
-                    space: space.clone(),
-                    key: key.to_vec(),
-                },
-            )?;
+            let (region, space, key) = place(space, key, Mode::Exact)?;
+            self.write(region, Op::KvDelete { space, key })?;
         }
         Ok(there)
     }
+
+    /// Sets a key if it is not there; tells whether it was set.
+    pub fn kv_put_if_absent(&self, space: &Space, key: &[u8], value: Value) -> Result<bool> {
+        let absent = self.kv_get(space, key)?.is_none();
+        if absent {
+            self.kv_put(space, key, value)?;
+        }
+        Ok(absent)
+    }
+
+    /// Sets a key if it is still at this version (none: if it is not there). Fails with [`Error::VersionMismatch`].
+    pub fn kv_put_if_version(
+        &self,
+        space: &Space,
+        key: &[u8],
+        expected: Option<u64>,
+        value: Value,
+    ) -> Result<()> {
+        let found = self.kv_entry(space, key)?.map(|there| there.version);
+        if found != expected {
+            return Err(Error::VersionMismatch {
+                what: shown(space, key),
+                expected,
+                found,
+            });
+        }
+        self.kv_put(space, key, value)
+    }
+
+    /// Sets a key if it still has this value (none: if it is not there). Fails with [`Error::ValueMismatch`].
+    /// O(log n + value).
+    pub fn kv_cas(
+        &self,
+        space: &Space,
+        key: &[u8],
+        expected: Option<&Value>,
+        value: Value,
+    ) -> Result<()> {
+        if self.kv_get(space, key)?.as_ref() != expected {
+            return Err(Error::ValueMismatch {
+                what: shown(space, key),
+            });
+        }
+        self.kv_put(space, key, value)
+    }
+
+    /// Sets a key and gives what was there.
+    pub fn kv_swap(&self, space: &Space, key: &[u8], value: Value) -> Result<Option<Value>> {
+        let old = self.kv_get(space, key)?;
+        self.kv_put(space, key, value)?;
+        Ok(old)
+    }
+
+    /// Adds a number to a key's; where nothing is, to `initial`. Increments of one key do not conflict with each other, so
+    /// the sum is not given here: who reads it with `kv_get` conflicts with the others, and [`Store::kv_increment`] gives
+    /// it at no such cost. A time of expiry stays.
+    ///
+    /// Integers are exact from −2⁶³ to 2⁶⁴−1; decimals go with integers and decimals, floats with integers and floats.
+    /// Fails with [`Error::At`] if that is not so, or if the sum would overflow, here or, because of what others added
+    /// in the meantime, at commit; then nothing is changed.
+    ///
+    /// ```
+    /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// let store = Store::open(Env::real(), Place::Memory, StoreOptions::default())?;
+    /// let space = Space::default();
+    /// let (one, two) = (store.begin(), store.begin());
+    /// one.kv_increment(&space, b"visits", value!(1), value!(0))?;
+    /// two.kv_increment(&space, b"visits", value!(2), value!(0))?;
+    /// one.commit()?;
+    /// two.commit()?;
+    /// assert_eq!(store.kv_get(&space, b"visits")?, Some(value!(3)));
+    /// # Ok::<(), statewright_store::Error>(())
+    /// ```
+    pub fn kv_increment(&self, space: &Space, key: &[u8], by: Value, initial: Value) -> Result<()> {
+        self.edit_key(space, key, Mode::Add, Edit::Add { by, initial })
+    }
+
+    /// Puts text behind a key's text, or bytes behind its bytes, with `separator` in between unless the key is absent or
+    /// empty. Appends to one key do not conflict with each other. Fails with [`Error::At`] if what is there is neither,
+    /// or not of the same kind. O(log n + length of the result).
+    pub fn kv_append(
+        &self,
+        space: &Space,
+        key: &[u8],
+        tail: Value,
+        separator: Option<Value>,
+    ) -> Result<()> {
+        self.edit_key(space, key, Mode::Append, Edit::Append { tail, separator })
+    }
+
+    /// Puts items at the end of a key's array, or makes one of them. Appends to one key do not conflict with each other.
+    /// Fails with [`Error::At`] if what is there is no array. O(log n + items).
+    pub fn kv_extend(&self, space: &Space, key: &[u8], items: Vec<Value>) -> Result<()> {
+        let items = Value::from(items);
+        self.edit_key(space, key, Mode::Append, Edit::Extend { items })
+    }
+
+    pub(crate) fn edit_key(&self, space: &Space, key: &[u8], mode: Mode, edit: Edit) -> Result<()> {
+        let (region, space, key) = place(space, key, mode)?;
+        self.write(region, Op::KvEdit { space, key, edit })
+    }
+
+    /// Sets keys: all of them, or none if one of them fails. O(keys × log n).
+    pub fn kv_put_many(
+        &self,
+        space: &Space,
+        entries: impl IntoIterator<Item = (Vec<u8>, Value)>,
+    ) -> Result<()> {
+        self.all_or_nothing(|| {
+            entries
+                .into_iter()
+                .try_for_each(|(key, value)| self.kv_put(space, &key, value))
+        })
+    }
+
+    /// Removes keys, all of them or none if one of them fails; gives how many were there. O(keys × log n).
+    pub fn kv_delete_many(&self, space: &Space, keys: &[impl AsRef<[u8]>]) -> Result<u64> {
+        self.all_or_nothing(|| {
+            let mut deleted = 0_u64;
+            for key in keys {
+                deleted = deleted.saturating_add(u64::from(self.kv_delete(space, key.as_ref())?));
+            }
+            Ok(deleted)
+        })
+    }
+
+    /// Removes keys that have expired, at most `max`. Nobody can see that, so it conflicts with nothing.
+    /// O(expired × log n), whatever else there is.
+    pub fn kv_purge(&self, space: &Space, max: u64) -> Result<()> {
+        let space = space.clone();
+        self.write_all([], Op::KvPurge { space, max })
+    }
+}
+
+/// Key-value, one commit each. A conflict is tried again as [`Store::transact`] does.
+impl Store {
+    /// [`Txn::kv_put`] in a commit of its own, without reading anything; gives the version.
+    pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
+        let (region, space, key) = place(space, key, Mode::Exact)?;
+        Ok(self
+            .direct(region, Op::KvPut { space, key, value }, |_| ())?
+            .0)
+    }
+
+    /// [`Txn::kv_put_until`] in a commit of its own; gives the version.
+    pub fn kv_put_until(
+        &self,
+        space: &Space,
+        key: &[u8],
+        value: Value,
+        expires: Timestamp,
+    ) -> Result<u64> {
+        let (region, space, key) = place(space, key, Mode::Exact)?;
+        let op = Op::KvPutUntil {
+            space,
+            key,
+            value,
+            expires,
+        };
+        Ok(self.direct(region, op, |_| ())?.0)
+    }
+
+    /// [`Txn::kv_put_for`] in a commit of its own; gives the version.
+    pub fn kv_put_for(
+        &self,
+        space: &Space,
+        key: &[u8],
+        value: Value,
+        ttl: Duration,
+    ) -> Result<u64> {
+        let expires = self.env().clock.now().saturating_add(ttl);
+        self.kv_put_until(space, key, value, expires)
+    }
+
+    /// [`Txn::kv_delete`] in a commit of its own.
+    pub fn kv_delete(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        self.transact(|txn| txn.kv_delete(space, key))
+    }
+
+    /// [`Txn::kv_put_if_absent`] in a commit of its own.
+    pub fn kv_put_if_absent(&self, space: &Space, key: &[u8], value: Value) -> Result<bool> {
+        self.transact(|txn| txn.kv_put_if_absent(space, key, value.clone()))
+    }
+
+    /// [`Txn::kv_put_if_version`] in a commit of its own; gives the version.
+    pub fn kv_put_if_version(
+        &self,
+        space: &Space,
+        key: &[u8],
+        expected: Option<u64>,
+        value: Value,
+    ) -> Result<u64> {
+        self.alone(|txn| txn.kv_put_if_version(space, key, expected, value.clone()))
+    }
+
+    /// [`Txn::kv_cas`] in a commit of its own; gives the version.
+    pub fn kv_cas(
+        &self,
+        space: &Space,
+        key: &[u8],
+        expected: Option<&Value>,
+        value: Value,
+    ) -> Result<u64> {
+        self.alone(|txn| txn.kv_cas(space, key, expected, value.clone()))
+    }
+
+    /// [`Txn::kv_swap`] in a commit of its own.
+    pub fn kv_swap(&self, space: &Space, key: &[u8], value: Value) -> Result<Option<Value>> {
+        self.transact(|txn| txn.kv_swap(space, key, value.clone()))
+    }
+
+    /// [`Txn::kv_increment`] in a commit of its own; gives the sum, which no other increment gave or will give of its own
+    /// if all add more than zero. Never conflicts.
+    pub fn kv_increment(
+        &self,
+        space: &Space,
+        key: &[u8],
+        by: Value,
+        initial: Value,
+    ) -> Result<Value> {
+        self.edit_alone(space, key, Mode::Add, Edit::Add { by, initial })
+    }
+
+    /// [`Txn::kv_append`] in a commit of its own; gives the result. Never conflicts.
+    pub fn kv_append(
+        &self,
+        space: &Space,
+        key: &[u8],
+        tail: Value,
+        separator: Option<Value>,
+    ) -> Result<Value> {
+        self.edit_alone(space, key, Mode::Append, Edit::Append { tail, separator })
+    }
+
+    /// [`Txn::kv_extend`] in a commit of its own; gives the result. Never conflicts.
+    pub fn kv_extend(&self, space: &Space, key: &[u8], items: Vec<Value>) -> Result<Value> {
+        let items = Value::from(items);
+        self.edit_alone(space, key, Mode::Append, Edit::Extend { items })
+    }
+
+    pub(crate) fn edit_alone(
+        &self,
+        space: &Space,
+        key: &[u8],
+        mode: Mode,
+        edit: Edit,
+    ) -> Result<Value> {
+        let (region, space, key) = place(space, key, mode)?;
+        let at = region.key.clone();
+        let op = Op::KvEdit { space, key, edit };
+        let (_, now) = self.direct(region, op, |tree| tree.get(&at))?;
+        Ok(now.map(|entry| entry.value).unwrap_or_default())
+    }
+
+    /// [`Txn::kv_put_many`] in a commit of its own; gives the version.
+    pub fn kv_put_many(
+        &self,
+        space: &Space,
+        entries: impl IntoIterator<Item = (Vec<u8>, Value)>,
+    ) -> Result<u64> {
+        let entries: Vec<_> = entries.into_iter().collect();
+        self.alone(|txn| txn.kv_put_many(space, entries.iter().cloned()))
+    }
+
+    /// [`Txn::kv_delete_many`] in a commit of its own.
+    pub fn kv_delete_many(&self, space: &Space, keys: &[impl AsRef<[u8]>]) -> Result<u64> {
+        self.transact(|txn| txn.kv_delete_many(space, keys))
+    }
+
+    /// [`Txn::kv_purge`] in a commit of its own; gives the version.
+    pub fn kv_purge(&self, space: &Space, max: u64) -> Result<u64> {
+        self.alone(|txn| txn.kv_purge(space, max))
+    }
+
+    /// Up to `limit` of the values that a key had, the newest first, with the commits that gave them; a removal has no
+    /// value. That a key expired is no commit; when it was to expire is told with its value.
+    ///
+    /// Fails with [`Error::NoHistory`] in memory. O(log): every commit is read.
+    pub fn kv_history(&self, space: &Space, key: &[u8], limit: usize) -> Result<Vec<Past>> {
+        self.history(space, Primitive::Kv, key, limit)
+    }
+
+    /// A key as it was when the store had this version; none if it was not there, or had expired by the time of the last
+    /// commit up to then (never by now). Fails with [`Error::NoHistory`] in memory. O(log up to there).
+    pub fn kv_get_at(&self, space: &Space, key: &[u8], version: u64) -> Result<Option<Stored>> {
+        self.entry_at(space, Primitive::Kv, key, version)
+    }
+}
+
+fn place(space: &Space, key: &[u8], mode: Mode) -> Result<(Region, Space, Vec<u8>)> {
+    let region = Region {
+        key: space::encode_checked(space, Primitive::Kv, key)?.into(),
+        path: Path::root(),
+        mode,
+    };
+    Ok((region, space.clone(), key.to_vec()))
+}
+
+fn shown(space: &Space, key: &[u8]) -> String {
+    space::display(&space::encode(space, Primitive::Kv, key))
+}
+
+/// Puts a value that expires, and notes when in the index by time. What is noted stays when the key is changed, and is
+/// checked when it falls due: no other write has to look for it.
+pub(crate) fn put_until(
+    target: &mut impl Target,
+    key: &[u8],
+    value: &Value,
+    expires: Timestamp,
+    at: Stamp,
+) {
+    let entry = Entry {
+        value: value.clone(),
+        version: at.version,
+        expires: Some(expires),
+    };
+    target.put(key, entry);
+    let mut parts = key.splitn(2, |b| *b == 0);
+    let (space, rest) = (parts.next(), parts.next());
+    let name = rest.and_then(|rest| rest.get(1..)).unwrap_or_default();
+    if let Some(space) = space {
+        let index = space::encode_expiry(space, expires.as_micros(), name);
+        target.put(&index, Entry::new(Value::NULL, at.version));
+    }
+}
+
+/// Removes up to `max` keys that had expired at the commit's time, in the order of time.
+pub(crate) fn purge(target: &mut impl Target, space: &Space, max: u64, at: Stamp) -> Result<()> {
+    let first = space::expiry_prefix(space);
+    let mut removed = 0_u64;
+    while removed < max {
+        let Some((index, _)) = target.first_from(&first) else {
+            break;
+        };
+        let Some((time, name)) = index
+            .strip_prefix(&*first)
+            .and_then(|rest| rest.split_first_chunk())
+        else {
+            break;
+        };
+        if space::from_ordered(*time) > at.time.as_micros() {
+            break;
+        }
+        let key = space::encode(space, Primitive::Kv, name);
+        // It may have been set anew since.
+        if target.get(&key).is_some_and(|e| !e.is_live(at.time)) {
+            target.remove(&key);
+            removed = removed.saturating_add(1);
+        }
+        target.remove(&index);
+    }
+    Ok(())
 }

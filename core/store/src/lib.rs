@@ -17,7 +17,13 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
+mod cell;
+mod doc;
 mod error;
+mod event;
+mod history;
+mod index;
 mod json;
 mod kv;
 mod op;
@@ -25,20 +31,40 @@ mod overlay;
 mod reader;
 mod recent;
 mod root;
+mod run;
 mod sabotage;
+mod savepoint;
 mod space;
+mod spaces;
 mod store;
 mod target;
+mod trace;
 mod tree;
 mod txn;
 mod verify;
 
+pub use atomic::MergeStrategy;
+pub use cell::CellReader;
 pub use error::{Error, Result, Retryable};
-pub use op::{Doc, Op};
-pub use reader::Reader;
-pub use space::{MAX_KEY_BYTES, Primitive, Space};
+pub use event::{Appended, Event, EventAppend, EventReader, StreamInfo};
+pub use history::Past;
+pub use index::Span;
+pub use op::{Doc, Edit, Op};
+pub use reader::{Reader, SpaceInfo, Stored};
+pub use run::{NewRun, Run, RunChange, RunDifference, RunOp, RunReader, RunStatus};
+pub use savepoint::Savepoint;
+pub use space::{MAX_KEY_BYTES, Primitive, Space, SpaceOp};
 pub use statewright_log::{
     Damage, Durability, Env, LogOptions, LogStats, Recovery, Repair, Timestamp, Verification,
 };
 pub use store::{LoggedCommit, Place, Snapshot, Store, StoreLimits, StoreOptions, StoreStats};
+pub use trace::{NewTrace, Trace, TraceNode, TraceReader, TraceRecord};
 pub use txn::{Commit, Isolation, Txn};
+
+/// The traits that reading takes: `use statewright_store::prelude::*;`.
+pub mod prelude {
+    pub use crate::{CellReader, EventReader, Reader, Retryable, RunReader, TraceReader};
+}
+
+#[cfg(test)]
+mod model;

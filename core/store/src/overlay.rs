@@ -13,6 +13,9 @@ use crate::tree::{Key, Tree};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
     entries: BTreeMap<Key, Option<Entry>>,
+    /// What was at a key before each write, as long as somebody may go back.
+    undo: Vec<(Key, Option<Option<Entry>>)>,
+    marks: usize,
 }
 
 /// An overlay over its tree.
@@ -31,6 +34,53 @@ impl Overlay {
             Some(written) => written.clone(),
             None => base.get(key),
         }
+    }
+
+    /// The point to which [`undo`](Overlay::undo) can go back, until [`unmark`](Overlay::unmark) is called as often.
+    pub fn mark(&mut self) -> usize {
+        self.marks = self.marks.saturating_add(1);
+        self.undo.len()
+    }
+
+    /// Nobody goes back to one of the points marked any more.
+    pub fn unmark(&mut self, marks: usize) {
+        self.marks = self.marks.saturating_sub(marks);
+        if self.marks == 0 {
+            self.undo.clear();
+        }
+    }
+
+    /// Makes everything as it was at a point. O(writes since).
+    pub fn undo(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            match self.undo.pop() {
+                Some((key, Some(was))) => drop(self.entries.insert(key, was)),
+                Some((key, None)) => drop(self.entries.remove(&key)),
+                None => {}
+            }
+        }
+    }
+
+    fn write(&mut self, key: Key, entry: Option<Entry>) {
+        if self.marks == 0 {
+            self.entries.insert(key, entry);
+        } else {
+            let was = self.entries.insert(key.clone(), entry);
+            self.undo.push((key, was));
+        }
+    }
+
+    /// The first entry at `from` or behind it, of the overlay over `base`. O(log n + what was removed there).
+    fn first_from(&self, base: &Tree, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
+        let bounds = (Bound::Included(from), Bound::Unbounded);
+        let written = self
+            .entries
+            .range::<[u8], _>(bounds)
+            .find_map(|(key, entry)| Some((key.to_vec(), entry.clone()?)));
+        let to = written.as_ref().map(|(key, _)| key.as_slice());
+        let untouched = |key: &[u8], _: &Entry| !self.entries.contains_key(key);
+        let below = base.range(from, to, 1, false, untouched).pop();
+        below.or(written)
     }
 
     /// As [`Tree::range`], of the overlay over `base`.
@@ -70,13 +120,11 @@ impl Target for Layered<'_> {
     }
 
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
-        self.over
-            .range(self.base, from, None, 1, false, |_| true)
-            .pop()
+        self.over.first_from(self.base, from)
     }
 
     fn put(&mut self, key: &[u8], entry: Entry) {
-        self.over.entries.insert(key.into(), Some(entry));
+        self.over.write(key.into(), Some(entry));
     }
 
     fn edit<R>(
@@ -85,7 +133,9 @@ impl Target for Layered<'_> {
         version: u64,
         f: impl FnOnce(&mut Value) -> Result<R>,
     ) -> Option<Result<R>> {
-        if let Some(written) = self.over.entries.get_mut(key) {
+        if self.over.marks == 0
+            && let Some(written) = self.over.entries.get_mut(key)
+        {
             let entry = written.as_mut()?;
             let edited = f(&mut entry.value);
             if edited.is_ok() {
@@ -93,7 +143,7 @@ impl Target for Layered<'_> {
             }
             return Some(edited);
         }
-        let mut entry = self.base.get(key)?;
+        let mut entry = self.get(key)?;
         let edited = f(&mut entry.value);
         if edited.is_ok() {
             entry.version = version;
@@ -105,7 +155,7 @@ impl Target for Layered<'_> {
     fn remove(&mut self, key: &[u8]) -> bool {
         let there = self.get(key).is_some();
         if there {
-            self.over.entries.insert(key.into(), None);
+            self.over.write(key.into(), None);
         }
         there
     }

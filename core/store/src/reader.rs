@@ -1,6 +1,7 @@
 //! Reading: the same calls on a snapshot and in a transaction.
 
-use statewright_value::{Path, Value};
+use statewright_log::Timestamp;
+use statewright_value::{Kind, Path, Value};
 
 use crate::error::Result;
 use crate::space::{self, Primitive, Space};
@@ -29,6 +30,46 @@ pub(crate) mod sealed {
         /// Notes that every key from `from` up to `to` (not included; none = the end) was read.
         fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()>;
     }
+}
+
+/// A value with what the store knows of it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The value.
+    pub value: Value,
+    /// The version of the commit that last changed it; in a transaction that changed it itself, the snapshot's plus one.
+    pub version: u64,
+    /// From when on it is no longer there; none if it stays.
+    pub expires: Option<Timestamp>,
+}
+
+impl From<Entry> for Stored {
+    fn from(entry: Entry) -> Stored {
+        Stored {
+            value: entry.value,
+            version: entry.version,
+            expires: entry.expires,
+        }
+    }
+}
+
+/// What a space holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpaceInfo {
+    /// Keys.
+    pub keys: u64,
+    /// Streams of events.
+    pub streams: u64,
+    /// Cells.
+    pub cells: u64,
+    /// Traces.
+    pub traces: u64,
+    /// Runs.
+    pub runs: u64,
+    /// JSON documents.
+    pub documents: u64,
 }
 
 /// Reads of a consistent state: of a [`Snapshot`](crate::Snapshot), or of a [`Txn`](crate::Txn), which sees its own
@@ -64,6 +105,77 @@ pub trait Reader: sealed::View {
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Value)>> {
         scan(self, space, Primitive::Kv, prefix, after, limit)
+    }
+
+    /// The value of a key with its version and when it expires. O(log n).
+    fn kv_entry(&self, space: &Space, key: &[u8]) -> Result<Option<Stored>> {
+        let key = space::encode_checked(space, Primitive::Kv, key)?;
+        let entry = self.lookup(&key)?;
+        self.saw(&key, &Path::root())?;
+        Ok(entry.map(Stored::from))
+    }
+
+    /// Whether a key is there. O(log n).
+    fn kv_exists(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        Ok(self.kv_entry(space, key)?.is_some())
+    }
+
+    /// The values of several keys, in their order. O(keys × log n).
+    fn kv_get_many(&self, space: &Space, keys: &[impl AsRef<[u8]>]) -> Result<Vec<Option<Value>>>
+    where
+        Self: Sized,
+    {
+        let values = keys.iter().map(|key| self.kv_get(space, key.as_ref()));
+        values.collect()
+    }
+
+    /// Up to `limit` keys that begin with `prefix`, from the last in byte order, or the one before `before`, downwards.
+    /// O(log n + limit).
+    fn kv_scan_reverse(
+        &self,
+        space: &Space,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>> {
+        let first: Key = space::encode(space, Primitive::Kv, prefix).into();
+        let before = before.map(|b| Key::from(space::encode(space, Primitive::Kv, b)));
+        let end = after_prefix(&first);
+        let to = [before, end].into_iter().flatten().min();
+        let found = page_back(self, first, to, limit)?;
+        Ok(pairs(space, Primitive::Kv, found))
+    }
+
+    /// Up to `limit` keys from `from` up to `to` (not included; none: all behind), in byte order. To go on, begin at
+    /// the last key and a NUL. O(log n + limit).
+    fn kv_range(
+        &self,
+        space: &Space,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>> {
+        let (from, to) = bounds(space, from, to);
+        let found = page_between(self, from, to, limit)?;
+        Ok(pairs(space, Primitive::Kv, found))
+    }
+
+    /// As [`kv_range`](Reader::kv_range), from the last one downwards. To go on, end at the last key given.
+    fn kv_range_reverse(
+        &self,
+        space: &Space,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>> {
+        let (from, to) = bounds(space, from, to);
+        let found = page_back(self, from, to, limit)?;
+        Ok(pairs(space, Primitive::Kv, found))
+    }
+
+    /// How many keys begin with `prefix`. O(log n + keys), in constant memory.
+    fn kv_count(&self, space: &Space, prefix: &[u8]) -> Result<u64> {
+        count(self, &space::encode(space, Primitive::Kv, prefix))
     }
 
     /// The value at a path of a document; none if the document or the path is not there. O(log n + path).
@@ -134,6 +246,84 @@ pub trait Reader: sealed::View {
     ) -> Result<Vec<(String, Value)>> {
         self.doc_scan(Primitive::Json, space, prefix, after, limit)
     }
+
+    /// Whether a JSON document is there. O(log n).
+    fn json_exists(&self, space: &Space, key: &str) -> Result<bool> {
+        Ok(self.json_version(space, key)?.is_some())
+    }
+
+    /// The kind of what is at a path of a JSON document; none if nothing is. O(log n + path).
+    fn json_type(&self, space: &Space, key: &str, path: &Path) -> Result<Option<Kind>> {
+        Ok(self.json_get(space, key, path)?.map(|value| value.kind()))
+    }
+
+    /// The length of what is at a path of a JSON document: items, entries, or bytes of text; none if nothing is there.
+    /// O(log n + path).
+    fn json_len(&self, space: &Space, key: &str, path: &Path) -> Result<Option<usize>> {
+        Ok(self.json_get(space, key, path)?.map(|value| value.len()))
+    }
+
+    /// The keys of the object at a path of a JSON document, in its order; none if nothing is there, empty if that is no
+    /// object. O(log n + path + keys).
+    fn json_keys(&self, space: &Space, key: &str, path: &Path) -> Result<Option<Vec<String>>> {
+        let value = self.json_get(space, key, path)?;
+        let keys = |value: Value| value.entries().map(|(key, _)| key.to_owned()).collect();
+        Ok(value.map(keys))
+    }
+
+    /// How many JSON documents have keys that begin with `prefix`. O(log n + documents), in constant memory.
+    fn json_count(&self, space: &Space, prefix: &str) -> Result<u64> {
+        count(
+            self,
+            &space::encode(space, Primitive::Json, prefix.as_bytes()),
+        )
+    }
+
+    /// Up to `limit` spaces that hold something and whose names begin with `prefix`, from the one after `after` on.
+    /// O(spaces × log n).
+    fn space_list(&self, prefix: &str, after: Option<&Space>, limit: usize) -> Result<Vec<Space>> {
+        let mut spaces = Vec::new();
+        let mut from: Vec<u8> = match after {
+            Some(after) if after.as_str() >= prefix => space::own_range(after)[0].1.clone(),
+            _ => prefix.as_bytes().to_vec(),
+        };
+        let end = after_prefix(prefix.as_bytes());
+        while spaces.len() < limit {
+            let found = self.range(&from, end.as_deref(), 1, false)?.pop();
+            let to = found
+                .as_ref()
+                .map_or(end.clone(), |(key, _)| Some(behind(key)));
+            self.saw_range(from.as_slice().into(), to)?;
+            let Some((key, _)) = found else {
+                break;
+            };
+            let name = key.split(|b| *b == 0).next().unwrap_or_default();
+            let space = Space::parse(&String::from_utf8_lossy(name))?;
+            from = space::own_range(&space)[0].1.clone();
+            spaces.push(space);
+        }
+        Ok(spaces)
+    }
+
+    /// Whether a space holds anything. O(log n).
+    fn space_exists(&self, space: &Space) -> Result<bool> {
+        let [(from, to), _] = space::own_range(space);
+        let found = page_between(self, from.into(), Some(to.into()), 1)?;
+        Ok(!found.is_empty())
+    }
+
+    /// What a space holds. O(what it holds), in constant memory.
+    fn space_info(&self, space: &Space) -> Result<SpaceInfo> {
+        let count = |primitive, part: &[u8]| count(self, &space::encode(space, primitive, part));
+        Ok(SpaceInfo {
+            keys: count(Primitive::Kv, &[])?,
+            streams: count(Primitive::Event, &[0])?,
+            cells: count(Primitive::Cell, &[])?,
+            traces: count(Primitive::Trace, &[0])?,
+            runs: count(Primitive::Run, &[0])?,
+            documents: count(Primitive::Json, &[])?,
+        })
+    }
 }
 
 fn scan<V: sealed::View + ?Sized>(
@@ -144,28 +334,98 @@ fn scan<V: sealed::View + ?Sized>(
     after: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<(Vec<u8>, Value)>> {
-    let head = space::encode(space, primitive, &[]).len();
-    let first: Key = space::encode(space, primitive, prefix).into();
-    // The key right after `after` in byte order is `after` and a NUL.
-    let resume: Option<Key> =
-        after.map(|a| space::encode(space, primitive, &[a, &[0]].concat()).into());
-    let from = resume
-        .filter(|r| *r > first)
-        .unwrap_or_else(|| first.clone());
-    let end = after_prefix(&first);
-    let found = view.range(&from, end.as_deref(), limit, false)?;
+    let of = |key| space::encode(space, primitive, key);
+    let found = page(view, &of(prefix), after.map(of).as_deref(), limit)?;
+    Ok(pairs(space, primitive, found))
+}
+
+/// How many entries are counted at once.
+const COUNTED: usize = 1024;
+
+/// How many keys begin with an encoded prefix; all of them are noted as read. In constant memory.
+pub(crate) fn count<V: sealed::View + ?Sized>(view: &V, prefix: &[u8]) -> Result<u64> {
+    let end = after_prefix(prefix);
+    view.saw_range(prefix.into(), end.clone())?;
+    let mut from: Key = prefix.into();
+    let mut counted = 0_u64;
+    loop {
+        let page = view.range(&from, end.as_deref(), COUNTED, false)?;
+        counted = counted.saturating_add(page.len() as u64);
+        match page.last() {
+            Some((last, _)) if page.len() == COUNTED => from = behind(last),
+            _ => return Ok(counted),
+        }
+    }
+}
+
+/// Up to `limit` entries whose keys begin with an encoded prefix, from the one behind `after` on.
+pub(crate) fn page<V: sealed::View + ?Sized>(
+    view: &V,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Entry)>> {
+    let first: Key = prefix.into();
+    let from = after.map_or(first.clone(), |after| behind(after).max(first));
+    page_between(view, from, after_prefix(prefix), limit)
+}
+
+/// Up to `limit` entries from a key up to another; what was seen is noted as read.
+pub(crate) fn page_between<V: sealed::View + ?Sized>(
+    view: &V,
+    from: Key,
+    to: Option<Key>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Entry)>> {
+    let found = view.range(&from, to.as_deref(), limit, false)?;
     // A full page saw nothing past its last key.
-    let to = match found.last() {
-        Some((last, _)) if found.len() == limit => Some(last.iter().copied().chain([0]).collect()),
-        _ => end,
+    let seen = match found.last() {
+        Some((last, _)) if found.len() == limit => Some(behind(last)),
+        _ => to,
     };
-    view.saw_range(from, to)?;
+    view.saw_range(from, seen)?;
+    Ok(found)
+}
+
+/// As [`page_between`], from the last one downwards.
+fn page_back<V: sealed::View + ?Sized>(
+    view: &V,
+    from: Key,
+    to: Option<Key>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Entry)>> {
+    let found = view.range(&from, to.as_deref(), limit, true)?;
+    let seen = match found.last() {
+        Some((last, _)) if found.len() == limit => last.as_slice().into(),
+        _ => from,
+    };
+    view.saw_range(seen, to)?;
+    Ok(found)
+}
+
+fn bounds(space: &Space, from: &[u8], to: Option<&[u8]>) -> (Key, Option<Key>) {
+    let of = |key| Key::from(space::encode(space, Primitive::Kv, key));
+    let end = || after_prefix(&of(&[]));
+    (of(from), to.map(of).or_else(end))
+}
+
+fn pairs(
+    space: &Space,
+    primitive: Primitive,
+    found: Vec<(Vec<u8>, Entry)>,
+) -> Vec<(Vec<u8>, Value)> {
+    let head = space::encode(space, primitive, &[]).len();
     let cut = |(k, e): (Vec<u8>, Entry)| (k.get(head..).unwrap_or_default().to_vec(), e.value);
-    Ok(found.into_iter().map(cut).collect())
+    found.into_iter().map(cut).collect()
+}
+
+/// The key right behind another in byte order: that one and a NUL.
+pub(crate) fn behind(key: &[u8]) -> Key {
+    key.iter().copied().chain([0]).collect()
 }
 
 /// The smallest key that comes after every key with this prefix; none if there is no such key.
-fn after_prefix(prefix: &[u8]) -> Option<Key> {
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Key> {
     let cut = prefix.iter().rposition(|b| *b < u8::MAX)?;
     let kept = prefix.get(..cut)?;
     let last = prefix.get(cut)?.saturating_add(1);

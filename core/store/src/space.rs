@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::op::wire::{self, Decoded};
+use crate::target::{Entry, Stamp, Target};
+use crate::tree::Key;
 
 /// A key longer than this many bytes is refused.
 pub const MAX_KEY_BYTES: usize = 4096;
@@ -68,6 +71,14 @@ impl fmt::Display for Space {
 pub enum Primitive {
     /// Byte keys to values.
     Kv = 1,
+    /// Streams of events.
+    Event = 2,
+    /// Named values with a version.
+    Cell = 3,
+    /// What was done and why, as trees.
+    Trace = 4,
+    /// Runs of a program, with their status.
+    Run = 5,
     /// JSON documents, changed by path.
     Json = 6,
     /// The workflow engine's documents: nets, cases, work items, timers.
@@ -75,19 +86,32 @@ pub enum Primitive {
 }
 
 impl Primitive {
-    /// `kv`, `json` or `flow`.
+    /// All of them, in the order of their keys.
+    pub const ALL: [Primitive; 7] = [
+        Primitive::Kv,
+        Primitive::Event,
+        Primitive::Cell,
+        Primitive::Trace,
+        Primitive::Run,
+        Primitive::Json,
+        Primitive::Flow,
+    ];
+
+    /// `kv`, `event`, `cell`, `trace`, `run`, `json` or `flow`.
     pub fn name(self) -> &'static str {
         match self {
             Primitive::Kv => "kv",
+            Primitive::Event => "event",
+            Primitive::Cell => "cell",
+            Primitive::Trace => "trace",
+            Primitive::Run => "run",
             Primitive::Json => "json",
             Primitive::Flow => "flow",
         }
     }
 
     fn from_tag(tag: u8) -> Option<Primitive> {
-        [Primitive::Kv, Primitive::Json, Primitive::Flow]
-            .into_iter()
-            .find(|p| *p as u8 == tag)
+        Primitive::ALL.into_iter().find(|p| *p as u8 == tag)
     }
 }
 
@@ -113,17 +137,196 @@ pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) ->
     Ok(encode(space, primitive, key))
 }
 
+/// The key of an entry of a primitive whose keys have several parts: what kind of entry it is, then the parts with a
+/// NUL between them. Only the last part may contain a NUL.
+pub(crate) fn encode_parts(
+    space: &Space,
+    primitive: Primitive,
+    part: u8,
+    parts: &[&[u8]],
+) -> Vec<u8> {
+    let mut encoded = encode(space, primitive, &[part]);
+    for (i, bytes) in parts.iter().enumerate() {
+        if i > 0 {
+            encoded.push(0);
+        }
+        encoded.extend_from_slice(bytes);
+    }
+    encoded
+}
+
+/// Where it is noted when a key expires: `space NUL 9 time key`.
+pub(crate) fn encode_expiry(space: &[u8], expires: i64, key: &[u8]) -> Vec<u8> {
+    [space, &[0, EXPIRY], &ordered(expires), key].concat()
+}
+
+/// What all of these of a space begin with.
+pub(crate) fn expiry_prefix(space: &Space) -> Vec<u8> {
+    [space.as_str().as_bytes(), &[0, EXPIRY]].concat()
+}
+
+/// Eight bytes that sort as the numbers do.
+pub(crate) fn ordered(n: i64) -> [u8; 8] {
+    n.cast_unsigned().wrapping_add(1 << 63).to_be_bytes()
+}
+
+/// The number that [`ordered`] wrote.
+pub(crate) fn from_ordered(bytes: [u8; 8]) -> i64 {
+    u64::from_be_bytes(bytes)
+        .wrapping_sub(1 << 63)
+        .cast_signed()
+}
+
+/// The name of a stream, type, tag, trace or run: 1 to `max` bytes without NUL, which keys separate names by.
+pub(crate) fn check_name(what: &'static str, name: &str, max: usize) -> Result<()> {
+    if name.is_empty() || name.len() > max || name.contains('\0') {
+        return Err(Error::InvalidName {
+            what,
+            name: clip(name),
+            form: if max == MAX_NAME_BYTES {
+                "1 to 255 bytes without NUL"
+            } else {
+                "1 to 1024 bytes without NUL"
+            },
+        });
+    }
+    Ok(())
+}
+
+/// A type, a tag or an id has at most this many bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 255;
+/// The tag of the index of expiry times; it is no primitive of its own.
+const EXPIRY: u8 = 9;
+
 /// What people read in messages: `default/json/order-17`.
 pub(crate) fn display(encoded: &[u8]) -> String {
     let mut parts = encoded.splitn(2, |b| *b == 0);
     let space = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
     match parts.next().and_then(|rest| rest.split_first()) {
         Some((tag, key)) => {
-            let primitive = Primitive::from_tag(*tag).map_or("?", Primitive::name);
-            format!("{space}/{primitive}/{}", key.escape_ascii())
+            let Some(primitive) = Primitive::from_tag(*tag) else {
+                return format!("{space}/?/{}", key.escape_ascii());
+            };
+            // The first byte says what kind of entry it is; the first name is what it belongs to.
+            let key = match primitive {
+                Primitive::Event | Primitive::Trace | Primitive::Run => {
+                    let names = key.get(1..).unwrap_or_default();
+                    names.split(|b| *b == 0).next().unwrap_or_default()
+                }
+                _ => key,
+            };
+            format!("{space}/{}/{}", primitive.name(), key.escape_ascii())
         }
         None => space,
     }
+}
+
+/// A change to a whole space.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SpaceOp {
+    /// Removes everything in it but the workflow engine's documents.
+    Delete {
+        /// The space.
+        space: Space,
+    },
+    /// Copies everything in it, but the workflow engine's documents, to another space.
+    Copy {
+        /// From where.
+        from: Space,
+        /// Where to.
+        to: Space,
+    },
+}
+
+const DELETE: u8 = 0;
+const COPY: u8 = 1;
+
+impl SpaceOp {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            SpaceOp::Delete { .. } => "delete",
+            SpaceOp::Copy { .. } => "copy",
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            SpaceOp::Delete { space } | SpaceOp::Copy { to: space, .. } => {
+                space.as_str().as_bytes().into()
+            }
+        }
+    }
+
+    /// O(entries of the space × log n).
+    pub(crate) fn apply(&self, target: &mut impl Target, at: Stamp) -> Result<()> {
+        match self {
+            SpaceOp::Delete { space } => walk(target, space, |target, key, _| {
+                target.remove(key);
+            }),
+            SpaceOp::Copy { from, to } => {
+                let cut = from.as_str().len();
+                walk(target, from, |target, key, entry| {
+                    let rest = key.get(cut..).unwrap_or_default();
+                    let copy = Entry {
+                        version: at.version,
+                        ..entry
+                    };
+                    target.put(&[to.as_str().as_bytes(), rest].concat(), copy);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, base: u8) {
+        match self {
+            SpaceOp::Delete { space } => wire::head(out, 2, base | DELETE, space),
+            SpaceOp::Copy { from, to } => {
+                wire::head(out, 3, base | COPY, from);
+                wire::text(out, to.as_str());
+            }
+        }
+    }
+
+    pub(crate) fn decode(verb: u8, space: Space, input: &mut &[u8]) -> Decoded<(SpaceOp, u32)> {
+        match verb {
+            DELETE => Ok((SpaceOp::Delete { space }, 2)),
+            COPY => {
+                let to = wire::read_space(input)?;
+                Ok((SpaceOp::Copy { from: space, to }, 3))
+            }
+            _ => Err(crate::op::UNKNOWN),
+        }
+    }
+}
+
+/// Visits what is in a space when it starts, but for the workflow engine's documents.
+fn walk<T: Target>(target: &mut T, space: &Space, mut f: impl FnMut(&mut T, &[u8], Entry)) {
+    let [mine, flow] = own_range(space);
+    let mut from = mine.0;
+    while let Some((key, entry)) = target.first_from(&from) {
+        if key.starts_with(&flow.0) {
+            from = flow.1.clone();
+            continue;
+        }
+        if key >= mine.1 {
+            break;
+        }
+        f(target, &key, entry);
+        from = key;
+        from.push(0);
+    }
+}
+
+/// From where up to where the keys of a space lie, and in it those of the workflow engine.
+pub(crate) fn own_range(space: &Space) -> [(Vec<u8>, Vec<u8>); 2] {
+    let around = |rest: &[u8]| [space.as_str().as_bytes(), rest].concat();
+    let flow = Primitive::Flow as u8;
+    [
+        (around(&[0]), around(&[1])),
+        (around(&[0, flow]), around(&[0, flow.saturating_add(1)])),
+    ]
 }
 
 fn clip(text: &str) -> String {

@@ -9,16 +9,16 @@ use parking_lot::Mutex;
 use statewright_log::{
     Durability, Env, Gate, Log, LogOptions, LogStats, Recovery, SyncHooks, Timestamp,
 };
-use statewright_value::{Path, Value};
+use statewright_value::Path;
 
 use crate::error::{Error, Result, Retryable};
 use crate::op::{Op, decode_commit, encode_commit};
 use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
-use crate::recent::{Overlap, Recent, Region};
+use crate::recent::{Mode, Overlap, Recent, Region};
 use crate::root::{Begun, Published, Retired, Root};
 use crate::sabotage::{self, Bug};
-use crate::space::{self, Primitive, Space};
+use crate::space;
 use crate::target::{Entry, Stamp};
 use crate::tree::{Key, Tree};
 use crate::txn::{Isolation, Pending, Txn};
@@ -213,6 +213,20 @@ impl Writer {
         Ok(())
     }
 
+    /// Tries ops beside the tree: once the log has them, they must not fail.
+    fn try_ops(&self, ops: &[Op], now: Timestamp) -> Result<()> {
+        let at = Stamp {
+            version: self.version.saturating_add(1),
+            time: now.max(self.time),
+        };
+        let mut tried = Overlay::default();
+        let mut layered = Layered {
+            base: &self.tree,
+            over: &mut tried,
+        };
+        ops.iter().try_for_each(|op| op.apply(&mut layered, at))
+    }
+
     /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
     /// version at which a transaction may still begin.
     fn remember(&mut self, coming: u64, writes: &[Region]) {
@@ -394,18 +408,6 @@ impl Store {
         self.shared.env.clock.wait(&gate, gate.epoch(), Some(until));
     }
 
-    /// Sets one key in a commit of its own, without reading anything. O(log n).
-    pub fn kv_put(&self, space: &Space, key: &[u8], value: Value) -> Result<u64> {
-        let key_of = space::encode_checked(space, Primitive::Kv, key)?;
-        let region = Region::exact(key_of.into(), Path::root());
-        let op = Op::KvPut {
-            space: space.clone(),
-            key: key.to_vec(),
-            value,
-        };
-        Ok(self.direct(region, op, |_| ())?.0)
-    }
-
     /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version, and
     /// what `after` makes of the state right behind it.
     pub(crate) fn direct<T>(
@@ -420,17 +422,7 @@ impl Store {
         let (version, result) = {
             let mut writer = shared.writer.lock();
             if op.can_fail() {
-                // Tried beside the tree first: once the log has it, it must not fail.
-                let at = Stamp {
-                    version: writer.version.saturating_add(1),
-                    time: shared.now().max(writer.time),
-                };
-                let mut tried = Overlay::default();
-                let mut layered = Layered {
-                    base: &writer.tree,
-                    over: &mut tried,
-                };
-                op.apply(&mut layered, at)?;
+                writer.try_ops(ops, shared.now())?;
             }
             let version = shared.append(&mut writer, 0, ops)?;
             let coming = shared.take_back(&mut writer, None);
@@ -495,6 +487,11 @@ impl Store {
         }
     }
 
+    /// Whether it keeps no log.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.shared.log.durability() == Durability::Memory
+    }
+
     /// The seams that this store was opened with.
     pub fn env(&self) -> &Env {
         &self.shared.env
@@ -517,6 +514,16 @@ impl Store {
 impl Shared {
     pub fn now(&self) -> Timestamp {
         self.env.clock.now()
+    }
+
+    pub fn random(&self) -> Result<u64> {
+        self.env.random.u64().map_err(|source| {
+            Error::Log(statewright_log::Error::Io {
+                action: "get random bytes from",
+                path: "the system".into(),
+                source,
+            })
+        })
     }
 
     /// The root that readers see.
@@ -578,6 +585,10 @@ impl Shared {
                 .filter(|_| sabotage::on(Bug::IgnoreRanges))
                 .unwrap_or(&ranges); // planted
             writer.validate(writes.iter().chain(reads), ranges, base)?;
+            if base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact) {
+                // What others added or appended since may leave no room for more of it.
+                writer.try_ops(&ops, self.now())?;
+            }
             let version = self.append(&mut writer, base, &ops)?;
             let coming = self.take_back(&mut writer, Some(root));
             self.apply(&mut writer, &ops, version)?;

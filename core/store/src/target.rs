@@ -33,6 +33,11 @@ impl Entry {
             expires: None,
         }
     }
+
+    /// Whether it is still there for who looks at this time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| expires > now)
+    }
 }
 
 /// Entries by encoded key, to be read and changed by ops.

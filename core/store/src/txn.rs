@@ -1,6 +1,6 @@
 //! Transactions: a private view of a snapshot, validated and merged at commit.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::sync::Arc;
 
 use statewright_log::{Durability, Timestamp};
@@ -53,6 +53,14 @@ pub struct Txn {
     ranges: RefCell<Vec<(Key, Option<Key>)>>,
     /// The time that it shows as its own, once that was asked for.
     time: Cell<Option<Timestamp>>,
+    savepoints: RefCell<Vec<(u64, Mark)>>,
+}
+
+/// A point in a transaction.
+pub(crate) struct Mark {
+    written: usize,
+    ops: usize,
+    regions: usize,
 }
 
 /// What a transaction hands over to be committed.
@@ -76,6 +84,7 @@ impl Txn {
             reads: RefCell::default(),
             ranges: RefCell::default(),
             time: Cell::new(None),
+            savepoints: RefCell::default(),
         }
     }
 
@@ -121,7 +130,7 @@ impl Txn {
     }
 
     /// The time at which the transaction's ops seem to happen until it commits, and at which entries have expired.
-    fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         self.time.get().unwrap_or_else(|| {
             let now = self.shared.now();
             self.time.set(Some(now));
@@ -131,7 +140,16 @@ impl Txn {
 
     /// Applies an op to the transaction's own view and keeps it for the commit.
     pub(crate) fn write(&self, region: Region, op: Op) -> Result<()> {
-        let max = self.shared.limits.max_ops;
+        self.write_all([region], op)
+    }
+
+    /// As [`write`](Txn::write), of an op that touches several places.
+    pub(crate) fn write_all(
+        &self,
+        regions: impl IntoIterator<Item = Region>,
+        op: Op,
+    ) -> Result<()> {
+        let max = self.max_ops();
         if self.ops.borrow().len() >= max {
             return Err(Error::TxnLimit { what: "ops", max });
         }
@@ -147,14 +165,58 @@ impl Txn {
             };
             op.apply(&mut layered, at)
         };
-        if applied.is_err() {
+        if let Err(e) = applied {
             // A refusal tells what is there: whoever acts on it has read it.
-            self.saw(&region.key, &region.path)?;
+            for region in regions {
+                self.saw(&region.key, &region.path)?;
+            }
+            return Err(e);
         }
-        applied?;
         self.ops.borrow_mut().push(op);
-        self.writes.borrow_mut().push(region);
+        self.writes.borrow_mut().extend(regions);
         Ok(())
+    }
+
+    pub(crate) fn max_ops(&self) -> usize {
+        self.shared.limits.max_ops
+    }
+
+    /// A new id in the form of a ULID: 26 characters that sort by time, and within a transaction in the order in which
+    /// they were made.
+    pub(crate) fn new_id(&self) -> Result<String> {
+        let millis = u128::try_from(self.time().as_micros() / 1000).unwrap_or(0);
+        let order = self.ops.borrow().len() as u128 & 0xF_FFFF;
+        let random = u128::from(self.shared.random()?) >> 4;
+        let id = (millis << 80) | (order << 60) | random;
+        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let digit = |at: u32| DIGITS.get((id >> (at * 5)) as usize & 31).copied();
+        let digits = (0..26).rev().filter_map(digit);
+        Ok(digits.map(char::from).collect())
+    }
+
+    pub(crate) fn savepoints(&self) -> RefMut<'_, Vec<(u64, Mark)>> {
+        self.savepoints.borrow_mut()
+    }
+
+    /// A point that [`reset`](Txn::reset) goes back to, until [`unmark`](Txn::unmark).
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            written: self.overlay.borrow_mut().mark(),
+            ops: self.ops.borrow().len(),
+            regions: self.writes.borrow().len(),
+        }
+    }
+
+    /// Undoes what was written since a point.
+    pub(crate) fn reset(&self, mark: &Mark) {
+        self.overlay.borrow_mut().undo(mark.written);
+        self.ops.borrow_mut().truncate(mark.ops);
+        self.writes.borrow_mut().truncate(mark.regions);
+    }
+
+    /// Nobody goes back to this many of the points any more.
+    pub(crate) fn unmark(&self, marks: usize) {
+        self.overlay.borrow_mut().unmark(marks);
     }
 }
 
