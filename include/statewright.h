@@ -988,6 +988,46 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_STORE_CORRUPT 408
 
 /**
+ * What is there has another version than was expected; read it again and decide anew.
+ */
+#define SW_VERSION_MISMATCH 409
+
+/**
+ * What is there has another value than was expected; read it again and decide anew.
+ */
+#define SW_VALUE_MISMATCH 410
+
+/**
+ * A run cannot go from its status to the one asked for; the message says where it can go.
+ */
+#define SW_ILLEGAL_TRANSITION 411
+
+/**
+ * The past was asked for, and there is no log that reaches back to it.
+ */
+#define SW_NO_HISTORY 412
+
+/**
+ * The hash chain of an event stream is broken; the message names the event.
+ */
+#define SW_CHAIN_BROKEN 413
+
+/**
+ * A name of a stream, type, tag, trace or run is not of its form.
+ */
+#define SW_INVALID_NAME 414
+
+/**
+ * A run with children was to be removed without them.
+ */
+#define SW_HAS_CHILDREN 415
+
+/**
+ * The savepoint was released, undone, or is another transaction's.
+ */
+#define SW_UNKNOWN_SAVEPOINT 416
+
+/**
  * The flow's text has errors; each is listed with its line.
  */
 #define SW_INVALID_SPEC 500

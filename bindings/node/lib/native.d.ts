@@ -96,6 +96,14 @@ export type StatusName =
   | 'SW_TXN_LIMIT'
   | 'SW_TXN_CLOSED'
   | 'SW_STORE_CORRUPT'
+  | 'SW_VERSION_MISMATCH'
+  | 'SW_VALUE_MISMATCH'
+  | 'SW_ILLEGAL_TRANSITION'
+  | 'SW_NO_HISTORY'
+  | 'SW_CHAIN_BROKEN'
+  | 'SW_INVALID_NAME'
+  | 'SW_HAS_CHILDREN'
+  | 'SW_UNKNOWN_SAVEPOINT'
   | 'SW_INVALID_SPEC'
   | 'SW_UNKNOWN_FLOW'
   | 'SW_UNKNOWN_CASE'
@@ -490,6 +498,38 @@ export const constants: {
    * A commit in the log cannot be applied: it is damaged, or a newer version wrote it.
    */
   readonly SW_STORE_CORRUPT: 408;
+  /**
+   * What is there has another version than was expected; read it again and decide anew.
+   */
+  readonly SW_VERSION_MISMATCH: 409;
+  /**
+   * What is there has another value than was expected; read it again and decide anew.
+   */
+  readonly SW_VALUE_MISMATCH: 410;
+  /**
+   * A run cannot go from its status to the one asked for; the message says where it can go.
+   */
+  readonly SW_ILLEGAL_TRANSITION: 411;
+  /**
+   * The past was asked for, and there is no log that reaches back to it.
+   */
+  readonly SW_NO_HISTORY: 412;
+  /**
+   * The hash chain of an event stream is broken; the message names the event.
+   */
+  readonly SW_CHAIN_BROKEN: 413;
+  /**
+   * A name of a stream, type, tag, trace or run is not of its form.
+   */
+  readonly SW_INVALID_NAME: 414;
+  /**
+   * A run with children was to be removed without them.
+   */
+  readonly SW_HAS_CHILDREN: 415;
+  /**
+   * The savepoint was released, undone, or is another transaction's.
+   */
+  readonly SW_UNKNOWN_SAVEPOINT: 416;
   /**
    * The flow's text has errors; each is listed with its line.
    */

@@ -2444,6 +2444,14 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_TXN_LIMIT", Napi::Number::New(env, static_cast<double>(SW_TXN_LIMIT)));
   constants.Set("SW_TXN_CLOSED", Napi::Number::New(env, static_cast<double>(SW_TXN_CLOSED)));
   constants.Set("SW_STORE_CORRUPT", Napi::Number::New(env, static_cast<double>(SW_STORE_CORRUPT)));
+  constants.Set("SW_VERSION_MISMATCH", Napi::Number::New(env, static_cast<double>(SW_VERSION_MISMATCH)));
+  constants.Set("SW_VALUE_MISMATCH", Napi::Number::New(env, static_cast<double>(SW_VALUE_MISMATCH)));
+  constants.Set("SW_ILLEGAL_TRANSITION", Napi::Number::New(env, static_cast<double>(SW_ILLEGAL_TRANSITION)));
+  constants.Set("SW_NO_HISTORY", Napi::Number::New(env, static_cast<double>(SW_NO_HISTORY)));
+  constants.Set("SW_CHAIN_BROKEN", Napi::Number::New(env, static_cast<double>(SW_CHAIN_BROKEN)));
+  constants.Set("SW_INVALID_NAME", Napi::Number::New(env, static_cast<double>(SW_INVALID_NAME)));
+  constants.Set("SW_HAS_CHILDREN", Napi::Number::New(env, static_cast<double>(SW_HAS_CHILDREN)));
+  constants.Set("SW_UNKNOWN_SAVEPOINT", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_SAVEPOINT)));
   constants.Set("SW_INVALID_SPEC", Napi::Number::New(env, static_cast<double>(SW_INVALID_SPEC)));
   constants.Set("SW_UNKNOWN_FLOW", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_FLOW)));
   constants.Set("SW_UNKNOWN_CASE", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_CASE)));

@@ -25,8 +25,8 @@ pub enum MergeStrategy {
     First,
     /// The sum; nothing counts as 0. Merges like this of several transactions do not conflict.
     Accumulate,
-    /// The new one behind the old: text behind text, bytes behind bytes, items behind items. Merges like this of several
-    /// transactions do not conflict.
+    /// The new one behind the old: text behind text, bytes behind bytes, items behind items. Merges like this of
+    /// several transactions do not conflict.
     Concatenate,
     /// Objects are merged at every level; of other values the new one wins.
     Deep,

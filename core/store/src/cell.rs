@@ -184,8 +184,8 @@ impl Store {
         self.alone(|txn| txn.cell_cas(space, cell, expected, value.clone()))
     }
 
-    /// [`Txn::cell_transition`] in a commit of its own, tried again after a conflict with what is there then; so `next`
-    /// may run more than once and must have no other effect.
+    /// [`Txn::cell_transition`] in a commit of its own, tried again after a conflict with what is there then; so
+    /// `next` may run more than once and must have no other effect.
     pub fn cell_transition<E: From<Error> + Retryable>(
         &self,
         space: &Space,

@@ -99,8 +99,8 @@ impl Txn {
         Ok(there)
     }
 
-    /// Makes something of what is at a path of a document. Fails with [`Error::NotFound`] if the document is not there,
-    /// or with [`Error::At`] if the edit does not fit.
+    /// Makes something of what is at a path of a document. Fails with [`Error::NotFound`] if the document is not
+    /// there, or with [`Error::At`] if the edit does not fit.
     pub(crate) fn doc_edit(
         &self,
         primitive: Primitive,

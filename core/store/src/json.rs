@@ -15,11 +15,12 @@ use crate::txn::Txn;
 const JSON: Primitive = Primitive::Json;
 
 /// Writes to JSON documents. All but `json_create` and a `json_set` at the root fail with [`Error::NotFound`] if the
-/// document is not there, and with [`Error::At`] or [`Error::Value`] if the operation does not fit what is at the path;
-/// then nothing is changed. Each costs O(log n + path), and its operand, unless it says otherwise.
+/// document is not there, and with [`Error::At`] or [`Error::Value`] if the operation does not fit what is at the
+/// path; then nothing is changed. Each costs O(log n + path), and its operand, unless it says otherwise.
 ///
-/// Two transactions conflict if their paths overlap: one is the other or leads to it. What changes the length or order of
-/// an array touches the whole array. Increments of one place do not conflict with each other, and neither do appends.
+/// Two transactions conflict if their paths overlap: one is the other or leads to it. What changes the length or
+/// order of an array touches the whole array. Increments of one place do not conflict with each other, and neither
+/// do appends.
 impl Txn {
     /// [`doc_create`](Txn::doc_create) of a JSON document.
     pub fn json_create(&self, space: &Space, key: &str, value: Value) -> Result<()> {
@@ -74,8 +75,8 @@ impl Txn {
         })
     }
 
-    /// Applies a JSON patch (RFC 6902): all of it, or nothing if an operation of it fails. Touches only the places that
-    /// its operations name; a `copy` logs the value that was copied.
+    /// Applies a JSON patch (RFC 6902): all of it, or nothing if an operation of it fails. Touches only the places
+    /// that its operations name; a `copy` logs the value that was copied.
     pub fn json_patch(&self, space: &Space, key: &str, patch: &Patch) -> Result<()> {
         let root = Path::root();
         let (doc, region) = address(JSON, space, key, &root)?;

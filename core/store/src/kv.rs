@@ -109,9 +109,9 @@ impl Txn {
         Ok(old)
     }
 
-    /// Adds a number to a key's; where nothing is, to `initial`. Increments of one key do not conflict with each other, so
-    /// the sum is not given here: who reads it with `kv_get` conflicts with the others, and [`Store::kv_increment`] gives
-    /// it at no such cost. A time of expiry stays.
+    /// Adds a number to a key's; where nothing is, to `initial`. Increments of one key do not conflict with each
+    /// other, so the sum is not given here: who reads it with `kv_get` conflicts with the others, and
+    /// [`Store::kv_increment`] gives it at no such cost. A time of expiry stays.
     ///
     /// Integers are exact from −2⁶³ to 2⁶⁴−1; decimals go with integers and decimals, floats with integers and floats.
     /// Fails with [`Error::At`] if that is not so, or if the sum would overflow, here or, because of what others added
@@ -134,9 +134,9 @@ impl Txn {
         self.edit_key(space, key, Mode::Add, Edit::Add { by, initial })
     }
 
-    /// Puts text behind a key's text, or bytes behind its bytes, with `separator` in between unless the key is absent or
-    /// empty. Appends to one key do not conflict with each other. Fails with [`Error::At`] if what is there is neither,
-    /// or not of the same kind. O(log n + length of the result).
+    /// Puts text behind a key's text, or bytes behind its bytes, with `separator` in between unless the key is
+    /// absent or empty. Appends to one key do not conflict with each other. Fails with [`Error::At`] if what is
+    /// there is neither, or not of the same kind. O(log n + length of the result).
     pub fn kv_append(
         &self,
         space: &Space,
@@ -147,8 +147,8 @@ impl Txn {
         self.edit_key(space, key, Mode::Append, Edit::Append { tail, separator })
     }
 
-    /// Puts items at the end of a key's array, or makes one of them. Appends to one key do not conflict with each other.
-    /// Fails with [`Error::At`] if what is there is no array. O(log n + items).
+    /// Puts items at the end of a key's array, or makes one of them. Appends to one key do not conflict with each
+    /// other. Fails with [`Error::At`] if what is there is no array. O(log n + items).
     pub fn kv_extend(&self, space: &Space, key: &[u8], items: Vec<Value>) -> Result<()> {
         let items = Value::from(items);
         self.edit_key(space, key, Mode::Append, Edit::Extend { items })
@@ -268,8 +268,8 @@ impl Store {
         self.transact(|txn| txn.kv_swap(space, key, value.clone()))
     }
 
-    /// [`Txn::kv_increment`] in a commit of its own; gives the sum, which no other increment gave or will give of its own
-    /// if all add more than zero. Never conflicts.
+    /// [`Txn::kv_increment`] in a commit of its own; gives the sum, which no other increment gave or will give of
+    /// its own if all add more than zero. Never conflicts.
     pub fn kv_increment(
         &self,
         space: &Space,
@@ -339,8 +339,8 @@ impl Store {
         self.history(space, Primitive::Kv, key, limit)
     }
 
-    /// A key as it was when the store had this version; none if it was not there, or had expired by the time of the last
-    /// commit up to then (never by now). Fails with [`Error::NoHistory`] in memory. O(log up to there).
+    /// A key as it was when the store had this version; none if it was not there, or had expired by the time of the
+    /// last commit up to then (never by now). Fails with [`Error::NoHistory`] in memory. O(log up to there).
     pub fn kv_get_at(&self, space: &Space, key: &[u8], version: u64) -> Result<Option<Stored>> {
         self.entry_at(space, Primitive::Kv, key, version)
     }

@@ -1,5 +1,6 @@
-//! Random sequences of operations on all primitives, against models that are as simple as can be: lists and maps that are
-//! searched from end to end. After each sequence the store is opened again, and must hold the same, entry by entry.
+//! Random sequences of operations on all primitives, against models that are as simple as can be: lists and maps
+//! that are searched from end to end. After each sequence the store is opened again, and must hold the same, entry
+//! by entry.
 
 use std::collections::BTreeMap;
 

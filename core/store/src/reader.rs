@@ -38,7 +38,8 @@ pub(crate) mod sealed {
 pub struct Stored {
     /// The value.
     pub value: Value,
-    /// The version of the commit that last changed it; in a transaction that changed it itself, the snapshot's plus one.
+    /// The version of the commit that last changed it; in a transaction that changed it itself, the snapshot's plus
+    /// one.
     pub version: u64,
     /// From when on it is no longer there; none if it stays.
     pub expires: Option<Timestamp>,
@@ -129,8 +130,8 @@ pub trait Reader: sealed::View {
         values.collect()
     }
 
-    /// Up to `limit` keys that begin with `prefix`, from the last in byte order, or the one before `before`, downwards.
-    /// O(log n + limit).
+    /// Up to `limit` keys that begin with `prefix`, from the last in byte order, or the one before `before`,
+    /// downwards. O(log n + limit).
     fn kv_scan_reverse(
         &self,
         space: &Space,
@@ -263,8 +264,8 @@ pub trait Reader: sealed::View {
         Ok(self.json_get(space, key, path)?.map(|value| value.len()))
     }
 
-    /// The keys of the object at a path of a JSON document, in its order; none if nothing is there, empty if that is no
-    /// object. O(log n + path + keys).
+    /// The keys of the object at a path of a JSON document, in its order; none if nothing is there, empty if that
+    /// is no object. O(log n + path + keys).
     fn json_keys(&self, space: &Space, key: &str, path: &Path) -> Result<Option<Vec<String>>> {
         let value = self.json_get(space, key, path)?;
         let keys = |value: Value| value.entries().map(|(key, _)| key.to_owned()).collect();

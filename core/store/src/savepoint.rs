@@ -38,8 +38,8 @@ impl Txn {
         Savepoint(id)
     }
 
-    /// Undoes what was written since a savepoint, which stays. What was read since then still counts when the commit is
-    /// validated: it may be why the transaction went back.
+    /// Undoes what was written since a savepoint, which stays. What was read since then still counts when the
+    /// commit is validated: it may be why the transaction went back.
     ///
     /// Fails with [`Error::UnknownSavepoint`]. O(what was written since).
     pub fn rollback_to(&self, savepoint: Savepoint) -> Result<()> {

@@ -34,9 +34,9 @@ impl Txn {
 
     /// Copies everything that a space holds to a space that holds nothing. The log holds one small op.
     ///
-    /// Fails with [`Error::AlreadyExists`] if there is something in the other space, and with [`Error::TxnLimit`] if the
-    /// space has more entries than a transaction may have ops; then nothing is changed. O(entries × log n); values are
-    /// shared.
+    /// Fails with [`Error::AlreadyExists`] if there is something in the other space, and with [`Error::TxnLimit`]
+    /// if the space has more entries than a transaction may have ops; then nothing is changed. O(entries × log n);
+    /// values are shared.
     pub fn space_copy(&self, from: &Space, to: &Space) -> Result<()> {
         if !self.keys_of(to)?.is_empty() {
             return Err(Error::AlreadyExists {

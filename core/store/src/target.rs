@@ -51,8 +51,8 @@ pub trait Target {
     /// Inserts or replaces. O(log n).
     fn put(&mut self, key: &[u8], entry: Entry);
 
-    /// Changes the value at a key in place and gives it `version`; none if there is no entry. If `f` fails it must have
-    /// changed nothing. O(log n).
+    /// Changes the value at a key in place and gives it `version`; none if there is no entry. If `f` fails it must
+    /// have changed nothing. O(log n).
     fn edit<R>(
         &mut self,
         key: &[u8],

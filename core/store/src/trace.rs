@@ -1,7 +1,7 @@
 //! Traces: what was done and why, written down once, as trees.
 //!
-//! A trace is never changed. Its index entries (by type, tag, time and parent) are made by the same op, so they are there
-//! exactly when it is.
+//! A trace is never changed. Its index entries (by type, tag, time and parent) are made by the same op, so they are
+//! there exactly when it is.
 //!
 //! | key, behind `space NUL 4` | value |
 //! | --- | --- |
@@ -286,8 +286,8 @@ impl<V: View + ?Sized> TraceReader for V {}
 impl Txn {
     /// Writes a trace down and gives its id. Ids, types and tags have 1 to 255 bytes without NUL.
     ///
-    /// Fails with [`Error::NotFound`] if its parent is not there, with [`Error::AlreadyExists`] if its id is taken, or with
-    /// [`Error::InvalidName`]. O(log n × tags).
+    /// Fails with [`Error::NotFound`] if its parent is not there, with [`Error::AlreadyExists`] if its id is taken,
+    /// or with [`Error::InvalidName`]. O(log n × tags).
     pub fn trace_record(&self, space: &Space, trace: NewTrace) -> Result<String> {
         let id = match trace.id {
             Some(id) => id,

@@ -26,9 +26,9 @@ pub enum Isolation {
     Serializable,
     /// Only what is written must be unchanged (snapshot isolation). Allows write skew.
     Snapshot,
-    /// As `Snapshot`, and a read of what was changed since the snapshot fails at once with [`Error::Conflict`], so that
-    /// a transaction that is bound to work on old data ends early. What changes after it was read is not noticed, so
-    /// write skew is possible all the same.
+    /// As `Snapshot`, and a read of what was changed since the snapshot fails at once with [`Error::Conflict`], so
+    /// that a transaction that is bound to work on old data ends early. What changes after it was read is not
+    /// noticed, so write skew is possible all the same.
     Weak,
 }
 

@@ -446,6 +446,32 @@ const SW_TXN_CLOSED Status = 407
 // SW_STORE_CORRUPT: A commit in the log cannot be applied: it is damaged, or a newer version wrote it.
 const SW_STORE_CORRUPT Status = 408
 
+// SW_VERSION_MISMATCH: What is there has another version than was expected; read it again and decide
+// anew.
+const SW_VERSION_MISMATCH Status = 409
+
+// SW_VALUE_MISMATCH: What is there has another value than was expected; read it again and decide anew.
+const SW_VALUE_MISMATCH Status = 410
+
+// SW_ILLEGAL_TRANSITION: A run cannot go from its status to the one asked for; the message says where
+// it can go.
+const SW_ILLEGAL_TRANSITION Status = 411
+
+// SW_NO_HISTORY: The past was asked for, and there is no log that reaches back to it.
+const SW_NO_HISTORY Status = 412
+
+// SW_CHAIN_BROKEN: The hash chain of an event stream is broken; the message names the event.
+const SW_CHAIN_BROKEN Status = 413
+
+// SW_INVALID_NAME: A name of a stream, type, tag, trace or run is not of its form.
+const SW_INVALID_NAME Status = 414
+
+// SW_HAS_CHILDREN: A run with children was to be removed without them.
+const SW_HAS_CHILDREN Status = 415
+
+// SW_UNKNOWN_SAVEPOINT: The savepoint was released, undone, or is another transaction's.
+const SW_UNKNOWN_SAVEPOINT Status = 416
+
 // SW_INVALID_SPEC: The flow's text has errors; each is listed with its line.
 const SW_INVALID_SPEC Status = 500
 

@@ -19,10 +19,10 @@ use crate::txn::Txn;
 impl Txn {
     /// Makes an active run and gives its id.
     ///
-    /// Fails with [`Error::AlreadyExists`] if its id is taken, with [`Error::NotFound`] if its parent is not there, with
-    /// [`Error::InvalidSpace`] if the id is no part of a space's name or the space has four parts already, with
-    /// [`Error::InvalidName`] for a tag that has not 1 to 255 bytes without NUL, and with [`Error::At`] if the metadata is
-    /// no object. O(log n × tags).
+    /// Fails with [`Error::AlreadyExists`] if its id is taken, with [`Error::NotFound`] if its parent is not there,
+    /// with [`Error::InvalidSpace`] if the id is no part of a space's name or the space has four parts already, with
+    /// [`Error::InvalidName`] for a tag that has not 1 to 255 bytes without NUL, and with [`Error::At`] if the
+    /// metadata is no object. O(log n × tags).
     pub fn run_create(&self, space: &Space, run: NewRun) -> Result<String> {
         let id = match run.id {
             Some(id) => id,
@@ -142,8 +142,8 @@ impl Txn {
         Ok(true)
     }
 
-    /// Makes a run as a child of another one, with a copy of that one's state; gives its id. The log holds only that it
-    /// was copied.
+    /// Makes a run as a child of another one, with a copy of that one's state; gives its id. The log holds only
+    /// that it was copied.
     ///
     /// Fails as [`run_create`](Txn::run_create) and [`space_copy`](Txn::space_copy) do; then nothing is changed.
     /// O(state × log n).
@@ -158,8 +158,8 @@ impl Txn {
 
     /// Removes a run with its state and, if `cascade`, all runs below it; gives how many runs there were.
     ///
-    /// Fails with [`Error::NotFound`], with [`Error::HasChildren`] if there are runs below it that are not to be removed,
-    /// and with [`Error::TxnLimit`]; then nothing is changed. O(states × log n).
+    /// Fails with [`Error::NotFound`], with [`Error::HasChildren`] if there are runs below it that are not to be
+    /// removed, and with [`Error::TxnLimit`]; then nothing is changed. O(states × log n).
     pub fn run_delete(&self, space: &Space, id: &str, cascade: bool) -> Result<u64> {
         self.all_or_nothing(|| {
             let mut open = vec![self.run(space, id)?];

@@ -119,6 +119,22 @@ enum class errc : sw_status {
   txn_closed = SW_TXN_CLOSED,
   /// A commit in the log cannot be applied: it is damaged, or a newer version wrote it.
   store_corrupt = SW_STORE_CORRUPT,
+  /// What is there has another version than was expected; read it again and decide anew.
+  version_mismatch = SW_VERSION_MISMATCH,
+  /// What is there has another value than was expected; read it again and decide anew.
+  value_mismatch = SW_VALUE_MISMATCH,
+  /// A run cannot go from its status to the one asked for; the message says where it can go.
+  illegal_transition = SW_ILLEGAL_TRANSITION,
+  /// The past was asked for, and there is no log that reaches back to it.
+  no_history = SW_NO_HISTORY,
+  /// The hash chain of an event stream is broken; the message names the event.
+  chain_broken = SW_CHAIN_BROKEN,
+  /// A name of a stream, type, tag, trace or run is not of its form.
+  invalid_name = SW_INVALID_NAME,
+  /// A run with children was to be removed without them.
+  has_children = SW_HAS_CHILDREN,
+  /// The savepoint was released, undone, or is another transaction's.
+  unknown_savepoint = SW_UNKNOWN_SAVEPOINT,
   /// The flow's text has errors; each is listed with its line.
   invalid_spec = SW_INVALID_SPEC,
   /// No flow of that name is deployed.
