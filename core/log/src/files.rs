@@ -1,5 +1,7 @@
 //! The files of an open log: appending to the last segment, syncing it, starting the next.
 
+mod read;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -7,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::env::{Env, File, Mapping, OpenMode};
+use crate::Position;
+use crate::env::{Env, File, Mapping};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
 use crate::log::Counters;
@@ -15,10 +18,9 @@ use crate::options::{Durability, LogOptions};
 use crate::recover::{Opened, SegmentInfo, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
-    Chain, FIRST_FRAME, Item, MARK_LEN, Reader, Unfinished, is_far, segment_length, segment_name,
+    Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
 };
 use crate::time::Timestamp;
-use crate::{Frame, Position};
 
 /// In strict mode, frames are collected up to this many bytes before they are written without waiting for a sync.
 const MAX_PENDING: usize = 4 << 20;
@@ -205,6 +207,11 @@ impl Files {
 
     pub(crate) fn last_hash(&self) -> Hash {
         self.writer.lock().chain.hash
+    }
+
+    pub(crate) fn spend_reserve(&self) -> Result<bool> {
+        self.usable()?;
+        crate::segment::spend_reserve(&*self.env.io, &self.dir)
     }
 
     pub(crate) fn segments(&self) -> Vec<SegmentInfo> {
@@ -473,7 +480,8 @@ impl Files {
         };
         // A full disk is found out here, before anything of the log is touched, so the log stays usable.
         let io = &*self.env.io;
-        let new = Unfinished::create(io, path.clone(), &header, &[]).map_err(|e| match e {
+        let new = Unfinished::create_somehow(io, &path, header, &[], need);
+        let (new, header) = new.map_err(|e| match e {
             Error::NoSpace { .. } => e,
             other => self.poison(other),
         })?;
@@ -540,73 +548,6 @@ impl Files {
         drop(syncer);
         *self.lock.lock() = None;
         result
-    }
-
-    /// Passes the commits `from..=until` to `visit`, until it wants no more.
-    pub(crate) fn read(
-        &self,
-        from: u64,
-        until: u64,
-        visit: &mut dyn FnMut(Frame<'_>) -> Result<bool>,
-    ) -> Result<()> {
-        let segments = self.segments();
-        let start = segments
-            .partition_point(|segment| segment.header.first_version <= from)
-            .saturating_sub(1);
-        let segments = segments.get(start..).unwrap_or_default();
-        // A segment ends where the next begins, whatever else it holds.
-        let ends = segments
-            .iter()
-            .skip(1)
-            .map(|next| next.header.first_version.saturating_sub(1).min(until));
-        for (segment, end) in segments.iter().zip(ends.chain([until])) {
-            if !self.read_segment(segment, from, end, visit)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Passes the commits `from..=until` of one segment to `visit`; returns whether it wants more.
-    fn read_segment(
-        &self,
-        segment: &SegmentInfo,
-        from: u64,
-        until: u64,
-        visit: &mut dyn FnMut(Frame<'_>) -> Result<bool>,
-    ) -> Result<bool> {
-        let SegmentInfo { path, header } = segment;
-        let mut chain = Chain::before(header);
-        if chain.version >= until {
-            return Ok(true);
-        }
-        let file = self
-            .env
-            .io
-            .open(path, OpenMode::Read)
-            .map_err(|e| Error::io("open", path, e))?;
-        let mut reader = Reader::new(&*file, path, header.length);
-        let mut at = FIRST_FRAME;
-        while chain.version < until {
-            let commit = match reader.item(at, header, &chain)? {
-                Item::Commit(_, commit) => commit,
-                Item::Pad(frame) => {
-                    at += frame_len(frame.length as usize);
-                    continue;
-                }
-                Item::Mark(_) => return Err(Error::corrupt(path, at, "a mark where a commit was")),
-                Item::Nothing(problem) => return Err(Error::corrupt(path, at, problem)),
-            };
-            chain = Chain {
-                version: commit.version,
-                hash: commit.hash,
-            };
-            at += frame_len(commit.ops.len());
-            if commit.version >= from && !visit(commit)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }
 

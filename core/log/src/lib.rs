@@ -32,6 +32,7 @@ mod files;
 mod format;
 mod log;
 mod options;
+mod reader;
 mod real;
 mod recover;
 mod repair;

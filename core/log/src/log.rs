@@ -9,6 +9,7 @@ use crate::files::Files;
 use crate::options::{Durability, LogOptions, LogStats, Recovery};
 use crate::recover;
 use crate::repair::{self, Repair};
+use crate::segment::make_reserve;
 use crate::time::Timestamp;
 use crate::verify::{self, Damage, Verification};
 
@@ -196,6 +197,7 @@ impl Log {
         options.segment_bytes = options.segment_bytes.min(LogOptions::HARD_LIMIT);
         options.max_commit_bytes = options.max_commit_bytes.min(LogOptions::HARD_LIMIT);
         let opened = recover::open(&env, dir, &options, start, replay)?;
+        make_reserve(&*env.io, dir, options.reserve_bytes)?;
         let recovery = opened.recovery.clone();
         let version = opened.chain.version;
         let log = Log {
@@ -474,6 +476,18 @@ impl Log {
     /// Those of [`repair`](Log::repair). O(size of the log).
     pub fn plan_repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
         repair::repair(env, dir, start.as_ref(), true)
+    }
+
+    /// Gives back the space of the reserve file ([`LogOptions::reserve_bytes`]), for whoever needs some to finish on a full
+    /// disk; returns whether there was any.
+    ///
+    /// # Errors
+    /// `Io`, `NotWritable`.
+    pub fn spend_reserve(&self) -> Result<bool> {
+        match &self.files {
+            Some(files) => files.spend_reserve(),
+            None => Ok(false),
+        }
     }
 
     /// Makes everything durable, marks the log as closed properly, and releases the folder. Later calls return

@@ -62,6 +62,10 @@ pub struct LogOptions {
     /// write do not change when the power goes while it is under way. Disks that promise less are rare; padding makes a
     /// log of small strict commits many times larger. Takes effect with the next segment of a log that is there already.
     pub pad: bool,
+    /// Size in bytes of a file of zeros that is kept beside the log, and removed when a full disk would keep a store from being
+    /// opened after a crash, or a checkpoint from being finished ([`Log::spend_reserve`](crate::Log::spend_reserve)); the
+    /// next opening makes it again. 0 for none. Closing never needs space.
+    pub reserve_bytes: u64,
     /// Whether the folder may be on a network file system, where it depends on settings that nobody can see from here
     /// whether locks lock and syncs sync.
     pub network: bool,
@@ -82,6 +86,7 @@ impl Default for LogOptions {
             max_commit_bytes: 64 << 20,
             map: true,
             pad: false,
+            reserve_bytes: 0,
             network: false,
         }
     }

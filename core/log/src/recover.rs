@@ -9,8 +9,8 @@ use crate::format::{FrameHeader, HeaderError, Kind, SEGMENT_HEADER, SegmentHeade
 use crate::options::{Durability, LogOptions, Recovery};
 use crate::replay::Replay;
 use crate::segment::{
-    Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_unfinished, segment_length, segment_name,
-    segment_number,
+    Chain, FIRST_FRAME, MARK_LEN, RESERVE_NAME, Unfinished, is_unfinished, segment_length,
+    segment_name, segment_number,
 };
 use crate::{Frame, Position, Timestamp};
 
@@ -146,7 +146,7 @@ pub(crate) fn list_segments(env: &Env, dir: &Path, clean_up: bool) -> Result<Vec
     numbers.sort_unstable();
     let foreign = names
         .iter()
-        .find(|name| *name != LOCK_NAME && !unfinished(name));
+        .find(|name| ![LOCK_NAME, RESERVE_NAME].contains(&name.as_str()) && !unfinished(name));
     if let (true, Some(name)) = (numbers.is_empty(), foreign) {
         let problem = format!("it has no log, but other things in it (\"{name}\")");
         return Err(Error::NotAStore {

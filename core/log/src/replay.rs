@@ -8,11 +8,11 @@ use crate::env::{Env, File, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
 use crate::options::{Durability, LogOptions, Recovery};
+use crate::reader::{Item, Reader};
 use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
-    Chain, FIRST_FRAME, Item, LOOK, MARK_LEN, Reader, Unfinished, is_far, segment_length,
-    segment_name,
+    Chain, FIRST_FRAME, LOOK, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
 };
 use crate::{Frame, Position, Timestamp};
 
@@ -388,7 +388,9 @@ impl Replay<'_> {
             ..old_header
         };
         let io = &*self.env.io;
-        let file = Unfinished::create(io, path.clone(), &header, &frames)?.publish(io)?;
+        let need = end - FIRST_FRAME;
+        let (new, header) = Unfinished::create_somehow(io, &path, header, &frames, need)?;
+        let file = new.publish(io)?;
         self.current = SegmentInfo { path, header };
         self.segments.push(self.current.clone());
         // Only to give the space back: whether or not this is lost in a crash, nobody reads behind it any more.

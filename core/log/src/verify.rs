@@ -6,9 +6,10 @@ use crate::classify::{Next, Verdict};
 use crate::env::{Env, OpenMode, PathKind, read_full};
 use crate::error::{Error, Result};
 use crate::format::{FRAME_HEADER, FrameHeader, Hash, Kind, SegmentHeader};
+use crate::reader::Reader;
 use crate::recover::{ELSEWHERE, SegmentInfo, list_segments, read_header};
 use crate::replay::{Begin, Run, follow, judge};
-use crate::segment::{Chain, FIRST_FRAME, Reader, segment_name};
+use crate::segment::{Chain, FIRST_FRAME, segment_name};
 use crate::time::Timestamp;
 use crate::{Frame, Position};
 
