@@ -84,6 +84,19 @@ fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
     }
 }
 
+/// Whether there is what the change is about.
+fn fits(state: &State, change: &Change) -> bool {
+    match change {
+        Change::Put(..) | Change::Whole(..) => true,
+        Change::Delete(space, key) => state.kv.contains_key(&(*space, key.clone())),
+        Change::Set(doc, ..) | Change::Drop(doc) => state.docs.contains_key(doc),
+        Change::Unset(doc, field) => {
+            let fields = state.docs.get(doc);
+            fields.is_some_and(|fields| fields.get(*field).copied().flatten().is_some())
+        }
+    }
+}
+
 /// Opens a damaged disk and says which version is there; an error if it is none that may be.
 fn found(store: &Store, versions: &Versions, at_least: u64) -> Result<u64, String> {
     let version = store.snapshot().version();
@@ -155,6 +168,56 @@ impl Expect for Versions {
         }
         Ok(moments)
     }
+}
+
+/// Runs a scenario in which one call fails, and opens it again after a power cut: every error must be a typed one, and
+/// nothing that was acknowledged may be lost. Gives the world that it was run in.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn with_fault(
+    scenario: &StoreScenario,
+    fault: Option<Fault>,
+    seed: u64,
+) -> Result<SimIo, String> {
+    let io = SimIo::new();
+    if let Some(fault) = fault {
+        io.fail(fault);
+    }
+    let versions = Arc::new(Mutex::new(Versions {
+        states: vec![Arc::default()],
+        durable: 0,
+    }));
+    let store = match open(sim::env(&io, seed), scenario.durability) {
+        Err(e) if io.failed() > 0 && (300..400).contains(&e.code()) => {
+            io.heal();
+            open(sim::env(&io, seed), scenario.durability)
+        }
+        other => other,
+    };
+    let store = store.map_err(|e| format!("opening: {e}"))?;
+    let mut runner = Runner {
+        io: io.clone(),
+        versions: versions.clone(),
+        store: Some(store),
+        durability: scenario.durability,
+        acknowledged: 0,
+        seed,
+    };
+    for act in &scenario.acts {
+        let done = runner.act(act);
+        done.map_err(|e| format!("at {act:?}: {e}"))?;
+    }
+    let damage = Damage::Lose;
+    let after = io.crash(&Image { damage, seed });
+    let store = open(sim::env(&after, seed), Durability::Strict);
+    let store = store.map_err(|e| format!("after the end and a power cut: {e}"))?;
+    let expected = versions.lock().clone();
+    found(&store, &expected, expected.durable)?;
+    drop(store);
+    runner.io.heal();
+    runner.reopen(false, runner.durability)?;
+    Ok(io)
 }
 
 /// Runs a scenario and returns its moments, in order. Fails if the store breaks a promise even without a crash.
@@ -234,15 +297,24 @@ impl Runner {
 
     fn commit(&mut self, changes: &[Change], at_least: Durability) -> Result<(), String> {
         let txn = self.store()?.begin();
-        for change in changes {
-            make(&txn, change).map_err(|e| format!("{change:?}: {e}"))?;
-        }
         let mut next = {
             let versions = self.versions.lock();
             let newest = versions.states.last().cloned();
             State::clone(&newest.unwrap_or_default())
         };
-        changes.iter().for_each(|change| next.apply(change));
+        let mut made = false;
+        for change in changes {
+            // What a commit that failed should have made is not there.
+            if !fits(&next, change) {
+                continue;
+            }
+            make(&txn, change).map_err(|e| format!("{change:?}: {e}"))?;
+            next.apply(change);
+            made = true;
+        }
+        if !made {
+            return Ok(());
+        }
         self.versions.lock().states.push(Arc::new(next));
         let result = txn.commit_with(at_least);
         match result {
@@ -253,7 +325,7 @@ impl Runner {
                 }
                 Ok(())
             }
-            Err(Error::Log(statewright_log::Error::NoSpace { .. })) => {
+            Err(e) if self.io.failed() > 0 && [300, 305, 306].contains(&e.code()) => {
                 // Nothing was appended, and the store goes on.
                 self.versions.lock().states.pop();
                 Ok(())

@@ -199,6 +199,12 @@ impl SimIo {
         self.state.lock().faults.clear();
     }
 
+    /// How many calls of this kind there were.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> u64 {
+        self.state.lock().calls.get(&op).copied().unwrap_or(0)
+    }
+
     /// How many calls were made to fail.
     #[must_use]
     pub fn failed(&self) -> u64 {
