@@ -1,6 +1,6 @@
-//! Failing calls: in every scenario of the store, every call of every kind fails once, with every error that it can have,
-//! and from there on for ever. Each time there is a typed error or none, nothing that was acknowledged is lost, and
-//! opening again is clean.
+//! Failing calls: in every scenario of the store, every call of every kind fails once, with every error that it can
+//! have, and from there on for ever. Each time there is a typed error or none, nothing that was acknowledged is lost,
+//! and opening again is clean.
 
 #![allow(
     clippy::unwrap_used,

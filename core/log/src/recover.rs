@@ -54,7 +54,7 @@ pub(crate) fn open(
     visit: Visit<'_>,
 ) -> Result<Opened> {
     let io = &*env.io;
-    let fresh_dir = prepare_dir(env, dir)?;
+    prepare_dir(env, dir)?;
     if !options.network
         && io
             .file_system(dir)
@@ -73,7 +73,7 @@ pub(crate) fn open(
     let segments = read_headers(env, dir, &numbers)?;
     let Some(current) = segments.last().cloned() else {
         return match start {
-            None => create(env, dir, options, lock, fresh_dir),
+            None => create(env, dir, options, lock),
             Some(start) => Err(disagree(
                 &dir.join(segment_name(1)),
                 &start,
@@ -119,18 +119,17 @@ pub(crate) fn disagree(path: &Path, start: &Position, problem: &str) -> Error {
     Error::corrupt(path, *offset, problem)
 }
 
-/// Makes sure that the folder exists and is ours to use; returns whether it was created.
-fn prepare_dir(env: &Env, dir: &Path) -> Result<bool> {
+/// Makes sure that the folder exists and is ours to use.
+fn prepare_dir(env: &Env, dir: &Path) -> Result<()> {
     match env.io.kind(dir).map_err(|e| Error::io("look at", dir, e))? {
         PathKind::File => Err(Error::NotAStore {
             path: dir.to_path_buf(),
             problem: "it is a file".into(),
         }),
-        PathKind::Dir => list_segments(env, dir, false).map(|_| false),
+        PathKind::Dir => list_segments(env, dir, false).map(drop),
         PathKind::Missing => env
             .io
             .create_dir_all(dir)
-            .map(|()| true)
             .map_err(|e| Error::io("create", dir, e)),
     }
 }
@@ -170,24 +169,33 @@ fn unfinished(name: &str) -> bool {
     is_unfinished(name) || crate::checkpoint::is_unfinished(name)
 }
 
+/// Makes the names on the way to the folder durable. Whoever made a folder, perhaps we ourselves when an opening was
+/// interrupted, may not have done so. Not being allowed to is their decision.
+fn sync_ancestors(env: &Env, dir: &Path) -> Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    let mut at = dir;
+    loop {
+        let parent = parent_of(at);
+        match env.io.sync_dir(parent) {
+            Err(e) if !matches!(e.kind(), PermissionDenied | InvalidInput | Unsupported) => {
+                return Err(Error::io("sync", parent, e));
+            }
+            _ if parent == at || parent.parent().is_none() || parent == Path::new(".") => {
+                return Ok(());
+            }
+            _ => at = parent,
+        }
+    }
+}
+
 /// Starts a log in an empty folder.
 fn create(
     env: &Env,
     dir: &Path,
     options: &LogOptions,
     lock: Box<dyn Send + Sync>,
-    made: bool,
 ) -> Result<Opened> {
-    if !made {
-        // Whoever made the folder may not have made its name durable. Not being allowed to is their decision.
-        let parent = parent_of(dir);
-        match env.io.sync_dir(parent) {
-            Err(e) if e.kind() != std::io::ErrorKind::PermissionDenied => {
-                return Err(Error::io("sync", parent, e));
-            }
-            _ => {}
-        }
-    }
+    sync_ancestors(env, dir)?;
     let path = dir.join(segment_name(1));
     let mut store = [0; 16];
     env.random

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::*;
 use parking_lot::Mutex;
-use statewright_log::sim::{self, Damage, Image, Op, SimIo};
+use statewright_log::sim::{self, Damage, Fault, Image, Op, SimIo};
 use statewright_log::{Durability, Env, Error, Io, Log, LogOptions, SyncHooks, Timestamp};
 
 #[test]
@@ -402,9 +402,10 @@ fn opening_for_the_first_time_takes_few_changes() {
     io.on_change(move |change, _| ops.lock().push(change.op));
     drop(open(&io, Durability::Strict));
     use Op::*;
-    let expected = [
-        Create, SyncDir, Create, SyncDir, Create, Create, Write, Sync, Rename, SyncDir, Write,
-    ];
+    let folders = [Create, SyncDir, Create, SyncDir];
+    let lock_and_names = [Create, SyncDir, SyncDir];
+    let segment = [Create, Write, Sync, Rename, SyncDir, Write];
+    let expected = [&folders[..], &lock_and_names, &segment].concat();
     assert_eq!(*seen.lock(), expected);
 }
 
@@ -413,6 +414,23 @@ fn a_folder_somebody_else_made_is_made_durable_too() {
     let io = SimIo::new();
     io.create_dir_all(dir().parent().unwrap()).unwrap();
     io.create_dir(dir()).unwrap(); // and not synced
+    let (log, _, _) = open(&io, Durability::Strict);
+    append_synced(&log, 10);
+    let io = io.crash(&Image {
+        damage: Damage::Lose,
+        seed: 1,
+    });
+    assert_eq!(open(&io, Durability::Strict).2.len(), 1);
+}
+
+#[test]
+fn folders_that_an_interrupted_opening_left_are_made_durable_by_the_next() {
+    let io = SimIo::new();
+    io.fail(Fault::once(Op::SyncDir, 1, std::io::ErrorKind::Other));
+    let refused = Log::open(sim::env(&io, 1), dir(), LogOptions::default(), &mut |_| {
+        Ok(())
+    });
+    assert!(matches!(refused, Err(Error::Io { .. })));
     let (log, _, _) = open(&io, Durability::Strict);
     append_synced(&log, 10);
     let io = io.crash(&Image {

@@ -1,9 +1,9 @@
 //! The crash test: every change that a log or a store makes to its disk is a moment at which the power can go.
 //!
-//! A scenario of the log ([`scenario`]) or of the store ([`store`]) is run once on the simulated disk, and every moment between two changes is kept
-//! ([`run`]). For each of them the disk is damaged in many ways that a power cut may leave it in
-//! ([`Image`]), recovered, and [`check`]ed. Each recovery changes the disk too, so some
-//! of them are crashed in turn, and some of those again.
+//! A scenario of the log ([`scenario`]) or of the store ([`store`]) is run once on the simulated disk, and every moment
+//! between two changes is kept ([`run`]). For each of them the disk is damaged in many ways that a power cut may leave
+//! it in ([`Image`]), recovered, and checked ([`run::Expect`]). Each recovery changes the disk too, so some of them are
+//! crashed in turn, and some of those again.
 
 pub mod check;
 pub mod run;
