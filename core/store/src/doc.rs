@@ -170,6 +170,16 @@ pub(crate) fn address(
     key: &str,
     path: &Path,
 ) -> Result<(Doc, Region)> {
+    if !matches!(
+        primitive,
+        Primitive::Json | Primitive::Cell | Primitive::Flow
+    ) {
+        return Err(Error::InvalidName {
+            what: "primitive whose entries are documents",
+            name: primitive.name().to_owned(),
+            form: "json, cell or flow",
+        });
+    }
     let encoded = space::encode_checked(space, primitive, key.as_bytes())?.into();
     let doc = Doc {
         primitive,

@@ -431,13 +431,19 @@ impl Store {
         events: impl IntoIterator<Item = (String, Value)>,
     ) -> Result<Appended> {
         let events: Vec<_> = events.into_iter().collect();
-        let (sequences, version) = self.transact_versioned(|txn| {
-            // Read, so that nobody else appends in between.
-            let first = txn.event_len(space, stream)?;
-            txn.event_append_batch(space, stream, events.iter().cloned())?;
-            Ok::<_, Error>(first..txn.event_len(space, stream)?)
-        })?;
-        Ok(Appended { sequences, version })
+        let version =
+            self.alone(|txn| txn.event_append_batch(space, stream, events.iter().cloned()))?;
+        if events.is_empty() {
+            let len = self.event_len(space, stream)?;
+            return Ok(Appended {
+                sequences: len..len,
+                version,
+            });
+        }
+        Ok(Appended {
+            sequences: self.event_sequences(space, stream, version)?,
+            version,
+        })
     }
 }
 
@@ -609,4 +615,47 @@ fn range<V: View + ?Sized>(
     }
     let events = found.iter().map(|(key, entry)| read_event(key, entry));
     events.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use statewright_value::value;
+
+    use super::*;
+    use crate::{Doc, Env, Place, StoreOptions};
+
+    #[test]
+    fn the_chain_breaks_at_the_event_that_was_changed() {
+        let space = Space::default();
+        for (at, path, value) in [
+            (1, "[2].n", value!(7)),
+            (2, "[1]", value!("other")),
+            (0, "[0]", value!(5)),
+            (2, "[3]", Value::bytes(vec![0; 32])),
+            (1, "[3]", value!("no hash")),
+        ] {
+            let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+            for n in 0..3 {
+                store
+                    .event_append(&space, "e", "k", value!({ "n": n }))
+                    .unwrap();
+            }
+            let key = event_key(&space, "e", at);
+            let prefix = space::encode(&space, Primitive::Event, &[]);
+            let doc = Doc {
+                primitive: Primitive::Event,
+                space: space.clone(),
+                key: String::from_utf8(key[prefix.len()..].to_vec()).unwrap(),
+            };
+            let region = Region::exact(key.into(), Path::root());
+            let path = Path::parse(path).unwrap();
+            let op = Op::DocSet { doc, path, value };
+            store.direct(region, op, |_| ()).unwrap();
+            let broken = store.event_verify(&space, "e").unwrap_err();
+            assert_eq!(broken.code(), 413);
+            // What cannot be read at all is found with the events that are read at once.
+            let found = matches!(&broken, Error::ChainBroken { sequence, .. } if *sequence <= at);
+            assert!(found, "{broken}");
+        }
+    }
 }
