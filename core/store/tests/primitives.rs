@@ -106,7 +106,7 @@ fn numbers_of_all_kinds_are_added_and_other_kinds_refused() {
             .unwrap()
     };
     assert_eq!(
-        (0..3).map(sum).next_back(),
+        (0..3).map(sum).collect::<Vec<_>>().pop(),
         Some(Value::decimal("0.30").unwrap())
     );
     store.kv_put(&s(), b"t", value!("text")).unwrap();
