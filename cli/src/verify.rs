@@ -76,10 +76,11 @@ pub fn repair(options: &Repair) -> Result<Exit> {
 fn summary(dir: &Path, found: &Verification, out: &mut Out) -> Result<()> {
     let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     out.line(format!(
-        "{BOLD}{}{BOLD:#}: {} in {}, {} of content, last version {}",
+        "{BOLD}{}{BOLD:#}: {} in {} and {}, {} of content, last version {}",
         one_line(&dir.display().to_string()),
         plural(found.commits, "sound commit"),
         plural(found.segments, "segment"),
+        plural(found.checkpoints, "checkpoint"),
         plural(found.bytes, "byte"),
         found.last_version
     ))?;
@@ -133,6 +134,7 @@ fn found_to_value(dir: &Path, found: &Verification) -> Value {
         "sound": (found.damage.is_empty()),
         "clean": (found.clean),
         "segments": (found.segments),
+        "checkpoints": (found.checkpoints),
         "buffered_segments": (found.buffered_segments),
         "commits": (found.commits),
         "bytes": (found.bytes),

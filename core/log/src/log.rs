@@ -424,8 +424,8 @@ impl Log {
     /// Looks at everything in the log in folder `dir`, which nobody has open, and reports all damage. Nothing but the lock
     /// file is changed.
     ///
-    /// `start` is where a checkpoint allows [`open_from`](Log::open_from) to begin, if there is one: damage before it
-    /// is reported as covered. `check` gets each commit whose bytes are what was written, and may find its content
+    /// Checkpoints are looked at, too. `start` is where [`open_from`](Log::open_from) may begin; `None` for where the newest
+    /// checkpoint ends that is intact. Damage before that is reported as covered. `check` gets each commit whose bytes are what was written, and may find its content
     /// wrong: what it says is reported as damage too.
     ///
     /// # Errors
@@ -457,7 +457,8 @@ impl Log {
 
     /// Makes the damaged log in folder `dir`, which nobody has open, one that opens again: keeps everything up to the first
     /// damage and drops what is behind it, since it builds on what is lost. A segment header that cannot be read is made
-    /// again from the segment's first commit, without loss. Changes nothing if there is no damage that is not covered by
+    /// again from the segment's first commit, without loss; checkpoints that cannot be used are put aside, which costs
+    /// nothing but time if the log is whole. Changes nothing if there is no damage that is not covered by
     /// a checkpoint (`start`, as in [`verify_folder`](Log::verify_folder)).
     ///
     /// Nothing calls this but you. Every file that is changed or dropped is kept as `*.damaged` beside the log; whoever needs

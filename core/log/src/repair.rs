@@ -1,7 +1,8 @@
 //! Making a damaged log one that opens again, at the price of what cannot be read. Runs only when asked to (rule W16).
 //!
 //! A log is a chain: what is behind a commit that is lost cannot be applied. So a repair keeps everything up to the first
-//! damage and drops the rest, except that a segment header can be made again from the segment's first commit. No byte
+//! damage and drops the rest, except that a segment header can be made again from the segment's first commit, and that a
+//! checkpoint is only a shorter way to what the log has. No byte
 //! is lost by it: every file that is changed or dropped is kept under another name.
 
 use std::path::{Path, PathBuf};
@@ -53,11 +54,16 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool)
     if repair.before.damage.iter().all(|damage| damage.covered) {
         return Ok(repair);
     }
-    let plan = plan(dir, &found, &numbers, start)?;
+    let plan = plan(dir, &found, &numbers)?;
     (repair.changed, repair.last_version) = (true, plan.last_version);
     repair.lost_commits = found.highest.saturating_sub(plan.last_version);
     if dry {
         return Ok(repair);
+    }
+    // The log has what they have. The last first, since they build on each other.
+    for number in found.bad_checkpoints.iter().rev() {
+        let path = dir.join(crate::checkpoint::name(*number));
+        repair.kept.push(put_aside(env, dir, &path)?);
     }
     for part in plan.headers.iter().filter_map(|at| found.parts.get(*at)) {
         repair.kept.push(keep_copy(env, &part.info.path)?);
@@ -65,17 +71,8 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool)
     }
     // The last first: whenever this is interrupted, what is left has no gap.
     for number in numbers.iter().rev().filter(|n| **n > plan.last_number) {
-        let (path, to) = (
-            dir.join(segment_name(*number)),
-            free_name(env, &dir.join(segment_name(*number)))?,
-        );
-        env.io
-            .rename(&path, &to)
-            .map_err(|e| Error::io("rename", &path, e))?;
-        env.io
-            .sync_dir(dir)
-            .map_err(|e| Error::io("sync", dir, e))?;
-        repair.kept.push(to);
+        let path = dir.join(segment_name(*number));
+        repair.kept.push(put_aside(env, dir, &path)?);
     }
     if let Some(part) = plan.cut.and_then(|at| found.parts.get(at)) {
         repair.kept.push(keep_copy(env, &part.info.path)?);
@@ -92,7 +89,7 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool)
     }
 }
 
-fn plan(dir: &Path, found: &Survey, numbers: &[u64], start: Option<&Position>) -> Result<Plan> {
+fn plan(dir: &Path, found: &Survey, numbers: &[u64]) -> Result<Plan> {
     let mut headers = Vec::new();
     let mut last: Option<(usize, &Part, bool)> = None;
     for ((at, part), expected) in found.parts.iter().enumerate().zip(1_u64..) {
@@ -111,7 +108,7 @@ fn plan(dir: &Path, found: &Survey, numbers: &[u64], start: Option<&Position>) -
         return Err(Error::corrupt(&path, 0, problem));
     };
     let (last_version, last_number) = (part.run.chain.version, part.info.header.number);
-    if let Some(start) = start.filter(|start| start.version > last_version) {
+    if let Some(start) = found.start.filter(|start| start.version > last_version) {
         let problem = format!(
             "a repair would have to cut the log here, before commit {} that the checkpoint has",
             start.version
@@ -150,6 +147,16 @@ fn rewrite(env: &Env, part: &Part, kind: Kind) -> Result<()> {
     };
     Unfinished::create(&*env.io, path.clone(), &header, &frames)?.publish(&*env.io)?;
     Ok(())
+}
+
+/// Gives a file another name, durably.
+fn put_aside(env: &Env, dir: &Path, path: &Path) -> Result<PathBuf> {
+    let to = free_name(env, path)?;
+    let renamed = env.io.rename(path, &to);
+    renamed.map_err(|e| Error::io("rename", path, e))?;
+    let synced = env.io.sync_dir(dir);
+    synced.map_err(|e| Error::io("sync", dir, e))?;
+    Ok(to)
 }
 
 /// A name beside `path` that is not taken, for its bytes as they are.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::{CheckpointFile, checkpoints};
 use crate::classify::{Next, Verdict};
 use crate::env::{Env, OpenMode, PathKind, read_full};
 use crate::error::{Error, Result};
@@ -33,7 +34,9 @@ pub struct Verification {
     pub torn_bytes: u64,
     /// Whether the log was closed properly, so that the next opening has nothing to do.
     pub clean: bool,
-    /// Everything that is wrong, from the beginning of the log on. A store with any of this that is not
+    /// Checkpoints that are intact, and on which others can build.
+    pub checkpoints: u64,
+    /// Everything that is wrong: with checkpoints first, then from the beginning of the log on. A store with any of this that is not
     /// [covered](Damage::covered) does not open.
     pub damage: Vec<Damage>,
 }
@@ -68,13 +71,17 @@ pub(crate) struct Part {
 /// A log as it was found.
 #[derive(Default)]
 pub(crate) struct Survey {
+    /// Where opening may begin to replay.
+    pub(crate) start: Option<Position>,
     pub(crate) found: Verification,
     /// The segments that can be followed.
     pub(crate) parts: Vec<Part>,
     /// The highest version that anything speaks of.
     pub(crate) highest: u64,
-    /// The number of the segment that each damage is in.
+    /// The number of the segment that each damage is in; 0 for that of a checkpoint.
     damaged: Vec<u64>,
+    /// Checkpoints that cannot be used: those that are damaged, and later ones, which build on them.
+    pub(crate) bad_checkpoints: Vec<u64>,
 }
 
 /// Fails unless `dir` is a folder with a log in it.
@@ -108,6 +115,9 @@ pub(crate) fn survey(
 ) -> Result<Survey> {
     let numbers = must_be_store(env, dir)?;
     let mut survey = Survey::default();
+    let newest = survey.checkpoints(env, dir)?;
+    let start = start.or(newest.as_ref());
+    survey.start = start.copied();
     survey.found.segments = numbers.len() as u64;
     let headers = survey.headers(env, dir, &numbers)?;
     for (i, number) in numbers.iter().enumerate() {
@@ -130,6 +140,40 @@ impl Survey {
         let covered = start.is_some_and(|s| (number, damage.offset) < (s.segment, s.offset));
         self.damaged.push(number);
         self.found.damage.push(Damage { covered, ..damage });
+    }
+
+    /// Looks at all checkpoints; returns the position of the newest that can be used.
+    fn checkpoints(&mut self, env: &Env, dir: &Path) -> Result<Option<Position>> {
+        let mut newest = None;
+        for number in checkpoints(env, dir)? {
+            let looked = CheckpointFile::open(env, dir, number)
+                .and_then(|file| file.verify().map(|_| file.position()));
+            match looked {
+                Ok(position) if self.bad_checkpoints.is_empty() => {
+                    self.found.checkpoints += 1;
+                    newest = Some(position);
+                }
+                Ok(_) => self.bad_checkpoints.push(number),
+                Err(Error::Corrupt {
+                    path,
+                    offset,
+                    problem,
+                }) => {
+                    self.bad_checkpoints.push(number);
+                    let damage = Damage {
+                        path,
+                        offset,
+                        problem,
+                        last_good: newest.map_or(0, |newest: Position| newest.version),
+                        behind: 0,
+                        covered: false,
+                    };
+                    self.damage(0, None, damage);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(newest)
     }
 
     /// Whether a segment's commits are damaged where no checkpoint helps.

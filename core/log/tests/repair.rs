@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use statewright_log::sim::{self, Damage, Disk, Image, SimIo};
-use statewright_log::{Durability, Error, Frame, Io, Log, Position, Repair, Verification};
+use statewright_log::{
+    CheckpointWriter, Durability, Error, Frame, Io, Log, Position, Repair, Verification,
+    checkpoints,
+};
 
 /// Three segments of 7, 7 and 4 commits of 560 bytes each.
 const LENS: [usize; 18] = [500; 18];
@@ -343,4 +346,52 @@ fn an_open_log_is_verified_up_to_what_its_readers_see() {
         (4, false, 1)
     );
     assert_eq!(found.damage[0].offset, 4096 + 4 * FRAME as u64);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_found_and_put_aside_with_those_that_build_on_it() {
+    let (disk, positions) = three_segments(true);
+    let io = SimIo::from_disk(disk);
+    for (number, position) in [(1, 3), (2, 9), (3, 12)] {
+        let env = sim::env(&io, 1);
+        let mut file = CheckpointWriter::create(&env, dir(), number).unwrap();
+        for page in 0..20_u8 {
+            file.page(&vec![page; 10 + usize::from(page) * 30]).unwrap();
+        }
+        file.finish(&positions[position], b"root").unwrap();
+    }
+    let name = |number: u64| dir().join(format!("{number:010}.swckpt"));
+    let whole = restarted(&io.disk());
+    let found = verify(&SimIo::from_disk(whole.clone()), None);
+    assert_eq!((found.checkpoints, found.damage.len()), (3, 0));
+
+    // Damage that the newest checkpoint covers is only history.
+    let io = SimIo::from_disk(whole.clone());
+    io.edit(&segment(1), |bytes| bytes[4096 + 5 * FRAME] ^= 1)
+        .unwrap();
+    assert!(verify(&io, None).damage.iter().all(|damage| damage.covered));
+    assert!(!repair(&io, None).unwrap().changed);
+
+    let size = SimIo::from_disk(whole.clone())
+        .read(&name(2), 1 << 20)
+        .unwrap()
+        .len();
+    for at in (0..size).step_by(61) {
+        let io = SimIo::from_disk(whole.clone());
+        io.edit(&name(2), |bytes| bytes[at] ^= 1).unwrap();
+        let found = verify(&io, None);
+        if found.damage.is_empty() {
+            continue; // between two pages
+        }
+        assert_eq!((found.checkpoints, found.damage.len()), (1, 1));
+        assert_eq!(found.damage[0].path, name(2));
+        let done = repair(&io, None).unwrap();
+        assert_eq!(
+            (done.changed, done.last_version, done.lost_commits),
+            (true, 18, 0)
+        );
+        assert_eq!(done.kept.len(), 2);
+        assert_eq!(checkpoints(&sim::env(&io, 1), dir()).unwrap(), [1]);
+        assert!(verify(&io, None).damage.is_empty());
+    }
 }

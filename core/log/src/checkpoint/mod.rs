@@ -6,6 +6,7 @@
 //! checkpoint holds only what is new; `docs/FORMAT.md` has the layout.
 
 mod read;
+mod verify;
 mod write;
 
 pub use read::CheckpointFile;
