@@ -154,6 +154,12 @@ pub enum Error {
         /// What is wrong; its path begins at the value of the key.
         source: statewright_value::Error,
     },
+    /// A page of a checkpoint is damaged, so what is in it cannot be read. The log still has it.
+    #[error("a checkpoint is damaged, nothing was changed: {why}")]
+    Damaged {
+        /// Which one, where, and what to do.
+        why: String,
+    },
     /// A value or path is not acceptable.
     #[error(transparent)]
     Value(#[from] statewright_value::Error),
@@ -186,6 +192,7 @@ impl Error {
             Error::InvalidName { .. } => 414,
             Error::HasChildren { .. } => 415,
             Error::UnknownSavepoint => 416,
+            Error::Damaged { .. } => 417,
             Error::At { source, .. } => source.code(),
             Error::Value(e) => e.code(),
             Error::Log(e) => e.code(),

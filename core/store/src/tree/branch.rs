@@ -1,16 +1,22 @@
 //! Branches: children and the keys that separate them.
 
-use std::cmp::Ordering;
 use triomphe::Arc;
 
 use super::Node;
-use super::keys::{Against, Suffix, common};
+use super::keys::{Suffix, common, up_to};
+use super::page::{Address, PageBranch};
 
 /// Children of a branch at most.
 pub(super) const MAX_CHILDREN: usize = 32;
 
 /// A node's child.
-pub(super) type Child = Arc<Node>;
+#[derive(Clone, Debug)]
+pub(super) enum Child {
+    /// In memory.
+    Node(Arc<Node>),
+    /// In a checkpoint.
+    Page(Address),
+}
 
 /// A branch in memory: child `i + 1` holds the keys from separator `i` on.
 #[derive(Clone, Debug)]
@@ -72,25 +78,13 @@ impl Separators {
 
     /// How many of them are at or before `key`.
     fn up_to(&self, key: &[u8]) -> usize {
-        let wanted = match Against::new(&self.prefix, key) {
-            Against::Before => return 0,
-            Against::Behind => return self.places.len(),
-            Against::Among(wanted) => wanted,
+        let head = |i| self.places.get(i).map_or(0, |place: &Place| place.head);
+        let suffix = |i| {
+            self.places
+                .get(i)
+                .map_or(Suffix::new(&[]), |place| self.suffix(place))
         };
-        let mut at = self
-            .places
-            .partition_point(|place| place.head < wanted.head);
-        while let Some(place) = self
-            .places
-            .get(at)
-            .filter(|place| place.head == wanted.head)
-        {
-            if self.suffix(place).cmp_behind_head(&wanted) == Ordering::Greater {
-                break;
-            }
-            at += 1;
-        }
-        at
+        up_to(&self.prefix, self.places.len(), head, suffix, key)
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {
@@ -116,6 +110,39 @@ impl Branch {
             separators: Separators::new(&[key]),
             children: vec![left, right],
         }
+    }
+
+    /// The branch that a page holds.
+    pub fn of_page(page: &PageBranch<'_>) -> Branch {
+        let mut separators = Separators {
+            prefix: page.prefix.to_vec(),
+            ..Separators::default()
+        };
+        for suffix in (0..page.separators()).map(|i| page.suffix(i)) {
+            separators.places.push(Place {
+                head: suffix.head,
+                len: suffix.len as u32,
+                rest: separators.rests.len() as u32,
+            });
+            separators.rests.extend_from_slice(suffix.rest);
+        }
+        let children = (0..page.len())
+            .filter_map(|i| page.child(i))
+            .map(Child::Page);
+        Branch {
+            separators,
+            children: children.collect(),
+        }
+    }
+
+    /// The page of this branch, with these addresses for its children.
+    pub fn to_page(&self, children: &[Address]) -> Vec<u8> {
+        let separators = &self.separators;
+        let suffixes = separators
+            .places
+            .iter()
+            .map(|place| separators.suffix(place));
+        PageBranch::encode(&separators.prefix, suffixes, children)
     }
 
     /// The index of the child that holds `key`.
@@ -168,12 +195,12 @@ impl Branch {
     }
 
     /// Takes over the children of the branch to the right, whose keys begin with `key`.
-    pub fn join(&mut self, key: Vec<u8>, right: Branch) {
+    pub fn join(&mut self, key: Vec<u8>, right: &mut Branch) {
         let mut keys = self.separators.keys();
         keys.push(key);
         keys.extend(right.separators.keys());
         self.separators = Separators::new(&keys);
-        self.children.extend(right.children);
+        self.children.append(&mut right.children);
     }
 
     /// The separator behind child `at`.

@@ -72,6 +72,37 @@ impl<'a> Against<'a> {
     }
 }
 
+/// How many of `len` sorted keys, which begin with `prefix`, are at or before `key`.
+pub(super) fn up_to<'a>(
+    prefix: &[u8],
+    len: usize,
+    head: impl Fn(usize) -> u64,
+    suffix: impl Fn(usize) -> Suffix<'a>,
+    key: &[u8],
+) -> usize {
+    let wanted = match Against::new(prefix, key) {
+        Against::Before => return 0,
+        Against::Behind => return len,
+        Against::Among(wanted) => wanted,
+    };
+    let (mut at, mut end) = (0, len);
+    while at < end {
+        let middle = at + (end - at) / 2;
+        if head(middle) < wanted.head {
+            at = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    while at < len
+        && head(at) == wanted.head
+        && suffix(at).cmp_behind_head(&wanted) != Ordering::Greater
+    {
+        at += 1;
+    }
+    at
+}
+
 /// How many bytes two keys begin with in common.
 pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()

@@ -20,6 +20,8 @@ use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
 use super::keys::{Against, Suffix, common};
+use super::page::{Address, NO_PAGES, Pages};
+use crate::error::Result as StoreResult;
 use crate::target::Entry;
 
 /// Entries of a leaf at most.
@@ -28,6 +30,8 @@ pub(super) const MAX_ENTRIES: usize = 32;
 const MAX_BYTES: usize = 16 << 10;
 /// Text and bytes up to this length are in the leaf.
 const MAX_INLINE: usize = 512;
+/// In a page, packed arrays and objects up to this length are in the leaf.
+const MAX_PACKED: usize = 1024;
 /// Slots are added by this many.
 const SLOT_STEP: usize = 8;
 
@@ -51,16 +55,19 @@ enum Kind {
     Coded,
     /// The number of a value beside the buffer.
     Live,
+    /// The address of a page that holds the value, and that page's length.
+    Page,
+    /// Packed bytes, for small arrays and objects in a page.
+    Packed,
 }
 
 impl Kind {
     fn new(byte: u8) -> Option<Kind> {
         use Kind::*;
-        [
-            Null, False, True, Int, Uint, Float, Text, Bytes, Coded, Live,
-        ]
-        .into_iter()
-        .find(|kind| *kind as u8 == byte)
+        const ALL: [Kind; 12] = [
+            Null, False, True, Int, Uint, Float, Text, Bytes, Coded, Live, Page, Packed,
+        ];
+        ALL.get(usize::from(byte)).copied()
     }
 }
 
@@ -76,6 +83,7 @@ pub(super) struct Leaf {
 pub struct View<'a> {
     bytes: &'a [u8],
     live: &'a [Value],
+    pages: &'a Pages,
 }
 
 /// One entry of a leaf.
@@ -88,6 +96,24 @@ struct Record<'a> {
     payload: &'a [u8],
     /// Of the record in bytes.
     size: usize,
+}
+
+/// A value that is not in its record.
+pub(super) enum Stored<'a> {
+    /// Packed bytes, not in any page yet.
+    New(&'a [u8]),
+    /// In a page of this length.
+    Page((Address, usize)),
+}
+
+impl Record<'_> {
+    fn address(&self) -> (Address, usize) {
+        let address = self
+            .payload
+            .first_chunk()
+            .map_or(0, |b| u64::from_le_bytes(*b));
+        (Address(address), u32_at(self.payload, 8))
+    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> usize {
@@ -108,13 +134,31 @@ fn set(bytes: &mut [u8], at: usize, new: &[u8]) {
 
 impl<'a> View<'a> {
     /// A leaf without entries.
-    pub const EMPTY: View<'static> = View {
-        bytes: &[],
-        live: &[],
-    };
+    pub fn empty() -> View<'static> {
+        View::of_page(&[], &NO_PAGES)
+    }
+
+    /// The leaf that a page holds.
+    pub fn of_page(bytes: &'a [u8], pages: &'a Pages) -> View<'a> {
+        View {
+            bytes,
+            live: &[],
+            pages,
+        }
+    }
+
+    /// The buffer.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
 
     pub fn len(&self) -> usize {
         u16_at(self.bytes, 0)
+    }
+
+    /// Whether the entries of both fit in one leaf.
+    pub fn fits_with(&self, other: &View<'_>) -> bool {
+        self.len() + other.len() <= MAX_ENTRIES && self.bytes.len() + other.bytes.len() <= MAX_BYTES
     }
 
     fn slots(&self) -> usize {
@@ -221,13 +265,23 @@ impl<'a> View<'a> {
         key
     }
 
+    /// The entry at `i`, if there is one. If it makes no sense, none, and [`Pages`] takes note.
     pub fn entry(&self, i: usize) -> Option<Entry> {
-        let record = self.record(i)?;
-        Some(Entry {
-            value: self.value(&record)?,
-            version: record.version,
-            expires: record.expires,
-        })
+        if i >= self.len() {
+            return None;
+        }
+        let entry = self.record(i).and_then(|record| {
+            Some(Entry {
+                value: self.value(&record)?,
+                version: record.version,
+                expires: record.expires,
+            })
+        });
+        if entry.is_none() {
+            self.pages
+                .note("an entry in a checkpoint makes no sense".to_owned());
+        }
+        entry
     }
 
     fn value(&self, record: &Record<'_>) -> Option<Value> {
@@ -243,6 +297,8 @@ impl<'a> View<'a> {
             Kind::Bytes => Value::bytes(record.payload),
             Kind::Coded => Value::read_msgpack(&mut &*record.payload, &Limits::unlimited()).ok()?,
             Kind::Live => self.live.get(u32_at(record.payload, 0))?.clone(),
+            Kind::Packed => Value::from_packed_bytes(record.payload, &Limits::unlimited()).ok()?,
+            Kind::Page => self.pages.value(Address(u64::from_le_bytes(number()?)))?,
         })
     }
 }
@@ -334,10 +390,99 @@ impl Leaf {
     }
 
     pub fn view(&self) -> View<'_> {
+        self.view_with(&NO_PAGES)
+    }
+
+    /// The leaf for reading values, some of which may be in pages.
+    pub fn view_with<'a>(&'a self, pages: &'a Pages) -> View<'a> {
         View {
             bytes: &self.bytes,
             live: &self.live,
+            pages,
         }
+    }
+
+    /// The leaf that a page holds, if it makes sense as one.
+    pub fn of_page(bytes: &[u8]) -> Option<Leaf> {
+        let view = View::of_page(bytes, &NO_PAGES);
+        let (len, slots) = (view.len(), view.slots());
+        let sound = len <= slots
+            && slots <= MAX_ENTRIES + 1
+            && view.data_at() <= bytes.len()
+            && (0..len).all(|i| view.record(i).is_some_and(|r| r.kind != Kind::Live));
+        sound.then(|| Leaf {
+            bytes: bytes.to_vec(),
+            live: Vec::new(),
+        })
+    }
+
+    /// The page of this leaf. `put` writes a value (or copies the page of one) to a page of its own.
+    pub fn to_page(
+        &self,
+        put: &mut dyn FnMut(Stored<'_>) -> StoreResult<(Address, usize)>,
+    ) -> StoreResult<Vec<u8>> {
+        let view = self.view();
+        let (len, prefix) = (view.len(), view.prefix());
+        let mut page = Leaf::with_room(prefix, len, self.bytes.len());
+        for i in 0..len {
+            let (Some(record), Some(suffix)) = (view.record(i), view.suffix(i)) else {
+                continue;
+            };
+            let stored = match record.kind {
+                Kind::Live => {
+                    let value = self.live.get(u32_at(record.payload, 0));
+                    let packed = value.unwrap_or(&Value::NULL).to_packed_bytes()?;
+                    if packed.len() <= MAX_PACKED {
+                        let kind = Kind::Packed;
+                        page.write_record(i, &suffix, &Record { kind, ..record }, &packed);
+                        continue;
+                    }
+                    put(Stored::New(&packed))?
+                }
+                Kind::Page => put(Stored::Page(record.address()))?,
+                _ => {
+                    page.write_record(i, &suffix, &record, record.payload);
+                    continue;
+                }
+            };
+            let (Address(address), len) = stored;
+            let mut payload = address.to_le_bytes().to_vec();
+            payload.extend_from_slice(&(len as u32).to_le_bytes());
+            let kind = Kind::Page;
+            page.write_record(i, &suffix, &Record { kind, ..record }, &payload);
+        }
+        Ok(page.bytes)
+    }
+
+    /// Whether any value is in a page that has moved; `moved` says where to.
+    pub fn has_moved(&self, moved: &dyn Fn(Address) -> Option<Address>) -> bool {
+        let view = self.view();
+        let records = (0..view.len()).filter_map(|i| view.record(i));
+        let mut pages = records.filter(|record| record.kind == Kind::Page);
+        pages.any(|record| moved(record.address().0).is_some())
+    }
+
+    /// Refers to values where they are now.
+    pub fn follow(&mut self, moved: &dyn Fn(Address) -> Option<Address>) {
+        for i in 0..self.view().len() {
+            let view = self.view();
+            let place = view.record_at(i);
+            let Some(record) = view.record(i).filter(|record| record.kind == Kind::Page) else {
+                continue;
+            };
+            let payload_at = place + record.size - record.payload.len();
+            if let Some(Address(address)) = moved(record.address().0) {
+                set(&mut self.bytes, payload_at, &address.to_le_bytes());
+            }
+        }
+    }
+
+    /// The lengths of all pages that hold this leaf's values.
+    pub fn paged(&self) -> u64 {
+        let view = self.view();
+        let records = (0..view.len()).filter_map(|i| view.record(i));
+        let pages = records.filter(|record| record.kind == Kind::Page);
+        pages.map(|record| u32_at(record.payload, 8) as u64).sum()
     }
 
     /// Bytes of memory, not counting live values.
@@ -350,12 +495,6 @@ impl Leaf {
     pub fn is_over(&self) -> bool {
         let len = self.view().len();
         len > MAX_ENTRIES || (len > 1 && self.bytes.len() - self.garbage() > MAX_BYTES)
-    }
-
-    /// Whether another leaf's entries fit in too.
-    pub fn has_room_for(&self, other: &Leaf) -> bool {
-        self.view().len() + other.view().len() <= MAX_ENTRIES
-            && self.bytes.len() + other.bytes.len() <= MAX_BYTES
     }
 
     fn garbage(&self) -> usize {

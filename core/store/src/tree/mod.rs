@@ -3,10 +3,17 @@
 //! Cloning a [`Tree`] copies a root pointer. A node nobody else holds is edited in place; a shared one is copied
 //! along the path from the root, so an edit beside a live snapshot costs O(log n) nodes and without one costs none.
 //! Entries are in the leaves' own buffers ([`leaf`]), so that finding one follows a pointer per level and no more.
+//!
+//! A child is a node in memory, or a page of a checkpoint ([`page`]) that is read where it is and becomes a node when it
+//! is changed. So a store that is opened reads what it needs, and [`checkpoint`] writes what is new.
 
 mod branch;
+mod checkpoint;
 mod keys;
 mod leaf;
+mod page;
+
+use std::sync::atomic::AtomicU64;
 
 use statewright_value::Value;
 use triomphe::Arc;
@@ -15,18 +22,52 @@ use crate::error::Result;
 use crate::target::{Entry, Target};
 
 use branch::{Branch, Child, MAX_CHILDREN, separator};
+pub use checkpoint::Written;
 use leaf::{Leaf, MAX_ENTRIES, Put};
+pub use page::{Address, Pages};
+use page::{PageBranch, PageKind};
 
 /// A node with fewer members than this is merged with a neighbour when both fit in one node.
 const SPARSE: usize = MAX_ENTRIES / 4;
 
+/// No tree is deeper; only pages that were made to go in circles are.
+const MAX_DEPTH: usize = 32;
+
 /// An encoded key: `space NUL tag key`, see [`crate::space`].
 pub type Key = std::sync::Arc<[u8]>;
 
+/// A node in memory.
+#[derive(Debug)]
+struct Node {
+    body: Body,
+    /// The page that holds the same; 0 if none does.
+    address: AtomicU64,
+}
+
 #[derive(Clone, Debug)]
-enum Node {
+enum Body {
     Leaf(Leaf),
     Branch(Branch),
+}
+
+/// A copy is made to be changed, so no page holds it.
+impl Clone for Node {
+    fn clone(&self) -> Node {
+        Node::new(self.body.clone())
+    }
+}
+
+impl Node {
+    fn new(body: Body) -> Node {
+        Node {
+            body,
+            address: AtomicU64::new(0),
+        }
+    }
+
+    fn child(body: Body) -> Child {
+        Child::Node(Arc::new(Node::new(body)))
+    }
 }
 
 /// A version of the world.
@@ -36,20 +77,159 @@ pub struct Tree {
     len: usize,
     /// Entries that expire.
     expiring: usize,
+    files: Files,
+}
+
+/// What a tree has in checkpoints.
+#[derive(Clone, Debug, Default)]
+struct Files {
+    pages: std::sync::Arc<Pages>,
+    /// Bytes of all pages that belong to the tree.
+    used: u64,
 }
 
 impl Default for Tree {
     fn default() -> Self {
         Tree {
-            root: Arc::new(Node::Leaf(Leaf::default())),
+            root: Node::child(Body::Leaf(Leaf::default())),
             len: 0,
             expiring: 0,
+            files: Files::default(),
         }
     }
 }
 
+/// A node to be read, wherever it is.
+enum Ref<'a> {
+    Leaf(leaf::View<'a>),
+    Branch(BranchRef<'a>),
+}
+
+#[derive(Clone, Copy)]
+enum BranchRef<'a> {
+    Node(&'a Branch),
+    Page(PageBranch<'a>),
+}
+
+/// A child to be read.
+#[derive(Clone, Copy)]
+enum ChildRef<'a> {
+    Node(&'a Node),
+    Page(Address),
+}
+
+impl Child {
+    fn by_ref(&self) -> ChildRef<'_> {
+        match self {
+            Child::Node(node) => ChildRef::Node(node),
+            Child::Page(address) => ChildRef::Page(*address),
+        }
+    }
+}
+
+impl<'a> BranchRef<'a> {
+    fn child_of(&self, key: &[u8]) -> usize {
+        match self {
+            BranchRef::Node(branch) => branch.child_of(key),
+            BranchRef::Page(page) => {
+                let (head, suffix) = (|i| page.head(i), |i| page.suffix(i));
+                keys::up_to(page.prefix, page.separators(), head, suffix, key)
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            BranchRef::Node(branch) => branch.children.len(),
+            BranchRef::Page(page) => page.len(),
+        }
+    }
+
+    fn child(&self, i: usize) -> Option<ChildRef<'a>> {
+        match self {
+            BranchRef::Node(branch) => branch.children.get(i).map(Child::by_ref),
+            BranchRef::Page(page) => page.child(i).map(ChildRef::Page),
+        }
+    }
+}
+
+impl<'a> ChildRef<'a> {
+    /// The node, for reading. If its page is not intact, an empty leaf, and [`Pages`] takes note.
+    fn read(self, pages: &'a Pages) -> Ref<'a> {
+        let address = match self {
+            ChildRef::Page(address) => address,
+            ChildRef::Node(node) => match &node.body {
+                Body::Leaf(leaf) => return Ref::Leaf(leaf.view_with(pages)),
+                Body::Branch(branch) => return Ref::Branch(BranchRef::Node(branch)),
+            },
+        };
+        match pages.read(address) {
+            Some((PageKind::Leaf, content)) => Ref::Leaf(leaf::View::of_page(content, pages)),
+            Some((PageKind::Branch, content)) => match PageBranch::new(content) {
+                Some(page) => Ref::Branch(BranchRef::Page(page)),
+                None => nothing(pages),
+            },
+            Some((PageKind::Value, _)) => nothing(pages),
+            None => Ref::Leaf(leaf::View::empty()),
+        }
+    }
+}
+
+fn nothing(pages: &Pages) -> Ref<'_> {
+    pages.note("a page of a checkpoint is intact but is not what it should be".to_owned());
+    Ref::Leaf(leaf::View::empty())
+}
+
 /// A right sibling made by a split, with the key that separates it from the left.
 type Split = Option<(Vec<u8>, Child)>;
+
+impl Files {
+    /// The node of a child, to be changed: copied if it is shared, made if it is in a page. None if that page is not
+    /// intact.
+    fn own<'a>(&mut self, child: &'a mut Child) -> Option<&'a mut Node> {
+        if let Child::Page(address) = *child {
+            let body = self.load(address)?;
+            *child = Node::child(body);
+        }
+        match child {
+            Child::Node(node) => {
+                let node = Arc::make_mut(node);
+                *node.address.get_mut() = 0;
+                Some(node)
+            }
+            Child::Page(_) => None,
+        }
+    }
+
+    /// The node that a page holds. From here on the page is not used any more.
+    fn load(&mut self, address: Address) -> Option<Body> {
+        let (kind, content) = self.pages.read(address)?;
+        let body = match kind {
+            PageKind::Leaf => Leaf::of_page(content).map(Body::Leaf),
+            PageKind::Branch => {
+                PageBranch::new(content).map(|page| Body::Branch(Branch::of_page(&page)))
+            }
+            PageKind::Value => None,
+        };
+        if body.is_none() {
+            nothing(&self.pages);
+        }
+        let values = match &body {
+            Some(Body::Leaf(leaf)) => leaf.paged(),
+            _ => 0,
+        };
+        self.used = self.used.saturating_sub(content.len() as u64 + values);
+        body
+    }
+
+    /// How many members a node has, without making it one in memory.
+    fn size(&self, child: &Child) -> usize {
+        match child.by_ref().read(&self.pages) {
+            Ref::Leaf(leaf) => leaf.len(),
+            Ref::Branch(branch) => branch.len(),
+        }
+    }
+}
 
 impl Tree {
     /// How many entries there are, expired ones included. O(1).
@@ -62,18 +242,32 @@ impl Tree {
         self.expiring > 0
     }
 
+    /// Fails if any page that was read was not intact: then what was read may be incomplete.
+    pub fn check(&self) -> Result<()> {
+        self.files.pages.check()
+    }
+
+    /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand.
+    pub fn touch(&self, key: &[u8]) {
+        if !self.files.pages.files().is_empty() {
+            self.leaf_of(key);
+        }
+    }
+
     /// The leaf that holds a key, if any does.
     fn leaf_of(&self, key: &[u8]) -> leaf::View<'_> {
-        let mut node = &*self.root;
-        loop {
-            match node {
-                Node::Leaf(leaf) => return leaf.view(),
-                Node::Branch(branch) => match branch.children.get(branch.child_of(key)) {
+        let mut node = self.root.by_ref();
+        for _ in 0..MAX_DEPTH {
+            match node.read(&self.files.pages) {
+                Ref::Leaf(leaf) => return leaf,
+                Ref::Branch(branch) => match branch.child(branch.child_of(key)) {
                     Some(child) => node = child,
-                    None => return leaf::View::EMPTY,
+                    None => break,
                 },
             }
         }
+        nothing(&self.files.pages);
+        leaf::View::empty()
     }
 
     /// The entry at a key. O(log n).
@@ -85,10 +279,10 @@ impl Tree {
     /// Inserts or replaces. O(log n).
     pub fn insert(&mut self, key: &[u8], entry: &Entry) {
         let expires = self.get_expiry(key);
-        let (put, split) = insert_into(Arc::make_mut(&mut self.root), key, entry);
+        let (put, split) = insert_into(&mut self.root, key, entry, &mut self.files);
         if let Some((separator, right)) = split {
-            let left = std::mem::replace(&mut self.root, right.clone());
-            self.root = Arc::new(Node::Branch(Branch::of_two(left, separator, right)));
+            let left = std::mem::replace(&mut self.root, Child::Page(Address(0)));
+            self.root = Node::child(Body::Branch(Branch::of_two(left, separator, right)));
         }
         if put == Put::Inserted {
             self.len += 1;
@@ -103,7 +297,14 @@ impl Tree {
 
     /// Calls `f` with the entries from `from` (included) on, in order, until it says false. O(log n) to start.
     pub fn visit(&self, from: &[u8], f: &mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool) {
-        visit_from(&self.root, from, &mut Vec::new(), f);
+        visit_from(
+            self.root.by_ref(),
+            &self.files.pages,
+            from,
+            &mut Vec::new(),
+            f,
+            MAX_DEPTH,
+        );
     }
 
     /// As [`visit`](Tree::visit), from the last entry before `to` (none: from the last of all) backwards.
@@ -112,7 +313,14 @@ impl Tree {
         to: Option<&[u8]>,
         f: &mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool,
     ) {
-        visit_back_from(&self.root, to, &mut Vec::new(), f);
+        visit_back_from(
+            self.root.by_ref(),
+            &self.files.pages,
+            to,
+            &mut Vec::new(),
+            f,
+            MAX_DEPTH,
+        );
     }
 
     /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last one
@@ -168,13 +376,13 @@ impl Target for Tree {
         if self.leaf_of(key).search(key).is_err() {
             return None;
         }
-        let mut node = Arc::make_mut(&mut self.root);
+        let mut node = self.files.own(&mut self.root)?;
         let leaf = loop {
-            match node {
-                Node::Leaf(leaf) => break leaf,
-                Node::Branch(branch) => {
+            match &mut node.body {
+                Body::Leaf(leaf) => break leaf,
+                Body::Branch(branch) => {
                     let at = branch.child_of(key);
-                    node = Arc::make_mut(branch.children.get_mut(at)?);
+                    node = self.files.own(branch.children.get_mut(at)?)?;
                 }
             }
         };
@@ -182,7 +390,7 @@ impl Target for Tree {
         if let Some(value) = leaf.live_mut(at, version) {
             return Some(f(value));
         }
-        let mut entry = leaf.view().entry(at)?;
+        let mut entry = leaf.view_with(&self.files.pages).entry(at)?;
         entry.version = version;
         let edited = f(&mut entry.value);
         if edited.is_ok() {
@@ -197,10 +405,12 @@ impl Target for Tree {
             return false;
         }
         self.expiring -= usize::from(self.get_expiry(key));
-        remove_from(Arc::make_mut(&mut self.root), key);
+        remove_from(&mut self.root, key, &mut self.files);
         self.len -= 1;
         // A branch of one child is no longer a branch.
-        while let Node::Branch(branch) = &*self.root {
+        while let Child::Node(node) = &self.root
+            && let Body::Branch(branch) = &node.body
+        {
             match branch.children.as_slice() {
                 [] => self.root = Tree::default().root,
                 [only] => self.root = only.clone(),
@@ -211,16 +421,12 @@ impl Target for Tree {
     }
 }
 
-fn size(node: &Node) -> usize {
-    match node {
-        Node::Leaf(leaf) => leaf.view().len(),
-        Node::Branch(branch) => branch.children.len(),
-    }
-}
-
-fn insert_into(node: &mut Node, key: &[u8], entry: &Entry) -> (Put, Split) {
-    match node {
-        Node::Leaf(leaf) => {
+fn insert_into(child: &mut Child, key: &[u8], entry: &Entry, files: &mut Files) -> (Put, Split) {
+    let Some(node) = files.own(child) else {
+        return (Put::Replaced, None);
+    };
+    match &mut node.body {
+        Body::Leaf(leaf) => {
             let put = leaf.put(key, entry);
             if !leaf.is_over() {
                 return (put, None);
@@ -230,14 +436,14 @@ fn insert_into(node: &mut Node, key: &[u8], entry: &Entry) -> (Put, Split) {
             let right = leaf.split(appended);
             let (left, first) = (leaf.view(), right.view().key(0));
             let between = separator(&left.key(left.len() - 1), &first);
-            (put, Some((between, Arc::new(Node::Leaf(right)))))
+            (put, Some((between, Node::child(Body::Leaf(right)))))
         }
-        Node::Branch(branch) => {
+        Body::Branch(branch) => {
             let at = branch.child_of(key);
             let Some(child) = branch.children.get_mut(at) else {
                 return (Put::Replaced, None);
             };
-            let (put, split) = insert_into(Arc::make_mut(child), key, entry);
+            let (put, split) = insert_into(child, key, entry, files);
             if let Some((separator, right)) = split {
                 branch.insert(at, separator, right);
             }
@@ -245,37 +451,38 @@ fn insert_into(node: &mut Node, key: &[u8], entry: &Entry) -> (Put, Split) {
                 return (put, None);
             }
             let (separator, right) = branch.split(at + 2 == branch.children.len());
-            (put, Some((separator, Arc::new(Node::Branch(right)))))
+            (put, Some((separator, Node::child(Body::Branch(right)))))
         }
     }
 }
 
-fn remove_from(node: &mut Node, key: &[u8]) {
-    match node {
-        Node::Leaf(leaf) => {
+fn remove_from(child: &mut Child, key: &[u8], files: &mut Files) {
+    let Some(node) = files.own(child) else { return };
+    match &mut node.body {
+        Body::Leaf(leaf) => {
             if let Ok(at) = leaf.view().search(key) {
                 leaf.take(at);
             }
         }
-        Node::Branch(branch) => {
+        Body::Branch(branch) => {
             let at = branch.child_of(key);
             let Some(child) = branch.children.get_mut(at) else {
                 return;
             };
-            remove_from(Arc::make_mut(child), key);
-            if size(child) < SPARSE {
-                merge_around(branch, at);
+            remove_from(child, key, files);
+            if files.size(child) < SPARSE {
+                merge_around(branch, at, files);
             }
         }
     }
 }
 
 /// Drops an empty child, or joins a sparse one with a neighbour when both fit in one node.
-fn merge_around(branch: &mut Branch, at: usize) {
+fn merge_around(branch: &mut Branch, at: usize, files: &mut Files) {
     if branch
         .children
         .get(at)
-        .is_some_and(|child| size(child) == 0)
+        .is_some_and(|child| files.size(child) == 0)
     {
         branch.remove(at);
         return;
@@ -284,24 +491,28 @@ fn merge_around(branch: &mut Branch, at: usize) {
         let (Some(l), Some(r)) = (branch.children.get(left), branch.children.get(left + 1)) else {
             continue;
         };
-        let fits = match (&**l, &**r) {
-            (Node::Leaf(l), Node::Leaf(r)) => l.has_room_for(r),
-            (Node::Branch(l), Node::Branch(r)) => {
-                l.children.len() + r.children.len() <= MAX_CHILDREN
-            }
+        let fit = match (l.by_ref().read(&files.pages), r.by_ref().read(&files.pages)) {
+            (Ref::Leaf(l), Ref::Leaf(r)) => l.fits_with(&r),
+            (Ref::Branch(l), Ref::Branch(r)) => l.len() + r.len() <= MAX_CHILDREN,
             // All leaves are at one depth, so neighbours are of one kind.
             _ => false,
         };
-        if fits {
+        if fit {
             let between = branch.key_behind(left);
-            let taken = branch.remove(left + 1);
-            if let (Some(taken), Some(into)) = (taken, branch.children.get_mut(left)) {
-                let taken = Arc::try_unwrap(taken).unwrap_or_else(|shared| (*shared).clone());
-                match (Arc::make_mut(into), taken) {
-                    (Node::Leaf(l), Node::Leaf(r)) => l.join(&r),
-                    (Node::Branch(l), Node::Branch(r)) => l.join(between, r),
-                    _ => {}
-                }
+            let mut taken = branch.remove(left + 1);
+            let taken = taken.as_mut().and_then(|taken| files.own(taken));
+            let into = branch
+                .children
+                .get_mut(left)
+                .and_then(|into| files.own(into));
+            match (
+                into.map(|node| &mut node.body),
+                taken.map(|node| &mut node.body),
+            ) {
+                (Some(Body::Leaf(l)), Some(Body::Leaf(r))) => l.join(r),
+                (Some(Body::Branch(l)), Some(Body::Branch(r))) => l.join(between, r),
+                // Both were read a moment ago.
+                _ => {}
             }
             return;
         }
@@ -311,10 +522,20 @@ fn merge_around(branch: &mut Branch, at: usize) {
 type Visitor<'a> = &'a mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool;
 
 /// Visits entries from `from` on; tells whether there may be more to visit. `key` is a buffer.
-fn visit_from(node: &Node, from: &[u8], key: &mut Vec<u8>, f: Visitor<'_>) -> bool {
-    match node {
-        Node::Leaf(leaf) => {
-            let view = leaf.view();
+fn visit_from(
+    node: ChildRef<'_>,
+    pages: &Pages,
+    from: &[u8],
+    key: &mut Vec<u8>,
+    f: Visitor<'_>,
+    depth: usize,
+) -> bool {
+    match node.read(pages) {
+        _ if depth == 0 => {
+            nothing(pages);
+            false
+        }
+        Ref::Leaf(view) => {
             let start = view.search(from).unwrap_or_else(|at| at);
             (start..view.len()).all(|i| {
                 key.clear();
@@ -322,19 +543,29 @@ fn visit_from(node: &Node, from: &[u8], key: &mut Vec<u8>, f: Visitor<'_>) -> bo
                 f(key, &view, i)
             })
         }
-        Node::Branch(branch) => {
-            let start = branch.child_of(from);
-            let children = branch.children.get(start..).unwrap_or_default();
-            children.iter().all(|child| visit_from(child, from, key, f))
+        Ref::Branch(branch) => {
+            let mut children =
+                (branch.child_of(from)..branch.len()).filter_map(|i| branch.child(i));
+            children.all(|child| visit_from(child, pages, from, key, f, depth - 1))
         }
     }
 }
 
 /// Visits entries before `to` backwards; tells whether there may be more to visit. `key` is a buffer.
-fn visit_back_from(node: &Node, to: Option<&[u8]>, key: &mut Vec<u8>, f: Visitor<'_>) -> bool {
-    match node {
-        Node::Leaf(leaf) => {
-            let view = leaf.view();
+fn visit_back_from(
+    node: ChildRef<'_>,
+    pages: &Pages,
+    to: Option<&[u8]>,
+    key: &mut Vec<u8>,
+    f: Visitor<'_>,
+    depth: usize,
+) -> bool {
+    match node.read(pages) {
+        _ if depth == 0 => {
+            nothing(pages);
+            false
+        }
+        Ref::Leaf(view) => {
             let end = to.map_or(view.len(), |to| view.search(to).unwrap_or_else(|at| at));
             (0..end).rev().all(|i| {
                 key.clear();
@@ -342,13 +573,12 @@ fn visit_back_from(node: &Node, to: Option<&[u8]>, key: &mut Vec<u8>, f: Visitor
                 f(key, &view, i)
             })
         }
-        Node::Branch(branch) => {
-            let end = to.map_or(branch.children.len(), |to| branch.child_of(to) + 1);
-            let children = branch.children.get(..end).unwrap_or_default();
-            children
-                .iter()
+        Ref::Branch(branch) => {
+            let end = to.map_or(branch.len(), |to| branch.child_of(to) + 1);
+            let mut children = (0..end.min(branch.len()))
                 .rev()
-                .all(|child| visit_back_from(child, to, key, f))
+                .filter_map(|i| branch.child(i));
+            children.all(|child| visit_back_from(child, pages, to, key, f, depth - 1))
         }
     }
 }
@@ -456,16 +686,23 @@ mod tests {
         }
     }
 
+    fn node(child: &Child) -> &Node {
+        match child {
+            Child::Node(node) => node,
+            Child::Page(_) => panic!("it is in memory"),
+        }
+    }
+
     #[test]
     fn keys_in_order_leave_full_leaves() {
         let mut tree = Tree::default();
         for n in 0..10_000_u32 {
             tree.insert(&n.to_be_bytes(), &entry(0));
         }
-        fn count(node: &Node, leaves: &mut usize) {
-            match node {
-                Node::Leaf(_) => *leaves += 1,
-                Node::Branch(branch) => branch.children.iter().for_each(|c| count(c, leaves)),
+        fn count(child: &Child, leaves: &mut usize) {
+            match &node(child).body {
+                Body::Leaf(_) => *leaves += 1,
+                Body::Branch(branch) => branch.children.iter().for_each(|c| count(c, leaves)),
             }
         }
         let mut leaves = 0;
@@ -488,13 +725,13 @@ mod tests {
             let value = Value::bytes(vec![7; 128]);
             tree.insert(&key, &Entry::new(value, version));
         }
-        fn bytes(node: &Node) -> usize {
+        fn bytes(child: &Child) -> usize {
             // A reference count pair and the allocator's own.
             let around = 32 + size_of::<Node>();
             around
-                + match node {
-                    Node::Leaf(leaf) => leaf.size(),
-                    Node::Branch(b) => {
+                + match &node(child).body {
+                    Body::Leaf(leaf) => leaf.size(),
+                    Body::Branch(b) => {
                         b.size() + b.children.iter().map(|c| bytes(c)).sum::<usize>()
                     }
                 }

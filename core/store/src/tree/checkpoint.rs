@@ -1,0 +1,458 @@
+//! Writing a tree to a checkpoint, and taking one from it.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::atomic::Ordering;
+
+use statewright_log::CheckpointWriter;
+use triomphe::Arc;
+
+use super::branch::{Branch, Child};
+use super::leaf::{Leaf, Stored};
+use super::page::{self, Address, PageKind, Pages};
+use super::{Body, BranchRef, ChildRef, Files, MAX_DEPTH, Node, Ref, Tree};
+use crate::error::{Error, Result};
+
+/// What was written of a tree.
+#[derive(Debug)]
+pub struct Written {
+    root: Address,
+    /// The nodes in memory that are in pages now.
+    nodes: Vec<(Arc<Node>, Address)>,
+    /// Where the pages are that were copied, by where they were.
+    moved: HashMap<Address, Address, BuildHasherDefault<AddressHasher>>,
+    /// Bytes of pages that belong to the tree and were written, or are now reached through a page that was.
+    bytes: u64,
+    len: usize,
+    expiring: usize,
+    /// Of all pages that belong to the tree.
+    used: u64,
+}
+
+/// Addresses differ in their low bits, which is all that a hash needs.
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl std::hash::Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+impl Written {
+    /// Bytes of pages.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+struct Writing<'a> {
+    pages: &'a Pages,
+    out: &'a mut CheckpointWriter,
+    whole: bool,
+    written: Written,
+}
+
+impl Tree {
+    /// Writes what is in no page yet; everything, if `whole`. O(what is written).
+    pub fn write(&self, out: &mut CheckpointWriter, whole: bool) -> Result<Written> {
+        let mut writing = Writing {
+            pages: &self.files.pages,
+            out,
+            whole,
+            written: Written {
+                root: Address(0),
+                nodes: Vec::new(),
+                moved: HashMap::default(),
+                bytes: 0,
+                len: self.len,
+                expiring: self.expiring,
+                used: 0,
+            },
+        };
+        let root = writing.child(&self.root, MAX_DEPTH)?;
+        let mut written = writing.written;
+        written.root = root;
+        let kept = if whole { 0 } else { self.files.used };
+        written.used = kept + written.bytes;
+        // What was not intact was not written.
+        self.check()?;
+        Ok(written)
+    }
+
+    /// Bytes of all pages that belong to the tree.
+    pub fn used(&self) -> u64 {
+        self.files.used
+    }
+
+    /// The checkpoints that the tree's pages are in.
+    pub fn pages(&self) -> &Pages {
+        &self.files.pages
+    }
+
+    /// Goes on with the pages that a checkpoint of an earlier version of this tree wrote. If `evict`, nodes that are
+    /// in pages leave memory. Gives what is to be dropped when nobody waits. O(branches in memory).
+    pub fn settle(&mut self, written: &Written, pages: Pages, evict: bool) -> impl Send + use<> {
+        for (node, address) in &written.nodes {
+            node.address.store(address.0, Ordering::Relaxed);
+        }
+        self.files.pages = std::sync::Arc::new(pages);
+        self.files.used = if written.moved.is_empty() {
+            self.files.used + written.bytes
+        } else {
+            written.used
+        };
+        let mut dropped = Vec::new();
+        if evict || !written.moved.is_empty() {
+            settle(&mut self.root, written, evict, &mut dropped);
+        }
+        dropped
+    }
+
+    /// What a checkpoint's root says: the tree's root and size, and the checkpoints that its pages are in.
+    pub fn encode_root(written: &Written, files: &[u64]) -> Vec<u8> {
+        let numbers = [
+            written.root.0,
+            written.len as u64,
+            written.expiring as u64,
+            written.used,
+            files.len() as u64,
+        ];
+        let all = numbers.iter().chain(files);
+        all.flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    /// The tree that a checkpoint's root describes; `open` opens the checkpoints it needs.
+    pub fn of_root(root: &[u8], open: impl FnOnce(&[u64]) -> Result<Pages>) -> Result<Tree> {
+        let short = || Error::Damaged {
+            why: "the root of a checkpoint makes no sense".to_owned(),
+        };
+        let numbers: Vec<u64> = root
+            .as_chunks()
+            .0
+            .iter()
+            .map(|n| u64::from_le_bytes(*n))
+            .collect();
+        let [address, len, expiring, used, count, files @ ..] = numbers.as_slice() else {
+            return Err(short());
+        };
+        let count = usize::try_from(*count).map_err(|_| short())?;
+        let pages = open(files.get(..count).ok_or_else(short)?)?;
+        Ok(Tree {
+            root: Child::Page(Address(*address)),
+            len: usize::try_from(*len).map_err(|_| short())?,
+            expiring: usize::try_from(*expiring).map_err(|_| short())?,
+            files: Files {
+                pages: std::sync::Arc::new(pages),
+                used: *used,
+            },
+        })
+    }
+}
+
+/// Puts pages where they are now.
+fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<Child>) {
+    let Child::Node(node) = child else {
+        if let Child::Page(address) = child
+            && let Some(moved) = written.moved.get(address)
+        {
+            *address = *moved;
+        }
+        return;
+    };
+    let address = node.address.load(Ordering::Relaxed);
+    if evict && address != 0 {
+        dropped.push(std::mem::replace(child, Child::Page(Address(address))));
+        return;
+    }
+    let moved = |address: Address| written.moved.get(&address).copied();
+    if matches!(&node.body, Body::Leaf(leaf) if !leaf.has_moved(&moved)) {
+        return;
+    }
+    let node = Arc::make_mut(node);
+    // Its page says the same after this as before.
+    *node.address.get_mut() = address;
+    match &mut node.body {
+        Body::Leaf(leaf) => leaf.follow(&moved),
+        Body::Branch(branch) => {
+            for child in &mut branch.children {
+                settle(child, written, evict, dropped);
+            }
+        }
+    }
+}
+
+impl Writing<'_> {
+    /// Writes a child, if need be; gives its address.
+    fn child(&mut self, child: &Child, depth: usize) -> Result<Address> {
+        match child {
+            Child::Page(address) => self.page(*address, depth),
+            Child::Node(node) => {
+                let address = node.address.load(Ordering::Relaxed);
+                if address != 0 && !self.whole {
+                    return Ok(Address(address));
+                }
+                let address = match &node.body {
+                    Body::Leaf(leaf) => self.leaf(leaf)?,
+                    Body::Branch(branch) => self.branch(BranchRef::Node(branch), depth)?,
+                };
+                self.written.nodes.push((node.clone(), address));
+                Ok(address)
+            }
+        }
+    }
+
+    /// Copies a page, if everything is written.
+    fn page(&mut self, address: Address, depth: usize) -> Result<Address> {
+        if !self.whole {
+            return Ok(address);
+        }
+        let moved = match ChildRef::Page(address).read(self.pages) {
+            Ref::Leaf(view) => match Leaf::of_page(view.bytes()) {
+                Some(leaf) => self.leaf(&leaf)?,
+                None => return Err(self.broken()),
+            },
+            Ref::Branch(branch) => self.branch(branch, depth)?,
+        };
+        self.written.moved.insert(address, moved);
+        Ok(moved)
+    }
+
+    fn broken(&self) -> Error {
+        Error::Damaged {
+            why: "a page of a checkpoint makes no sense".to_owned(),
+        }
+    }
+
+    fn write(&mut self, kind: PageKind, content: &[u8]) -> Result<Address> {
+        self.written.bytes += content.len() as u64;
+        page::write(self.out, kind, content)
+    }
+
+    fn leaf(&mut self, leaf: &Leaf) -> Result<Address> {
+        let content = leaf.to_page(&mut |stored| match stored {
+            Stored::New(packed) => Ok((self.write(PageKind::Value, packed)?, packed.len())),
+            Stored::Page((address, len)) if !self.whole => {
+                self.written.bytes += len as u64;
+                Ok((address, len))
+            }
+            Stored::Page((address, len)) => match self.pages.read(address) {
+                Some((PageKind::Value, packed)) => {
+                    let copy = self.write(PageKind::Value, packed)?;
+                    self.written.moved.insert(address, copy);
+                    Ok((copy, len))
+                }
+                _ => Err(self.broken()),
+            },
+        })?;
+        self.write(PageKind::Leaf, &content)
+    }
+
+    fn branch(&mut self, branch: BranchRef<'_>, depth: usize) -> Result<Address> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(self.broken());
+        };
+        let content = match branch {
+            BranchRef::Node(branch) => {
+                let children = branch.children.iter().map(|child| self.child(child, depth));
+                let children: Vec<Address> = children.collect::<Result<_>>()?;
+                branch.to_page(&children)
+            }
+            BranchRef::Page(page) => {
+                let children = (0..page.len()).filter_map(|i| page.child(i));
+                let children: Vec<Address> = children
+                    .map(|child| self.page(child, depth))
+                    .collect::<Result<_>>()?;
+                Branch::of_page(&page).to_page(&children)
+            }
+        };
+        self.write(PageKind::Branch, &content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use statewright_log::{CheckpointFile, Env, Position, Timestamp, sim};
+    use statewright_value::{Value, value};
+
+    use super::*;
+    use crate::target::{Entry, Target};
+
+    const DIR: &str = "/store";
+
+    fn open(env: &Env, number: u64) -> std::sync::Arc<CheckpointFile> {
+        std::sync::Arc::new(CheckpointFile::open(env, Path::new(DIR), number).unwrap())
+    }
+
+    /// Writes a checkpoint and goes on with it; `meanwhile` happens to the tree while it is written.
+    fn checkpoint(
+        env: &Env,
+        tree: &mut Tree,
+        (number, whole, evict): (u64, bool, bool),
+        meanwhile: impl FnOnce(&mut Tree),
+    ) {
+        let frozen = tree.clone();
+        let mut out = CheckpointWriter::create(env, Path::new(DIR), number).unwrap();
+        let written = frozen.write(&mut out, whole).unwrap();
+        meanwhile(tree);
+        let old = if whole { &[] } else { frozen.pages().files() };
+        let numbers: Vec<u64> = old.iter().map(|f| f.number()).chain([number]).collect();
+        let position = Position {
+            version: 1,
+            hash: [0; 16],
+            time: Timestamp::EPOCH,
+            segment: 1,
+            offset: 4096,
+        };
+        let root = Tree::encode_root(&written, &numbers);
+        let file = std::sync::Arc::new(out.finish(&position, &root).unwrap());
+        let files = old.iter().cloned().chain([file.clone()]).collect();
+        drop(tree.settle(&written, Pages::new(files), evict));
+        // What was frozen is what is read from the files.
+        let open =
+            |numbers: &[u64]| Ok(Pages::new(numbers.iter().map(|n| open(env, *n)).collect()));
+        let read = Tree::of_root(file.root(), open).unwrap();
+        assert_eq!(
+            (content(&read), read.len()),
+            (content(&frozen), frozen.len())
+        );
+        read.check().unwrap();
+    }
+
+    fn content(tree: &Tree) -> Vec<(Vec<u8>, Entry)> {
+        tree.range(&[], None, usize::MAX, false, |_, _| true)
+    }
+
+    fn key(n: u16) -> Vec<u8> {
+        format!("default/key/{n:05}{}", "x".repeat(usize::from(n % 3))).into_bytes()
+    }
+
+    fn entry(version: u64) -> Entry {
+        let value = match version % 5 {
+            0 => Value::from(version),
+            1 => Value::from("text ".repeat((version % 300) as usize)),
+            2 => value!({"small": (version)}),
+            3 => Value::decimal("1.5").unwrap(),
+            _ => value!({"big": (Value::from("y".repeat(2000))), "n": (version)}),
+        };
+        Entry::new(value, version)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        /// Whatever is in pages and whatever in memory, a tree agrees with a map, and no snapshot changes.
+        #[test]
+        fn pages_and_memory_agree_with_a_map(
+            ops in proptest::collection::vec((0u8..40, 0u16..400, any::<u8>()), 1..1200),
+        ) {
+            let (env, _, _) = sim::world(1);
+            env.io.create_dir(Path::new(DIR)).unwrap();
+            let (mut tree, mut model) = (Tree::default(), BTreeMap::new());
+            let mut snapshots = Vec::new();
+            let mut number = 0;
+            for (version, (what, k, dice)) in (1..).zip(ops) {
+                let k = key(k);
+                match what {
+                    0..=24 => {
+                        tree.insert(&k, &entry(version));
+                        model.insert(k, entry(version));
+                    }
+                    25..=33 => prop_assert_eq!(tree.remove(&k), model.remove(&k).is_some()),
+                    34..=37 => {
+                        let set = |v: &mut Value| { *v = value!({"edited": (version)}); Ok(()) };
+                        let edited = tree.edit(&k, version, set).is_some();
+                        prop_assert_eq!(edited, model.contains_key(&k));
+                        model.entry(k).and_modify(|e| *e = Entry::new(value!({"edited": (version)}), version));
+                    }
+                    38 => snapshots.push((tree.clone(), content(&tree))),
+                    _ => {
+                        number += 1;
+                        let how = (number, dice & 1 == 1, dice & 2 == 2);
+                        checkpoint(&env, &mut tree, how, |tree| {
+                            if dice & 4 == 4 {
+                                tree.insert(&k, &entry(version));
+                                model.insert(k, entry(version));
+                            }
+                        });
+                    }
+                }
+                prop_assert_eq!(tree.len(), model.len());
+            }
+            prop_assert!(content(&tree) == model.into_iter().collect::<Vec<_>>());
+            tree.check().unwrap();
+            for (snapshot, then) in snapshots {
+                prop_assert!(content(&snapshot) == then);
+            }
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_written_again() {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut tree = Tree::default();
+        for n in 0..5000 {
+            tree.insert(&key(n), &entry(u64::from(n)));
+        }
+        checkpoint(&env, &mut tree, (1, false, true), |_| {});
+        tree.insert(&key(77), &entry(5));
+        checkpoint(&env, &mut tree, (2, false, false), |_| {});
+        checkpoint(&env, &mut tree, (3, false, true), |_| {});
+        checkpoint(&env, &mut tree, (4, true, false), |_| {});
+        let sizes: Vec<u64> = (1..5).map(|n| open(&env, n).len()).collect();
+        assert!(
+            sizes[1] < sizes[0] / 20,
+            "a leaf and its branches: {sizes:?}"
+        );
+        assert!(sizes[2] < 1000, "nothing but the root: {sizes:?}");
+        assert!(sizes[3].abs_diff(sizes[0]) < sizes[0] / 10, "{sizes:?}");
+        assert_eq!(tree.pages().files().len(), 1);
+        assert!(
+            tree.used().abs_diff(sizes[3]) < sizes[3] / 4,
+            "{} {sizes:?}",
+            tree.used()
+        );
+    }
+
+    #[test]
+    fn a_damaged_page_is_an_error_and_never_other_content() {
+        let (env, io, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut tree = Tree::default();
+        for n in 0..300 {
+            tree.insert(&key(n), &entry(u64::from(n)));
+        }
+        checkpoint(&env, &mut tree, (1, false, true), |_| {});
+        let want = content(&tree);
+        let len = open(&env, 1).len();
+        let root = open(&env, 1).root().to_vec();
+        for at in (64..len - 32).step_by(997) {
+            let path = Path::new(DIR).join("0000000001.swckpt");
+            io.edit(&path, |bytes| bytes[at as usize] ^= 1).unwrap();
+            if let Ok(file) = CheckpointFile::open(&env, Path::new(DIR), 1) {
+                let pages = Pages::new(vec![std::sync::Arc::new(file)]);
+                let tree = Tree::of_root(&root, |_| Ok(pages)).unwrap();
+                let got = content(&tree);
+                assert!(
+                    got == want || matches!(tree.check(), Err(Error::Damaged { .. })),
+                    "byte {at}"
+                );
+            }
+            io.edit(&path, |bytes| bytes[at as usize] ^= 1).unwrap();
+        }
+    }
+}

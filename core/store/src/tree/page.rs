@@ -1,0 +1,224 @@
+//! Nodes as pages of checkpoints: where they are, how they are read in place, and how they are written.
+//!
+//! A page is one byte that says what it is, seven zeros, and then
+//!
+//! - of a leaf: its buffer, as in memory ([`super::leaf`]), with every value in it or in a page of its own;
+//! - of a branch: `children u32 | prefix length u32 | rests length u32 | 0 u32`, the prefix, for each separator
+//!   `head u64 | length u32 | where its rest begins u32`, for each child its address, and the rests;
+//! - of a value: its packed bytes.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use statewright_log::{CheckpointFile, CheckpointWriter};
+use statewright_value::{Limits, Value};
+
+use super::keys::Suffix;
+use crate::error::{Error, Result};
+
+/// Where a page is: 24 bits for the number of the checkpoint, 40 for the offset in units of 64 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(pub(super) u64);
+
+const UNIT: u64 = 64;
+
+impl Address {
+    fn new(file: u64, offset: u64) -> Address {
+        Address(file << 40 | offset / UNIT)
+    }
+
+    /// The number of the checkpoint.
+    pub fn file(self) -> u64 {
+        self.0 >> 40
+    }
+
+    fn offset(self) -> u64 {
+        (self.0 & ((1 << 40) - 1)) * UNIT
+    }
+}
+
+/// What a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageKind {
+    Leaf = 1,
+    Branch = 2,
+    Value = 3,
+}
+
+/// Bytes before what a page holds.
+const HEAD: usize = 8;
+
+/// The checkpoints that a tree's pages are in.
+#[derive(Default)]
+pub struct Pages {
+    files: Vec<Arc<CheckpointFile>>,
+    /// The first page that was not intact. Whoever read it saw nothing there, and must look here.
+    damage: OnceLock<String>,
+}
+
+/// Of a tree that is all in memory.
+pub(super) static NO_PAGES: Pages = Pages {
+    files: Vec::new(),
+    damage: OnceLock::new(),
+};
+
+impl Pages {
+    /// Of these checkpoints, in ascending order of their numbers.
+    pub fn new(files: Vec<Arc<CheckpointFile>>) -> Pages {
+        Pages {
+            files,
+            damage: OnceLock::new(),
+        }
+    }
+
+    pub fn files(&self) -> &[Arc<CheckpointFile>] {
+        &self.files
+    }
+
+    /// Fails if any page that was read was not intact.
+    pub fn check(&self) -> Result<()> {
+        match self.damage.get() {
+            None => Ok(()),
+            Some(why) => Err(Error::Damaged { why: why.clone() }),
+        }
+    }
+
+    /// What a page holds, if it is there, intact, and of this kind; takes note if not.
+    pub(super) fn read(&self, address: Address) -> Option<(PageKind, &[u8])> {
+        let found = self
+            .files
+            .binary_search_by_key(&address.file(), |file| file.number());
+        let file = found.ok().and_then(|at| self.files.get(at));
+        let page = match file {
+            Some(file) => file.page(address.offset()).map_err(|e| e.to_string()),
+            None => Err(format!("checkpoint {} is missing", address.file())),
+        };
+        let read = page.and_then(|page| {
+            let kind = match page.first() {
+                Some(1) => PageKind::Leaf,
+                Some(2) => PageKind::Branch,
+                Some(3) => PageKind::Value,
+                _ => return Err(format!("checkpoint {} has an unknown page", address.file())),
+            };
+            Ok((kind, page.get(HEAD..).unwrap_or_default()))
+        });
+        read.map_err(|why| self.note(why)).ok()
+    }
+
+    /// Takes note of a page that is intact but makes no sense.
+    pub(super) fn note(&self, why: String) {
+        // The first one counts.
+        let _ = self.damage.set(why);
+    }
+
+    /// A value that has a page of its own.
+    pub(super) fn value(&self, address: Address) -> Option<Value> {
+        let (_, bytes) = self.read(address)?;
+        let value = Value::from_packed_bytes(bytes, &Limits::unlimited());
+        value.map_err(|e| self.note(e.to_string())).ok()
+    }
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.files).finish()
+    }
+}
+
+/// Writes a page; gives its address.
+pub(super) fn write(out: &mut CheckpointWriter, kind: PageKind, content: &[u8]) -> Result<Address> {
+    let mut page = Vec::with_capacity(HEAD + content.len());
+    page.push(kind as u8);
+    page.resize(HEAD, 0);
+    page.extend_from_slice(content);
+    Ok(Address::new(out.number(), out.page(&page)?))
+}
+
+/// A branch that is read where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageBranch<'a> {
+    pub prefix: &'a [u8],
+    places: &'a [[u8; 16]],
+    children: &'a [[u8; 8]],
+    rests: &'a [u8],
+}
+
+impl<'a> PageBranch<'a> {
+    pub fn new(content: &'a [u8]) -> Option<PageBranch<'a>> {
+        let (counts, rest) = content.split_first_chunk::<16>()?;
+        let number = |at: usize| {
+            let bytes = counts.get(at..).and_then(<[u8]>::first_chunk);
+            bytes.map_or(0, |b| u32::from_le_bytes(*b) as usize)
+        };
+        let (children, prefix, rests) = (number(0), number(4), number(8));
+        let (prefix, rest) = rest.split_at_checked(prefix)?;
+        let (places, rest) = rest.split_at_checked(children.checked_sub(1)?.checked_mul(16)?)?;
+        let (children, rest) = rest.split_at_checked(children.checked_mul(8)?)?;
+        Some(PageBranch {
+            prefix,
+            places: places.as_chunks().0,
+            children: children.as_chunks().0,
+            rests: rest.get(..rests)?,
+        })
+    }
+
+    /// The page of a branch with these separators (prefix, suffixes) and children.
+    pub fn encode<'s>(
+        prefix: &[u8],
+        suffixes: impl Iterator<Item = Suffix<'s>>,
+        children: &[Address],
+    ) -> Vec<u8> {
+        let (mut places, mut rests) = (Vec::new(), Vec::new());
+        for suffix in suffixes {
+            places.extend_from_slice(&suffix.head.to_le_bytes());
+            places.extend_from_slice(&(suffix.len as u32).to_le_bytes());
+            places.extend_from_slice(&(rests.len() as u32).to_le_bytes());
+            rests.extend_from_slice(suffix.rest);
+        }
+        let mut out = Vec::with_capacity(16 + places.len() + rests.len() + 8 * children.len());
+        for number in [children.len(), prefix.len(), rests.len(), 0] {
+            out.extend_from_slice(&(number as u32).to_le_bytes());
+        }
+        out.extend_from_slice(prefix);
+        out.extend_from_slice(&places);
+        for child in children {
+            out.extend_from_slice(&child.0.to_le_bytes());
+        }
+        out.extend_from_slice(&rests);
+        out
+    }
+
+    pub fn separators(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn head(&self, i: usize) -> u64 {
+        let head = self.places.get(i).and_then(|place| place.first_chunk());
+        head.map_or(0, |head| u64::from_le_bytes(*head))
+    }
+
+    pub fn suffix(&self, i: usize) -> Suffix<'a> {
+        let number = |at: usize| {
+            let place = self.places.get(i).and_then(|place| place.get(at..));
+            let bytes = place.and_then(<[u8]>::first_chunk);
+            bytes.map_or(0, |b| u32::from_le_bytes(*b) as usize)
+        };
+        let (len, start) = (number(8), number(12));
+        let rest = self.rests.get(start..start + len.saturating_sub(8));
+        Suffix {
+            head: self.head(i),
+            len,
+            rest: rest.unwrap_or_default(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    pub fn child(&self, i: usize) -> Option<Address> {
+        self.children
+            .get(i)
+            .map(|bytes| Address(u64::from_le_bytes(*bytes)))
+    }
+}
