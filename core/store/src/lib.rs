@@ -19,6 +19,7 @@
 
 mod atomic;
 mod cell;
+mod checkpoint;
 mod doc;
 mod error;
 mod event;
@@ -27,6 +28,7 @@ mod index;
 mod json;
 mod kv;
 mod op;
+mod open;
 mod overlay;
 mod reader;
 mod recent;
@@ -45,6 +47,7 @@ mod verify;
 
 pub use atomic::MergeStrategy;
 pub use cell::CellReader;
+pub use checkpoint::{CheckpointOptions, CheckpointStats};
 pub use error::{Error, Result, Retryable};
 pub use event::{Appended, Event, EventAppend, EventReader, StreamInfo};
 pub use history::Past;

@@ -11,6 +11,7 @@ use statewright_log::{
 };
 use statewright_value::Path;
 
+use crate::checkpoint::{CheckpointOptions, CheckpointStats, Checkpoints};
 use crate::error::{Error, Result, Retryable};
 use crate::op::{Op, decode_commit, encode_commit};
 use crate::overlay::{Layered, Overlay};
@@ -67,6 +68,8 @@ pub struct StoreOptions {
     pub log: LogOptions,
     /// Bounds.
     pub limits: StoreLimits,
+    /// When checkpoints are due, and what they leave in memory.
+    pub checkpoints: CheckpointOptions,
 }
 
 impl StoreOptions {
@@ -94,8 +97,10 @@ pub struct StoreStats {
     pub transactions: usize,
     /// The log's own figures.
     pub log: LogStats,
-    /// What opening found.
+    /// What opening found in the log.
     pub recovery: Recovery,
+    /// The newest checkpoint.
+    pub checkpoint: CheckpointStats,
 }
 
 /// One commit as the log holds it.
@@ -114,7 +119,7 @@ pub struct LoggedCommit {
 /// Thread-safe.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it
@@ -127,22 +132,24 @@ pub struct Snapshot {
 }
 
 pub(crate) struct Shared {
-    env: Env,
-    log: Log,
+    pub env: Env,
+    pub log: Log,
     pub limits: StoreLimits,
-    recovery: Recovery,
-    writer: Mutex<Writer>,
+    pub recovery: Recovery,
+    pub writer: Mutex<Writer>,
     /// What readers see; in strict mode always there, and never what a power cut could remove.
-    published: Published,
+    pub published: Published,
+    /// Locked while a checkpoint is made, before `writer`.
+    pub checkpoints: Mutex<Checkpoints>,
     /// Whether a commit was made since the last sync began; buffered mode only.
-    unsynced: AtomicBool,
+    pub unsynced: AtomicBool,
     /// Notified when `unsynced` becomes true.
-    unsynced_gate: Gate,
+    pub unsynced_gate: Gate,
 }
 
-struct Writer {
-    tree: Tree,
-    version: u64,
+pub(crate) struct Writer {
+    pub tree: Tree,
+    pub version: u64,
     time: Timestamp,
     recent: Recent,
     /// Where open transactions may have begun.
@@ -157,10 +164,35 @@ struct Writer {
     syncing: Option<Arc<Root>>,
     closed: bool,
     broken: bool,
+    /// Of the newest checkpoint.
+    pub checkpoint: CheckpointStats,
 }
 
 impl Writer {
-    fn check_open(&self) -> Result<()> {
+    pub fn new(
+        tree: Tree,
+        version: u64,
+        time: Timestamp,
+        strict: bool,
+        max_recent: usize,
+    ) -> Writer {
+        Writer {
+            tree,
+            version,
+            time,
+            recent: Recent::new(max_recent),
+            retired: Retired::default(),
+            strict,
+            published: false,
+            payload: Vec::new(),
+            syncing: None,
+            closed: false,
+            broken: false,
+            checkpoint: CheckpointStats::default(),
+        }
+    }
+
+    pub fn check_open(&self) -> Result<()> {
         if self.closed {
             return Err(Error::Closed);
         }
@@ -247,79 +279,6 @@ impl Writer {
 }
 
 impl Store {
-    /// Opens a store, recovering it from its log. Takes the folder for this process alone.
-    ///
-    /// In memory, `options.log.durability` is ignored. Fails with the log's errors (locked, corrupt, not writable, …)
-    /// or with [`Error::Corrupt`]; a failure changes nothing. O(log).
-    pub fn open(env: Env, place: Place, options: StoreOptions) -> Result<Store> {
-        let mut tree = Tree::default();
-        let mut version = 0;
-        let mut time = Timestamp::default();
-        let (log, recovery) = match &place {
-            Place::Memory => (Log::in_memory(env.clone()), Recovery::default()),
-            Place::Dir(dir) => {
-                // The log's replay speaks its own errors; ours waits outside.
-                let mut failed = None;
-                let opened = Log::open(env.clone(), dir, options.log.clone(), &mut |frame| {
-                    let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
-                        let at = Stamp {
-                            version: frame.version,
-                            time: frame.time,
-                        };
-                        sabotage::replayed(ops).iter().try_for_each(|op| {
-                            op.apply(&mut tree, at).map_err(|e| Error::Corrupt {
-                                version: frame.version,
-                                why: e.to_string(),
-                            })
-                        })
-                    });
-                    version = frame.version;
-                    time = frame.time;
-                    applied.map_err(|e| {
-                        let why = e.to_string();
-                        failed = Some(e);
-                        statewright_log::Error::rejected(frame.version, why)
-                    })
-                });
-                match (opened, failed) {
-                    (_, Some(error)) => return Err(error),
-                    (opened, None) => opened?,
-                }
-            }
-        };
-        let strict = log.durability() == Durability::Strict;
-        let published = Published::default();
-        if strict {
-            published.swap(Some(Arc::new(Root::new(version, tree.clone()))));
-        }
-        let writer = Writer {
-            tree,
-            version,
-            time,
-            recent: Recent::new(options.limits.max_recent),
-            retired: Retired::default(),
-            strict,
-            published: false,
-            payload: Vec::new(),
-            syncing: None,
-            closed: false,
-            broken: false,
-        };
-        let shared = Shared {
-            unsynced: AtomicBool::new(false),
-            unsynced_gate: Gate::new(),
-            env,
-            log,
-            limits: options.limits,
-            recovery,
-            writer: Mutex::new(writer),
-            published,
-        };
-        Ok(Store {
-            shared: Arc::new(shared),
-        })
-    }
-
     /// Begins a serializable transaction on the newest state. O(1).
     pub fn begin(&self) -> Txn {
         self.begin_with(Isolation::default())
@@ -459,6 +418,7 @@ impl Store {
                 + self.shared.published.with(Root::transactions).unwrap_or(0),
             log: self.shared.log.stats(),
             recovery: self.shared.recovery.clone(),
+            checkpoint: writer.checkpoint.clone(),
         }
     }
 
@@ -501,6 +461,8 @@ impl Store {
     ///
     /// If the last sync fails, the error says so and the folder is released all the same.
     pub fn close(&self) -> Result<()> {
+        // Whoever makes a checkpoint needs the folder until it is done.
+        let _checkpoints = self.shared.checkpoints.lock();
         if std::mem::replace(&mut self.shared.writer.lock().closed, true) {
             return Ok(());
         }
@@ -601,6 +563,11 @@ impl Shared {
 
     fn append(&self, writer: &mut Writer, base: u64, ops: &[Op]) -> Result<u64> {
         writer.check_open()?;
+        if writer.tree.has_pages() {
+            // Once the log has it, it must not meet a damaged page.
+            ops.iter().for_each(|op| writer.tree.touch(&op.key()));
+            writer.tree.check()?;
+        }
         let mut time = self.now().max(writer.time);
         if sabotage::on(Bug::TimeGoesBack) {
             time = self.now(); // planted
@@ -636,7 +603,7 @@ impl Shared {
     }
 
     /// Waits until a commit is as durable as the store's mode and the caller ask.
-    fn settle(&self, version: u64, at_least: Durability) -> Result<()> {
+    pub fn settle(&self, version: u64, at_least: Durability) -> Result<()> {
         let mode = self.log.durability();
         if mode != Durability::Memory && mode.max(at_least) == Durability::Strict {
             self.log.sync_to(version, self)?;
@@ -694,7 +661,9 @@ fn is_live(entry: &Entry, now: impl FnOnce() -> Timestamp) -> bool {
 impl View for Snapshot {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         let now = || *self.time.get_or_init(|| self.shared.now());
-        Ok(self.root.tree.get(key).filter(|entry| is_live(entry, now)))
+        let found = self.root.tree.get(key);
+        self.root.tree.check()?;
+        Ok(found.filter(|entry| is_live(entry, now)))
     }
 
     fn range(
@@ -706,7 +675,9 @@ impl View for Snapshot {
     ) -> Result<Vec<(Vec<u8>, Entry)>> {
         let now = || *self.time.get_or_init(|| self.shared.now());
         let live = |_: &[u8], entry: &Entry| is_live(entry, now);
-        Ok(self.root.tree.range(from, to, limit, reverse, live))
+        let found = self.root.tree.range(from, to, limit, reverse, live);
+        self.root.tree.check()?;
+        Ok(found)
     }
 
     // Nothing commits from a snapshot, so nothing needs validation.
@@ -725,11 +696,12 @@ impl Reader for Snapshot {}
 impl View for Store {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         let shared = &self.shared;
-        let get = |root: &Root| root.tree.get(key);
-        let found = shared
-            .published
-            .with(get)
-            .unwrap_or_else(|| get(&shared.root()));
+        let get = |root: &Root| {
+            let found = root.tree.get(key);
+            root.tree.check().map(|()| found)
+        };
+        let found = shared.published.with(get);
+        let found = found.unwrap_or_else(|| get(&shared.root()))?;
         Ok(found.filter(|entry| is_live(entry, || shared.now())))
     }
 

@@ -223,6 +223,7 @@ impl Txn {
 impl View for Txn {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         let found = self.overlay.borrow().get(&self.root.tree, key);
+        self.root.tree.check()?;
         Ok(found.filter(|entry| entry.expires.is_none_or(|at| at > self.time())))
     }
 
@@ -235,7 +236,9 @@ impl View for Txn {
     ) -> Result<Vec<(Vec<u8>, Entry)>> {
         let live = |entry: &Entry| entry.expires.is_none_or(|at| at > self.time());
         let overlay = self.overlay.borrow();
-        Ok(overlay.range(&self.root.tree, from, to, limit, reverse, live))
+        let found = overlay.range(&self.root.tree, from, to, limit, reverse, live);
+        self.root.tree.check()?;
+        Ok(found)
     }
 
     fn saw(&self, key: &[u8], path: &Path) -> Result<()> {

@@ -22,7 +22,6 @@ use crate::error::Result;
 use crate::target::{Entry, Target};
 
 use branch::{Branch, Child, MAX_CHILDREN, separator};
-pub use checkpoint::Written;
 use leaf::{Leaf, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
 use page::{PageBranch, PageKind};
@@ -247,11 +246,14 @@ impl Tree {
         self.files.pages.check()
     }
 
+    /// Whether anything of it is in checkpoints. O(1).
+    pub fn has_pages(&self) -> bool {
+        !self.files.pages.files().is_empty()
+    }
+
     /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand.
     pub fn touch(&self, key: &[u8]) {
-        if !self.files.pages.files().is_empty() {
-            self.leaf_of(key);
-        }
+        self.leaf_of(key);
     }
 
     /// The leaf that holds a key, if any does.
@@ -624,7 +626,7 @@ mod tests {
             _ => Value::from(-(version as i64)),
         };
         Entry {
-            expires: (version % 5 == 0).then(|| Timestamp::from_micros(version as i64)),
+            expires: (version.is_multiple_of(5)).then(|| Timestamp::from_micros(version as i64)),
             ..Entry::new(value, version)
         }
     }

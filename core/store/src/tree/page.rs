@@ -24,7 +24,7 @@ const UNIT: u64 = 64;
 
 impl Address {
     fn new(file: u64, offset: u64) -> Address {
-        Address(file << 40 | offset / UNIT)
+        Address((file << 40) | (offset / UNIT))
     }
 
     /// The number of the checkpoint.

@@ -1,0 +1,199 @@
+//! Checkpoints: writing the state beside the log, so that opening does not replay all of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use statewright_log::{
+    CheckpointFile, CheckpointWriter, Durability, checkpoints, remove_checkpoint,
+};
+
+use crate::error::Result;
+use crate::store::Store;
+use crate::tree::{Pages, Tree};
+
+/// Checkpoints that a tree's pages may be spread over at most, before they are written anew as one.
+const MAX_FILES: usize = 16;
+/// Below this many bytes, pages that nothing refers to are not worth the writing.
+const MIN_WASTE: u64 = 16 << 20;
+
+/// When checkpoints are due, and what they leave in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointOptions {
+    /// A checkpoint is due when the log has grown by this many bytes since the last one; 64 MiB by default.
+    pub every_bytes: u64,
+    /// What was changed stays in memory after it was written, until it is more than this many bytes; then it is read
+    /// from the checkpoint. 256 MiB by default.
+    pub cache_bytes: u64,
+}
+
+impl Default for CheckpointOptions {
+    fn default() -> Self {
+        CheckpointOptions {
+            every_bytes: 64 << 20,
+            cache_bytes: 256 << 20,
+        }
+    }
+}
+
+/// Figures of the newest checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointStats {
+    /// The version it holds; 0 if there is none.
+    pub version: u64,
+    /// How many files its pages are in: each checkpoint holds what was new, and refers to older ones.
+    pub files: usize,
+    /// Bytes of those files.
+    pub bytes: u64,
+    /// Bytes of them that belong to the newest state; the rest is given back when they are written anew.
+    pub used: u64,
+    /// Checkpoints that opening passed over because they are damaged, and why.
+    pub skipped: Vec<String>,
+}
+
+/// What the maker of checkpoints knows.
+pub(crate) struct Checkpoints {
+    /// The folder; none in memory.
+    dir: Option<PathBuf>,
+    options: CheckpointOptions,
+    /// Those that the newest one refers to, itself included.
+    files: Vec<Arc<CheckpointFile>>,
+    /// Bytes of pages whose nodes are still in memory.
+    resident: u64,
+    /// Bytes that the log had been given when the newest one was made.
+    logged: u64,
+}
+
+impl Checkpoints {
+    pub fn new(
+        dir: Option<PathBuf>,
+        options: CheckpointOptions,
+        files: Vec<Arc<CheckpointFile>>,
+    ) -> Checkpoints {
+        Checkpoints {
+            dir,
+            options,
+            files,
+            resident: 0,
+            logged: 0,
+        }
+    }
+
+    /// Whether everything is to be written anew, because too much of the files is waste.
+    fn is_wasteful(&self, used: u64) -> bool {
+        let bytes: u64 = self.files.iter().map(|file| file.len()).sum();
+        self.files.len() >= MAX_FILES || bytes > 2 * used + MIN_WASTE
+    }
+}
+
+impl Store {
+    /// Writes a checkpoint of the newest state, so that opening starts from it. Commits go on meanwhile; a second call waits
+    /// for the first. Does nothing in memory, or if nothing was committed since the last one. O(what changed since).
+    ///
+    /// It has its name only once it is complete, synced and read back, and the one before is kept, so a crash at any
+    /// moment loses nothing. Fails with the log's errors (no space, …); then nothing has changed.
+    ///
+    /// ```
+    /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path().join("store");
+    /// let store = Store::open(Env::real(), Place::Dir(dir.clone()), StoreOptions::default())?;
+    /// store.kv_put(&Space::default(), b"n", value!(1))?;
+    /// assert_eq!(store.checkpoint()?.version, 1);
+    /// store.kv_put(&Space::default(), b"m", value!(2))?;
+    /// store.close()?;
+    ///
+    /// let store = Store::open(Env::real(), Place::Dir(dir), StoreOptions::default())?;
+    /// assert_eq!(store.stats().recovery.frames, 1); // only what came after the checkpoint
+    /// assert_eq!(store.kv_get(&Space::default(), b"n")?, Some(value!(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checkpoint(&self) -> Result<CheckpointStats> {
+        let shared = &self.shared;
+        let mut state = shared.checkpoints.lock();
+        let (tree, position, before) = {
+            let writer = shared.writer.lock();
+            writer.check_open()?;
+            (
+                writer.tree.clone(),
+                shared.log.position(),
+                writer.checkpoint.clone(),
+            )
+        };
+        let Some(dir) = state.dir.clone() else {
+            return Ok(before);
+        };
+        if position.version == before.version {
+            return Ok(before);
+        }
+        let logged = shared.log.stats().bytes;
+        // A checkpoint never holds what a power cut could take from the log.
+        shared.settle(position.version, Durability::Strict)?;
+        let whole = state.is_wasteful(tree.used());
+        let numbers = checkpoints(&shared.env, &dir)?;
+        let number = numbers.last().map_or(1, |last| last + 1);
+        let mut out = CheckpointWriter::create(&shared.env, &dir, number)?;
+        let written = tree.write(&mut out, whole)?;
+        let mut files = if whole {
+            Vec::new()
+        } else {
+            state.files.clone()
+        };
+        let referred: Vec<u64> = files
+            .iter()
+            .map(|file| file.number())
+            .chain([number])
+            .collect();
+        let file = out.finish(&position, &Tree::encode_root(&written, &referred))?;
+        files.push(Arc::new(file));
+        // From here on it is there, whatever happens.
+        let evict = state.resident + written.bytes() > state.options.cache_bytes;
+        state.resident = if evict {
+            0
+        } else {
+            state.resident + written.bytes()
+        };
+        drop(tree);
+        let (dropped, stats) = {
+            let mut writer = shared.writer.lock();
+            let dropped = writer
+                .tree
+                .settle(&written, Pages::new(files.clone()), evict);
+            writer.checkpoint = CheckpointStats {
+                version: position.version,
+                files: files.len(),
+                bytes: files.iter().map(|file| file.len()).sum(),
+                used: writer.tree.used(),
+                skipped: before.skipped,
+            };
+            (dropped, writer.checkpoint.clone())
+        };
+        // Nobody waits for this.
+        drop((dropped, written));
+        let older = std::mem::replace(&mut state.files, files);
+        state.logged = logged;
+        // The generation before stays, in case this one is damaged.
+        let needed = |n: &u64| {
+            older
+                .iter()
+                .chain(&state.files)
+                .any(|file| file.number() == *n)
+        };
+        for number in numbers.iter().filter(|n| !needed(n)) {
+            remove_checkpoint(&shared.env, &dir, *number)?;
+        }
+        Ok(stats)
+    }
+
+    /// Whether a checkpoint is due: the log has grown by [`CheckpointOptions::every_bytes`] since the last one. O(1); false
+    /// while one is being made.
+    pub fn checkpoint_due(&self) -> bool {
+        let Some(state) = self.shared.checkpoints.try_lock() else {
+            return false;
+        };
+        let grown = self.shared.log.stats().bytes.saturating_sub(state.logged);
+        state.dir.is_some() && grown >= state.options.every_bytes
+    }
+}
