@@ -1028,6 +1028,11 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_UNKNOWN_SAVEPOINT 416
 
 /**
+ * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
+ */
+#define SW_DAMAGED 417
+
+/**
  * The flow's text has errors; each is listed with its line.
  */
 #define SW_INVALID_SPEC 500
@@ -1076,11 +1081,6 @@ typedef void (*sw_wakeup_fn)(void *context);
  * The flow uses something that this version does not run.
  */
 #define SW_UNSUPPORTED_SPEC 509
-
-/**
- * What the store holds about a flow or case cannot be read: another version wrote it, or it is damaged.
- */
-#define SW_DAMAGED 510
 
 /**
  * The system gave no random bytes.

@@ -64,6 +64,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         414 => c"SW_INVALID_NAME",
         415 => c"SW_HAS_CHILDREN",
         416 => c"SW_UNKNOWN_SAVEPOINT",
+        417 => c"SW_DAMAGED",
         500 => c"SW_INVALID_SPEC",
         501 => c"SW_UNKNOWN_FLOW",
         502 => c"SW_UNKNOWN_CASE",

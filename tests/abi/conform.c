@@ -93,6 +93,7 @@ ASSERT(SW_CHAIN_BROKEN == 413, value_of_SW_CHAIN_BROKEN);
 ASSERT(SW_INVALID_NAME == 414, value_of_SW_INVALID_NAME);
 ASSERT(SW_HAS_CHILDREN == 415, value_of_SW_HAS_CHILDREN);
 ASSERT(SW_UNKNOWN_SAVEPOINT == 416, value_of_SW_UNKNOWN_SAVEPOINT);
+ASSERT(SW_DAMAGED == 417, value_of_SW_DAMAGED);
 ASSERT(SW_INVALID_SPEC == 500, value_of_SW_INVALID_SPEC);
 ASSERT(SW_UNKNOWN_FLOW == 501, value_of_SW_UNKNOWN_FLOW);
 ASSERT(SW_UNKNOWN_CASE == 502, value_of_SW_UNKNOWN_CASE);
@@ -502,6 +503,7 @@ int main(void) {
   CHECK(strcmp(sw_status_name(SW_INVALID_NAME), "SW_INVALID_NAME") == 0);
   CHECK(strcmp(sw_status_name(SW_HAS_CHILDREN), "SW_HAS_CHILDREN") == 0);
   CHECK(strcmp(sw_status_name(SW_UNKNOWN_SAVEPOINT), "SW_UNKNOWN_SAVEPOINT") == 0);
+  CHECK(strcmp(sw_status_name(SW_DAMAGED), "SW_DAMAGED") == 0);
   CHECK(strcmp(sw_status_name(SW_INVALID_SPEC), "SW_INVALID_SPEC") == 0);
   CHECK(strcmp(sw_status_name(SW_UNKNOWN_FLOW), "SW_UNKNOWN_FLOW") == 0);
   CHECK(strcmp(sw_status_name(SW_UNKNOWN_CASE), "SW_UNKNOWN_CASE") == 0);

@@ -104,6 +104,7 @@ export type StatusName =
   | 'SW_INVALID_NAME'
   | 'SW_HAS_CHILDREN'
   | 'SW_UNKNOWN_SAVEPOINT'
+  | 'SW_DAMAGED'
   | 'SW_INVALID_SPEC'
   | 'SW_UNKNOWN_FLOW'
   | 'SW_UNKNOWN_CASE'
@@ -530,6 +531,10 @@ export const constants: {
    * The savepoint was released, undone, or is another transaction's.
    */
   readonly SW_UNKNOWN_SAVEPOINT: 416;
+  /**
+   * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
+   */
+  readonly SW_DAMAGED: 417;
   /**
    * The flow's text has errors; each is listed with its line.
    */

@@ -2452,6 +2452,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_INVALID_NAME", Napi::Number::New(env, static_cast<double>(SW_INVALID_NAME)));
   constants.Set("SW_HAS_CHILDREN", Napi::Number::New(env, static_cast<double>(SW_HAS_CHILDREN)));
   constants.Set("SW_UNKNOWN_SAVEPOINT", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_SAVEPOINT)));
+  constants.Set("SW_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_DAMAGED)));
   constants.Set("SW_INVALID_SPEC", Napi::Number::New(env, static_cast<double>(SW_INVALID_SPEC)));
   constants.Set("SW_UNKNOWN_FLOW", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_FLOW)));
   constants.Set("SW_UNKNOWN_CASE", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_CASE)));

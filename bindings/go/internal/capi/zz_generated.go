@@ -472,6 +472,10 @@ const SW_HAS_CHILDREN Status = 415
 // SW_UNKNOWN_SAVEPOINT: The savepoint was released, undone, or is another transaction's.
 const SW_UNKNOWN_SAVEPOINT Status = 416
 
+// SW_DAMAGED: A page of a checkpoint is damaged; the log still has what is in it. The message names
+// the file.
+const SW_DAMAGED Status = 417
+
 // SW_INVALID_SPEC: The flow's text has errors; each is listed with its line.
 const SW_INVALID_SPEC Status = 500
 

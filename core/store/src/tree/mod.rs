@@ -734,7 +734,7 @@ mod tests {
                 + match &node(child).body {
                     Body::Leaf(leaf) => leaf.size(),
                     Body::Branch(b) => {
-                        b.size() + b.children.iter().map(|c| bytes(c)).sum::<usize>()
+                        b.size() + b.children.iter().map(bytes).sum::<usize>()
                     }
                 }
         }

@@ -135,6 +135,8 @@ enum class errc : sw_status {
   has_children = SW_HAS_CHILDREN,
   /// The savepoint was released, undone, or is another transaction's.
   unknown_savepoint = SW_UNKNOWN_SAVEPOINT,
+  /// A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
+  damaged = SW_DAMAGED,
   /// The flow's text has errors; each is listed with its line.
   invalid_spec = SW_INVALID_SPEC,
   /// No flow of that name is deployed.
