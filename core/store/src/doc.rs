@@ -67,10 +67,11 @@ impl Txn {
             region.path = parent(path);
         }
         let old = self.peek(&region.key, path)?;
+        // What is given away was read, even if the removal is undone by going back to a savepoint.
+        self.saw(&region.key, path)?;
         if old.is_none() {
             let missing = self.peek(&region.key, &Path::root())?.is_none();
             let what = space::display(&region.key);
-            self.saw(&region.key, path)?;
             return if missing {
                 Err(Error::NotFound { what })
             } else {
@@ -91,10 +92,9 @@ impl Txn {
     pub fn doc_drop(&self, primitive: Primitive, space: &Space, key: &str) -> Result<bool> {
         let (doc, region) = address(primitive, space, key, &Path::root())?;
         let there = self.peek(&region.key, &Path::root())?.is_some();
+        self.saw(&region.key, &region.path)?;
         if there {
             self.write(region, Op::DocDrop { doc })?;
-        } else {
-            self.saw(&region.key, &region.path)?;
         }
         Ok(there)
     }

@@ -199,6 +199,29 @@ fn what_an_error_told_is_validated_like_any_read() {
 }
 
 #[test]
+fn what_a_removal_told_is_validated_even_if_it_is_undone() {
+    let store = with_doc(value!({"n": 1, "m": 2}));
+    for drops in [false, true] {
+        let txn = store.begin();
+        let before = txn.savepoint();
+        if drops {
+            assert!(txn.json_drop(&space(), "doc").unwrap());
+        } else {
+            assert!(
+                txn.json_remove(&space(), "doc", &path(".n"))
+                    .unwrap()
+                    .is_some()
+            );
+        }
+        txn.rollback_to(before).unwrap();
+        txn.kv_put(&space(), b"saw", value!(drops)).unwrap();
+        let other = |txn: &Txn| txn.json_set(&space(), "doc", &path(".n"), value!(7));
+        store.transact(other).unwrap();
+        assert!(matches!(txn.commit(), Err(Error::Conflict { .. })));
+    }
+}
+
+#[test]
 fn a_full_page_did_not_see_what_comes_after_it() {
     let store = memory();
     for n in 0..10 {
