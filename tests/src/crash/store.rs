@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 use statewright_log::sim::{self, Damage, Disk, Fault, Image, Op, SimIo};
 use statewright_log::{Durability, Env};
 use statewright_store::{Error, Place, Space, Store, StoreOptions, Txn};
-use statewright_value::Path;
+use statewright_value::{Path, value};
 
 use super::run::{Expect, Moment};
-use crate::sim::model::{Change, State, doc_value, field_path, value_of};
+use crate::sim::model::{Change, State, counter_key, doc_value, field_path, numbers, value_of};
 
 /// One thing that happens to a store.
 #[derive(Clone, Debug)]
@@ -70,7 +70,10 @@ fn spaces() -> [Space; 2] {
 }
 
 /// Makes a change in a transaction.
-fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
+///
+/// # Errors
+/// Those of the store.
+pub fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
     let spaces = spaces();
     let [first, second] = &spaces;
     let space = |number: &usize| if *number == 0 { first } else { second };
@@ -81,13 +84,22 @@ fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
         Change::Set(doc, field, n) => txn.json_set(first, doc, &field_path(*field), value_of(*n)),
         Change::Unset(doc, field) => txn.json_remove(first, doc, &field_path(*field)).map(drop),
         Change::Drop(doc) => txn.json_drop(first, doc).map(drop),
+        Change::Add(counter, by) => {
+            let key = counter_key(*counter);
+            txn.kv_increment(&numbers(), key.as_bytes(), value!(*by), value!(0))
+        }
+        Change::Append(stream, n) => txn.event_append(first, stream, "made", value!({"n": *n})),
+        Change::Cell(cell, n) => txn.cell_set(first, cell, value_of(*n)),
+        Change::CellDrop(cell) => txn.cell_delete(first, cell).map(drop),
     }
 }
 
 /// Whether there is what the change is about.
 fn fits(state: &State, change: &Change) -> bool {
     match change {
-        Change::Put(..) | Change::Whole(..) => true,
+        Change::Put(..) | Change::Whole(..) | Change::Add(..) | Change::Append(..) => true,
+        Change::Cell(..) => true,
+        Change::CellDrop(cell) => state.cells.contains_key(cell),
         Change::Delete(space, key) => state.kv.contains_key(&(*space, key.clone())),
         Change::Set(doc, ..) | Change::Drop(doc) => state.docs.contains_key(doc),
         Change::Unset(doc, field) => {
@@ -300,7 +312,7 @@ impl Runner {
         let mut next = {
             let versions = self.versions.lock();
             let newest = versions.states.last().cloned();
-            State::clone(&newest.unwrap_or_default())
+            newest.unwrap_or_default().after(&[])
         };
         let mut made = false;
         for change in changes {
@@ -460,6 +472,9 @@ fn mixed(count: u64, sync: Option<u64>) -> Vec<Act> {
             Change::Put(0, format!("k{}", n % 5), n * 5),
             Change::Set(name, (n % 4) as usize, n * 7),
             Change::Put(1, "count".into(), n),
+            Change::Add(n % 2, n),
+            Change::Append("s".into(), n * 3),
+            Change::Cell(format!("c{}", n % 2), n * 9),
         ]));
         if sync.is_some_and(|every| n.is_multiple_of(every)) {
             acts.push(Act::Sync);
@@ -500,7 +515,11 @@ fn removals() -> Vec<Act> {
         acts.push(commit(vec![key(2 * n), key(2 * n + 1)]));
         acts.push(commit(vec![doc(n)]));
         acts.push(commit(vec![Change::Unset(format!("d{}", n % 3), 1)]));
-        acts.push(commit(vec![Change::Drop(format!("d{}", n % 3))]));
+        acts.push(commit(vec![Change::Cell("c".into(), n)]));
+        acts.push(commit(vec![
+            Change::Drop(format!("d{}", n % 3)),
+            Change::CellDrop("c".into()),
+        ]));
     }
     acts
 }

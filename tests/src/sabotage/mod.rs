@@ -60,7 +60,7 @@ pub const PLANTS: &[Plant] = &[
     sim(Bug::TimeGoesBack, 200),
     sim(Bug::IgnoreReads, 100),
     sim(Bug::IgnoreRanges, 100),
-    sim(Bug::IgnoreDescendants, 200),
+    sim(Bug::IgnoreDescendants, 500),
     sim(Bug::PruneTooEarly, 100),
     sim(Bug::ShowUnsynced, 500),
     sim(Bug::ReorderOps, 200),

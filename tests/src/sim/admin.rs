@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use statewright_log::sim::{Damage, Image, SimIo};
 use statewright_log::{Durability, Io};
-use statewright_store::{Error, Reader, Space, Store};
+use statewright_store::prelude::*;
+use statewright_store::{Error, Event, Space, Store};
 use statewright_value::Path;
 
-use super::model::{State, doc_value, numbers_in, value_of};
+use super::model::{State, doc_value, numbers, numbers_in, value_of};
 use super::world::{World, folder};
 use super::{Checked, FaultKind};
 
@@ -369,6 +370,12 @@ impl World {
     }
 }
 
+/// The number in an event.
+pub(super) fn event_number(event: &Event) -> u64 {
+    let n = event.payload.get("n");
+    n.and_then(|n| n.as_u64()).unwrap_or(u64::MAX)
+}
+
 /// All that is in a store, as the model has it; or the code and text of an error.
 pub(crate) fn read_all(store: &Store, spaces: &[Space; 2]) -> Result<State, (i32, String)> {
     let now = store.snapshot();
@@ -395,6 +402,33 @@ pub(crate) fn read_all(store: &Store, spaces: &[Space; 2]) -> Result<State, (i32
             return Err((0, format!("{doc} differs in a list and alone")));
         }
         state.docs.insert(doc, fields);
+    }
+    state.version = now.version();
+    for (key, sum) in now
+        .kv_scan(&numbers(), b"", None, usize::MAX)
+        .map_err(failed)?
+    {
+        let key = String::from_utf8_lossy(&key).into_owned();
+        let counter = key.trim_start_matches('n').parse().unwrap_or(u64::MAX);
+        state
+            .counters
+            .insert(counter, sum.as_u64().unwrap_or(u64::MAX));
+    }
+    for stream in now
+        .event_streams(first, "", None, usize::MAX)
+        .map_err(failed)?
+    {
+        now.event_verify(first, &stream.name).map_err(failed)?;
+        let events = now.event_range(first, &stream.name, 0, None, usize::MAX);
+        let numbers = events
+            .map_err(failed)?
+            .into_iter()
+            .map(|event| event_number(&event));
+        state.streams.insert(stream.name, numbers.collect());
+    }
+    for (cell, there) in now.cell_list(first, "", None, usize::MAX).map_err(failed)? {
+        let n = super::model::number_in(&there.value).unwrap_or(0);
+        state.cells.insert(cell, (n, there.version));
     }
     Ok(state)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use statewright_log::Durability;
-use statewright_store::{Error, Isolation, Reader, Snapshot, Txn};
+use statewright_store::prelude::*;
+use statewright_store::{Error, Isolation, Savepoint, Snapshot, Txn};
 use statewright_value::{Path, Value};
 
 use super::judge::Record;
@@ -24,19 +25,23 @@ pub(super) struct Client {
 
 /// A transaction, and what the model makes of it.
 pub(super) struct Open {
-    txn: Txn,
+    pub(super) txn: Txn,
     /// The opening of the store that it belongs to.
     pub(super) epoch: u64,
-    base: u64,
-    level: Level,
+    pub(super) base: u64,
+    pub(super) level: Level,
     /// The state at its snapshot with its own changes.
-    view: State,
-    changes: Vec<Change>,
+    pub(super) view: State,
+    pub(super) changes: Vec<Change>,
     /// What it looked at, by the store's rules and by what it could learn.
-    seen: Vec<Seen>,
+    pub(super) seen: Vec<Seen>,
+    /// Where it may go back to: what the view was, and how many changes and events there were.
+    pub(super) saved: Option<(Savepoint, State, usize, usize)>,
+    /// Whether it is told at once when it reads what has changed.
+    pub(super) weak: bool,
     /// What it learned from errors: a conflict there is right, but not demanded by this list.
-    hinted: Vec<Seen>,
-    record: Record,
+    pub(super) hinted: Vec<Seen>,
+    pub(super) record: Record,
 }
 
 /// A snapshot, and the state it must show.
@@ -106,7 +111,7 @@ impl Page {
     }
 }
 
-fn differs<T: std::fmt::Debug>(what: &str, found: &T, expected: &T) -> String {
+pub(super) fn differs<T: std::fmt::Debug>(what: &str, found: &T, expected: &T) -> String {
     let clip = |text: String| text.chars().take(300).collect::<String>();
     let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
     format!("{what} gives {} instead of {}", clip(found), clip(expected))
@@ -172,7 +177,7 @@ impl World {
         let Some(open) = self.clients.get_mut(client).and_then(|c| c.open.take()) else {
             return self.begin(client);
         };
-        let open = match self.random.below(24) {
+        let open = match self.random.below(31) {
             0..=6 => return self.commit(client, open),
             7 => {
                 self.note(5);
@@ -182,13 +187,18 @@ impl World {
                 return Ok(());
             }
             8..=10 => self.put(open)?,
+            _ if open.weak => self.read_kv(open)?,
             11 => self.delete(open)?,
             12..=14 => self.read_kv(open)?,
             15 | 16 => self.scan(open)?,
             17 => self.whole_doc(open)?,
             18 | 19 => self.set_field(open)?,
             20 => self.unset_field(open)?,
-            _ => self.read_doc(open)?,
+            21 => self.read_doc(open)?,
+            22 => self.savepoint(open)?,
+            23..=25 => self.count(open)?,
+            26 | 27 => self.cell(open)?,
+            _ => self.event(open)?,
         };
         if let Some(client) = self.clients.get_mut(client) {
             client.open = Some(open);
@@ -197,14 +207,14 @@ impl World {
     }
 
     fn begin(&mut self, client: usize) -> Checked {
-        let (isolation, level) = if self.random.below(4) == 0 {
-            (Isolation::Snapshot, Level::Snapshot)
-        } else {
-            (Isolation::Serializable, Level::Serializable)
+        let (isolation, level) = match self.random.below(8) {
+            0 => (Isolation::Weak, Level::Snapshot),
+            1 | 2 => (Isolation::Snapshot, Level::Snapshot),
+            _ => (Isolation::Serializable, Level::Serializable),
         };
         let txn = self.store()?.begin_with(isolation);
         let base = txn.snapshot_version();
-        self.say(|| format!("client {client} begins {level:?} at {base}"));
+        self.say(|| format!("client {client} begins {isolation:?} at {base}"));
         self.note(base);
         let state = self.judge.show(base)?;
         let record = self.record(client, level, base);
@@ -213,10 +223,12 @@ impl World {
             epoch: self.epoch,
             base,
             level,
-            view: State::clone(&state),
+            view: state.after(&[]),
             changes: Vec::new(),
             seen: Vec::new(),
             hinted: Vec::new(),
+            saved: None,
+            weak: isolation == Isolation::Weak,
             record,
         };
         if let Some(client) = self.clients.get_mut(client) {
@@ -226,7 +238,7 @@ impl World {
     }
 
     /// Notes a change that the store has accepted.
-    fn changed(&mut self, open: &mut Open, change: Change) {
+    pub(super) fn changed(&mut self, open: &mut Open, change: Change) {
         self.say(|| format!("client {} {change:?}", open.record.client));
         open.view.apply(&change);
         let items = change.items(|| self.judge.number());
@@ -235,7 +247,7 @@ impl World {
         open.changes.push(change);
     }
 
-    fn must<T>(&self, what: &str, result: Result<T, Error>) -> Checked<T> {
+    pub(super) fn must<T>(&self, what: &str, result: Result<T, Error>) -> Checked<T> {
         result.map_err(|e| format!("{what} failed: {e}"))
     }
 
@@ -273,6 +285,23 @@ impl World {
 
     fn read_kv(&mut self, mut open: Open) -> Checked<Open> {
         let (space, key) = self.key();
+        if open.weak && open.epoch == self.epoch {
+            let found = open.txn.kv_get(self.space(space), key.as_bytes());
+            let changed = self
+                .judge
+                .touched(open.base, &[Seen::Kv(space, key.clone())]);
+            match found {
+                Ok(_) if changed && !self.judge.poisoned => {
+                    return Err(format!("a weak read of {key} missed a change"));
+                }
+                Ok(_) => {}
+                Err(Error::Conflict { .. }) if changed => return Ok(open),
+                Err(Error::SnapshotTooOld { .. }) => return Ok(open),
+                Err(e) => return Err(format!("a weak read of {key} failed: {e}")),
+            }
+        } else if open.weak {
+            return Ok(open);
+        }
         let event = self.get(&Handle::Txn(&open.txn), &open.view, space, &key)?;
         open.record.events.push(event);
         open.seen.push(Seen::Kv(space, key));
@@ -505,16 +534,16 @@ impl World {
             record,
             ..
         } = open;
-        if level == Level::Snapshot {
+        if level != Level::Serializable {
             seen.clear();
         }
-        seen.extend(changes.iter().map(Change::place));
         let at_least = match self.random.below(8) {
             0 => Durability::Strict,
             _ => Durability::Memory,
         };
         let current = epoch == self.epoch;
-        let conflict = current && self.judge.touched(base, &seen);
+        let conflict = self.judge.touched(base, &seen) || self.judge.conflicts(base, &changes);
+        let conflict = current && conflict;
         let excused = conflict || self.judge.touched(base, &hinted);
         let result = txn.commit_with(at_least).map(|commit| commit.version);
         self.say(|| {

@@ -81,9 +81,19 @@ impl Judge {
 
     /// Whether a commit after `base` touched one of these places.
     pub(super) fn touched(&self, base: u64, places: &[Seen]) -> bool {
+        self.since(base)
+            .any(|change| places.iter().any(|seen| change.touches(seen)))
+    }
+
+    /// Whether a commit after `base` made a change that does not go together with one of these.
+    pub(super) fn conflicts(&self, base: u64, changes: &[Change]) -> bool {
+        self.since(base)
+            .any(|change| changes.iter().any(|own| change.conflicts(own)))
+    }
+
+    fn since(&self, base: u64) -> impl Iterator<Item = &Change> {
         let later = self.changes.get(base as usize + 1..).unwrap_or_default();
-        let mut later = later.iter().flatten();
-        later.any(|change| places.iter().any(|seen| change.touches(seen)))
+        later.iter().flatten()
     }
 
     /// A reader pins this version: it must be there, and not older than what was acknowledged.
@@ -120,8 +130,7 @@ impl Judge {
     }
 
     fn push(&mut self, changes: Vec<Change>) -> Checked {
-        let mut state = State::clone(&*self.state(self.newest())?);
-        changes.iter().for_each(|change| state.apply(change));
+        let state = self.state(self.newest())?.after(&changes);
         self.states.push(Arc::new(state));
         self.changes.push(changes);
         Ok(())
@@ -130,7 +139,9 @@ impl Judge {
     /// A commit failed in a way that leaves open whether it is in force.
     pub(super) fn unsure(&mut self, changes: Vec<Change>, txn: Txn) -> Checked {
         if self.poisoned {
-            self.abort(txn); // a store that failed before takes nothing
+            // A store that failed before takes nothing.
+            let outcome = Outcome::Aborted;
+            self.abort(Txn { outcome, ..txn });
             return Ok(());
         }
         self.poisoned = true;

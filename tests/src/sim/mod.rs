@@ -22,6 +22,7 @@ mod client;
 pub mod fault;
 mod judge;
 pub mod model;
+mod primitives;
 mod world;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use statewright_store::Space;
 use statewright_value::{Path, Value, value};
 
 /// The fields of a document that are written. The last two are inside an object.
@@ -13,10 +14,18 @@ pub type Item = String;
 /// Everything at one version. Values are numbers, each written once; [`value_of`] says what the store has for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
+    /// Which version it is; of a transaction's own view, the one after its snapshot.
+    pub version: u64,
     /// Space and key to value.
     pub kv: BTreeMap<(usize, String), u64>,
     /// Documents: the value of each field that is there.
     pub docs: BTreeMap<String, [Option<u64>; 4]>,
+    /// Sums, to which is added.
+    pub counters: BTreeMap<u64, u64>,
+    /// Streams of events, each with a number.
+    pub streams: BTreeMap<String, Vec<u64>>,
+    /// Cells: the value, and the version that set it.
+    pub cells: BTreeMap<String, (u64, u64)>,
 }
 
 /// One change, as the model makes it.
@@ -34,6 +43,14 @@ pub enum Change {
     Unset(String, usize),
     /// Removes a document.
     Drop(String),
+    /// Adds to a counter.
+    Add(u64, u64),
+    /// Appends an event to a stream.
+    Append(String, u64),
+    /// Sets a cell.
+    Cell(String, u64),
+    /// Removes a cell.
+    CellDrop(String),
 }
 
 /// What a transaction looked at.
@@ -49,6 +66,12 @@ pub enum Seen {
     Doc(String),
     /// Documents from one up to another (not included).
     DocRange(String, Option<String>),
+    /// A counter.
+    Counter(u64),
+    /// The end of a stream.
+    End(String),
+    /// A cell.
+    Cell(String),
 }
 
 impl State {
@@ -77,7 +100,24 @@ impl State {
             Change::Drop(doc) => {
                 self.docs.remove(doc);
             }
+            Change::Add(counter, by) => *self.counters.entry(*counter).or_default() += by,
+            Change::Append(stream, n) => self.streams.entry(stream.clone()).or_default().push(*n),
+            Change::Cell(cell, n) => {
+                self.cells.insert(cell.clone(), (*n, self.version));
+            }
+            Change::CellDrop(cell) => {
+                self.cells.remove(cell);
+            }
         }
+    }
+
+    /// The state that these changes make of it.
+    #[must_use]
+    pub fn after(&self, changes: &[Change]) -> State {
+        let mut next = self.clone();
+        next.version += 1;
+        changes.iter().for_each(|change| next.apply(change));
+        next
     }
 
     fn field(&mut self, doc: &str, field: usize) -> Option<&mut Option<u64>> {
@@ -97,6 +137,11 @@ impl Change {
                     _ => false,
                 };
             }
+            Change::Add(counter, _) => return *seen == Seen::Counter(*counter),
+            Change::Append(stream, _) => return *seen == Seen::End(stream.clone()),
+            Change::Cell(cell, _) | Change::CellDrop(cell) => {
+                return *seen == Seen::Cell(cell.clone());
+            }
             Change::Whole(doc, _) | Change::Drop(doc) => doc,
             Change::Set(doc, field, _) | Change::Unset(doc, field) => {
                 if let Seen::Field(d, f) = seen {
@@ -112,6 +157,16 @@ impl Change {
         }
     }
 
+    /// Whether two transactions cannot both make these changes: they overlap and do not commute.
+    #[must_use]
+    pub fn conflicts(&self, other: &Change) -> bool {
+        let commute = matches!(
+            (self, other),
+            (Change::Add(..), Change::Add(..)) | (Change::Append(..), Change::Append(..))
+        );
+        !commute && self.touches(&other.place())
+    }
+
     /// The place it writes to.
     #[must_use]
     pub fn place(&self) -> Seen {
@@ -123,6 +178,9 @@ impl Change {
             Change::Set(doc, field, _) | Change::Unset(doc, field) => {
                 Seen::Field(doc.clone(), *field)
             }
+            Change::Add(counter, _) => Seen::Counter(*counter),
+            Change::Append(stream, _) => Seen::End(stream.clone()),
+            Change::Cell(cell, _) | Change::CellDrop(cell) => Seen::Cell(cell.clone()),
         }
     }
 
@@ -148,6 +206,11 @@ impl Change {
                 items.push((doc_item(doc), None));
                 items
             }
+            // Sums have no unique values, and what is appended has no place of its own before it is committed: these are
+            // compared with the model alone.
+            Change::Add(..) | Change::Append(..) => Vec::new(),
+            Change::Cell(cell, n) => vec![(cell_item(cell), Some(*n))],
+            Change::CellDrop(cell) => vec![(cell_item(cell), None)],
         }
     }
 }
@@ -175,6 +238,24 @@ pub fn field_item(doc: &str, field: usize) -> Item {
         "field/{doc}{}",
         FIELDS.get(field).copied().unwrap_or_default()
     )
+}
+
+/// The checker's name of a cell.
+#[must_use]
+pub fn cell_item(cell: &str) -> Item {
+    format!("cell/{cell}")
+}
+
+/// The space of the counters.
+#[must_use]
+pub fn numbers() -> Space {
+    Space::parse("t/n").unwrap_or_default()
+}
+
+/// The key of a counter.
+#[must_use]
+pub fn counter_key(counter: u64) -> String {
+    format!("n{counter}")
 }
 
 /// The path of a field.
@@ -255,5 +336,7 @@ mod tests {
         assert!(!set.touches(&Seen::DocRange("a".into(), Some("d".into()))));
         assert!(Change::Drop("d".into()).touches(&Seen::Field("d".into(), 2)));
         assert!(!Change::Put(0, "d".into(), 1).touches(&Seen::Doc("d".into())));
+        let add = Change::Add(1, 5);
+        assert!(!add.conflicts(&Change::Add(1, 6)) && add.touches(&Seen::Counter(1)));
     }
 }
