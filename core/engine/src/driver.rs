@@ -1,7 +1,8 @@
 //! The threads that move cases: one driver for timers and recovery, workers for programs, one for background syncs.
 //!
 //! None of them polls. The driver sleeps until the next timer is due or the gate tells it that something changed; a
-//! worker until work is offered; the syncer until there is something to sync.
+//! worker until work is offered; the syncer until there is something to sync; the maker of checkpoints until one is
+//! due.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,6 +101,7 @@ impl Core {
             &self.offers,
             &self.stopping,
             self.store.unsynced_gate(),
+            self.store.checkpoint_gate(),
         ] {
             gate.notify();
         }
@@ -369,6 +371,21 @@ impl Core {
         }
     }
 
+    /// Makes checkpoints in the background when they are due.
+    fn checkpoint_behind(&self) {
+        let due = self.store.checkpoint_gate();
+        let mut seen = 0;
+        loop {
+            seen = self.store.env().clock.wait(due, seen, None);
+            if self.is_stopped() {
+                return;
+            }
+            // Without one, opening takes longer and nothing is lost; the store says in its figures which is the
+            // newest. It is tried again when the log has grown as much again.
+            let _ = self.store.checkpoint();
+        }
+    }
+
     /// The bodies of the threads: the first is the driver's.
     pub fn driver(self: Arc<Self>) {
         if let Err(e) = self.drive_timers() {
@@ -386,6 +403,10 @@ impl Core {
         if let Err(e) = self.sync_behind(interval) {
             self.fail(e);
         }
+    }
+
+    pub fn checkpointer(self: Arc<Self>) {
+        self.checkpoint_behind();
     }
 
     /// Whether a case has ended.

@@ -73,6 +73,7 @@ impl Engine {
         }
         let mut store_options = StoreOptions::with_durability(options.durability);
         store_options.limits = options.limits;
+        store_options.checkpoints = options.checkpoints;
         let store = Store::open(options.env.clone(), place, store_options)?;
         let core = Arc::new(Core::new(store));
         let threads = Arc::new(Threads {
@@ -87,6 +88,12 @@ impl Engine {
             engine
                 .threads
                 .start("sw-sync", move || core.syncer(interval))?;
+        }
+        let core = engine.core.clone();
+        if core.store.stats().durability != Durability::Memory {
+            engine
+                .threads
+                .start("sw-checkpoint", move || core.checkpointer())?;
         }
         if options.drive {
             engine.drive()?;

@@ -51,8 +51,8 @@ pub use wait::{Callback, Poll, WaitId};
 
 pub use statewright_log::{Durability, Env, Timestamp};
 pub use statewright_store::{
-    Commit, Isolation, LoggedCommit, Op, Place, Primitive, Reader, Retryable, Snapshot, Space,
-    Store, StoreLimits, StoreStats, Txn,
+    CheckpointOptions, CheckpointStats, Commit, Isolation, LoggedCommit, Op, Place, Primitive,
+    Reader, Retryable, Snapshot, Space, Store, StoreLimits, StoreStats, Txn,
 };
 pub use statewright_value::{Kind, Limits, Path, Segment, Value, value};
 

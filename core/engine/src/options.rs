@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statewright_log::{Durability, Env};
-use statewright_store::StoreLimits;
+use statewright_store::{CheckpointOptions, StoreLimits};
 
 /// Options of [`Engine::open`](crate::Engine::open); the defaults are the safe ones.
 ///
@@ -19,6 +19,7 @@ pub struct Options {
     pub(crate) workers: usize,
     pub(crate) sync_interval: Duration,
     pub(crate) limits: StoreLimits,
+    pub(crate) checkpoints: CheckpointOptions,
     pub(crate) env: Env,
 }
 
@@ -30,6 +31,7 @@ impl Default for Options {
             workers: 4,
             sync_interval: Duration::from_millis(50),
             limits: StoreLimits::default(),
+            checkpoints: CheckpointOptions::default(),
             env: Env::real(),
         }
     }
@@ -70,6 +72,13 @@ impl Options {
     #[must_use]
     pub fn limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// When checkpoints are made in the background, and what they leave in memory.
+    #[must_use]
+    pub fn checkpoints(mut self, checkpoints: CheckpointOptions) -> Self {
+        self.checkpoints = checkpoints;
         self
     }
 

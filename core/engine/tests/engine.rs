@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use statewright::flow::{CaseFilter, EventKind, Failure, HistoryEvent, Status};
-use statewright::{Durability, Engine, Env, Error, Options, Poll, Reader, Space, Timestamp, value};
+use statewright::{
+    CheckpointOptions, Durability, Engine, Env, Error, Options, Poll, Reader, Space, Timestamp,
+    value,
+};
 use statewright_log::{Clock, Gate};
 
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
@@ -524,4 +527,34 @@ fn a_result_too_large_for_a_commit_fails_its_task_and_not_the_engine() {
     assert_eq!(error.get("code"), Some(value!("output")), "{error}");
     let again = engine.start("big", value!({}), None).unwrap();
     assert_eq!(engine.wait(&again, MINUTE).unwrap().status, Status::Failed);
+}
+
+#[test]
+fn checkpoints_are_made_in_the_background_when_the_log_has_grown() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut every = CheckpointOptions::default();
+    every.every_bytes = 20_000;
+    let options = Options::default()
+        .durability(Durability::Buffered)
+        .checkpoints(every);
+    let engine = Engine::open(dir.path().join("store"), options.clone()).unwrap();
+    let space = Space::default();
+    let newest = |engine: &Engine| engine.store().stats().checkpoint.version;
+    let mut n = 0_u64;
+    while newest(&engine) == 0 {
+        n += 1;
+        assert!(n < 10_000_000, "no checkpoint was made");
+        engine
+            .store()
+            .kv_put(&space, &n.to_be_bytes(), value!(n))
+            .unwrap();
+    }
+    assert!(n >= 100, "not before the log had grown: {n}");
+    engine.close().unwrap();
+    let engine = Engine::open(dir.path().join("store"), options).unwrap();
+    assert!(newest(&engine) > 0);
+    assert_eq!(
+        engine.store().kv_get(&space, &n.to_be_bytes()).unwrap(),
+        Some(value!(n))
+    );
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use statewright_log::{
-    CheckpointFile, CheckpointWriter, Durability, checkpoints, remove_checkpoint,
+    CheckpointFile, CheckpointWriter, Durability, Gate, checkpoints, remove_checkpoint,
 };
 
 use crate::error::Result;
@@ -61,8 +61,6 @@ pub(crate) struct Checkpoints {
     files: Vec<Arc<CheckpointFile>>,
     /// Bytes of pages whose nodes are still in memory.
     resident: u64,
-    /// Bytes that the log had been given when the newest one was made.
-    logged: u64,
 }
 
 impl Checkpoints {
@@ -76,7 +74,6 @@ impl Checkpoints {
             options,
             files,
             resident: 0,
-            logged: 0,
         }
     }
 
@@ -88,8 +85,9 @@ impl Checkpoints {
 }
 
 impl Store {
-    /// Writes a checkpoint of the newest state, so that opening starts from it. Commits go on meanwhile; a second call waits
-    /// for the first. Does nothing in memory, or if nothing was committed since the last one. O(what changed since).
+    /// Writes a checkpoint of the newest state, so that opening starts from it. Commits go on meanwhile; a second
+    /// call waits for the first. Does nothing in memory, or if nothing was committed since the last one. O(what
+    /// changed since).
     ///
     /// It has its name only once it is complete, synced and read back, and the one before is kept, so a crash at any
     /// moment loses nothing. Fails with the log's errors (no space, …); then nothing has changed.
@@ -128,7 +126,6 @@ impl Store {
         if position.version == before.version {
             return Ok(before);
         }
-        let logged = shared.log.stats().bytes;
         // A checkpoint never holds what a power cut could take from the log.
         shared.settle(position.version, Durability::Strict)?;
         let whole = state.is_wasteful(tree.used());
@@ -173,7 +170,6 @@ impl Store {
         // Nobody waits for this.
         drop((dropped, written));
         let older = std::mem::replace(&mut state.files, files);
-        state.logged = logged;
         // The generation before stays, in case this one is damaged.
         let needed = |n: &u64| {
             older
@@ -187,13 +183,9 @@ impl Store {
         Ok(stats)
     }
 
-    /// Whether a checkpoint is due: the log has grown by [`CheckpointOptions::every_bytes`] since the last one. O(1); false
-    /// while one is being made.
-    pub fn checkpoint_due(&self) -> bool {
-        let Some(state) = self.shared.checkpoints.try_lock() else {
-            return false;
-        };
-        let grown = self.shared.log.stats().bytes.saturating_sub(state.logged);
-        state.dir.is_some() && grown >= state.options.every_bytes
+    /// A gate that is notified when a checkpoint is due, because the log has grown by
+    /// [`CheckpointOptions::every_bytes`]: for whoever makes them in the background. A store makes none by itself.
+    pub fn checkpoint_gate(&self) -> &Gate {
+        &self.shared.checkpoint_gate
     }
 }

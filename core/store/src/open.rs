@@ -28,8 +28,8 @@ struct Found {
 }
 
 impl Store {
-    /// Opens a store: takes the newest intact checkpoint and replays the log behind it. Takes the folder for this process
-    /// alone.
+    /// Opens a store: takes the newest intact checkpoint and replays the log behind it. Takes the folder for this
+    /// process alone.
     ///
     /// In memory, `options.log.durability` is ignored. Fails with the log's errors (locked, corrupt, not writable, …)
     /// or with [`Error::Corrupt`]; a failure changes nothing. O(log behind the checkpoint), whatever the size of the
@@ -65,7 +65,16 @@ impl Store {
             used,
             skipped: found.skipped,
         };
+        writer.until_checkpoint = dir.as_ref().map(|_| {
+            // What had to be replayed counts.
+            options
+                .checkpoints
+                .every_bytes
+                .saturating_sub(recovery.bytes)
+                .max(1)
+        });
         let shared = Shared {
+            checkpoint_gate: Gate::new(),
             checkpoints: Mutex::new(Checkpoints::new(dir, options.checkpoints, files)),
             unsynced: AtomicBool::new(false),
             unsynced_gate: Gate::new(),
@@ -82,7 +91,8 @@ impl Store {
     }
 }
 
-/// The newest checkpoint that can be used. None is needed, since the log has everything; so a damaged one is passed over.
+/// The newest checkpoint that can be used. None is needed, since the log has everything; so a damaged one is passed
+/// over.
 fn newest(env: &Env, dir: &Path) -> Result<Found> {
     let mut skipped = Vec::new();
     for number in checkpoints(env, dir)?.into_iter().rev() {

@@ -1,8 +1,8 @@
 //! Roots that readers hold: taking one waits for nobody.
 //!
-//! A root is published when somebody wants to read and none is: publishing one per commit would make every commit copy
-//! its way through the tree. A commit takes the published root back before it changes the tree; if nobody holds it,
-//! the tree is edited in place.
+//! A root is published when somebody wants to read and none is: publishing one per commit would make every commit
+//! copy its way through the tree. A commit takes the published root back before it changes the tree; if nobody
+//! holds it, the tree is edited in place.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -55,8 +55,8 @@ impl Published {
     /// Takes the published root for a transaction, if there is one. Takes no lock.
     pub fn begin(&self) -> Option<Begun> {
         let begun = Begun::new(self.get()?);
-        // A writer that takes the root back looks at the count afterwards. So if it is still published now, the writer
-        // will see this transaction; if not, it may have missed it, and the transaction begins elsewhere.
+        // A writer that takes the root back looks at the count afterwards. So if it is still published now, the
+        // writer will see this transaction; if not, it may have missed it, and the transaction begins elsewhere.
         fence(Ordering::SeqCst);
         let still = self.with(|root| std::ptr::eq(root, &*begun.root));
         still.filter(|still| *still).map(|_| begun)

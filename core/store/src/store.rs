@@ -27,6 +27,9 @@ use crate::txn::{Isolation, Pending, Txn};
 /// A buffer that grew larger than this many bytes is given back.
 const MAX_SPARE: usize = 1 << 20;
 
+/// Bytes that the log adds to a commit.
+const FRAME: u64 = 60;
+
 /// Where a store lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,6 +148,8 @@ pub(crate) struct Shared {
     pub unsynced: AtomicBool,
     /// Notified when `unsynced` becomes true.
     pub unsynced_gate: Gate,
+    /// Notified when a checkpoint is due.
+    pub checkpoint_gate: Gate,
 }
 
 pub(crate) struct Writer {
@@ -166,6 +171,8 @@ pub(crate) struct Writer {
     broken: bool,
     /// Of the newest checkpoint.
     pub checkpoint: CheckpointStats,
+    /// Bytes of commits that may still be logged before a checkpoint is due; none once that was said.
+    pub until_checkpoint: Option<u64>,
 }
 
 impl Writer {
@@ -189,6 +196,7 @@ impl Writer {
             closed: false,
             broken: false,
             checkpoint: CheckpointStats::default(),
+            until_checkpoint: None,
         }
     }
 
@@ -367,8 +375,8 @@ impl Store {
         self.shared.env.clock.wait(&gate, gate.epoch(), Some(until));
     }
 
-    /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version, and
-    /// what `after` makes of the state right behind it.
+    /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version,
+    /// and what `after` makes of the state right behind it.
     pub(crate) fn direct<T>(
         &self,
         region: Region,
@@ -578,6 +586,13 @@ impl Shared {
             encode_commit(base, ops, &mut writer.payload);
         }
         let version = self.log.append(time, &writer.payload)?;
+        if let Some(left) = &mut writer.until_checkpoint {
+            *left = left.saturating_sub(writer.payload.len() as u64 + FRAME);
+            if *left == 0 {
+                writer.until_checkpoint = None;
+                self.checkpoint_gate.notify();
+            }
+        }
         writer.payload.shrink_to(MAX_SPARE);
         writer.time = time;
         Ok(version)

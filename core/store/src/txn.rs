@@ -181,8 +181,8 @@ impl Txn {
         self.shared.limits.max_ops
     }
 
-    /// A new id in the form of a ULID: 26 characters that sort by time, and within a transaction in the order in which
-    /// they were made.
+    /// A new id in the form of a ULID: 26 characters that sort by time, and within a transaction in the order in
+    /// which they were made.
     pub(crate) fn new_id(&self) -> Result<String> {
         let millis = u128::try_from(self.time().as_micros() / 1000).unwrap_or(0);
         let order = self.ops.borrow().len() as u128 & 0xF_FFFF;

@@ -1,9 +1,9 @@
 //! Checkpoints: files of immutable, checksummed pages, from which a store opens without replaying its whole log.
 //!
-//! A checkpoint is written under a temporary name, synced, read back and compared, and only then gets its name (rule W11);
-//! nothing in it is ever changed. It ends with a *root* (what the pages mean is for the store to say) and the
-//! [`Position`] in the log that it stands for. A page may refer to pages of older checkpoints, so an incremental
-//! checkpoint holds only what is new; `docs/FORMAT.md` has the layout.
+//! A checkpoint is written under a temporary name, synced, read back and compared, and only then gets its name
+//! (rule W11); nothing in it is ever changed. It ends with a *root* (what the pages mean is for the store to say)
+//! and the [`Position`] in the log that it stands for. A page may refer to pages of older checkpoints, so an
+//! incremental checkpoint holds only what is new; `docs/FORMAT.md` has the layout.
 
 mod read;
 mod verify;

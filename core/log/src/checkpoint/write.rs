@@ -112,8 +112,8 @@ impl CheckpointWriter {
         Ok(())
     }
 
-    /// Ends the checkpoint with its root, syncs it, reads it back, and gives it its name. Everything up to `position` must
-    /// be durable in the log. From then on, it is there after any crash.
+    /// Ends the checkpoint with its root, syncs it, reads it back, and gives it its name. Everything up to
+    /// `position` must be durable in the log. From then on, it is there after any crash.
     ///
     /// # Errors
     /// `NoSpace`, `Io`; `Corrupt` if what was read back is not what was written. The file is removed then.

@@ -1,6 +1,6 @@
-//! Comparing keys within a node: what all keys of a node begin with is kept once, and of the rest of each key the first
-//! eight bytes are kept as a number, its *head*. So most comparisons are of two numbers that lie side by side, and no
-//! comparison follows a pointer.
+//! Comparing keys within a node: what all keys of a node begin with is kept once, and of the rest of each key the
+//! first eight bytes are kept as a number, its *head*. So most comparisons are of two numbers that lie side by
+//! side, and no comparison follows a pointer.
 
 use std::cmp::Ordering;
 

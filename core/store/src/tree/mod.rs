@@ -4,8 +4,8 @@
 //! along the path from the root, so an edit beside a live snapshot costs O(log n) nodes and without one costs none.
 //! Entries are in the leaves' own buffers ([`leaf`]), so that finding one follows a pointer per level and no more.
 //!
-//! A child is a node in memory, or a page of a checkpoint ([`page`]) that is read where it is and becomes a node when it
-//! is changed. So a store that is opened reads what it needs, and [`checkpoint`] writes what is new.
+//! A child is a node in memory, or a page of a checkpoint ([`page`]) that is read where it is and becomes a node
+//! when it is changed. So a store that is opened reads what it needs, and [`checkpoint`] writes what is new.
 
 mod branch;
 mod checkpoint;
@@ -325,8 +325,8 @@ impl Tree {
         );
     }
 
-    /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last one
-    /// before `to` down to `from`; only those that `keep` accepts. O(log n + visited).
+    /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last
+    /// one before `to` down to `from`; only those that `keep` accepts. O(log n + visited).
     pub fn range(
         &self,
         from: &[u8],
@@ -733,9 +733,7 @@ mod tests {
             around
                 + match &node(child).body {
                     Body::Leaf(leaf) => leaf.size(),
-                    Body::Branch(b) => {
-                        b.size() + b.children.iter().map(bytes).sum::<usize>()
-                    }
+                    Body::Branch(b) => b.size() + b.children.iter().map(bytes).sum::<usize>(),
                 }
         }
         let each = bytes(&tree.root) / tree.len();
