@@ -46,18 +46,45 @@ pub fn in_turn<C, I>(
     samples: usize,
     operations: usize,
     mut prepare: impl FnMut(usize) -> I,
+    work: impl FnMut(&mut C, &I) -> Result<()>,
+) -> Result<Vec<Time>> {
+    let prepare = |round| (None, prepare(round));
+    turns(contenders, samples, operations, prepare, work)
+}
+
+/// [`in_turn`], but each does the same amount of work untimed first, on an input of its own: it brings back to the
+/// caches what the contenders before it have pushed out. For work that a program does all the time.
+pub fn in_turn_warm<C, I>(
+    contenders: &mut [C],
+    samples: usize,
+    operations: usize,
+    mut prepare: impl FnMut(usize) -> I,
+    work: impl FnMut(&mut C, &I) -> Result<()>,
+) -> Result<Vec<Time>> {
+    let prepare = |round| (Some(prepare(round + (1 << 16))), prepare(round));
+    turns(contenders, samples, operations, prepare, work)
+}
+
+fn turns<C, I>(
+    contenders: &mut [C],
+    samples: usize,
+    operations: usize,
+    mut prepare: impl FnMut(usize) -> (Option<I>, I),
     mut work: impl FnMut(&mut C, &I) -> Result<()>,
 ) -> Result<Vec<Time>> {
     let count = contenders.len();
     let mut taken: Vec<Vec<Time>> = vec![Vec::with_capacity(samples); count];
     for round in 0..=samples {
-        let input = prepare(round);
+        let (warm, input) = prepare(round);
         for turn in 0..count {
             let index = (turn + round) % count;
             let (Some(contender), Some(times)) = (contenders.get_mut(index), taken.get_mut(index))
             else {
                 continue;
             };
+            if let Some(warm) = &warm {
+                work(contender, warm)?;
+            }
             let time = sample(operations, || work(contender, &input))?;
             if round > 0 {
                 times.push(time);
@@ -309,6 +336,18 @@ mod tests {
                 vec![0, 1, 2, 3, 4]
             ]
         );
+    }
+
+    #[test]
+    fn the_warm_do_everything_twice() {
+        let mut counts = [0, 0];
+        let one = |_| 1;
+        let add = |count: &mut i32, one: &i32| {
+            *count += one;
+            Ok(())
+        };
+        in_turn_warm(&mut counts, 3, 1, one, add).unwrap();
+        assert_eq!(counts, [8, 8]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::Run;
 use super::contender::{Contender as _, Promise};
 use super::ours::Ours;
 use super::sqlite;
-use crate::measure::{in_turn, median};
+use crate::measure::{in_turn_warm, median};
 use crate::report::{Row, Target};
 use crate::value::inputs::{LARGE, customers_document, places};
 
@@ -51,7 +51,7 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
         let number = |(at, place)| (place, (round * COMMITS + at) as i64);
         fields.enumerate().map(number).collect::<Vec<_>>()
     };
-    let times = in_turn(
+    let times = in_turn_warm(
         &mut all,
         run.size.samples,
         COMMITS,

@@ -6,7 +6,8 @@
 //! * [`child`] runs a part of this program as another process, where opening, resident memory and cold reads are
 //!   measured.
 //!
-//! CPU time of the calling thread counts where nothing waits for a disk: what else the machine does does not show in
+//! What needs no disk is measured warm: before each sample, a contender does as much again, untimed, or the caches
+//! would hold what the contender before it left there. CPU time of the calling thread counts where nothing waits for a disk: what else the machine does does not show in
 //! it, nor do the background threads of fjall and RocksDB, which favours these two. Synced commits are measured by the
 //! wall clock, beside the bare cost of a synced write in the same moment.
 

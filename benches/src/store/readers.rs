@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::contender::{Contender, Promise, keys, pairs};
+use super::contender::{Contender, Promise, key, value};
 use super::{Amount, Run};
-use crate::measure::{median, thread_cpu_time};
+use crate::measure::{Sequence, median, thread_cpu_time};
 use crate::report::Target;
 
 /// Gets for each snapshot of the readers; none means no readers.
@@ -60,20 +60,22 @@ fn writer(
     time: Duration,
 ) -> Result<f64> {
     let stop = AtomicBool::new(false);
-    let pairs = pairs(round, known, 4000);
+    // Made as they go: a few keys again and again would stay in the writer's caches when it is alone.
+    let mut sequence = Sequence::new(round as u64);
+    let some = value(round);
+    let mut next = || (key(sequence.below(known)), some);
     std::thread::scope(|scope| {
-        let readers = if gets == 0 { 0 } else { 2 };
+        let readers: u64 = if gets == 0 { 0 } else { 2 };
         for reader in 0..readers {
-            let (stop, keys) = (&stop, keys(round + reader * 100, known, 4000));
+            let (stop, mut sequence) = (&stop, Sequence::new(round as u64 + reader * 100));
             scope.spawn(move || -> Result<()> {
                 while !stop.load(Relaxed) {
-                    for part in keys.chunks(100) {
-                        match gets {
-                            1 => part
-                                .iter()
-                                .try_for_each(|key| contender.get(key).map(drop))?,
-                            _ => drop(contender.get_all(part)?),
-                        }
+                    let keys: Vec<_> = (0..100).map(|_| key(sequence.below(known))).collect();
+                    match gets {
+                        1 => keys
+                            .iter()
+                            .try_for_each(|key| contender.get(key).map(drop))?,
+                        _ => drop(contender.get_all(&keys)?),
                     }
                 }
                 Ok(())
@@ -82,15 +84,11 @@ fn writer(
         // By the wall: on few cores the writer gets a part of them, and its own CPU time is what counts.
         let (begin, before) = (Instant::now(), thread_cpu_time());
         let mut commits = 0;
-        let mut pairs = pairs.chunks(1).cycle();
         let written = loop {
             if begin.elapsed() >= time {
                 break Ok(());
             }
-            let done = pairs
-                .by_ref()
-                .take(50)
-                .try_for_each(|pair| contender.put(pair));
+            let done = (0..50).try_for_each(|_| contender.put(&[next()]));
             if done.is_err() {
                 break done;
             }

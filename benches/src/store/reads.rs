@@ -4,14 +4,14 @@ use anyhow::{Result, ensure};
 
 use super::Run;
 use super::contender::{Key, Promise, Value, keys};
-use crate::measure::in_turn;
+use crate::measure::in_turn_warm;
 use crate::report::Target;
 
 /// Gets, each from a snapshot of its own.
 pub fn get(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     let mut stage = run.stage(promise)?;
-    let (known, operations) = (run.size.keys, 4000);
-    let times = in_turn(
+    let (known, operations) = (run.size.keys, 20_000);
+    let times = in_turn_warm(
         &mut stage.all,
         run.size.samples,
         operations,
@@ -33,8 +33,8 @@ pub fn get(run: &mut Run<'_>, promise: Promise) -> Result<()> {
 /// Gets from one snapshot.
 pub fn gets(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     let mut stage = run.stage(promise)?;
-    let (known, operations) = (run.size.keys, 4000);
-    let times = in_turn(
+    let (known, operations) = (run.size.keys, 20_000);
+    let times = in_turn_warm(
         &mut stage.all,
         run.size.samples,
         operations,
@@ -55,7 +55,7 @@ pub fn scan(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     const LENGTH: usize = 100;
     let mut stage = run.stage(promise)?;
     let (known, operations) = (run.size.keys, 100);
-    let times = in_turn(
+    let times = in_turn_warm(
         &mut stage.all,
         run.size.samples,
         operations,

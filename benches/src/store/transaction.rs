@@ -7,7 +7,7 @@ use statewright_value::{Path, Value as Json, value};
 use super::contender::{Promise, key, value as bytes};
 use super::ours::Ours;
 use super::{Run, contender};
-use crate::measure::{Sequence, Time, in_turn};
+use crate::measure::{Sequence, Time, in_turn_warm};
 use crate::report::{Row, Target};
 
 /// Documents and keys that the operations spread over.
@@ -90,7 +90,7 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
         ours,
         path: Path::root().key("lines").index(0).key("price"),
     };
-    let times = in_turn(
+    let times = in_turn_warm(
         &mut [Work::Together, Work::Apart],
         run.size.samples,
         ROUNDS,

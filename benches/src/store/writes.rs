@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Run;
 use super::contender::{Promise, key, pairs};
-use crate::measure::{Sequence, in_turn};
+use crate::measure::{Sequence, in_turn_warm};
 use crate::report::Target;
 
 /// Counters that increments spread over.
@@ -20,7 +20,7 @@ fn target(promise: Promise) -> Option<Target> {
 
 /// One put a commit.
 pub fn put(run: &mut Run<'_>, promise: Promise) -> Result<()> {
-    puts(run, promise, "put", 2000, 1, target(promise))
+    puts(run, promise, "put", 5000, 1, target(promise))
 }
 
 /// A hundred puts a commit.
@@ -38,7 +38,7 @@ fn puts(
 ) -> Result<()> {
     let mut stage = run.stage(promise)?;
     let keys = run.size.keys;
-    let times = in_turn(
+    let times = in_turn_warm(
         &mut stage.all,
         run.size.samples,
         operations,
@@ -68,7 +68,7 @@ pub fn increment(run: &mut Run<'_>, promise: Promise) -> Result<()> {
         (0..COUNTERS)
             .try_for_each(|number| contender.increment(&key(keys + 1_000_000 + number)))?;
     }
-    let times = in_turn(
+    let times = in_turn_warm(
         &mut stage.all,
         run.size.samples,
         2000,
