@@ -39,8 +39,8 @@ fn sample(operations: usize, work: impl FnOnce() -> Result<()>) -> Result<Time> 
 
 /// Runs `work(contender, input)` for every contender in every round and returns the median time of each.
 ///
-/// All contenders of a round get the same input, which `prepare(round)` makes beforehand, untimed. Rounds begin with
-/// another contender each time; one round before the first is not counted.
+/// All contenders of a round get the same input, which `prepare(round)` makes beforehand, untimed. Each round has an
+/// order of its own; one round before the first is not counted.
 pub fn in_turn<C, I>(
     contenders: &mut [C],
     samples: usize,
@@ -76,8 +76,7 @@ fn turns<C, I>(
     let mut taken: Vec<Vec<Time>> = vec![Vec::with_capacity(samples); count];
     for round in 0..=samples {
         let (warm, input) = prepare(round);
-        for turn in 0..count {
-            let index = (turn + round) % count;
+        for index in shuffled(count, round) {
             let (Some(contender), Some(times)) = (contenders.get_mut(index), taken.get_mut(index))
             else {
                 continue;
@@ -92,6 +91,17 @@ fn turns<C, I>(
         }
     }
     Ok(taken.iter().map(|times| median_time(times)).collect())
+}
+
+/// The numbers below `count` in another order every round, so that nobody always comes behind the same neighbour: one
+/// that writes much makes the disk slow for the next.
+pub fn shuffled(count: usize, round: usize) -> Vec<usize> {
+    let mut sequence = Sequence::new(round as u64 + 1);
+    let mut order: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        order.swap(last, sequence.below(last + 1));
+    }
+    order
 }
 
 /// Somebody who does the work of a comparison, many times in a row; see [`side_by_side`].
@@ -336,6 +346,19 @@ mod tests {
                 vec![0, 1, 2, 3, 4]
             ]
         );
+    }
+
+    #[test]
+    fn every_order_has_everyone() {
+        let sorted = |round| {
+            let mut order = shuffled(5, round);
+            order.sort();
+            order
+        };
+        assert!((0..20).all(|round| sorted(round) == [0, 1, 2, 3, 4]));
+        let firsts: std::collections::BTreeSet<_> =
+            (0..50).map(|round| shuffled(5, round)[0]).collect();
+        assert_eq!(firsts.len(), 5);
     }
 
     #[test]

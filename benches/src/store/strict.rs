@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use super::bare::Bare;
 use super::contender::{Contender, Peer, Promise, pairs};
 use super::{Amount, Run};
-use crate::measure::{in_turn, median};
-use crate::report::{Row, Target};
+use crate::measure::{Time, in_turn, median, shuffled};
+use crate::report::Target;
 use crate::syncs;
 
 const THREADS: usize = 64;
@@ -29,37 +29,59 @@ pub fn one_thread(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     let (one, hundred) = (logged(&**ours, 1)?, logged(&**ours, 100)?);
     let folder = run.folder()?;
     let bare = Box::new(Bare::open(&folder.0, one, hundred)?);
-    let names: Vec<String> = (stage.who.iter().map(|peer| peer.name.to_owned()))
-        .chain([format!("bare pwrite + fdatasync, {one} B, {hundred} B")])
-        .collect();
-    stage.all.push(bare);
-    for (what, a_commit) in [("put", 1), ("put, 100 a commit", 100)] {
-        // Short turns, many of them: the disk changes its pace from one tenth of a second to the next.
-        let (turns, commits) = (run.size.samples * 8, 5);
-        let operations = commits * a_commit;
-        let times = in_turn(
-            &mut stage.all,
-            turns,
-            commits,
-            |round| pairs(round, keys, operations),
-            |contender, pairs| {
-                pairs
-                    .chunks(a_commit)
-                    .try_for_each(|pairs| contender.put(pairs))
-            },
-        )?;
-        let ours = times.first().context("nobody")?.wall;
-        for (at, time) in times.iter().enumerate().skip(1) {
-            let name = format!("store/strict/strict {what} (wall)");
-            let row = Row::time(name, ours, time.wall, names.get(at).context("nobody")?);
-            let is_bare = at + 1 == times.len();
-            let target = is_bare.then(|| Target::ratio(1.0 / 1.1));
-            run.emit(row.with_target(target));
-        }
+    // Beside the bare write alone, in turn commit by commit; then beside the peers.
+    let ours = stage.all.remove(0);
+    let mut two: [Box<dyn Contender>; 2] = [ours, bare];
+    for (what, a_commit) in KINDS {
+        let times = turns(&mut two, keys, *a_commit, run.size.samples * 20, 2)?;
+        let bytes = if *a_commit == 1 { one } else { hundred };
+        let name = format!("bare pwrite + fdatasync, {bytes} B");
+        let amounts = [
+            Amount::of("Statewright", times.first().context("nobody")?.wall),
+            Amount::of(name, times.last().context("nobody")?.wall),
+        ];
+        let target = Some(Target::ratio(1.0 / 1.1)).filter(|_| *a_commit == 1);
+        let name = format!("strict/strict {what} beside bare (wall)");
+        run.against_best(&name, "ns", &amounts, target);
     }
-    stage.all.pop();
+    let [ours, _] = two;
+    stage.all.insert(0, ours);
+    for (what, a_commit) in KINDS {
+        let times = turns(&mut stage.all, keys, *a_commit, run.size.samples * 4, 5)?;
+        let amount = |(peer, time): (&Peer, &Time)| Amount::of(peer.name, time.wall);
+        let amounts: Vec<Amount> = stage.who.iter().zip(&times).map(amount).collect();
+        run.against_best(
+            &format!("strict/strict {what} (wall)"),
+            "ns",
+            &amounts,
+            None,
+        );
+    }
     run.keep(stage);
     Ok(())
+}
+
+/// What one thread does, and how many puts are in a commit.
+const KINDS: &[(&str, usize)] = &[("put", 1), ("batch of 100", 100)];
+
+/// Short turns, many of them: the disk changes its pace from one tenth of a second to the next.
+fn turns(
+    all: &mut [Box<dyn Contender>],
+    keys: usize,
+    a_commit: usize,
+    turns: usize,
+    commits: usize,
+) -> Result<Vec<Time>> {
+    in_turn(
+        all,
+        turns,
+        commits,
+        |round| pairs(round, keys, commits * a_commit),
+        |contender, pairs| {
+            let mut commits = pairs.chunks(a_commit);
+            commits.try_for_each(|pairs| contender.put(pairs))
+        },
+    )
 }
 
 /// One put a commit from 64 threads that call the store directly: time of a commit, and commits a sync.
@@ -69,8 +91,7 @@ pub fn many_threads(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     let commits = (THREADS * each) as f64;
     let mut taken = vec![(Vec::new(), Vec::new()); stage.all.len()];
     for round in 0..=run.size.samples {
-        for turn in 0..stage.all.len() {
-            let at = (turn + round) % stage.all.len();
+        for at in shuffled(stage.all.len(), round) {
             let (Some(contender), Some((times, syncs))) = (stage.all.get(at), taken.get_mut(at))
             else {
                 continue;
