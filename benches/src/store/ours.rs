@@ -58,17 +58,13 @@ impl Contender for Ours {
     }
 
     fn increment(&self, key: &Key) -> Result<()> {
-        self.store
-            .transact(|transaction| {
-                let count = transaction.kv_get(&self.space, key)?;
-                let count = count.and_then(|count| count.as_i64()).unwrap_or(0);
-                transaction.kv_put(&self.space, key, Json::from(count.saturating_add(1)))
-            })
-            .map_err(|error: statewright_store::Error| error.into())
+        let (one, zero) = (Json::from(1), Json::from(0));
+        self.store.kv_increment(&self.space, key, one, zero)?;
+        Ok(())
     }
 
     fn get(&self, key: &Key) -> Result<Option<usize>> {
-        let value = self.store.snapshot().kv_get(&self.space, key)?;
+        let value = self.store.kv_get(&self.space, key)?;
         Ok(value.map(|value| value.len()))
     }
 
@@ -95,6 +91,8 @@ impl Contender for Ours {
     }
 
     fn close(self: Box<Self>) -> Result<()> {
+        // What the engine does in the background.
+        self.store.checkpoint()?;
         Ok(self.store.close()?)
     }
 

@@ -36,9 +36,13 @@ impl Parts {
         let space = &self.ours.space;
         match part {
             0 => txn.kv_put(space, &key(place), Json::bytes(&bytes(place)[..]))?,
-            _ => {
+            1 => {
                 let number = Json::from(place as i64);
                 txn.json_set(space, &document(place), &self.path, number)?;
+            }
+            _ => {
+                let what = value!({"order": (place as i64), "by": "bench"});
+                txn.event_append(space, "orders", "changed", what)?;
             }
         }
         Ok(())
@@ -65,7 +69,7 @@ impl Parts {
 }
 
 /// The operations of the transaction.
-const PARTS: &[&str] = &["kv", "json"];
+const PARTS: &[&str] = &["kv", "json", "event"];
 
 fn document(place: usize) -> String {
     format!("order-{place}")
