@@ -174,10 +174,11 @@ pub struct Log {
 
 #[derive(Args)]
 #[command(after_help = "\
-Every commit is read and its bytes are compared with their checksums and with the hash in the commit behind it. Nothing is \
-changed. Nobody may have the store open.
+Every commit is read, and its bytes are compared with their checksums and with the hash in the commit \
+behind it; checkpoints too. Nothing is changed. Nobody may have the store open.
 
-Exit codes: 0 nothing is damaged · 1 only history is, behind a checkpoint, and the store opens · 5 damaged, or no store")]
+Exit codes: 0 nothing is damaged · 1 only history is, behind a checkpoint, and the store opens · \
+5 damaged, or no store")]
 pub struct Verify {
     /// The folder of the store
     #[arg(value_name = "DIR", default_value = ".statewright")]
@@ -189,9 +190,10 @@ pub struct Verify {
 
 #[derive(Args)]
 #[command(after_help = "\
-All commits up to the first damage are kept; what is behind it is dropped, since it builds on what is lost. Every file that \
-is changed or dropped is kept beside the others with a name that ends in .damaged. Make a copy of the folder first all \
-the same. Nothing is done without --yes; if it is interrupted, run it again.
+All commits up to the first damage are kept; what is behind it is dropped, since it builds on what is \
+lost. Every file that is changed or dropped is kept beside the others with a name that ends in .damaged. \
+Make a copy of the folder first all the same. Nothing is done without --yes; if it is interrupted, run it \
+again.
 
 Exit codes: 0 nothing to repair, or repaired · 5 damaged and not repaired, or no store")]
 pub struct Repair {

@@ -8,10 +8,8 @@ use statewright::{Env, Store, Value, value};
 use crate::args::{Repair, Verify};
 use crate::console::{BAD, BOLD, GOOD, Out, WARN, one_line};
 use crate::exit::{Exit, Result};
-use crate::store;
 
 pub fn verify(options: &Verify) -> Result<Exit> {
-    store::must_exist(&options.dir)?;
     let found = Store::verify(&Env::real(), &options.dir)?;
     let mut out = Out::new();
     if options.json {
@@ -28,7 +26,6 @@ pub fn verify(options: &Verify) -> Result<Exit> {
 }
 
 pub fn repair(options: &Repair) -> Result<Exit> {
-    store::must_exist(&options.dir)?;
     let env = Env::real();
     let done = if options.yes {
         Store::repair(&env, &options.dir)?

@@ -167,8 +167,8 @@ pub trait File: Send + Sync {
         bytes.truncate(n);
         Ok(Box::new(bytes))
     }
-    /// Maps the first `len` bytes for writing. `None` where writing through a mapping could fail in a way that cannot be
-    /// reported, or is not possible. The file must be at least that long, must not become shorter while it is
+    /// Maps the first `len` bytes for writing. `None` where writing through a mapping could fail in a way that cannot
+    /// be reported, or is not possible. The file must be at least that long, must not become shorter while it is
     /// mapped, and must have its blocks allocated.
     fn map(&self, _len: u64) -> io::Result<Option<Box<dyn Mapping>>> {
         Ok(None)
@@ -187,8 +187,8 @@ impl ReadMapping for Vec<u8> {
     }
 }
 
-/// A file mapped for writing. What is written can be read from the file at once, survives the process, and is made durable
-/// by syncing the file; a failure to write it back is reported by that sync.
+/// A file mapped for writing. What is written can be read from the file at once, survives the process, and is made
+/// durable by syncing the file; a failure to write it back is reported by that sync.
 pub trait Mapping: Send + Sync {
     /// Writes all of `bytes`. Fails, and writes nothing, if they do not lie within the mapping.
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -309,8 +309,8 @@ impl Files {
         Ok(Appended { version, bytes })
     }
 
-    /// Wipes the closing mark that the next frame would be written over. It says that nothing is behind it, so it must not
-    /// survive if only what is behind it does.
+    /// Wipes the closing mark that the next frame would be written over. It says that nothing is behind it, so it must
+    /// not survive if only what is behind it does.
     fn unmark(&self, writer: &mut Writer, counters: &Counters) -> Result<()> {
         let _syncer = self.syncer.lock();
         let Segment { file, path, .. } = &*writer.segment;

@@ -18,7 +18,8 @@
 //!
 //! - [`Log::open`] replays what is there. `classify` is the table that tells a torn tail (cut) from damage (refused).
 //! - [`Log::append`] numbers and frames a commit; [`Log::sync_to`] makes it durable, together with everybody else's.
-//! - [`Log::verify`] looks at everything again; [`Log::repair`] makes a damaged log open again, and tells what is lost.
+//! - [`Log::verify`] looks at everything again; [`Log::repair`] makes a damaged log open again, and tells what is
+//!   lost.
 //! - A failed write or sync poisons the log: nothing more is accepted or acknowledged until it is opened again.
 //!
 //! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.

@@ -30,9 +30,9 @@ pub struct Frame<'a> {
 
 /// A place in a log, just behind a commit: where [`Log::open_from`] may begin to replay.
 ///
-/// It is for whoever keeps the state that the commits up to there have made: a checkpoint. It may be used once the commit
-/// before it is durable, and for as long as the log is there: it stays valid when the log goes on in other segments,
-/// because the commit is then found by version and hash.
+/// It is for whoever keeps the state that the commits up to there have made: a checkpoint. It may be used once the
+/// commit before it is durable, and for as long as the log is there: it stays valid when the log goes on in other
+/// segments, because the commit is then found by version and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The commit's number; 0 at the beginning of a log.
@@ -151,13 +151,13 @@ impl Log {
     /// [`open`](Log::open), with only the commits behind `start` passed to `replay`; all of them if it is `None`. For
     /// callers who have the state up to there from elsewhere.
     ///
-    /// Of what is before `start` nothing is read but the headers of the segments. That the commit before `start` is the
-    /// one that it names is checked. Everything behind it is treated as by `open`.
+    /// Of what is before `start` nothing is read but the headers of the segments. That the commit before `start` is
+    /// the one that it names is checked. Everything behind it is treated as by `open`.
     ///
     /// # Errors
-    /// Those of [`open`](Log::open); `Corrupt` if the log ends before `start` or has another commit there. O(size of the
-    /// log behind `start` + number of segments); O(one segment) more if the log ends at `start` without having been
-    /// closed, or if a crash moved the commits there into a new segment.
+    /// Those of [`open`](Log::open); `Corrupt` if the log ends before `start` or has another commit there. O(size of
+    /// the log behind `start` + number of segments); O(one segment) more if the log ends at `start` without having
+    /// been closed, or if a crash moved the commits there into a new segment.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -314,8 +314,8 @@ impl Log {
         self.files.as_ref().map_or([0; 16], Files::last_hash)
     }
 
-    /// The place behind the last commit. It stands still only while nobody appends. In memory mode it has a version and
-    /// nothing else. O(1).
+    /// The place behind the last commit. It stands still only while nobody appends. In memory mode it has a version
+    /// and nothing else. O(1).
     #[must_use]
     pub fn position(&self) -> Position {
         match &self.files {
@@ -377,8 +377,8 @@ impl Log {
         files.read(from, until, visit)
     }
 
-    /// Reads all commits of an open log again and checks their bytes, up to the last that a reader may see. Of damage, only
-    /// the first place is reported. In memory mode nothing is kept, so nothing is found.
+    /// Reads all commits of an open log again and checks their bytes, up to the last that a reader may see. Of damage,
+    /// only the first place is reported. In memory mode nothing is kept, so nothing is found.
     ///
     /// # Errors
     /// `Io`. O(size of the log); commits may be appended meanwhile.
@@ -421,12 +421,12 @@ impl Log {
         }
     }
 
-    /// Looks at everything in the log in folder `dir`, which nobody has open, and reports all damage. Nothing but the lock
-    /// file is changed.
+    /// Looks at everything in the log in folder `dir`, which nobody has open, and reports all damage. Nothing but the
+    /// lock file is changed.
     ///
-    /// Checkpoints are looked at, too. `start` is where [`open_from`](Log::open_from) may begin; `None` for where the newest
-    /// checkpoint ends that is intact. Damage before that is reported as covered. `check` gets each commit whose bytes are what was written, and may find its content
-    /// wrong: what it says is reported as damage too.
+    /// Checkpoints are looked at, too. `start` is where [`open_from`](Log::open_from) may begin; `None` for where the
+    /// newest checkpoint ends that is intact. Damage before that is reported as covered. `check` gets each commit
+    /// whose bytes are what was written, and may find its content wrong: what it says is reported as damage too.
     ///
     /// # Errors
     /// `NotAStore`, `Locked`, `UnsupportedFormat`, `NotWritable` (the lock file), `Io`. O(size of the log).
@@ -455,18 +455,18 @@ impl Log {
         Ok(verify::survey(env, dir, start.as_ref(), check)?.found)
     }
 
-    /// Makes the damaged log in folder `dir`, which nobody has open, one that opens again: keeps everything up to the first
-    /// damage and drops what is behind it, since it builds on what is lost. A segment header that cannot be read is made
-    /// again from the segment's first commit, without loss; checkpoints that cannot be used are put aside, which costs
-    /// nothing but time if the log is whole. Changes nothing if there is no damage that is not covered by
+    /// Makes the damaged log in folder `dir`, which nobody has open, one that opens again: keeps everything up to the
+    /// first damage and drops what is behind it, since it builds on what is lost. A segment header that cannot be read
+    /// is made again from the segment's first commit, without loss; checkpoints that cannot be used are put aside,
+    /// which costs nothing but time if the log is whole. Changes nothing if there is no damage that is not covered by
     /// a checkpoint (`start`, as in [`verify_folder`](Log::verify_folder)).
     ///
-    /// Nothing calls this but you. Every file that is changed or dropped is kept as `*.damaged` beside the log; whoever needs
-    /// what is lost finds it there. If it is interrupted, it can be run again.
+    /// Nothing calls this but you. Every file that is changed or dropped is kept as `*.damaged` beside the log;
+    /// whoever needs what is lost finds it there. If it is interrupted, it can be run again.
     ///
     /// # Errors
-    /// Those of [`verify_folder`](Log::verify_folder), `NoSpace`; `Corrupt` if nothing can be kept, or if what can be kept
-    /// ends before the checkpoint. O(size of the log).
+    /// Those of [`verify_folder`](Log::verify_folder), `NoSpace`; `Corrupt` if nothing can be kept, or if what can be
+    /// kept ends before the checkpoint. O(size of the log).
     pub fn repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
         repair::repair(env, dir, start.as_ref(), false)
     }
@@ -479,8 +479,8 @@ impl Log {
         repair::repair(env, dir, start.as_ref(), true)
     }
 
-    /// Gives back the space of the reserve file ([`LogOptions::reserve_bytes`]), for whoever needs some to finish on a full
-    /// disk; returns whether there was any.
+    /// Gives back the space of the reserve file ([`LogOptions::reserve_bytes`]), for whoever needs some to finish on a
+    /// full disk; returns whether there was any.
     ///
     /// # Errors
     /// `Io`, `NotWritable`.

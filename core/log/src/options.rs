@@ -53,18 +53,20 @@ pub struct LogOptions {
     pub segment_bytes: u64,
     /// Largest payload of one commit in bytes. At most 1 GiB.
     pub max_commit_bytes: u64,
-    /// Whether commits in buffered mode are copied into a mapping of the segment instead of being written by a system call,
-    /// where the file system allows it (ext4, xfs, tmpfs). Ten times cheaper; but if the disk fails to read a page back
-    /// that it had taken before, the process gets a `SIGBUS` instead of an error.
+    /// Whether commits in buffered mode are copied into a mapping of the segment instead of being written by a system
+    /// call, where the file system allows it (ext4, xfs, tmpfs). Ten times cheaper; but if the disk fails to read a
+    /// page back that it had taken before, the process gets a `SIGBUS` instead of an error.
     pub map: bool,
-    /// Whether each batch of commits that is synced is followed by padding up to the next page (4 KiB), so that no later write
-    /// touches a page with acknowledged commits. Without it the log relies on *power-safe overwrite*: that bytes outside a
-    /// write do not change when the power goes while it is under way. Disks that promise less are rare; padding makes a
-    /// log of small strict commits many times larger. Takes effect with the next segment of a log that is there already.
+    /// Whether each batch of commits that is synced is followed by padding up to the next page (4 KiB), so that no
+    /// later write touches a page with acknowledged commits. Without it the log relies on *power-safe overwrite*: that
+    /// bytes outside a write do not change when the power goes while it is under way. Disks that promise less are
+    /// rare; padding makes a log of small strict commits many times larger. Takes effect with the next segment of a
+    /// log that is there already.
     pub pad: bool,
-    /// Size in bytes of a file of zeros that is kept beside the log, and removed when a full disk would keep a store from being
-    /// opened after a crash, or a checkpoint from being finished ([`Log::spend_reserve`](crate::Log::spend_reserve)); the
-    /// next opening makes it again. 0 for none. Closing never needs space.
+    /// Size in bytes of a file of zeros that is kept beside the log, and removed when a full disk would keep a store
+    /// from being opened after a crash, or a checkpoint from being finished
+    /// ([`Log::spend_reserve`](crate::Log::spend_reserve)); the next opening makes it again. 0 for none. Closing never
+    /// needs space.
     pub reserve_bytes: u64,
     /// Whether the folder may be on a network file system, where it depends on settings that nobody can see from here
     /// whether locks lock and syncs sync.

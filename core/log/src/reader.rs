@@ -145,8 +145,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Looks at everything from `end`, the end of the valid frames, to `until`. The first `skip` bytes (a mark) do not count
-    /// as non-zero. O(bytes looked at), a few GB/s when they are zeros.
+    /// Looks at everything from `end`, the end of the valid frames, to `until`. The first `skip` bytes (a mark) do not
+    /// count as non-zero. O(bytes looked at), a few GB/s when they are zeros.
     pub(crate) fn tail(&mut self, end: u64, skip: u64, until: u64, tag: u32) -> Result<Tail> {
         let mut tail = Tail {
             last_byte: None,

@@ -1,9 +1,9 @@
 //! Making a damaged log one that opens again, at the price of what cannot be read. Runs only when asked to (rule W16).
 //!
-//! A log is a chain: what is behind a commit that is lost cannot be applied. So a repair keeps everything up to the first
-//! damage and drops the rest, except that a segment header can be made again from the segment's first commit, and that a
-//! checkpoint is only a shorter way to what the log has. No byte
-//! is lost by it: every file that is changed or dropped is kept under another name.
+//! A log is a chain: what is behind a commit that is lost cannot be applied. So a repair keeps everything up to the
+//! first damage and drops the rest, except that a segment header can be made again from the segment's first commit,
+//! and that a checkpoint is only a shorter way to what the log has. No byte is lost by it: every file that is changed
+//! or dropped is kept under another name.
 
 use std::path::{Path, PathBuf};
 

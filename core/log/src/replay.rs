@@ -65,8 +65,8 @@ impl Run {
     }
 }
 
-/// Follows a segment's commits from `begin` up to the next segment's first, or as far as they are valid. `visit` gets each
-/// commit and where it is.
+/// Follows a segment's commits from `begin` up to the next segment's first, or as far as they are valid. `visit` gets
+/// each commit and where it is.
 pub(crate) fn follow(
     reader: &mut Reader<'_>,
     header: &SegmentHeader,

@@ -18,8 +18,9 @@ pub(crate) const MARK_LEN: u64 = frame_len(0);
 /// Behind a closing mark only so many bytes are looked at: see [`is_far`].
 pub(crate) const LOOK: u64 = 1 << 20;
 
-/// Whether so much room is left behind a closing mark at `end` that an opening does not look at all of it. Then the mark is
-/// wiped, durably, before anything is written over it; so as long as it is there, nothing was written behind it.
+/// Whether so much room is left behind a closing mark at `end` that an opening does not look at all of it. Then the
+/// mark is wiped, durably, before anything is written over it; so as long as it is there, nothing was written behind
+/// it.
 pub(crate) fn is_far(header: &SegmentHeader, end: u64) -> bool {
     header.length.saturating_sub(end + MARK_LEN) > LOOK
 }
@@ -30,8 +31,8 @@ const ZEROS: [u8; PAGE] = [0; PAGE];
 /// A file of zeros, to be removed when there is no other space left.
 pub(crate) const RESERVE_NAME: &str = "statewright.reserve";
 
-/// Makes the reserve file, if one is wanted and there is none of that size. A disk on which there is no room for it is no
-/// reason not to open.
+/// Makes the reserve file, if one is wanted and there is none of that size. A disk on which there is no room for it is
+/// no reason not to open.
 pub(crate) fn make_reserve(io: &dyn Io, dir: &Path, bytes: u64) -> Result<()> {
     let path = dir.join(RESERVE_NAME);
     let make = || {
@@ -155,8 +156,8 @@ impl Unfinished {
         })
     }
 
-    /// [`create`](Unfinished::create), and if the disk is full once more with the smallest size that does; then, too, with
-    /// the space of the reserve file (rule W12). Returns the header as it is in the file.
+    /// [`create`](Unfinished::create), and if the disk is full once more with the smallest size that does; then, too,
+    /// with the space of the reserve file (rule W12). Returns the header as it is in the file.
     pub(crate) fn create_somehow(
         io: &dyn Io,
         path: &Path,

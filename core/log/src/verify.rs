@@ -20,8 +20,8 @@ use crate::{Frame, Position};
 pub struct Verification {
     /// Segment files.
     pub segments: u64,
-    /// Segment files that were made in buffered mode: of their commits, some may have been acknowledged before they were
-    /// synced.
+    /// Segment files that were made in buffered mode: of their commits, some may have been acknowledged before they
+    /// were synced.
     pub buffered_segments: u64,
     /// Commits whose bytes are what was written.
     pub commits: u64,
@@ -29,15 +29,15 @@ pub struct Verification {
     pub bytes: u64,
     /// The highest version among them; 0 if there is none.
     pub last_version: u64,
-    /// Bytes of unfinished writes at the end, which the next opening cuts. They are normal after a power cut, and never
-    /// part of an acknowledged strict commit.
+    /// Bytes of unfinished writes at the end, which the next opening cuts. They are normal after a power cut, and
+    /// never part of an acknowledged strict commit.
     pub torn_bytes: u64,
     /// Whether the log was closed properly, so that the next opening has nothing to do.
     pub clean: bool,
     /// Checkpoints that are intact, and on which others can build.
     pub checkpoints: u64,
-    /// Everything that is wrong: with checkpoints first, then from the beginning of the log on. A store with any of this that is not
-    /// [covered](Damage::covered) does not open.
+    /// Everything that is wrong: with checkpoints first, then from the beginning of the log on. A store with any of
+    /// this that is not [covered](Damage::covered) does not open.
     pub damage: Vec<Damage>,
 }
 

@@ -35,8 +35,8 @@ struct Life {
     failures: Vec<Error>,
 }
 
-/// Opens, appends, syncs, reads, starts segments, closes; three times over. Ends with the first failure, except that a full
-/// disk is tried once more.
+/// Opens, appends, syncs, reads, starts segments, closes; three times over. Ends with the first failure, except that a
+/// full disk is tried once more.
 fn live(io: &SimIo, options: &LogOptions) -> Life {
     let mut life = Life::default();
     for session in 1..=3 {

@@ -9,8 +9,8 @@ use crate::op::decode_commit;
 use crate::store::Store;
 
 impl Store {
-    /// Looks at everything in the folder of a store that nobody has open: reads every commit, checks its bytes and that its
-    /// ops can be read, and reports all damage with its place. Changes nothing but the lock file.
+    /// Looks at everything in the folder of a store that nobody has open: reads every commit, checks its bytes and
+    /// that its ops can be read, and reports all damage with its place. Changes nothing but the lock file.
     ///
     /// Fails if the folder is no store or is open elsewhere, and if a newer version wrote it; damage is no failure.
     /// O(size of the log).
@@ -35,8 +35,8 @@ impl Store {
         })?)
     }
 
-    /// Makes the folder of a damaged store, which nobody has open, one that opens again. Keeps all commits up to the first
-    /// damage, and every byte that it replaces or drops in files named `*.damaged`. See
+    /// Makes the folder of a damaged store, which nobody has open, one that opens again. Keeps all commits up to the
+    /// first damage, and every byte that it replaces or drops in files named `*.damaged`. See
     /// [`Log::repair`](statewright_log::Log::repair). Nothing calls this but you. O(size of the log).
     pub fn repair(env: &Env, dir: &Path) -> Result<Repair> {
         Ok(Log::repair(env, dir, None)?)

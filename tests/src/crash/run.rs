@@ -41,8 +41,8 @@ pub struct Expected {
     pub acknowledged: u64,
     /// All commits that were ever handed to the log, and not found to be lost.
     pub written: Vec<Payload>,
-    /// Places up to which everything was durable, as checkpoints would have been made there: the first, one on the way,
-    /// and the last.
+    /// Places up to which everything was durable, as checkpoints would have been made there: the first, one on the
+    /// way, and the last.
     pub positions: Vec<Position>,
 }
 

@@ -121,8 +121,8 @@ impl FrameHeader {
     }
 }
 
-/// The hash of the commit in a frame: of the bytes from the version to the end of the payload. Where the frame is stored
-/// does not matter, so a commit keeps its hash when it is copied.
+/// The hash of the commit in a frame: of the bytes from the version to the end of the payload. Where the frame is
+/// stored does not matter, so a commit keeps its hash when it is copied.
 fn hash(frame: &[u8]) -> Hash {
     let hashed = frame.get(HASH_FROM..).unwrap_or_default();
     let mut hash = Hash::default();

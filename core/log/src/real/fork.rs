@@ -1,9 +1,9 @@
 //! Noticing that this process is a forked child of the one that opened a log.
 //!
-//! A child shares the handles, the mappings and the lock of its parent: if both wrote, the log would be lost. The first use
-//! leaves one page that the kernel wipes in every child (`MADV_WIPEONFORK`, Linux 4.14), so that a look costs one load, where
-//! the process id would cost a system call. Where the kernel cannot do that, the process id it is. The technique is that
-//! of BoringSSL's fork detection.
+//! A child shares the handles, the mappings and the lock of its parent: if both wrote, the log would be lost. The
+//! first use leaves one page that the kernel wipes in every child (`MADV_WIPEONFORK`, Linux 4.14), so that a look
+//! costs one load, where the process id would cost a system call. Where the kernel cannot do that, the process id it
+//! is. The technique is that of BoringSSL's fork detection.
 #![expect(
     unsafe_code,
     reason = "one page of memory that is shared with nobody; each block says why it is sound"
@@ -41,8 +41,8 @@ fn wiped_page() -> Option<&'static AtomicU32> {
     let mut page = memmap2::MmapOptions::new().len(4096).map_anon().ok()?;
     let (start, len) = (page.as_mut_ptr(), page.len());
     let advise = |advice| {
-        // SAFETY: advice on a mapping of our own that is alive, and that no reference points into yet; wiping happens in
-        // children alone.
+        // SAFETY: advice on a mapping of our own that is alive, and that no reference points into yet; wiping happens
+        // in children alone.
         unsafe { libc::madvise(start.cast(), len, advice) == 0 }
     };
     // An emulator that ignores advice would also "accept" the invalid one; then the page proves nothing.

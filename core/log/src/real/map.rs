@@ -22,9 +22,9 @@ pub(super) struct ReadMapped(Mmap);
 impl ReadMapped {
     pub(super) fn new(file: &File, len: u64) -> io::Result<ReadMapped> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        // SAFETY: a checkpoint has its name only once it is complete, and nobody who keeps to the store's lock writes it
-        // afterwards; its pages are checked against their checksums before they are believed. A foreign process that
-        // cuts the file while it is mapped makes reads fault, as with any mapped database.
+        // SAFETY: a checkpoint has its name only once it is complete, and nobody who keeps to the store's lock writes
+        // it afterwards; its pages are checked against their checksums before they are believed. A foreign process
+        // that cuts the file while it is mapped makes reads fault, as with any mapped database.
         let map = unsafe { MmapOptions::new().len(len).map(file) }?;
         Ok(ReadMapped(map))
     }
@@ -79,8 +79,8 @@ pub(super) fn file_system(file: &File) -> io::Result<FileSystem> {
 }
 
 impl Mapped {
-    /// Only where a write to an allocated block needs no new one, so that a full disk cannot turn it into a signal: not
-    /// on file systems that copy on write.
+    /// Only where a write to an allocated block needs no new one, so that a full disk cannot turn it into a signal:
+    /// not on file systems that copy on write.
     pub(super) fn new(file: &File, len: u64) -> io::Result<Option<Mapped>> {
         if ![EXT, XFS, TMPFS].contains(&number(file)?) || file.metadata()?.len() < len {
             return Ok(None);
