@@ -21,10 +21,9 @@ use crate::op::wire::{self, Decoded};
 use crate::reader;
 use crate::reader::sealed::View;
 use crate::recent::{Mode, Region};
-use crate::space::{self, MAX_NAME_BYTES, Primitive, Space};
+use crate::space::{self, KeyBuf, MAX_NAME_BYTES, Primitive, Space};
 use crate::store::Store;
 use crate::target::{Entry, Stamp, Target};
-use crate::tree::Key;
 use crate::txn::Txn;
 
 const HEAD: u8 = 0;
@@ -91,7 +90,7 @@ pub struct EventAppend {
 }
 
 impl EventAppend {
-    pub(crate) fn head_key(&self) -> Key {
+    pub(crate) fn head_key(&self) -> KeyBuf {
         head_key(&self.space, &self.stream).into()
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn key(
 fn prefix(space: &Space, primitive: Primitive, part: u8, name: Option<&str>) -> Vec<u8> {
     match name {
         Some(name) => space::encode_parts(space, primitive, part, &[name.as_bytes(), &[]]),
-        None => space::encode(space, primitive, &[part]),
+        None => space::encode(space, primitive, &[part]).into(),
     }
 }
 

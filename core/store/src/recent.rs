@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use statewright_value::{Path, Segment};
 
 use crate::sabotage::{self, Bug};
+use crate::space::KeyBuf;
 use crate::tree::Key;
 
 /// How a place was touched. Two touches of overlapping places commute only if both are `Add`, or both are `Append`, of
@@ -30,14 +31,14 @@ pub enum Mode {
 /// A place that was read or written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
-    pub key: Key,
+    pub key: KeyBuf,
     pub path: Path,
     pub mode: Mode,
 }
 
 impl Region {
     /// A place that was read, or written in a way that commutes with nothing.
-    pub fn exact(key: Key, path: Path) -> Region {
+    pub fn exact(key: KeyBuf, path: Path) -> Region {
         Region {
             key,
             path,
@@ -108,7 +109,8 @@ impl Recent {
 
     /// Notes what commit `version` wrote. O(path + log n).
     pub fn record(&mut self, version: u64, region: &Region) {
-        let mut node = self.entries.entry(region.key.clone()).or_default();
+        let key: Key = region.key.clone().into();
+        let mut node = self.entries.entry(key.clone()).or_default();
         for segment in region.path.segments() {
             node.below = version;
             node = node.children.entry(segment.clone()).or_default();
@@ -116,7 +118,7 @@ impl Recent {
         if let Some(own) = node.own.get_mut(region.mode as usize) {
             *own = version;
         }
-        self.order.push_back((version, region.key.clone()));
+        self.order.push_back((version, key));
         while self.order.len() > self.capacity {
             if let Some((dropped, key)) = self.order.pop_front() {
                 self.floor = self.floor.max(dropped);
@@ -152,11 +154,11 @@ impl Recent {
     pub fn overlap(&self, region: &Region, since: u64) -> Option<Overlap> {
         let found = |committed| {
             Some(Overlap {
-                key: region.key.clone(),
+                key: region.key.clone().into(),
                 committed,
             })
         };
-        let mut node = self.entries.get(&region.key)?;
+        let mut node = self.entries.get(&*region.key)?;
         for segment in region.path.segments() {
             if node.here() > since {
                 return found(node.here());

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::error::{Error, Result};
 use crate::op::wire::{self, Decoded};
 use crate::target::{Entry, Stamp, Target};
@@ -115,19 +117,65 @@ impl Primitive {
     }
 }
 
+/// An encoded key, without an allocation if it is short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyBuf(SmallVec<[u8; 64]>);
+
+impl KeyBuf {
+    fn with_capacity(bytes: usize) -> KeyBuf {
+        KeyBuf(SmallVec::with_capacity(bytes))
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl std::ops::Deref for KeyBuf {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for KeyBuf {
+    fn from(bytes: &[u8]) -> KeyBuf {
+        KeyBuf(SmallVec::from_slice(bytes))
+    }
+}
+
+impl From<Vec<u8>> for KeyBuf {
+    fn from(bytes: Vec<u8>) -> KeyBuf {
+        KeyBuf(SmallVec::from_vec(bytes))
+    }
+}
+
+impl From<KeyBuf> for Key {
+    fn from(key: KeyBuf) -> Key {
+        (&*key.0).into()
+    }
+}
+
+impl From<KeyBuf> for Vec<u8> {
+    fn from(key: KeyBuf) -> Vec<u8> {
+        key.0.into_vec()
+    }
+}
+
 /// The encoded key: space, NUL (which no space contains), tag, key. Sorts by space, then primitive, then key bytes.
-pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> KeyBuf {
     let name = space.as_str().as_bytes();
     let length = name.len().saturating_add(key.len()).saturating_add(2);
-    let mut encoded = Vec::with_capacity(length);
-    encoded.extend_from_slice(name);
-    encoded.extend_from_slice(&[0, primitive as u8]);
-    encoded.extend_from_slice(key);
+    let mut encoded = KeyBuf::with_capacity(length);
+    encoded.extend(name);
+    encoded.extend(&[0, primitive as u8]);
+    encoded.extend(key);
     encoded
 }
 
 /// Checks the length, then encodes.
-pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<KeyBuf> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Error::InvalidKey {
             bytes: key.len(),
@@ -145,7 +193,7 @@ pub(crate) fn encode_parts(
     part: u8,
     parts: &[&[u8]],
 ) -> Vec<u8> {
-    let mut encoded = encode(space, primitive, &[part]);
+    let mut encoded = Vec::from(encode(space, primitive, &[part]));
     for (i, bytes) in parts.iter().enumerate() {
         if i > 0 {
             encoded.push(0);
@@ -250,7 +298,7 @@ impl SpaceOp {
         }
     }
 
-    pub(crate) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> KeyBuf {
         match self {
             SpaceOp::Delete { space } | SpaceOp::Copy { to: space, .. } => {
                 space.as_str().as_bytes().into()

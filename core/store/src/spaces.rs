@@ -90,5 +90,5 @@ impl Store {
 }
 
 fn whole(key: Key) -> Region {
-    Region::exact(key, Path::root())
+    Region::exact((&*key).into(), Path::root())
 }

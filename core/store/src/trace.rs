@@ -22,10 +22,9 @@ use crate::op::Op;
 use crate::op::wire::{self, Decoded};
 use crate::reader::{self, sealed::View};
 use crate::recent::Region;
-use crate::space::{self, MAX_NAME_BYTES, Primitive, Space};
+use crate::space::{self, KeyBuf, MAX_NAME_BYTES, Primitive, Space};
 use crate::store::Store;
 use crate::target::{Entry, Stamp, Target};
-use crate::tree::Key;
 use crate::txn::Txn;
 
 const RECORD: u8 = 0;
@@ -144,7 +143,7 @@ pub struct TraceRecord {
 }
 
 impl TraceRecord {
-    pub(crate) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> KeyBuf {
         record_key(&self.space, &self.id).into()
     }
 

@@ -13,10 +13,9 @@ use statewright_value::{Kind, Limits, Path, Value};
 use crate::error::{Error, Result};
 use crate::event::EventAppend;
 use crate::run::RunOp;
-use crate::space::{self, Primitive, Space, SpaceOp};
+use crate::space::{self, KeyBuf, Primitive, Space, SpaceOp};
 use crate::target::{Entry, Stamp, Target};
 use crate::trace::TraceRecord;
-use crate::tree::Key;
 
 mod edit;
 #[cfg(test)]
@@ -234,7 +233,7 @@ impl Op {
         Ok(())
     }
 
-    pub(crate) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> KeyBuf {
         match self {
             Op::KvPut { space, key, .. }
             | Op::KvDelete { space, key }
@@ -506,7 +505,7 @@ fn decode_doc(
 }
 
 impl Doc {
-    pub(crate) fn encoded(&self) -> Key {
+    pub(crate) fn encoded(&self) -> KeyBuf {
         space::encode(&self.space, self.primitive, self.key.as_bytes()).into()
     }
 

@@ -6,9 +6,8 @@ use statewright_value::{Path, Value, value};
 use super::{BY_PARENT, BY_STATUS, BY_TAG, BY_TIME, RunStatus, index_key, read_run, record_key};
 use crate::error::{Error, Result};
 use crate::op::wire::{self, Decoded};
-use crate::space::{self, Space};
+use crate::space::{self, KeyBuf, Space};
 use crate::target::{Entry, Stamp, Target};
-use crate::tree::Key;
 
 /// A change to a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +94,7 @@ impl RunOp {
         &self.space
     }
 
-    pub(crate) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> KeyBuf {
         record_key(&self.space, &self.id).into()
     }
 
