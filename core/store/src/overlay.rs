@@ -25,6 +25,16 @@ pub(crate) struct Layered<'a> {
 }
 
 impl Overlay {
+    /// Makes a tree what the overlay over it was. O(what was written × log n).
+    pub fn merge_into(self, tree: &mut Tree) {
+        for (key, written) in self.entries {
+            match written {
+                Some(entry) => tree.insert(&key, &entry),
+                None => drop(tree.remove(&key)),
+            }
+        }
+    }
+
     /// The entry at a key of the overlay over `base`. O(log n).
     pub fn get(&self, base: &Tree, key: &[u8]) -> Option<Entry> {
         if self.entries.is_empty() {
@@ -202,6 +212,10 @@ mod tests {
                 prop_assert_eq!(have.get(&key), want.get(&key));
                 prop_assert_eq!(have.first_from(&key), want.first_from(&key));
             }
+            let mut merged = base.clone();
+            over.clone().merge_into(&mut merged);
+            let all = |tree: &Tree| tree.range(&[], None, usize::MAX, false, |_, _| true);
+            prop_assert_eq!(all(&merged), all(&want));
             let to = to.map(|to| [to]);
             let to = to.as_ref().map(|to| to.as_slice());
             prop_assert_eq!(

@@ -27,6 +27,9 @@ use crate::txn::{Isolation, Pending, Txn};
 /// A buffer that grew larger than this many bytes is given back.
 const MAX_SPARE: usize = 1 << 20;
 
+/// A transaction that commits within this time of its first write gets the time of that.
+const SAME_TIME: Duration = Duration::from_millis(1);
+
 /// Bytes that the log adds to a commit.
 const FRAME: u64 = 60;
 
@@ -391,7 +394,7 @@ impl Store {
             if op.can_fail() {
                 writer.try_ops(ops, shared.now())?;
             }
-            let version = shared.append(&mut writer, 0, ops)?;
+            let version = shared.append(&mut writer, 0, ops, shared.now())?;
             let coming = shared.take_back(&mut writer, None);
             shared.apply(&mut writer, ops, version)?;
             writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
@@ -540,6 +543,8 @@ impl Shared {
     pub fn commit(&self, pending: Pending, at_least: Durability) -> Result<u64> {
         let Pending {
             root,
+            overlay,
+            time,
             ops,
             writes,
             reads,
@@ -559,9 +564,22 @@ impl Shared {
                 // What others added or appended since may leave no room for more of it.
                 writer.try_ops(&ops, self.now())?;
             }
-            let version = self.append(&mut writer, base, &ops)?;
+            // If nobody committed in between, what the transaction saw is what there will be.
+            let (now, before) = (self.now(), writer.time);
+            let same = |time: &Timestamp| {
+                base == writer.version && *time >= before && now.saturating_since(*time) < SAME_TIME
+            };
+            let seen = time.filter(same);
+            let version = self.append(&mut writer, base, &ops, seen.unwrap_or(now))?;
             let coming = self.take_back(&mut writer, Some(root));
-            self.apply(&mut writer, &ops, version)?;
+            if seen.is_some() {
+                writer.version = version;
+                overlay.merge_into(&mut writer.tree);
+            } else {
+                // Otherwise documents would be copied where the overlay holds them too.
+                drop(overlay);
+                self.apply(&mut writer, &ops, version)?;
+            }
             writer.remember(coming.unwrap_or(version), &writes);
             version
         };
@@ -569,17 +587,19 @@ impl Shared {
         Ok(version)
     }
 
-    fn append(&self, writer: &mut Writer, base: u64, ops: &[Op]) -> Result<u64> {
+    /// Logs a commit made at `time`, or, if that is later, at the time of the one before.
+    fn append(&self, writer: &mut Writer, base: u64, ops: &[Op], time: Timestamp) -> Result<u64> {
         writer.check_open()?;
         if writer.tree.has_pages() {
             // Once the log has it, it must not meet a damaged page.
             ops.iter().for_each(|op| writer.tree.touch(&op.key()));
             writer.tree.check()?;
         }
-        let mut time = self.now().max(writer.time);
-        if sabotage::on(Bug::TimeGoesBack) {
-            time = self.now(); // planted
-        }
+        let time = if sabotage::on(Bug::TimeGoesBack) {
+            time // planted
+        } else {
+            time.max(writer.time)
+        };
         writer.payload.clear();
         // Nothing reads what a log in memory is given.
         if self.log.durability() != Durability::Memory {

@@ -66,6 +66,9 @@ pub(crate) struct Mark {
 /// What a transaction hands over to be committed.
 pub(crate) struct Pending {
     pub root: Begun,
+    /// What the ops make of the root, as of `time`.
+    pub overlay: Overlay,
+    pub time: Option<Timestamp>,
     pub ops: Vec<Op>,
     pub writes: Vec<Region>,
     pub reads: Vec<Region>,
@@ -112,6 +115,8 @@ impl Txn {
         }
         let pending = Pending {
             root,
+            overlay: self.overlay.into_inner(),
+            time: self.time.get(),
             ops,
             writes: self.writes.into_inner(),
             reads: self.reads.into_inner(),
