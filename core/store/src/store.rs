@@ -132,7 +132,7 @@ pub struct Store {
 /// shares.
 pub struct Snapshot {
     shared: Arc<Shared>,
-    root: Arc<Root>,
+    pub(crate) root: Arc<Root>,
     /// When it was first asked whether something has expired.
     time: OnceLock<Timestamp>,
 }
@@ -676,6 +676,11 @@ impl Snapshot {
     pub fn version(&self) -> u64 {
         self.root.version
     }
+
+    /// The time at which its entries have expired or not: when that was first asked.
+    pub(crate) fn time(&self) -> Timestamp {
+        *self.time.get_or_init(|| self.shared.now())
+    }
 }
 
 impl Clone for Snapshot {
@@ -695,7 +700,7 @@ fn is_live(entry: &Entry, now: impl FnOnce() -> Timestamp) -> bool {
 
 impl View for Snapshot {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
-        let now = || *self.time.get_or_init(|| self.shared.now());
+        let now = || self.time();
         let found = self.root.tree.get(key);
         self.root.tree.check()?;
         Ok(found.filter(|entry| is_live(entry, now)))
@@ -708,7 +713,7 @@ impl View for Snapshot {
         limit: usize,
         reverse: bool,
     ) -> Result<Vec<(Vec<u8>, Entry)>> {
-        let now = || *self.time.get_or_init(|| self.shared.now());
+        let now = || self.time();
         let live = |_: &[u8], entry: &Entry| is_live(entry, now);
         let found = self.root.tree.range(from, to, limit, reverse, live);
         self.root.tree.check()?;

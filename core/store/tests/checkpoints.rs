@@ -322,3 +322,44 @@ fn commits_go_on_while_checkpoints_are_made() {
     let left = names.iter().filter(|name| name.ends_with("swckpt")).count();
     assert!(left <= 2 * 17, "old checkpoints are removed: {left}");
 }
+
+#[test]
+fn lent_scans_see_what_copying_scans_see() {
+    let (env, _, clock) = sim::world(1);
+    let store = open_with(env, Durability::Buffered).unwrap();
+    for n in 0..500 {
+        step(&store, n);
+    }
+    let space = Space::default();
+    store
+        .kv_put_for(
+            &space,
+            b"gone",
+            value!(1),
+            std::time::Duration::from_secs(1),
+        )
+        .unwrap();
+    for what in ["in memory", "in pages"] {
+        let snapshot = store.snapshot();
+        for prefix in [b"".as_slice(), &[0, 0], b"go", b"none"] {
+            let mut lent = Vec::new();
+            let each = snapshot.kv_each(&space, prefix, |item| {
+                let value = item.value().unwrap();
+                let inline = item.inline_bytes();
+                assert!(inline.is_none_or(|b| value.as_str().is_some_and(|t| t.as_bytes() == b)));
+                assert!(item.version() > 0);
+                lent.push((item.key().to_vec(), value));
+                std::ops::ControlFlow::Continue(())
+            });
+            each.unwrap();
+            let copied = snapshot.kv_scan(&space, prefix, None, usize::MAX).unwrap();
+            assert!(lent == copied, "{what} {prefix:?}");
+            assert_eq!(
+                copied.is_empty(),
+                prefix == b"none" || (prefix == b"go" && what == "in pages")
+            );
+        }
+        store.checkpoint().unwrap();
+        clock.advance(std::time::Duration::from_secs(2));
+    }
+}

@@ -306,6 +306,37 @@ impl<'a> View<'a> {
     }
 }
 
+/// An entry where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a> {
+    leaf: View<'a>,
+    at: usize,
+}
+
+impl<'a> Lent<'a> {
+    pub fn new(leaf: View<'a>, at: usize) -> Lent<'a> {
+        Lent { leaf, at }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.leaf.record(self.at).map_or(0, |record| record.version)
+    }
+
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.leaf.record(self.at)?.expires
+    }
+
+    pub fn value(&self) -> Option<Value> {
+        self.leaf.entry(self.at).map(|entry| entry.value)
+    }
+
+    /// Text or bytes that are in the leaf.
+    pub fn inline_bytes(&self) -> Option<&'a [u8]> {
+        let record = self.leaf.record(self.at)?;
+        matches!(record.kind, Kind::Text | Kind::Bytes).then_some(record.payload)
+    }
+}
+
 /// What goes into a record as its payload.
 enum Payload<'a> {
     Nothing,

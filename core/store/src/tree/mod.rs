@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::target::{Entry, Target};
 
 use branch::{Branch, Child, MAX_CHILDREN, separator};
+pub use leaf::Lent;
 use leaf::{Leaf, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
 use page::{PageBranch, PageKind};
