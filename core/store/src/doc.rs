@@ -180,7 +180,7 @@ pub(crate) fn address(
             form: "json, cell or flow",
         });
     }
-    let encoded = space::encode_checked(space, primitive, key.as_bytes())?.into();
+    let encoded = space::encode_checked(space, primitive, key.as_bytes())?;
     let doc = Doc {
         primitive,
         space: space.clone(),

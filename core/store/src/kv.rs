@@ -349,7 +349,7 @@ impl Store {
 
 fn place(space: &Space, key: &[u8], mode: Mode) -> Result<(Region, Space, Vec<u8>)> {
     let region = Region {
-        key: space::encode_checked(space, Primitive::Kv, key)?.into(),
+        key: space::encode_checked(space, Primitive::Kv, key)?,
         path: Path::root(),
         mode,
     };

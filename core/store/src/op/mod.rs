@@ -238,8 +238,8 @@ impl Op {
             Op::KvPut { space, key, .. }
             | Op::KvDelete { space, key }
             | Op::KvPutUntil { space, key, .. }
-            | Op::KvEdit { space, key, .. } => space::encode(space, Primitive::Kv, key).into(),
-            Op::KvPurge { space, .. } => space::encode(space, Primitive::Kv, &[]).into(),
+            | Op::KvEdit { space, key, .. } => space::encode(space, Primitive::Kv, key),
+            Op::KvPurge { space, .. } => space::encode(space, Primitive::Kv, &[]),
             Op::DocCreate { doc, .. }
             | Op::DocSet { doc, .. }
             | Op::DocRemove { doc, .. }
@@ -506,7 +506,7 @@ fn decode_doc(
 
 impl Doc {
     pub(crate) fn encoded(&self) -> KeyBuf {
-        space::encode(&self.space, self.primitive, self.key.as_bytes()).into()
+        space::encode(&self.space, self.primitive, self.key.as_bytes())
     }
 
     fn head(&self, out: &mut Vec<u8>, len: u32, verb: u8) {
