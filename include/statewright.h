@@ -1028,9 +1028,14 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_UNKNOWN_SAVEPOINT 416
 
 /**
+ * A call names no operation, or has parameters missing, unknown or of the wrong type; the message says which.
+ */
+#define SW_INVALID_CALL 418
+
+/**
  * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
  */
-#define SW_DAMAGED 417
+#define SW_CHECKPOINT_DAMAGED 417
 
 /**
  * The flow's text has errors; each is listed with its line.
@@ -1081,6 +1086,11 @@ typedef void (*sw_wakeup_fn)(void *context);
  * The flow uses something that this version does not run.
  */
 #define SW_UNSUPPORTED_SPEC 509
+
+/**
+ * What the store holds about a flow or case cannot be read: another version wrote it, or it is damaged.
+ */
+#define SW_DAMAGED 510
 
 /**
  * The system gave no random bytes.
@@ -3346,6 +3356,72 @@ sw_status sw_txn_json_list(struct sw_txn txn,
                            uint32_t limit,
                            struct sw_bytes *items,
                            struct sw_error *err);
+
+/**
+ * Runs operations on the state, all of them in one transaction or, if one fails, none. A conflict is
+ * tried again.
+ *
+ * Each call is an object, such as `{"op": "kv.put", "space": "acme/app", "key": "k", "value": 1}`;
+ * `space` is the default one unless it is given. `sw_operations` lists the operations of kv, json,
+ * events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
+ * (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
+ * sequence, and never conflict.
+ *
+ * @param[in] engine The engine.
+ * @param[in] calls An array of calls. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] calls_len Its length in bytes.
+ * @param[out] results Receives an array of what each call gives. MessagePack. Owned by the caller, who
+ * frees it with `sw_bytes_free`.
+ * @param[out] version Receives the version of the commit; if nothing was written, the version that was
+ * read.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_call(struct sw_engine engine,
+                  const uint8_t *calls,
+                  size_t calls_len,
+                  struct sw_bytes *results,
+                  uint64_t *version,
+                  struct sw_error *err);
+
+/**
+ * Runs one operation in a transaction; see `sw_call`. If it fails, the transaction is as it was
+ * before.
+ *
+ * @param[in] txn The transaction.
+ * @param[in] operation The call. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] operation_len Its length in bytes.
+ * @param[out] result Receives what it gives. MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_txn_call(struct sw_txn txn,
+                      const uint8_t *operation,
+                      size_t operation_len,
+                      struct sw_bytes *result,
+                      struct sw_error *err);
+
+/**
+ * Lists the operations that can be called.
+ *
+ * @param[out] operations Receives an array of `{name, required, optional}`, the parameters as text.
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_operations(struct sw_bytes *operations, struct sw_error *err);
 
 /**
  * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.

@@ -40,6 +40,22 @@ pub enum Command {
     Verify(Verify),
     /// Make a damaged store one that opens again, by dropping what cannot be read
     Repair(Repair),
+    /// Read and write keys and their values
+    Kv(Call),
+    /// Read and write JSON documents
+    Json(Call),
+    /// Append and read events
+    Events(Call),
+    /// Read and write cells
+    Cells(Call),
+    /// Record and find traces
+    Traces(Call),
+    /// Make, change and find runs
+    Runs(Call),
+    /// List, count, copy and delete spaces
+    Spaces(Call),
+    /// Do several operations, all or none
+    Txn(Txn),
     Value(ValueArguments),
 }
 
@@ -55,6 +71,14 @@ impl Command {
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,
             Command::Repair(options) => options.json,
+            Command::Kv(options)
+            | Command::Json(options)
+            | Command::Events(options)
+            | Command::Cells(options)
+            | Command::Traces(options)
+            | Command::Runs(options)
+            | Command::Spaces(options) => options.json,
+            Command::Txn(options) => options.json,
             Command::Value(options) => options.command.json(),
         }
     }
@@ -204,6 +228,49 @@ pub struct Repair {
     #[arg(long)]
     pub yes: bool,
     /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Without an operation, all are listed with what they take. What an operation needs comes in that order; the rest is given as \
+name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
+
+Examples:
+  statewright kv put greeting '\"hello\"'
+  statewright kv scan prefix=gr limit=10
+  statewright json set order .lines[0].price 12.5
+  statewright events append orders placed '{\"id\": 17}'
+  statewright runs by_status active --json")]
+pub struct Call {
+    /// What to do: get, put, list, …
+    #[arg(value_name = "OPERATION")]
+    pub operation: Option<String>,
+    /// What it takes
+    #[arg(value_name = "ARG|NAME=VALUE", allow_negative_numbers = true)]
+    pub args: Vec<String>,
+    /// The space
+    #[arg(long, value_name = "SPACE", default_value = "default")]
+    pub space: String,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object: {"result": …, "version": …}
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+The file has one call a line, or is an array of calls: {\"op\": \"kv.put\", \"key\": \"k\", \"value\": 1}. `statewright kv` \
+and the others list the operations.")]
+pub struct Txn {
+    /// The calls: a file, or - for stdin
+    #[arg(value_name = "FILE|-")]
+    pub file: String,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object: {"results": […], "version": …}
     #[arg(long)]
     pub json: bool,
 }

@@ -1,4 +1,5 @@
-//! The command line: `statewright run`, `resume`, `cases`, `case`, `check`, `log`, `verify` and `repair`.
+//! The command line: `statewright run`, `resume`, `cases`, `case`, `check`, `log`, `verify` and `repair` for workflows;
+//! `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces` and `txn` for state.
 //!
 //! # How data flows
 //!
@@ -21,6 +22,7 @@
 )]
 
 mod args;
+mod call;
 mod check;
 mod console;
 mod event;
@@ -59,6 +61,14 @@ fn main() -> ExitCode {
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),
         Command::Repair(options) => verify::repair(options),
+        Command::Kv(options) => call::run("kv", options),
+        Command::Json(options) => call::run("json", options),
+        Command::Events(options) => call::run("event", options),
+        Command::Cells(options) => call::run("cell", options),
+        Command::Traces(options) => call::run("trace", options),
+        Command::Runs(options) => call::run("run", options),
+        Command::Spaces(options) => call::run("space", options),
+        Command::Txn(options) => call::txn(options),
         Command::Value(options) => value::run(&options.command),
     };
     let exit = match done {

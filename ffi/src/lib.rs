@@ -36,6 +36,7 @@
 
 mod bytes;
 mod call;
+mod calls;
 mod case;
 mod codec;
 mod cursor;

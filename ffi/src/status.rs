@@ -126,8 +126,10 @@ pub const SW_INVALID_NAME: sw_status = 414;
 pub const SW_HAS_CHILDREN: sw_status = 415;
 /// The savepoint was released, undone, or is another transaction's.
 pub const SW_UNKNOWN_SAVEPOINT: sw_status = 416;
+/// A call names no operation, or has parameters missing, unknown or of the wrong type; the message says which.
+pub const SW_INVALID_CALL: sw_status = 418;
 /// A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
-pub const SW_DAMAGED: sw_status = 417;
+pub const SW_CHECKPOINT_DAMAGED: sw_status = 417;
 
 /// The flow's text has errors; each is listed with its line.
 pub const SW_INVALID_SPEC: sw_status = 500;

@@ -48,7 +48,10 @@ impl TxnState {
     }
 
     /// Runs one step of the transaction, if no other thread is in one.
-    fn step<T>(&self, step: impl FnOnce(&Txn) -> statewright_store::Result<T>) -> Result<T> {
+    pub(crate) fn step<T>(
+        &self,
+        step: impl FnOnce(&Txn) -> statewright_store::Result<T>,
+    ) -> Result<T> {
         let txn = self.txn.try_lock().ok_or_else(busy)?;
         Ok(step(
             txn.as_ref().ok_or_else(|| Failure::closed("transaction"))?,

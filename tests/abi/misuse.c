@@ -3539,6 +3539,96 @@ static void test_sw_txn_json_list(void) {
   #endif
 }
 
+static void test_sw_call(void) {
+  WRONG("sw_call: engine zero", sw_call(as_engine(0), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine stale", sw_call(as_engine(stale_engine.id), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine of another type", sw_call(as_engine(other_than_engine()), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine of a slot never used", sw_call(as_engine(live_engine.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine of a generation to come", sw_call(as_engine(live_engine.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine of another copy of the library", sw_call(as_engine(live_engine.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: engine all ones", sw_call(as_engine(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: calls NULL with a length", sw_call(live_engine, NULL, 1, &out_bytes, &out_u64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: calls above its limit", sw_call(live_engine, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: calls of the largest length", sw_call(live_engine, (const uint8_t *)"a", SIZE_MAX, &out_bytes, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: calls not MessagePack", sw_call(live_engine, (const uint8_t *)"\xc1", 1, &out_bytes, &out_u64, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: calls cut MessagePack", sw_call(live_engine, (const uint8_t *)"\xda\xff", 2, &out_bytes, &out_u64, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  ZEROED(out_u64);
+  WRONG("sw_call: results NULL", sw_call(live_engine, (const uint8_t *)"\xc0", 1, NULL, &out_u64, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_call: results misaligned", sw_call(live_engine, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), &out_u64, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_call: version NULL", sw_call(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_call: version misaligned", sw_call(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, (uint64_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_call", sw_call(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), 0);
+  PANIC("sw_call", sw_call(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, &out_u64, err_place), 1);
+  check_poisoned("sw_call");
+  #endif
+}
+
+static void test_sw_txn_call(void) {
+  WRONG("sw_txn_call: txn zero", sw_txn_call(as_txn(0), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn stale", sw_txn_call(as_txn(stale_txn.id), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn of another type", sw_txn_call(as_txn(other_than_txn()), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn of a slot never used", sw_txn_call(as_txn(live_txn.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn of a generation to come", sw_txn_call(as_txn(live_txn.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn of another copy of the library", sw_txn_call(as_txn(live_txn.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: txn all ones", sw_txn_call(as_txn(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: operation NULL with a length", sw_txn_call(live_txn, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: operation above its limit", sw_txn_call(live_txn, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: operation of the largest length", sw_txn_call(live_txn, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: operation not MessagePack", sw_txn_call(live_txn, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: operation cut MessagePack", sw_txn_call(live_txn, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_txn_call: result NULL", sw_txn_call(live_txn, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_txn_call: result misaligned", sw_txn_call(live_txn, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_txn_call", sw_txn_call(live_txn, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_txn_call", sw_txn_call(live_txn, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_txn_call");
+  #endif
+}
+
+static void test_sw_operations(void) {
+  WRONG("sw_operations: operations NULL", sw_operations(NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_operations: operations misaligned", sw_operations((sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_operations", sw_operations(&out_bytes, err_place), 0);
+  #endif
+}
+
 static void test_sw_flow_deploy(void) {
   WRONG("sw_flow_deploy: engine zero", sw_flow_deploy(as_engine(0), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -4275,6 +4365,9 @@ int main(void) {
   test_sw_txn_json_drop();
   test_sw_txn_json_version();
   test_sw_txn_json_list();
+  test_sw_call();
+  test_sw_txn_call();
+  test_sw_operations();
   test_sw_flow_deploy();
   test_sw_flow_check();
   test_sw_case_start();

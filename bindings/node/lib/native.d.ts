@@ -104,7 +104,8 @@ export type StatusName =
   | 'SW_INVALID_NAME'
   | 'SW_HAS_CHILDREN'
   | 'SW_UNKNOWN_SAVEPOINT'
-  | 'SW_DAMAGED'
+  | 'SW_INVALID_CALL'
+  | 'SW_CHECKPOINT_DAMAGED'
   | 'SW_INVALID_SPEC'
   | 'SW_UNKNOWN_FLOW'
   | 'SW_UNKNOWN_CASE'
@@ -532,9 +533,14 @@ export const constants: {
    */
   readonly SW_UNKNOWN_SAVEPOINT: 416;
   /**
+   * A call names no operation, or has parameters missing, unknown or of the wrong type; the message says
+   * which.
+   */
+  readonly SW_INVALID_CALL: 418;
+  /**
    * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
    */
-  readonly SW_DAMAGED: 417;
+  readonly SW_CHECKPOINT_DAMAGED: 417;
   /**
    * The flow's text has errors; each is listed with its line.
    */
@@ -2137,6 +2143,46 @@ export function txnJsonVersion(txn: Txn, space: string, key: string): bigint | u
  * @returns Receives an array of [key, document].
  */
 export function txnJsonList(txn: Txn, space: string, prefix: string, after: string, limit: number): Uint8Array;
+
+/**
+ * Runs operations on the state, all of them in one transaction or, if one fails, none. A conflict is
+ * tried again.
+ *
+ * Each call is an object, such as `{"op": "kv.put", "space": "acme/app", "key": "k", "value": 1}`;
+ * `space` is the default one unless it is given. `sw_operations` lists the operations of kv, json,
+ * events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
+ * (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
+ * sequence, and never conflict.
+ * @param engine The engine.
+ * @param calls An array of calls.
+ * @returns Receives an array of what each call gives.
+ */
+export function call(engine: Engine, calls: Uint8Array): { results: Uint8Array; version: bigint };
+
+/**
+ * `call` on a thread of libuv's pool.
+ */
+export function callAsync(engine: Engine, calls: Uint8Array): Promise<{ results: Uint8Array; version: bigint }>;
+
+/**
+ * Runs one operation in a transaction; see `sw_call`. If it fails, the transaction is as it was
+ * before.
+ * @param txn The transaction.
+ * @param operation The call.
+ * @returns Receives what it gives.
+ */
+export function txnCall(txn: Txn, operation: Uint8Array): Uint8Array;
+
+/**
+ * Lists the operations that can be called.
+ * @returns Receives an array of `{name, required, optional}`, the parameters as text.
+ */
+export function operations(): Uint8Array;
+
+/**
+ * `operations` on a thread of libuv's pool.
+ */
+export function operationsAsync(): Promise<Uint8Array>;
 
 /**
  * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.

@@ -1848,6 +1848,61 @@ struct txn_json_list : call_base {
   }
 };
 
+// sw_call: Runs operations on the state, all of them in one transaction or, if one fails, none. A conflict is tried again.
+struct call : call_base {
+  sw_engine engine{};
+  bytes_argument calls;
+  sw_bytes out_results{};
+  uint64_t out_version{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.bytes(1, "calls", false, &calls);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_call(engine, calls.data, calls.size, &out_results, &out_version, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("results", take_bytes(env, &out_results));
+    result.Set("version", Napi::BigInt::New(env, out_version));
+    return result;
+  }
+};
+
+// sw_txn_call: Runs one operation in a transaction; see `sw_call`. If it fails, the transaction is as it was before.
+struct txn_call : call_base {
+  sw_txn txn{};
+  bytes_argument operation;
+  sw_bytes out_result{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "txn", &txn.id) && args.bytes(1, "operation", false, &operation);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_txn_call(txn, operation.data, operation.size, &out_result, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_result);
+  }
+};
+
+// sw_operations: Lists the operations that can be called.
+struct operations : call_base {
+  sw_bytes out_operations{};
+
+  sw_status run(sw_error *error) {
+    return sw_operations(&out_operations, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_operations);
+  }
+};
+
 // sw_flow_deploy: Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.
 struct flow_deploy : call_base {
   sw_engine engine{};
@@ -2357,6 +2412,11 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("txnJsonDrop", Napi::Function::New<now<call::txn_json_drop>>(env, "txnJsonDrop"));
   exports.Set("txnJsonVersion", Napi::Function::New<now<call::txn_json_version>>(env, "txnJsonVersion"));
   exports.Set("txnJsonList", Napi::Function::New<now<call::txn_json_list>>(env, "txnJsonList"));
+  exports.Set("call", Napi::Function::New<now<call::call>>(env, "call"));
+  exports.Set("callAsync", Napi::Function::New<later<call::call>>(env, "callAsync"));
+  exports.Set("txnCall", Napi::Function::New<now<call::txn_call>>(env, "txnCall"));
+  exports.Set("operations", Napi::Function::New<now<call::operations>>(env, "operations"));
+  exports.Set("operationsAsync", Napi::Function::New<later<call::operations>>(env, "operationsAsync"));
   exports.Set("flowDeploy", Napi::Function::New<now<call::flow_deploy>>(env, "flowDeploy"));
   exports.Set("flowDeployAsync", Napi::Function::New<later<call::flow_deploy>>(env, "flowDeployAsync"));
   exports.Set("flowCheck", Napi::Function::New<now<call::flow_check>>(env, "flowCheck"));
@@ -2452,7 +2512,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_INVALID_NAME", Napi::Number::New(env, static_cast<double>(SW_INVALID_NAME)));
   constants.Set("SW_HAS_CHILDREN", Napi::Number::New(env, static_cast<double>(SW_HAS_CHILDREN)));
   constants.Set("SW_UNKNOWN_SAVEPOINT", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_SAVEPOINT)));
-  constants.Set("SW_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_DAMAGED)));
+  constants.Set("SW_INVALID_CALL", Napi::Number::New(env, static_cast<double>(SW_INVALID_CALL)));
+  constants.Set("SW_CHECKPOINT_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_CHECKPOINT_DAMAGED)));
   constants.Set("SW_INVALID_SPEC", Napi::Number::New(env, static_cast<double>(SW_INVALID_SPEC)));
   constants.Set("SW_UNKNOWN_FLOW", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_FLOW)));
   constants.Set("SW_UNKNOWN_CASE", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_CASE)));

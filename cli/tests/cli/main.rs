@@ -15,6 +15,7 @@ mod interrupted;
 mod look;
 mod program;
 mod run;
+mod state;
 mod value;
 mod verify;
 mod worker;

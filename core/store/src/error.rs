@@ -146,6 +146,14 @@ pub enum Error {
     /// The savepoint was released, undone, or is another transaction's.
     #[error("there is no such savepoint any more in this transaction; make a new one")]
     UnknownSavepoint,
+    /// A call is not well formed. Nothing was changed.
+    #[error("call of '{op}': {problem}")]
+    InvalidCall {
+        /// The operation, cut to 64 characters.
+        op: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// An operation does not fit the value that is there, or cannot have this operand. Nothing was changed.
     #[error("{what}: {source}")]
     At {
@@ -193,6 +201,7 @@ impl Error {
             Error::HasChildren { .. } => 415,
             Error::UnknownSavepoint => 416,
             Error::Damaged { .. } => 417,
+            Error::InvalidCall { .. } => 418,
             Error::At { source, .. } => source.code(),
             Error::Value(e) => e.code(),
             Error::Log(e) => e.code(),
@@ -221,6 +230,7 @@ impl Error {
             Error::Value(_)
                 | Error::At { .. }
                 | Error::InvalidName { .. }
+                | Error::InvalidCall { .. }
                 | Error::TxnLimit { .. }
                 | Error::InvalidKey { .. }
                 | Error::Log(statewright_log::Error::FrameTooLarge { .. })

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod atomic;
+mod call;
 mod cell;
 mod checkpoint;
 mod doc;
@@ -47,6 +48,7 @@ mod txn;
 mod verify;
 
 pub use atomic::MergeStrategy;
+pub use call::{Operation, operations};
 pub use cell::CellReader;
 pub use checkpoint::{CheckpointOptions, CheckpointStats};
 pub use each::Item;

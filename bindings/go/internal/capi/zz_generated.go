@@ -214,6 +214,12 @@ package capi
 #cgo nocallback sw_txn_json_version
 #cgo noescape sw_txn_json_list
 #cgo nocallback sw_txn_json_list
+#cgo noescape sw_call
+#cgo nocallback sw_call
+#cgo noescape sw_txn_call
+#cgo nocallback sw_txn_call
+#cgo noescape sw_operations
+#cgo nocallback sw_operations
 #cgo noescape sw_flow_deploy
 #cgo nocallback sw_flow_deploy
 #cgo noescape sw_flow_check
@@ -472,9 +478,13 @@ const SW_HAS_CHILDREN Status = 415
 // SW_UNKNOWN_SAVEPOINT: The savepoint was released, undone, or is another transaction's.
 const SW_UNKNOWN_SAVEPOINT Status = 416
 
-// SW_DAMAGED: A page of a checkpoint is damaged; the log still has what is in it. The message names
-// the file.
-const SW_DAMAGED Status = 417
+// SW_INVALID_CALL: A call names no operation, or has parameters missing, unknown or of the wrong type;
+// the message says which.
+const SW_INVALID_CALL Status = 418
+
+// SW_CHECKPOINT_DAMAGED: A page of a checkpoint is damaged; the log still has what is in it. The
+// message names the file.
+const SW_CHECKPOINT_DAMAGED Status = 417
 
 // SW_INVALID_SPEC: The flow's text has errors; each is listed with its line.
 const SW_INVALID_SPEC Status = 500
@@ -2843,6 +2853,66 @@ func TxnJsonList(txn Txn, space string, prefix string, after string, limit uint3
 		return
 	}
 	items = takeBytes(&cItems)
+	return
+}
+
+// Call calls sw_call. Runs operations on the state, all of them in one transaction or, if one fails,
+// none. A conflict is tried again.
+//
+// Each call is an object, such as `{"op": "kv.put", "space": "acme/app", "key": "k", "value": 1}`;
+// `space` is the default one unless it is given. `sw_operations` lists the operations of kv, json,
+// events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
+// (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
+// sequence, and never conflict.
+//
+// engine: The engine.
+// calls: An array of calls.
+// results: Receives an array of what each call gives.
+// version: Receives the version of the commit; if nothing was written, the version that was read.
+func Call(engine Engine, calls []byte) (results []byte, version uint64, err error) {
+	var cResults C.sw_bytes
+	var cVersion C.uint64_t
+	var cErr C.sw_error
+	cStatus := C.sw_call(engine.c(), bytesPointer(calls), C.size_t(len(calls)), &cResults, &cVersion, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	results = takeBytes(&cResults)
+	version = uint64(cVersion)
+	return
+}
+
+// TxnCall calls sw_txn_call. Runs one operation in a transaction; see `sw_call`. If it fails, the
+// transaction is as it was before.
+//
+// txn: The transaction.
+// operation: The call.
+// result: Receives what it gives.
+func TxnCall(txn Txn, operation []byte) (result []byte, err error) {
+	var cResult C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_txn_call(txn.c(), bytesPointer(operation), C.size_t(len(operation)), &cResult, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	result = takeBytes(&cResult)
+	return
+}
+
+// Operations calls sw_operations. Lists the operations that can be called.
+//
+// operations: Receives an array of `{name, required, optional}`, the parameters as text.
+func Operations() (operations []byte, err error) {
+	var cOperations C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_operations(&cOperations, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	operations = takeBytes(&cOperations)
 	return
 }
 

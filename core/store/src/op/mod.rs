@@ -306,11 +306,15 @@ impl Op {
         Ok(())
     }
 
-    /// Whether there are states that it cannot be applied to.
+    /// Whether there are sound states that it cannot be applied to.
     pub(crate) fn can_fail(&self) -> bool {
         !matches!(
             self,
-            Op::KvPut { .. } | Op::KvDelete { .. } | Op::KvPutUntil { .. } | Op::DocDrop { .. }
+            Op::KvPut { .. }
+                | Op::KvDelete { .. }
+                | Op::KvPutUntil { .. }
+                | Op::DocDrop { .. }
+                | Op::Event(_)
         )
     }
 

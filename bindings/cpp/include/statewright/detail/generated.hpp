@@ -135,8 +135,11 @@ enum class errc : sw_status {
   has_children = SW_HAS_CHILDREN,
   /// The savepoint was released, undone, or is another transaction's.
   unknown_savepoint = SW_UNKNOWN_SAVEPOINT,
+  /// A call names no operation, or has parameters missing, unknown or of the wrong type; the message says
+  /// which.
+  invalid_call = SW_INVALID_CALL,
   /// A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
-  damaged = SW_DAMAGED,
+  checkpoint_damaged = SW_CHECKPOINT_DAMAGED,
   /// The flow's text has errors; each is listed with its line.
   invalid_spec = SW_INVALID_SPEC,
   /// No flow of that name is deployed.
@@ -2347,6 +2350,70 @@ inline bool abi_matches() noexcept {
   sw_error c_error{};
   const sw_status c_status = sw_txn_json_list(txn, space.data(), space.size(), prefix.data(), prefix.size(), after.data(), after.size(), limit, &c_items, &c_error);
   items.reset(c_items);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_call`. Runs operations on the state, all of them in one transaction or, if one fails,
+/// none. A conflict is tried again.
+///
+/// Each call is an object, such as `{"op": "kv.put", "space": "acme/app", "key": "k", "value": 1}`;
+/// `space` is the default one unless it is given. `sw_operations` lists the operations of kv, json,
+/// events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
+/// (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
+/// sequence, and never conflict.
+///
+/// @param engine The engine.
+/// @param calls An array of calls.
+/// @param results Receives an array of what each call gives.
+/// @param version Receives the version of the commit; if nothing was written, the version that was
+/// read.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status call(
+    sw_engine engine,
+    bytes_view calls,
+    owned_bytes &results,
+    uint64_t &version,
+    owned_error *error) noexcept {
+  sw_bytes c_results{};
+  sw_error c_error{};
+  const sw_status c_status = sw_call(engine, calls.data(), calls.size(), &c_results, &version, &c_error);
+  results.reset(c_results);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_txn_call`. Runs one operation in a transaction; see `sw_call`. If it fails, the
+/// transaction is as it was before.
+///
+/// @param txn The transaction.
+/// @param operation The call.
+/// @param result Receives what it gives.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status txn_call(
+    sw_txn txn,
+    bytes_view operation,
+    owned_bytes &result,
+    owned_error *error) noexcept {
+  sw_bytes c_result{};
+  sw_error c_error{};
+  const sw_status c_status = sw_txn_call(txn, operation.data(), operation.size(), &c_result, &c_error);
+  result.reset(c_result);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_operations`. Lists the operations that can be called.
+///
+/// @param operations Receives an array of `{name, required, optional}`, the parameters as text.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status operations(
+    owned_bytes &operations,
+    owned_error *error) noexcept {
+  sw_bytes c_operations{};
+  sw_error c_error{};
+  const sw_status c_status = sw_operations(&c_operations, &c_error);
+  operations.reset(c_operations);
   take_error(c_error, error);
   return c_status;
 }

@@ -1,0 +1,193 @@
+//! `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces` and `txn`: operations on the state.
+//!
+//! The library knows the operations and their parameters; here arguments become a call, and what it gives is printed.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use statewright::store::{Operation, operations};
+use statewright::value::{Error as ValueError, stream};
+use statewright::{Engine, Kind, Options, Value, value};
+
+use crate::args::{Call, StoreFolder, Txn};
+use crate::console::Out;
+use crate::exit::{Exit, Failure, Result};
+use crate::store;
+
+/// Parameters that are text, whatever they look like.
+const TEXTS: &[&str] = &[
+    "key",
+    "path",
+    "stream",
+    "type",
+    "id",
+    "tag",
+    "prefix",
+    "after",
+    "before",
+    "status",
+    "strategy",
+    "other",
+    "parent",
+    "new_id",
+    "separator",
+];
+
+/// The verbs of operations that make a store where there is none.
+const MAKES: &[&str] = &[
+    "put",
+    "increment",
+    "append",
+    "extend",
+    "merge",
+    "swap",
+    "create",
+    "init",
+    "get_or_init",
+    "set",
+    "record",
+];
+
+pub fn run(family: &str, options: &Call) -> Result<Exit> {
+    let mut out = Out::new();
+    let Some(verb) = &options.operation else {
+        for operation in operations().iter().filter(|o| verb_of(o, family).is_some()) {
+            out.line(described(operation, family))?;
+        }
+        out.flush()?;
+        return Ok(Exit::Done);
+    };
+    let verb = verb.replace('-', "_");
+    let found = operations()
+        .iter()
+        .find(|operation| verb_of(operation, family) == Some(verb.as_str()));
+    let Some(operation) = found else {
+        let message = format!(
+            "there is no operation '{verb}' of this primitive; without an operation, this command lists them"
+        );
+        return Err(Failure::new(Exit::Usage, 418, message));
+    };
+    let call = call_of(operation, options)?;
+    let engine = open(&options.store, MAKES.contains(&verb.as_str()))?;
+    let (results, version) = engine.store().call(&[call])?;
+    let result = results.into_iter().next().unwrap_or_default();
+    if options.json {
+        out.line(value!({ "result": result, "version": version }))?;
+    } else {
+        print(&mut out, &result)?;
+    }
+    out.flush()?;
+    engine.close()?;
+    Ok(Exit::Done)
+}
+
+pub fn txn(options: &Txn) -> Result<Exit> {
+    let calls = read_calls(&options.file)?;
+    let engine = open(&options.store, true)?;
+    let (results, version) = engine.store().call(&calls)?;
+    let mut out = Out::new();
+    if options.json {
+        let results = Value::from(results);
+        out.line(value!({ "results": results, "version": version }))?;
+    } else {
+        for result in results {
+            out.line(result)?;
+        }
+    }
+    out.flush()?;
+    engine.close()?;
+    Ok(Exit::Done)
+}
+
+fn open(folder: &StoreFolder, makes: bool) -> Result<Engine> {
+    if makes {
+        return Ok(Engine::open(&folder.dir, Options::default().drive(false))?);
+    }
+    store::open_quietly(folder)
+}
+
+fn verb_of<'a>(operation: &'a Operation, family: &str) -> Option<&'a str> {
+    operation.name.strip_prefix(family)?.strip_prefix('.')
+}
+
+fn described(operation: &Operation, family: &str) -> String {
+    let mut line = verb_of(operation, family).unwrap_or_default().to_owned();
+    for name in operation.required {
+        line.push_str(&format!(" {}", name.to_uppercase()));
+    }
+    for name in operation.optional {
+        line.push_str(&format!(" [{name}=…]"));
+    }
+    line
+}
+
+/// The call that the arguments ask for: first what the operation needs, in its order, then `name=value`.
+fn call_of(operation: &Operation, options: &Call) -> Result<Value> {
+    let mut call = value!({ "op": (operation.name), "space": (options.space.as_str()) });
+    let mut needed = operation.required.iter();
+    for arg in &options.args {
+        let named = arg
+            .split_once('=')
+            .filter(|(name, _)| operation.optional.contains(name));
+        let (name, text) = match (named, needed.as_slice().is_empty()) {
+            (Some(named), true) => named,
+            (_, false) => (needed.next().copied().unwrap_or_default(), arg.as_str()),
+            (None, true) => {
+                return Err(misused(
+                    operation,
+                    &format!("'{arg}' is one argument too many"),
+                ));
+            }
+        };
+        call.insert(name, read(operation, name, text))
+            .map_err(|e| Failure::new(Exit::Usage, e.code(), e.to_string()))?;
+    }
+    match needed.next() {
+        Some(missing) => Err(misused(operation, &format!("'{missing}' is missing"))),
+        None => Ok(call),
+    }
+}
+
+fn misused(operation: &Operation, problem: &str) -> Failure {
+    let family = operation.name.split('.').next().unwrap_or_default();
+    let usage = described(operation, family);
+    Failure::new(Exit::Usage, 418, format!("{problem}; write: {usage}"))
+}
+
+fn read(operation: &Operation, name: &str, text: &str) -> Value {
+    let place = matches!(name, "from" | "to")
+        && !operation.name.starts_with("event.")
+        && operation.name != "json.move_item";
+    if place || TEXTS.contains(&name) {
+        return Value::from(text);
+    }
+    Value::from_json(text).unwrap_or_else(|_| Value::from(text))
+}
+
+/// An array item by item, nothing for null.
+fn print(out: &mut Out, result: &Value) -> Result<()> {
+    match result.kind() {
+        Kind::Null => Ok(()),
+        Kind::Array => result.items().try_for_each(|item| out.line(item)),
+        _ => out.line(result),
+    }
+}
+
+fn read_calls(file: &str) -> Result<Vec<Value>> {
+    let mut bytes = Vec::new();
+    let read = if file == "-" {
+        io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        fs::read(Path::new(file)).map(|read| bytes = read)
+    };
+    read.map_err(|e| Failure::new(Exit::Usage, 300, format!("could not read {file}: {e}")))?;
+    let usage = |e: ValueError| Failure::new(Exit::Usage, e.code(), format!("{file}: {e}"));
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let calls = Value::from_json(bytes.as_slice()).map_err(usage)?;
+        return Ok(calls.items().collect());
+    }
+    stream::ndjson(bytes.as_slice())
+        .map(|line| line.map_err(usage))
+        .collect()
+}

@@ -1,0 +1,99 @@
+//! Calls as data: every operation of every primitive, several at once.
+
+use statewright_value::{Kind, Value};
+
+use crate::bytes::sw_bytes;
+use crate::engine::sw_engine;
+use crate::error::sw_error;
+use crate::failure::Failure;
+use crate::guard::guard;
+use crate::status::*;
+use crate::txn::sw_txn;
+
+/// Runs operations on the state, all of them in one transaction or, if one fails, none. A conflict is tried again.
+///
+/// Each call is an object, such as `{"op": "kv.put", "space": "acme/app", "key": "k", "value": 1}`; `space` is the
+/// default one unless it is given. `sw_operations` lists the operations of kv, json, events, cells, traces, runs and
+/// spaces with their parameters. One call alone may also be on the past (`kv.history`, …), and then `kv.increment`,
+/// `json.increment` and `event.append` give the sum and the sequence, and never conflict.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param calls in msgpack max=SW_MAX_INPUT_BYTES: An array of calls.
+/// @param results out msgpack owned: Receives an array of what each call gives.
+/// @param version out number: Receives the version of the commit; if nothing was written, the version that was read.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_call(
+    engine: sw_engine,
+    calls: *const u8,
+    calls_len: usize,
+    results: *mut sw_bytes,
+    version: *mut u64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_call, err, |call| {
+        let (results, version) = (call.out("results", results)?, call.out("version", version)?);
+        let session = call.engine(engine)?;
+        let calls = call.value("calls", calls, calls_len)?;
+        if calls.kind() != Kind::Array {
+            let message = format!("`calls` must be an array, not {}", calls.kind().name());
+            return Err(Failure::new(SW_INVALID_CALL, message).at("calls"));
+        }
+        let calls: Vec<Value> = calls.items().collect();
+        let (given, committed) = session.store().call(&calls)?;
+        results.give_value(&Value::from(given))?;
+        version.set(committed);
+        Ok(())
+    })
+}
+
+/// Runs one operation in a transaction; see `sw_call`. If it fails, the transaction is as it was before.
+///
+/// @role method
+/// @on txn
+/// @thread handle
+/// @param txn in handle: The transaction.
+/// @param operation in msgpack max=SW_MAX_INPUT_BYTES: The call.
+/// @param result out msgpack owned: Receives what it gives.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_txn_call(
+    txn: sw_txn,
+    operation: *const u8,
+    operation_len: usize,
+    result: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_txn_call, err, |call| {
+        let result = call.out("result", result)?;
+        let txn = call.txn(txn)?;
+        let operation = call.value("operation", operation, operation_len)?;
+        result.give_value(&txn.step(|txn| txn.call(&operation))?)
+    })
+}
+
+/// Lists the operations that can be called.
+///
+/// @role function
+/// @on library
+/// @thread safe
+/// @param operations out msgpack owned: Receives an array of `{name, required, optional}`, the parameters as text.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_operations(operations: *mut sw_bytes, err: *mut sw_error) -> sw_status {
+    guard!(sw_operations, err, |call| {
+        let out = call.out("operations", operations)?;
+        let texts = |all: &[&str]| all.iter().map(|text| Value::text(text)).collect::<Value>();
+        let listed = statewright_store::operations().iter().map(|operation| {
+            statewright_value::value!({
+                "name": (operation.name),
+                "required": (texts(operation.required)),
+                "optional": (texts(operation.optional))
+            })
+        });
+        out.give_value(&listed.collect())
+    })
+}
