@@ -3,6 +3,10 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use common::*;
 use statewright_log::{
     Durability, Env, Error, FileSystem, Io, LogOptions, OpenMode, RealIo, Timestamp,
@@ -129,4 +133,58 @@ fn the_folder_of_a_test_is_not_on_a_network() {
     let temp = tempfile::tempdir().unwrap();
     assert_eq!(RealIo.file_system(temp.path()).unwrap(), FileSystem::Local);
     assert!(!RealIo.is_forked());
+}
+
+const CHILD_DIR: &str = "STATEWRIGHT_TEST_KILLED_DIR";
+
+#[test]
+fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut least = 0;
+    for round in 1..=6 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", "child_appends"])
+            .env(CHILD_DIR, temp.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let versions = lines.filter_map(|line| line.unwrap().parse::<u64>().ok());
+        for version in versions {
+            if least < version {
+                least = version;
+            }
+            if version > round * 700 {
+                child.kill().unwrap(); // SIGKILL; what it still said is read to the end
+            }
+        }
+        child.wait().unwrap();
+        let (_, _, commits) =
+            try_open(Env::real(), temp.path(), small(Durability::Buffered)).unwrap();
+        let found = commits.len() as u64;
+        assert!(found >= least, "{found} of {least} in round {round}");
+        for (version, ops) in commits {
+            assert_eq!(ops, payload(version, ops.len()));
+        }
+        least = found;
+    }
+}
+
+#[test]
+#[ignore = "run by a_killed_process_loses_nothing_that_was_acknowledged"]
+fn child_appends() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else {
+        return;
+    };
+    let (log, _, _) = try_open(Env::real(), Path::new(&dir), small(Durability::Buffered)).unwrap();
+    let mut out = std::io::stdout();
+    for i in 0_usize.. {
+        let version = append(&log, i * 31 % 900);
+        if writeln!(out, "\n{version}")
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            return; // the parent is gone
+        }
+    }
 }
