@@ -45,6 +45,8 @@ pub enum Bug {
     ReplayTwice,
     /// A removal is not replayed.
     ForgetRemovals,
+    /// A checkpoint may hold what the log could still lose.
+    CheckpointAboveDurable,
 }
 
 #[cfg(feature = "sabotage")]

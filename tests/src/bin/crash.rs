@@ -34,7 +34,12 @@ fn main() -> ExitCode {
     } else {
         print(&plan, &report);
     }
-    ExitCode::from(u8::from(report.violations > 0))
+    let partly = plan.at.is_some() || plan.until.is_some();
+    let missed = !partly && report.boundaries != report.changes;
+    if missed {
+        eprintln!("not every change was a boundary that was tested");
+    }
+    ExitCode::from(u8::from(report.violations > 0 || missed))
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<(Plan, bool), String> {

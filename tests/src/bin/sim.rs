@@ -150,6 +150,7 @@ fn report(total: &Total, taken: Duration) -> Value {
         "commits": sum.commits,
         "conflicts": sum.conflicts,
         "reads_compared": sum.reads,
+        "checkpoints": sum.checkpoints,
         "recoveries": sum.recoveries,
         "simulated_hours": sum.seconds / 3600,
         "fault_kinds": FaultKind::ALL.len(),

@@ -19,6 +19,8 @@ pub enum Act {
     Commit(Vec<Change>, Durability),
     /// Everything so far is made durable.
     Sync,
+    /// A checkpoint is made.
+    Checkpoint,
     /// The store is closed and opened again.
     Reopen(Durability),
     /// The process is killed, and the store opened again by the next.
@@ -57,6 +59,8 @@ fn options(durability: Durability) -> StoreOptions {
     let mut options = StoreOptions::with_durability(durability);
     options.log.first_segment_bytes = 8192;
     options.log.segment_bytes = 12_288;
+    // What is in a checkpoint is read from there.
+    options.checkpoints.cache_bytes = 0;
     options
 }
 
@@ -290,6 +294,19 @@ impl Runner {
                 }
                 self.go_on(synced)
             }
+            Act::Checkpoint => {
+                let made = self.store()?.checkpoint().map(drop);
+                match made {
+                    Ok(()) => {
+                        let mut versions = self.versions.lock();
+                        versions.durable = versions.newest();
+                        Ok(())
+                    }
+                    // Nothing has changed, and the store goes on.
+                    Err(e) if self.io.failed() > 0 && e.code() != 303 => Ok(()),
+                    failed => self.go_on(failed),
+                }
+            }
             Act::Reopen(durability) => self.reopen(false, *durability),
             Act::Kill(durability) => self.reopen(true, *durability),
             Act::Fail(fault) => {
@@ -426,6 +443,12 @@ pub fn all() -> Vec<StoreScenario> {
         scenario("large transactions", Strict, puts(6, 12)),
         scenario("large transactions, buffered", Buffered, puts(8, 10)),
     ];
+    all.push(scenario("checkpoints", Strict, checkpointed(Strict)));
+    all.push(scenario(
+        "checkpoints, buffered",
+        Buffered,
+        checkpointed(Buffered),
+    ));
     let error = std::io::ErrorKind::Other;
     for (what, op) in [
         ("write", Op::Write),
@@ -478,6 +501,22 @@ fn mixed(count: u64, sync: Option<u64>) -> Vec<Act> {
         ]));
         if sync.is_some_and(|every| n.is_multiple_of(every)) {
             acts.push(Act::Sync);
+        }
+    }
+    acts
+}
+
+fn checkpointed(durability: Durability) -> Vec<Act> {
+    let mut acts = Vec::new();
+    for round in 0..4 {
+        acts.extend(mixed(3, None));
+        acts.push(Act::Checkpoint);
+        if round == 1 {
+            acts.push(Act::Reopen(durability));
+        }
+        acts.extend(puts(2, 2));
+        if round == 2 {
+            acts.push(Act::Kill(durability));
         }
     }
     acts

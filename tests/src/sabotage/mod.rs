@@ -66,6 +66,7 @@ pub const PLANTS: &[Plant] = &[
     sim(Bug::ReorderOps, 200),
     sim(Bug::ReplayTwice, 200),
     sim(Bug::ForgetRemovals, 100),
+    sim(Bug::CheckpointAboveDurable, 500),
 ];
 
 /// How a bug was found.

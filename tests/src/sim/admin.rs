@@ -13,8 +13,10 @@ use super::model::{State, doc_value, numbers, numbers_in, value_of};
 use super::world::{World, folder};
 use super::{Checked, FaultKind};
 
-/// Errors with which a store may refuse damaged files: I/O (a file that is gone), damage, an unknown format, no store.
-const REFUSALS: [i32; 5] = [300, 302, 304, 308, 408];
+/// Errors with which a store may refuse damaged files: I/O (a file that is gone), damage, an unknown format, no store,
+/// a damaged checkpoint.
+pub(super) const REFUSALS: [i32; 6] = [300, 302, 304, 308, 408, DAMAGED_CHECKPOINT];
+const DAMAGED_CHECKPOINT: i32 = 417;
 
 /// How the store ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,12 +229,19 @@ impl World {
                 self.compare_all(&store, at_least, found)?;
                 let now = self.tick();
                 self.judge.recovered(found, now);
+                // Whoever still looks at a version that is lost has seen what never happened.
+                for client in &mut self.clients {
+                    client.open.take_if(|open| open.base > found);
+                    client
+                        .pinned
+                        .take_if(|pinned| pinned.record.snapshot > found);
+                }
                 self.store = Some(store);
                 Ok(())
             }
             Err(e) if !self.trusted && REFUSALS.contains(&e.code()) => {
                 self.say(|| format!("the store refuses what a lying disk left: {e}"));
-                self.refused = true;
+                self.refused.set(true);
                 Ok(())
             }
             Err(e) => Err(format!("after {end:?} the store cannot be opened: {e}")),
@@ -281,33 +290,47 @@ impl World {
             return Ok(());
         };
         self.struck(kind);
-        let opened = Store::open(self.env(&copy), self.place(), self.store_options());
-        let newest = self.judge.newest();
-        let store = match opened {
-            Ok(store) => store,
-            Err(e) if REFUSALS.contains(&e.code()) => return Ok(()),
-            Err(e) => return Err(format!("{kind:?} in {} gives: {e}", file.display())),
+        let problem = match self.open_damaged(&copy, last) {
+            Ok(()) => return Ok(()),
+            // The log has everything, and the error says so.
+            Err((DAMAGED_CHECKPOINT, _)) => match self.without_checkpoints(&copy) {
+                Ok(()) => return Ok(()),
+                Err((_, text)) => format!("without the damaged checkpoint: {text}"),
+            },
+            Err((code, _)) if REFUSALS.contains(&code) => return Ok(()),
+            Err((_, text)) => text,
         };
+        Err(format!("{kind:?} in {}: {problem}", file.display()))
+    }
+
+    /// Opens a damaged store: the right data, or an error.
+    fn open_damaged(&mut self, copy: &SimIo, last: bool) -> Result<(), (i32, String)> {
+        let failed = |e: Error| (e.code(), e.to_string());
+        let store = Store::open(self.env(copy), self.place(), self.store_options());
+        let store = store.map_err(failed)?;
+        let newest = self.judge.newest();
         let found = store.snapshot().version();
-        self.say(|| {
-            format!(
-                "{kind:?} in {}: opened at {found} of {newest}",
-                file.display()
-            )
-        });
+        self.say(|| format!("damaged, opened at {found} of {newest}"));
         // The end of the log cannot be told from a torn write if its closing mark is damaged too (docs/FORMAT.md).
         if found > newest || (found < newest && !last) {
-            return Err(format!(
-                "{kind:?} in {}: {found} of {newest} versions are there, and no error",
-                file.display()
-            ));
+            let text = format!("{found} of {newest} versions are there, and no error");
+            return Err((0, text));
         }
-        match read_all(&store, &self.spaces.clone()) {
-            Ok(all) if all == *self.judge.state(found)? => Ok(()),
-            Ok(_) => Err(format!("{kind:?} in {}: wrong data", file.display())),
-            Err(e) if REFUSALS.contains(&e.0) => Ok(()),
-            Err(e) => Err(format!("{kind:?} in {}: {}", file.display(), e.1)),
+        let all = read_all(&store, &self.spaces)?;
+        match self.judge.state(found) {
+            Ok(state) if *state == all => Ok(()),
+            _ => Err((0, "wrong data".into())),
         }
+    }
+
+    /// Does what the error of a damaged checkpoint says: removes the checkpoints and opens the store.
+    fn without_checkpoints(&mut self, copy: &SimIo) -> Result<(), (i32, String)> {
+        let names = copy.list(folder()).unwrap_or_default();
+        for name in names.iter().filter(|name| name.ends_with(".swckpt")) {
+            let removed = copy.remove(&folder().join(name));
+            removed.map_err(|e| (0, e.to_string()))?;
+        }
+        self.open_damaged(copy, false)
     }
 
     /// Damages one file; tells which, and whether it is the last of the log.

@@ -7,6 +7,7 @@ use statewright_store::prelude::*;
 use statewright_store::{Error, Isolation, Savepoint, Snapshot, Txn};
 use statewright_value::{Path, Value};
 
+use super::admin::REFUSALS;
 use super::judge::Record;
 use super::model::{
     Change, FIELDS, Seen, State, doc_item, doc_value, field_item, field_path, kv_item, number_in,
@@ -48,7 +49,7 @@ pub(super) struct Open {
 pub(super) struct Pinned {
     pub(super) snapshot: Snapshot,
     state: Arc<State>,
-    record: Record,
+    pub(super) record: Record,
 }
 
 /// Either of the two, for reading.
@@ -167,6 +168,7 @@ impl World {
             1 => self.pin(client),
             2 | 3 => self.read_pinned(client),
             4 if self.random.below(3) == 0 => self.sync(),
+            5 if self.seed.is_multiple_of(2) && self.random.below(2) == 0 => self.checkpoint(),
             4 => self.read_log(),
             _ => self.advance(client),
         }
@@ -247,8 +249,16 @@ impl World {
         open.changes.push(change);
     }
 
+    /// What to say of an error that should not be. Where a disk has lied, a store may refuse to go on at any time.
+    fn failed(&self, what: &str, e: &Error) -> String {
+        if !self.trusted && REFUSALS.contains(&e.code()) {
+            self.refused.set(true);
+        }
+        format!("{what} failed: {e}")
+    }
+
     pub(super) fn must<T>(&self, what: &str, result: Result<T, Error>) -> Checked<T> {
-        result.map_err(|e| format!("{what} failed: {e}"))
+        result.map_err(|e| self.failed(what, &e))
     }
 
     fn put(&mut self, mut open: Open) -> Checked<Open> {
@@ -297,7 +307,7 @@ impl World {
                 Ok(_) => {}
                 Err(Error::Conflict { .. }) if changed => return Ok(open),
                 Err(Error::SnapshotTooOld { .. }) => return Ok(open),
-                Err(e) => return Err(format!("a weak read of {key} failed: {e}")),
+                Err(e) => return Err(self.failed(&format!("a weak read of {key}"), &e)),
             }
         } else if open.weak {
             return Ok(open);
@@ -619,7 +629,7 @@ impl World {
                         };
                         self.judge.unsure(changes, entry)
                     }
-                    _ => Err(format!("a commit failed: {e}")),
+                    _ => Err(self.failed("a commit", &e)),
                 }
             }
         }

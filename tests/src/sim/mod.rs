@@ -62,6 +62,8 @@ pub struct Outcome {
     pub reads: u64,
     /// Conflicts reported.
     pub conflicts: u64,
+    /// Checkpoints made.
+    pub checkpoints: u64,
     /// Openings after a crash, a kill or a close.
     pub recoveries: u64,
     /// Simulated time, in seconds.
@@ -121,6 +123,7 @@ impl Total {
         self.sum.txns += outcome.txns;
         self.sum.reads += outcome.reads;
         self.sum.conflicts += outcome.conflicts;
+        self.sum.checkpoints += outcome.checkpoints;
         self.sum.recoveries += outcome.recoveries;
         self.sum.seconds += outcome.seconds;
         self.sum.hash = self.sum.hash.rotate_left(1) ^ outcome.hash;

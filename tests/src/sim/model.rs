@@ -206,8 +206,8 @@ impl Change {
                 items.push((doc_item(doc), None));
                 items
             }
-            // Sums have no unique values, and what is appended has no place of its own before it is committed: these are
-            // compared with the model alone.
+            // Sums have no unique values, and what is appended has no place of its own before it is committed: these
+            // are compared with the model alone.
             Change::Add(..) | Change::Append(..) => Vec::new(),
             Change::Cell(cell, n) => vec![(cell_item(cell), Some(*n))],
             Change::CellDrop(cell) => vec![(cell_item(cell), None)],

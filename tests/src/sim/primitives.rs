@@ -1,5 +1,6 @@
 //! What clients do with counters, events, cells and savepoints.
 
+use statewright_log::Durability;
 use statewright_store::Error;
 use statewright_store::prelude::*;
 use statewright_value::value;
@@ -12,6 +13,40 @@ use super::world::World;
 use crate::check::Event;
 
 impl World {
+    /// Makes a checkpoint.
+    pub(super) fn checkpoint(&mut self) -> Checked {
+        let result = self.store()?.checkpoint();
+        self.say(|| format!("checkpoint: {result:?}"));
+        self.note(
+            result
+                .as_ref()
+                .map_or_else(|e| e.code() as u64, |made| made.bytes),
+        );
+        match result {
+            Ok(made) => {
+                let newest = self.judge.acknowledged();
+                let memory = self.durability == Durability::Memory;
+                if made.version < newest && !memory && !self.judge.poisoned {
+                    let version = made.version;
+                    return Err(format!("a checkpoint holds version {version} of {newest}"));
+                }
+                self.out.checkpoints += 1;
+                if !self.judge.poisoned {
+                    self.judge.synced();
+                }
+                Ok(())
+            }
+            Err(e) if e.code() == 303 && self.has_failed() => {
+                self.judge.poisoned = true;
+                Ok(())
+            }
+            // Nothing has changed, and the store goes on.
+            Err(e) if (300..=308).contains(&e.code()) && self.has_failed() => Ok(()),
+            Err(_) if !self.trusted => Ok(()),
+            Err(e) => Err(format!("a checkpoint failed: {e}")),
+        }
+    }
+
     /// Remembers where a transaction is, or goes back there.
     pub(super) fn savepoint(&mut self, mut open: Open) -> Checked<Open> {
         match open.saved.take() {
