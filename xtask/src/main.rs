@@ -22,6 +22,7 @@ mod crash;
 mod examples;
 mod fuzz;
 mod kill_test;
+mod loom;
 mod prefix;
 mod program;
 mod report;
@@ -70,6 +71,8 @@ enum Command {
     Sim(sim::Options),
     /// Plant bugs in the library and see that the simulation and the crash test find each of them
     Sabotage(sabotage::Options),
+    /// Try every schedule of a few threads that commit, read and make checkpoints together
+    Loom(loom::Options),
     /// Kill real processes with SIGKILL at random moments and resume them
     KillTest(kill_test::Options),
     /// Measure side by side with the peers (SQLite, redb, JSON libraries), in one process, interleaved
@@ -107,6 +110,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Crash(options) => crash::run(&workspace, &options),
         Command::Sim(options) => sim::run(&workspace, &options),
         Command::Sabotage(options) => sabotage::run(&workspace, &options),
+        Command::Loom(options) => loom::run(&workspace, &options),
         Command::KillTest(options) => kill_test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Conformance(options) => conformance::run(&workspace, &options),

@@ -69,6 +69,12 @@ pub const CHECKS: &[Step] = &[
         run: sim,
     },
     Step {
+        name: "loom",
+        about: "every schedule of a few committing threads",
+        tools: &[RUSTC, CC],
+        run: loom,
+    },
+    Step {
         name: "kill-test",
         about: "killed processes resume and lose nothing",
         tools: &[RUSTC, CC],
@@ -207,6 +213,11 @@ fn crash(session: &mut Session<'_>) -> Result<()> {
 fn sim(session: &mut Session<'_>) -> Result<()> {
     let mut sim = session.xtask(&["sim", "--seeds", "0..300", "--json"])?;
     session.run(&mut sim).map(drop)
+}
+
+fn loom(session: &mut Session<'_>) -> Result<()> {
+    let mut loom = session.xtask(&["loom"])?;
+    session.run(&mut loom).map(drop)
 }
 
 fn kill_test(session: &mut Session<'_>) -> Result<()> {

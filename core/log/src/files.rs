@@ -4,10 +4,8 @@ mod read;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::Position;
 use crate::env::{Env, File, Mapping};
@@ -20,6 +18,7 @@ use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
 };
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
 use crate::time::Timestamp;
 
 /// In strict mode, frames are collected up to this many bytes before they are written without waiting for a sync.

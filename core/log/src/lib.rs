@@ -42,6 +42,8 @@ mod replay;
 pub mod sabotage;
 mod segment;
 pub mod sim;
+#[doc(hidden)]
+pub mod sync;
 mod time;
 mod verify;
 

@@ -10,6 +10,7 @@ use crate::options::{Durability, LogOptions, LogStats, Recovery};
 use crate::recover;
 use crate::repair::{self, Repair};
 use crate::segment::make_reserve;
+use crate::sync;
 use crate::time::Timestamp;
 use crate::verify::{self, Damage, Verification};
 
@@ -70,8 +71,8 @@ impl SyncHooks for () {
 pub struct Log {
     /// None in memory mode.
     files: Option<Files>,
-    last: AtomicU64,
-    durable: AtomicU64,
+    last: sync::AtomicU64,
+    durable: sync::AtomicU64,
     counters: Counters,
 }
 
@@ -202,8 +203,8 @@ impl Log {
         let version = opened.chain.version;
         let log = Log {
             files: Some(Files::new(env, dir, options, opened)),
-            last: AtomicU64::new(version),
-            durable: AtomicU64::new(version),
+            last: sync::AtomicU64::new(version),
+            durable: sync::AtomicU64::new(version),
             counters: Counters::default(),
         };
         log.counters
@@ -217,8 +218,8 @@ impl Log {
     pub fn in_memory(_env: Env) -> Log {
         Log {
             files: None,
-            last: AtomicU64::new(0),
-            durable: AtomicU64::new(0),
+            last: sync::AtomicU64::new(0),
+            durable: sync::AtomicU64::new(0),
             counters: Counters::default(),
         }
     }

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use parking_lot::Mutex;
+use statewright_log::sync::{AtomicBool, Mutex};
 use statewright_log::{
     CheckpointFile, Durability, Env, Frame, Gate, Log, Position, Recovery, checkpoints,
 };

@@ -5,10 +5,12 @@
 //! holds it, the tree is edited in place.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+#[cfg(not(statewright_loom))]
 use arc_swap::ArcSwapOption;
+use statewright_log::sync::{AtomicUsize, fence};
 
 use crate::tree::Tree;
 
@@ -129,5 +131,32 @@ impl Root {
     /// How many transactions began here and are open.
     pub fn transactions(&self) -> usize {
         self.transactions.load(Ordering::SeqCst)
+    }
+}
+
+/// What `arc_swap` does, with a lock that loom knows.
+#[cfg(statewright_loom)]
+#[derive(Debug)]
+struct ArcSwapOption<T>(statewright_log::sync::Mutex<Option<Arc<T>>>);
+
+#[cfg(statewright_loom)]
+impl<T> Default for ArcSwapOption<T> {
+    fn default() -> Self {
+        ArcSwapOption(statewright_log::sync::Mutex::new(None))
+    }
+}
+
+#[cfg(statewright_loom)]
+impl<T> ArcSwapOption<T> {
+    fn load_full(&self) -> Option<Arc<T>> {
+        self.0.lock().clone()
+    }
+
+    fn load(&self) -> Option<Arc<T>> {
+        self.load_full()
+    }
+
+    fn swap(&self, other: Option<Arc<T>>) -> Option<Arc<T>> {
+        std::mem::replace(&mut *self.0.lock(), other)
     }
 }

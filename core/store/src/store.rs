@@ -1,11 +1,11 @@
 //! The store: one writer at a time applies validated commits to the tree and the log; readers pin a root.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use statewright_log::sync::{AtomicBool, Mutex};
 use statewright_log::{
     Durability, Env, Gate, Log, LogOptions, LogStats, Recovery, SyncHooks, Timestamp,
 };
