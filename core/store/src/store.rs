@@ -256,18 +256,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Tries ops beside the tree: once the log has them, they must not fail.
-    fn try_ops(&self, ops: &[Op], now: Timestamp) -> Result<()> {
+    /// Tries ops beside the tree: once the log has them, they must not fail. Gives what they make of it if they are
+    /// committed next, at this time or, if that is later, that of the commit before.
+    fn try_ops(&self, ops: &[Op], time: Timestamp) -> Result<Overlay> {
         let at = Stamp {
             version: self.version.saturating_add(1),
-            time: now.max(self.time),
+            time: time.max(self.time),
         };
         let mut tried = Overlay::default();
         let mut layered = Layered {
             base: &self.tree,
             over: &mut tried,
         };
-        ops.iter().try_for_each(|op| op.apply(&mut layered, at))
+        ops.iter().try_for_each(|op| op.apply(&mut layered, at))?;
+        Ok(tried)
     }
 
     /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
@@ -391,12 +393,20 @@ impl Store {
         let ops = std::slice::from_ref(&op);
         let (version, result) = {
             let mut writer = shared.writer.lock();
-            if op.can_fail() {
-                writer.try_ops(ops, shared.now())?;
-            }
-            let version = shared.append(&mut writer, 0, ops, shared.now())?;
+            let time = shared.now();
+            let tried = match op.can_fail() {
+                true => Some(writer.try_ops(ops, time)?),
+                false => None,
+            };
+            let version = shared.append(&mut writer, 0, ops, time)?;
             let coming = shared.take_back(&mut writer, None);
-            shared.apply(&mut writer, ops, version)?;
+            match tried {
+                Some(tried) => {
+                    writer.version = version;
+                    tried.merge_into(&mut writer.tree);
+                }
+                None => shared.apply(&mut writer, ops, version)?,
+            }
             writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
             (version, after(&writer.tree))
         };
