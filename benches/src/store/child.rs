@@ -148,13 +148,23 @@ fn named(name: &str, time: Time) -> [(String, f64); 2] {
     ]
 }
 
-/// Bytes of this process that are in memory; 0 where there is no `/proc`.
+/// Bytes of this process that are in memory, files that it has mapped included; 0 where there is no `/proc`.
 pub fn resident() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|n| n.parse::<f64>().ok());
-    // SAFETY: the call takes a number alone.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    pages.unwrap_or(0.0) * page as f64
+    status("VmRSS:")
+}
+
+/// [`resident`] without files: what the process keeps for itself.
+pub fn anonymous() -> f64 {
+    status("RssAnon:")
+}
+
+fn status(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes
+        .and_then(|number| number.trim().parse::<f64>().ok())
+        .map_or(0.0, |number| number * 1024.0)
 }
 
 fn open(who: &str, dir: &Path, keys: usize, seed: usize) -> Result<Vec<(String, f64)>> {
@@ -231,6 +241,6 @@ mod tests {
             assert_eq!(Task::from_json(&text).unwrap(), task);
         }
         assert!(Task::from_json(r#"{"task":"fly"}"#).is_err());
-        assert!(resident() > 0.0);
+        assert!(resident() > 0.0 && anonymous() > 0.0 && anonymous() <= resident());
     }
 }
