@@ -14,5 +14,6 @@ export const {
   WorkFailure,
   WorkItem,
   check,
+  operations,
   version,
 } = api;

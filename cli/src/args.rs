@@ -234,8 +234,8 @@ pub struct Repair {
 
 #[derive(Args)]
 #[command(after_help = "\
-Without an operation, all are listed with what they take. What an operation needs comes in that order; the rest is given as \
-name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
+Without an operation, all are listed with what they take. What an operation needs comes in that order; the rest is \
+given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
 
 Examples:
   statewright kv put greeting '\"hello\"'
@@ -262,8 +262,8 @@ pub struct Call {
 
 #[derive(Args)]
 #[command(after_help = "\
-The file has one call a line, or is an array of calls: {\"op\": \"kv.put\", \"key\": \"k\", \"value\": 1}. `statewright kv` \
-and the others list the operations.")]
+The file has one call a line, or is an array of calls: {\"op\": \"kv.put\", \"key\": \"k\", \"value\": 1}. \
+`statewright kv` and the others list the operations.")]
 pub struct Txn {
     /// The calls: a file, or - for stdin
     #[arg(value_name = "FILE|-")]

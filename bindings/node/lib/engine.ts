@@ -27,7 +27,7 @@ import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { Session } from './session';
 import { Space, type Json, type Kv } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
-import { encode, nanoseconds, text, type Value } from './values';
+import { decode, encode, integer, nanoseconds, text, type Storable, type Value } from './values';
 import {
   items,
   poll,
@@ -51,6 +51,27 @@ export interface EngineOptions {
   drive?: boolean;
   /** How many programs of `process` tasks run at the same time, 1 to 256; 4 by default. */
   workerThreads?: number;
+}
+
+/** An operation, with its parameters; `space` is `default` unless it is given. */
+export interface Call {
+  /** What is done: `kv.put`, `event.append`, … */
+  op: string;
+  [parameter: string]: Storable;
+}
+
+/** An operation that {@link Engine.call} and {@link Txn.call} know. */
+export interface Operation {
+  name: string;
+  /** The parameters it needs. */
+  required: string[];
+  /** The parameters it takes besides. */
+  optional: string[];
+}
+
+/** Lists the operations that can be called. */
+export function operations(): Operation[] {
+  return decode(attempt(() => native.operations())) as unknown as Operation[];
 }
 
 /** How to start a case. */
@@ -160,6 +181,19 @@ export class Engine {
    */
   transact<T>(work: (txn: Txn) => T | PromiseLike<T>, options: TransactOptions = {}): Promise<T> {
     return transact(this.#session, work, options);
+  }
+
+  /**
+   * Runs operations of keys, documents, events, cells, traces, runs and spaces, all of them in one transaction or, if
+   * one fails, none; a conflict is tried again. A call is an object such as
+   * `{ op: 'event.append', stream: 'orders', type: 'placed', payload: { id: 17 } }`; {@link operations} lists what there
+   * is. Gives what each call gives, and the version of the commit. One call alone may also be on the past
+   * (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the sequence, and
+   * never conflict.
+   */
+  async call(...calls: Call[]): Promise<{ results: Value[]; version: number | bigint }> {
+    const done = await this.#session.commit(native.call, native.callAsync, encode(calls));
+    return { results: decode(done.results) as Value[], version: integer(done.version) };
   }
 
   /** Makes everything committed so far survive a power cut. */

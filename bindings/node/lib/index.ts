@@ -20,7 +20,16 @@ export {
   type MergeOptions,
   type ReadOptions,
 } from './document';
-export { check, Engine, version, type EngineOptions, type StartOptions } from './engine';
+export {
+  check,
+  Engine,
+  operations,
+  version,
+  type Call,
+  type EngineOptions,
+  type Operation,
+  type StartOptions,
+} from './engine';
 export { StatewrightError, type ErrorDetails, type StatusName } from './errors';
 export { Extended, type ExtendedKind } from './extended';
 export { Listing } from './listing';

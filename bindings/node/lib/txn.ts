@@ -7,7 +7,8 @@ import { attempt, hasCode, StatewrightError } from './errors';
 import type { Txn as Handle } from './native';
 import type { Session } from './session';
 import { TxnJson, TxnKv, type Source } from './store';
-import { integer, text } from './values';
+import type { Call } from './engine';
+import { decode, encode, integer, text, type Value } from './values';
 
 /** What must be unchanged when a transaction commits. */
 export interface TxnOptions {
@@ -67,6 +68,11 @@ export class Txn implements TxnSpace {
       space: text('name', name),
     };
     return { kv: new TxnKv(source), json: new TxnJson(source) };
+  }
+
+  /** Runs one operation; see {@link Engine.call}. If it fails, the transaction is as it was before. */
+  call(operation: Call): Value {
+    return decode(attempt(() => native.txnCall(this.#open(), encode(operation)))) as Value;
   }
 
   /** False once it was committed or rolled back. */

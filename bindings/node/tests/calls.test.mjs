@@ -1,0 +1,36 @@
+// Calls as data.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { operations } from '@statewright/node';
+
+import { fails, memory } from './support/help.mjs';
+
+test('calls are one commit or nothing', async (t) => {
+  const engine = memory(t);
+  const { results, version } = await engine.call(
+    { op: 'kv.put', key: 'n', value: 41 },
+    { op: 'event.append', stream: 's', type: 't', payload: { a: 1 } },
+    { op: 'run.create', id: 'r', tags: ['x'] },
+  );
+  assert.deepEqual([results.length, results[2], version], [3, 'r', 1]);
+  assert.deepEqual((await engine.call({ op: 'kv.increment', key: 'n' })).results, [42]);
+  const tired = { op: 'run.set_status', id: 'r', status: 'tired' };
+  await fails(() => engine.call({ op: 'kv.put', key: 'n', value: 0 }, tired), 'SW_INVALID_CALL');
+  assert.equal(engine.kv.get('n'), 42);
+});
+
+test('a transaction takes calls, too', async (t) => {
+  const engine = memory(t);
+  const txn = engine.begin();
+  assert.equal(txn.call({ op: 'kv.put', key: 'k', value: { a: [1] } }), true);
+  await fails(() => txn.call({ op: 'kv.put', key: 'k', valeu: 1 }), 'SW_INVALID_CALL');
+  assert.deepEqual(txn.call({ op: 'kv.get', key: 'k' }).value, { a: [1] });
+  await txn.commit();
+  assert.deepEqual(engine.kv.get('k'), { a: [1] });
+});
+
+test('the operations are listed with what they take', () => {
+  const put = operations().find((operation) => operation.name === 'kv.put');
+  assert.deepEqual(put.required, ['key', 'value']);
+});
