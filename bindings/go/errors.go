@@ -118,6 +118,26 @@ const (
 	ErrTxnClosed = Code(capi.SW_TXN_CLOSED)
 	// ErrStoreCorrupt: a commit in the log cannot be applied.
 	ErrStoreCorrupt = Code(capi.SW_STORE_CORRUPT)
+	// ErrVersionMismatch: what is there has another version than was expected.
+	ErrVersionMismatch = Code(capi.SW_VERSION_MISMATCH)
+	// ErrValueMismatch: what is there has another value than was expected.
+	ErrValueMismatch = Code(capi.SW_VALUE_MISMATCH)
+	// ErrIllegalTransition: a run cannot go from its status to the one asked for.
+	ErrIllegalTransition = Code(capi.SW_ILLEGAL_TRANSITION)
+	// ErrNoHistory: the past was asked for, and there is no log that reaches back to it.
+	ErrNoHistory = Code(capi.SW_NO_HISTORY)
+	// ErrChainBroken: the hash chain of an event stream is broken.
+	ErrChainBroken = Code(capi.SW_CHAIN_BROKEN)
+	// ErrInvalidName: a name of a stream, type, tag, trace or run is not of its form.
+	ErrInvalidName = Code(capi.SW_INVALID_NAME)
+	// ErrHasChildren: a run with children was to be removed without them.
+	ErrHasChildren = Code(capi.SW_HAS_CHILDREN)
+	// ErrUnknownSavepoint: the savepoint was released, undone, or is another transaction's.
+	ErrUnknownSavepoint = Code(capi.SW_UNKNOWN_SAVEPOINT)
+	// ErrCheckpointDamaged: a page of a checkpoint is damaged; the log still has what is in it.
+	ErrCheckpointDamaged = Code(capi.SW_CHECKPOINT_DAMAGED)
+	// ErrInvalidCall: a call names no operation, or its parameters are not right.
+	ErrInvalidCall = Code(capi.SW_INVALID_CALL)
 
 	// ErrInvalidSpec: the flow's text has errors; each is listed with its line.
 	ErrInvalidSpec = Code(capi.SW_INVALID_SPEC)
