@@ -2,14 +2,14 @@
 //!
 //! # How data flows
 //!
-//! [`Store::begin`] pins the newest root, without a lock ([`root`]). A [`Txn`] applies its [`Op`]s to an overlay over that
-//! root, so it reads what it wrote, and notes the *regions* (an entry and a path in it) it read and wrote.
+//! [`Store::begin`] pins the newest root, without a lock ([`root`]). A [`Txn`] applies its [`Op`]s to an overlay
+//! over that root, so it reads what it wrote, and notes the *regions* (an entry and a path in it) it read and wrote.
 //! [`Txn::commit`] takes the writer lock, checks those regions against the commits since the snapshot ([`recent`]),
-//! appends one frame with the ops to the log (`statewright-log`) and applies them to the tree ([`tree`]). Then it waits
-//! for what the durability mode promises.
+//! appends one frame with the ops to the log (`statewright-log`) and applies them to the tree ([`tree`]). Then it
+//! waits for what the durability mode promises.
 //!
-//! [`Store::checkpoint`] writes what is new in the tree as pages of a file. [`Store::open`] takes the newest such file and
-//! replays the frames behind it; nodes that nobody touches stay in the file.
+//! [`Store::checkpoint`] writes what is new in the tree as pages of a file. [`Store::open`] takes the newest such
+//! file and replays the frames behind it; nodes that nobody touches stay in the file.
 //!
 //! In strict mode readers see only versions that survive a power cut; in the other modes, the newest.
 //!
