@@ -15,12 +15,20 @@ pub struct Options {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Only the log's commit queue, which builds in seconds
+    #[arg(long)]
+    log: bool,
 }
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let mut test = Command::new(cargo());
     test.args(["test", "--locked", "--release", "--test", "loom"])
-        .args(["-p", "statewright-log", "-p", "statewright-store"])
+        .args(["-p", "statewright-log"])
+        .args(if options.log {
+            &[][..]
+        } else {
+            &["-p", "statewright-store"]
+        })
         .args(["--config", "profile.release.lto=\"off\""])
         .args(["--config", "profile.release.opt-level=1"])
         .args(["--", "--test-threads", "1", "--nocapture"])

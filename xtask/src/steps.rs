@@ -70,7 +70,7 @@ pub const CHECKS: &[Step] = &[
     },
     Step {
         name: "loom",
-        about: "every schedule of a few committing threads",
+        about: "every schedule of a few threads in the commit queue",
         tools: &[RUSTC, CC],
         run: loom,
     },
@@ -216,7 +216,7 @@ fn sim(session: &mut Session<'_>) -> Result<()> {
 }
 
 fn loom(session: &mut Session<'_>) -> Result<()> {
-    let mut loom = session.xtask(&["loom"])?;
+    let mut loom = session.xtask(&["loom", "--log"])?;
     session.run(&mut loom).map(drop)
 }
 

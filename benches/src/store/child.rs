@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn tasks_cross_as_json() {
-        let dir = PathBuf::from("/tmp/store");
+        let dir = PathBuf::from("a/store");
         let tasks = [
             Task::Open {
                 who: "lmdb-nosync".into(),

@@ -7,9 +7,10 @@
 //!   measured.
 //!
 //! What needs no disk is measured warm: before each sample, a contender does as much again, untimed, or the caches
-//! would hold what the contender before it left there. CPU time of the calling thread counts where nothing waits for a disk: what else the machine does does not show in
-//! it, nor do the background threads of fjall and RocksDB, which favours these two. Synced commits are measured by the
-//! wall clock, beside the bare cost of a synced write in the same moment.
+//! would hold what the contender before it left there. CPU time of the calling thread counts where nothing waits
+//! for a disk: what else the machine does does not show in it, nor do the background threads of fjall and RocksDB,
+//! which favours these two. Synced commits are measured by the wall clock, beside the bare cost of a synced write
+//! in the same moment.
 
 #[cfg(feature = "crdt")]
 mod automerge;
@@ -177,8 +178,8 @@ impl Run<'_> {
         self.stage = Some(stage);
     }
 
-    /// One row for each peer, by CPU time and by the wall clock. The target is of the former, against the best of those
-    /// who keep the promise.
+    /// One row for each peer, by CPU time and by the wall clock. The target is of the former, against the best of
+    /// those who keep the promise.
     pub fn rows(
         &mut self,
         promise: Promise,

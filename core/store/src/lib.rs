@@ -2,7 +2,7 @@
 //!
 //! # How data flows
 //!
-//! [`Store::begin`] pins the newest root, without a lock ([`root`]). A [`Txn`] applies its [`Op`]s to an overlay
+//! [`Store::begin`] pins the newest root ([`root`]). A [`Txn`] applies its [`Op`]s to an overlay
 //! over that root, so it reads what it wrote, and notes the *regions* (an entry and a path in it) it read and wrote.
 //! [`Txn::commit`] takes the writer lock, checks those regions against the commits since the snapshot ([`recent`]),
 //! appends one frame with the ops to the log (`statewright-log`) and applies them to the tree ([`tree`]). Then it

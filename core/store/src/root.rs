@@ -1,16 +1,18 @@
-//! Roots that readers hold: taking one waits for nobody.
+//! Roots that readers hold. Taking one copies a pointer under a lock that nobody holds for longer than that, so a
+//! reader never waits for a commit.
 //!
 //! A root is published when somebody wants to read and none is: publishing one per commit would make every commit
 //! copy its way through the tree. A commit takes the published root back before it changes the tree; if nobody
 //! holds it, the tree is edited in place.
+//!
+//! A wait-free pointer (`arc-swap`) was tried instead. Taking a root back then costs a commit a visit to every
+//! thread that ever read: 33 µs with 100 threads, 280 µs with 1,000.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-#[cfg(not(statewright_loom))]
-use arc_swap::ArcSwapOption;
-use statewright_log::sync::{AtomicUsize, fence};
+use statewright_log::sync::{AtomicUsize, Mutex};
 
 use crate::tree::Tree;
 
@@ -35,33 +37,26 @@ impl Root {
 
 /// The root that readers take.
 #[derive(Debug, Default)]
-pub(crate) struct Published(ArcSwapOption<Root>);
+pub(crate) struct Published(Mutex<Option<Arc<Root>>>);
 
 impl Published {
-    /// The published root, if there is one. Takes no lock.
+    /// The published root, if there is one.
     pub fn get(&self) -> Option<Arc<Root>> {
-        self.0.load_full()
-    }
-
-    /// Calls `f` with the published root, if there is one. Takes no lock and holds nothing.
-    pub fn with<T>(&self, f: impl FnOnce(&Root) -> T) -> Option<T> {
-        self.0.load().as_deref().map(f)
+        self.0.lock().clone()
     }
 
     /// Publishes another root, or none, and gives the one before. When this returns, everybody who took that one is
     /// counted in its references.
     pub fn swap(&self, root: Option<Arc<Root>>) -> Option<Arc<Root>> {
-        self.0.swap(root)
+        std::mem::replace(&mut *self.0.lock(), root)
     }
 
-    /// Takes the published root for a transaction, if there is one. Takes no lock.
+    /// Takes the published root for a transaction, if there is one. Whoever takes it back afterwards sees the
+    /// transaction.
     pub fn begin(&self) -> Option<Begun> {
-        let begun = Begun::new(self.get()?);
-        // A writer that takes the root back looks at the count afterwards. So if it is still published now, the
-        // writer will see this transaction; if not, it may have missed it, and the transaction begins elsewhere.
-        fence(Ordering::SeqCst);
-        let still = self.with(|root| std::ptr::eq(root, &*begun.root));
-        still.filter(|still| *still).map(|_| begun)
+        // Counted before the lock is given back.
+        let published = self.0.lock();
+        published.clone().map(Begun::new)
     }
 }
 
@@ -99,7 +94,6 @@ pub(crate) struct Retired(VecDeque<(u64, Weak<Root>)>);
 impl Retired {
     /// Takes note of a root that is no longer published.
     pub fn note(&mut self, root: Option<Arc<Root>>) {
-        fence(Ordering::SeqCst);
         if let Some(root) = root.filter(|root| root.transactions.load(Ordering::SeqCst) > 0) {
             self.0.push_back((root.version, Arc::downgrade(&root)));
         }
@@ -131,32 +125,5 @@ impl Root {
     /// How many transactions began here and are open.
     pub fn transactions(&self) -> usize {
         self.transactions.load(Ordering::SeqCst)
-    }
-}
-
-/// What `arc_swap` does, with a lock that loom knows.
-#[cfg(statewright_loom)]
-#[derive(Debug)]
-struct ArcSwapOption<T>(statewright_log::sync::Mutex<Option<Arc<T>>>);
-
-#[cfg(statewright_loom)]
-impl<T> Default for ArcSwapOption<T> {
-    fn default() -> Self {
-        ArcSwapOption(statewright_log::sync::Mutex::new(None))
-    }
-}
-
-#[cfg(statewright_loom)]
-impl<T> ArcSwapOption<T> {
-    fn load_full(&self) -> Option<Arc<T>> {
-        self.0.lock().clone()
-    }
-
-    fn load(&self) -> Option<Arc<T>> {
-        self.load_full()
-    }
-
-    fn swap(&self, other: Option<Arc<T>>) -> Option<Arc<T>> {
-        std::mem::replace(&mut *self.0.lock(), other)
     }
 }

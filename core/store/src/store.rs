@@ -297,7 +297,7 @@ impl Store {
         self.begin_with(Isolation::default())
     }
 
-    /// Begins a transaction with this isolation. O(1); takes no lock unless there was a commit since somebody last
+    /// Begins a transaction with this isolation. O(1); waits for a commit only if there was one since somebody last
     /// read.
     pub fn begin_with(&self, isolation: Isolation) -> Txn {
         let shared = &self.shared;
@@ -309,7 +309,7 @@ impl Store {
         Txn::new(shared.clone(), root, isolation)
     }
 
-    /// Pins the newest state for reading. O(1); takes no lock unless there was a commit since somebody last read.
+    /// Pins the newest state for reading. O(1); waits for a commit only if there was one since somebody last read.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             shared: self.shared.clone(),
@@ -436,7 +436,11 @@ impl Store {
             durability: self.shared.log.durability(),
             entries: writer.tree.len(),
             transactions: writer.retired.transactions()
-                + self.shared.published.with(Root::transactions).unwrap_or(0),
+                + self
+                    .shared
+                    .published
+                    .get()
+                    .map_or(0, |root| root.transactions()),
             log: self.shared.log.stats(),
             recovery: self.shared.recovery.clone(),
             checkpoint: writer.checkpoint.clone(),
@@ -529,7 +533,7 @@ impl Shared {
     /// Gives the version at which transactions may begin all the same: in strict mode, that of the last sync.
     fn take_back(&self, writer: &mut Writer, own: Option<Begun>) -> Option<u64> {
         if writer.strict {
-            return self.published.with(|root| root.version);
+            return self.published.get().map(|root| root.version);
         }
         if std::mem::take(&mut writer.published) {
             let was = self.published.swap(None);
@@ -746,12 +750,9 @@ impl Reader for Snapshot {}
 impl View for Store {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         let shared = &self.shared;
-        let get = |root: &Root| {
-            let found = root.tree.get(key);
-            root.tree.check().map(|()| found)
-        };
-        let found = shared.published.with(get);
-        let found = found.unwrap_or_else(|| get(&shared.root()))?;
+        let root = shared.root();
+        let found = root.tree.get(key);
+        root.tree.check()?;
         Ok(found.filter(|entry| is_live(entry, || shared.now())))
     }
 
