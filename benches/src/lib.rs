@@ -3,8 +3,8 @@
 //! * [`measure`] times: every sample of every contender in turn, thread CPU time beside wall time, medians.
 //! * [`report`] holds the rows: ours, the peer's, and `ratio` = peer / ours, so above 1 we are faster.
 //! * [`memory`] counts what is allocated, [`syncs`] what is asked of the disk.
-//! * [`store`] puts, gets, scans, opens and recovers, against SQLite, redb, fjall, LMDB and RocksDB; [`flow`] runs a flow of ten steps; [`value`] parses,
-//!   prints, reads and edits documents, against the JSON libraries of Rust.
+//! * [`store`] puts, gets, scans, opens and recovers, against SQLite, redb, fjall, LMDB and RocksDB; [`flow`] runs
+//!   a flow of ten steps; [`value`] parses, prints, reads and edits documents, against the JSON libraries of Rust.
 //!
 //! What makes a comparison fair here: the same keys and values in the same order; the same promise (a commit that is
 //! lost with the process, kept when the process is killed, or kept when the power is cut); each peer in the mode its
