@@ -11,7 +11,7 @@ use std::path::Path;
 
 use statewright_log::sim::{self, Fault, Image, Op};
 use statewright_log::{
-    CheckpointFile, CheckpointWriter, Env, Error, Position, Timestamp, checkpoints,
+    CheckpointFile, CheckpointWriter, Env, Error, OpenMode, Position, Timestamp, checkpoints,
     remove_checkpoint,
 };
 
@@ -84,6 +84,9 @@ fn pages_read_back() {
         remove_checkpoint(&env, dir, 3).unwrap();
         assert!(checkpoints(&env, dir).unwrap().is_empty());
     }
+    let file = real.path().join("file");
+    Env::real().io.open(&file, OpenMode::CreateNew).unwrap();
+    assert!(checkpoints(&Env::real(), &file).unwrap().is_empty());
     assert!(
         checkpoints(&Env::real(), Path::new("/nowhere/at/all"))
             .unwrap()

@@ -12,6 +12,7 @@ mod write;
 pub use read::CheckpointFile;
 pub use write::CheckpointWriter;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::env::Env;
@@ -47,13 +48,16 @@ pub(crate) fn is_unfinished(file: &str) -> bool {
         .is_some_and(|file| number_of(file).is_some())
 }
 
-/// The numbers of the checkpoints in a folder, ascending; none if there is no folder.
+/// The numbers of the checkpoints in a folder, ascending; none if there is no folder, or something else in its
+/// place: that is for the log to say.
 ///
 /// # Errors
 /// `Io` if the folder cannot be listed.
 pub fn checkpoints(env: &Env, dir: &Path) -> Result<Vec<u64>> {
     let names = match env.io.list(dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         names => names.map_err(|e| Error::io("list", dir, e))?,
     };
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).collect();
@@ -68,7 +72,7 @@ pub fn checkpoints(env: &Env, dir: &Path) -> Result<Vec<u64>> {
 pub fn remove_checkpoint(env: &Env, dir: &Path, number: u64) -> Result<()> {
     let path = dir.join(name(number));
     match env.io.remove(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", &path, e)),
         _ => Ok(()),
     }
 }
