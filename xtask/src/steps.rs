@@ -203,7 +203,7 @@ fn abi(session: &mut Session<'_>) -> Result<()> {
 
 /// In small; `cargo xtask crash` alone tries three times as many moments and images.
 fn crash(session: &mut Session<'_>) -> Result<()> {
-    let size = "--random 5 --images 4 --nested 2 --depth 2";
+    let size = "--random 3 --images 3 --nested 1 --depth 2";
     let arguments = ["crash", "--json", "--"].into_iter().chain(size.split(' '));
     let mut crash = session.xtask(&arguments.collect::<Vec<_>>())?;
     session.run(&mut crash).map(drop)
@@ -221,7 +221,7 @@ fn loom(session: &mut Session<'_>) -> Result<()> {
 }
 
 fn kill_test(session: &mut Session<'_>) -> Result<()> {
-    let mut kill_test = session.xtask(&["kill-test", "--runs", "6", "--json"])?;
+    let mut kill_test = session.xtask(&["kill-test", "--runs", "4", "--json"])?;
     session.run(&mut kill_test).map(drop)
 }
 
