@@ -18,12 +18,10 @@ use crate::target::Stamp;
 use crate::tree::{Pages, Tree};
 
 /// What a checkpoint holds.
-#[derive(Default)]
 struct Found {
+    number: u64,
     tree: Tree,
-    start: Option<Position>,
-    /// Checkpoints that could not be used, and why.
-    skipped: Vec<String>,
+    start: Position,
 }
 
 impl Store {
@@ -34,35 +32,36 @@ impl Store {
     /// or with [`Error::Corrupt`]; a failure changes nothing. O(log behind the checkpoint), whatever the size of the
     /// state.
     pub fn open(env: Env, place: Place, options: StoreOptions) -> Result<Store> {
-        let mut found = Found::default();
         let dir = match &place {
             Place::Dir(dir) if options.log.durability != Durability::Memory => Some(dir.clone()),
             _ => None,
         };
-        let (log, recovery) = match &dir {
-            None => (Log::in_memory(env.clone()), Recovery::default()),
-            Some(dir) => {
-                found = newest(&env, dir)?;
-                replay(&env, dir, &options, &mut found)?
-            }
+        let mut skipped = Vec::new();
+        let (log, recovery, tree, start) = match &dir {
+            None => (
+                Log::in_memory(env.clone()),
+                Recovery::default(),
+                Tree::default(),
+                0,
+            ),
+            Some(dir) => recover(&env, dir, &options, &mut skipped)?,
         };
-        let start = found.start.map_or(0, |start| start.version);
         let strict = log.durability() == Durability::Strict;
         let version = log.last_version();
         let time = log.position().time;
         let published = Published::default();
         if strict {
-            published.swap(Some(Arc::new(Root::new(version, found.tree.clone()))));
+            published.swap(Some(Arc::new(Root::new(version, tree.clone()))));
         }
-        let used = found.tree.used();
-        let files = found.tree.pages().files().to_vec();
-        let mut writer = Writer::new(found.tree, version, time, strict, options.limits.max_recent);
+        let used = tree.used();
+        let files = tree.pages().files().to_vec();
+        let mut writer = Writer::new(tree, version, time, strict, options.limits.max_recent);
         writer.checkpoint = CheckpointStats {
             version: start,
             files: files.len(),
             bytes: files.iter().map(|file| file.len()).sum(),
             used,
-            skipped: found.skipped,
+            skipped,
         };
         writer.until_checkpoint = dir.as_ref().map(|_| {
             // What had to be replayed counts.
@@ -90,19 +89,39 @@ impl Store {
     }
 }
 
-/// The newest checkpoint that can be used. None is needed, since the log has everything; so a damaged one is passed
-/// over.
-fn newest(env: &Env, dir: &Path) -> Result<Found> {
-    let mut skipped = Vec::new();
-    for number in checkpoints(env, dir)?.into_iter().rev() {
-        match load(env, dir, number) {
-            Ok((tree, start)) => {
-                return Ok(Found {
-                    tree,
-                    start: Some(start),
-                    skipped,
-                });
+/// Replays the log from the newest checkpoint that can be used; gives the log, what it found, the state, and the version of
+/// the checkpoint (0: none). None is needed, since the log has everything; so a damaged one is passed over.
+fn recover(
+    env: &Env,
+    dir: &Path,
+    options: &StoreOptions,
+    skipped: &mut Vec<String>,
+) -> Result<(Log, Recovery, Tree, u64)> {
+    let mut below = u64::MAX;
+    loop {
+        let found = newest(env, dir, below, skipped)?;
+        let number = found.as_ref().map(|found| found.number);
+        let version = found.as_ref().map_or(0, |found| found.start.version);
+        match (replay(env, dir, options, found), number) {
+            // A page that the replay needs is not intact.
+            (Err(e @ Error::Damaged { .. }), Some(number)) => {
+                skipped.push(e.to_string());
+                below = number;
             }
+            (replayed, _) => {
+                let (log, recovery, tree) = replayed?;
+                return Ok((log, recovery, tree, version));
+            }
+        }
+    }
+}
+
+/// The newest checkpoint with a number below this one that can be used.
+fn newest(env: &Env, dir: &Path, below: u64, skipped: &mut Vec<String>) -> Result<Option<Found>> {
+    let numbers = checkpoints(env, dir)?;
+    for number in numbers.into_iter().rev().filter(|number| *number < below) {
+        match load(env, dir, number) {
+            Ok(found) => return Ok(Some(found)),
             // A newer version wrote it; its log may not be for us either.
             Err(Error::Log(e @ statewright_log::Error::UnsupportedFormat { .. })) => {
                 return Err(e.into());
@@ -110,13 +129,10 @@ fn newest(env: &Env, dir: &Path) -> Result<Found> {
             Err(e) => skipped.push(e.to_string()),
         }
     }
-    Ok(Found {
-        skipped,
-        ..Found::default()
-    })
+    Ok(None)
 }
 
-fn load(env: &Env, dir: &Path, number: u64) -> Result<(Tree, Position)> {
+fn load(env: &Env, dir: &Path, number: u64) -> Result<Found> {
     let file = Arc::new(CheckpointFile::open(env, dir, number)?);
     let open = |numbers: &[u64]| {
         let files = numbers.iter().map(|n| match *n == number {
@@ -126,7 +142,11 @@ fn load(env: &Env, dir: &Path, number: u64) -> Result<(Tree, Position)> {
         Ok(Pages::new(files.collect::<Result<_>>()?))
     };
     let tree = Tree::of_root(file.root(), open)?;
-    Ok((tree, file.position()))
+    Ok(Found {
+        number,
+        tree,
+        start: file.position(),
+    })
 }
 
 /// Opens the log and applies what is behind the checkpoint.
@@ -134,11 +154,12 @@ fn replay(
     env: &Env,
     dir: &Path,
     options: &StoreOptions,
-    found: &mut Found,
-) -> Result<(Log, Recovery)> {
+    found: Option<Found>,
+) -> Result<(Log, Recovery, Tree)> {
     // The log's replay speaks its own errors; ours waits outside.
     let mut failed = None;
-    let tree = &mut found.tree;
+    let start = found.as_ref().map(|found| found.start);
+    let mut tree = found.map(|found| found.tree).unwrap_or_default();
     let mut apply = |frame: Frame<'_>| {
         let at = Stamp {
             version: frame.version,
@@ -146,7 +167,7 @@ fn replay(
         };
         let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
             let ops = sabotage::replayed(ops);
-            let applied = ops.iter().try_for_each(|op| op.apply(tree, at));
+            let applied = ops.iter().try_for_each(|op| op.apply(&mut tree, at));
             // What looks like an op that does not fit may be a page that could not be read.
             tree.check()?;
             applied.map_err(|e| Error::Corrupt {
@@ -161,9 +182,12 @@ fn replay(
         })
     };
     let log = options.log.clone();
-    let opened = Log::open_from(env.clone(), dir, log, found.start, &mut apply);
+    let opened = Log::open_from(env.clone(), dir, log, start, &mut apply);
     match failed {
         Some(error) => Err(error),
-        None => Ok(opened?),
+        None => {
+            let (log, recovery) = opened?;
+            Ok((log, recovery, tree))
+        }
     }
 }

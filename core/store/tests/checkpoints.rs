@@ -363,3 +363,27 @@ fn lent_scans_see_what_copying_scans_see() {
         clock.advance(std::time::Duration::from_secs(2));
     }
 }
+
+#[test]
+fn a_damaged_page_that_opening_needs_passes_the_checkpoint_over() {
+    let (env, io, _) = sim::world(1);
+    let store = open_with(env, Durability::Strict).unwrap();
+    for n in 0..200 {
+        step(&store, n);
+    }
+    store.checkpoint().unwrap();
+    for n in 200..260 {
+        step(&store, n);
+    }
+    let want = state(&store);
+    store.close().unwrap();
+    let pages = |bytes: &mut Vec<u8>| {
+        let end = bytes.len() - 400; // the root and the end stay intact
+        bytes[100..end].iter_mut().step_by(50).for_each(|b| *b ^= 1);
+    };
+    io.edit(&Path::new(DIR).join("0000000001.swckpt"), pages).unwrap();
+    let store = open(&io);
+    let found = store.stats().checkpoint;
+    assert_eq!((found.version, found.skipped.len()), (0, 1), "{found:?}");
+    assert_eq!(state(&store), want);
+}

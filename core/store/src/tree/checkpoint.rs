@@ -455,4 +455,123 @@ mod tests {
             io.edit(&path, |bytes| bytes[at as usize] ^= 1).unwrap();
         }
     }
+
+    /// Copies checkpoint 1 page by page into another folder, where it has the same addresses, after `change`, which
+    /// gets the number of the page (none: the root).
+    fn forge(from: &Env, change: impl Fn(Option<usize>, &mut Vec<u8>)) -> (Env, Tree) {
+        let file = open(from, 1);
+        let (env, _, _) = sim::world(2);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut out = CheckpointWriter::create(&env, Path::new(DIR), 1).unwrap();
+        let end = file.len() - 32;
+        let (mut number, mut at) = (0, 64);
+        while let Ok(page) = file.page(at) {
+            let next = (at + 8 + page.len() as u64).next_multiple_of(64);
+            if next >= end {
+                break; // the root, which is written anew
+            }
+            let mut page = page.to_vec();
+            change(Some(number), &mut page);
+            assert_eq!(out.page(&page).unwrap(), at);
+            (number, at) = (number + 1, next);
+        }
+        let mut root = file.root().to_vec();
+        change(None, &mut root);
+        root.truncate(file.root().len());
+        out.finish(&file.position(), &root).unwrap();
+        let open = |_: &[u64]| Ok(Pages::new(vec![open(&env, 1)]));
+        let tree = Tree::of_root(&root, open).unwrap_or_default();
+        (env, tree)
+    }
+
+    fn expiring() -> Tree {
+        let mut tree = Tree::default();
+        for n in 0..1300 {
+            let entry = Entry {
+                expires: Some(Timestamp::EPOCH),
+                ..entry(u64::from(n))
+            };
+            tree.insert(&key(n % 700), &entry);
+        }
+        tree
+    }
+
+    /// Reads, changes and writes whatever there is.
+    fn use_all(env: &Env, tree: &mut Tree) {
+        tree.range(&[], None, 5000, false, |_, _| true);
+        tree.range(&[], None, 5000, true, |_, _| true);
+        for n in 0..700 {
+            let _ = tree.get(&key(n));
+            let replace = |v: &mut Value| {
+                *v = value!({"a": 1});
+                Ok(())
+            };
+            match n % 4 {
+                0 => drop(tree.remove(&key(n))),
+                1 => tree.insert(&key(n), &entry(5)),
+                2 => tree.insert(&[key(n), vec![b'y']].concat(), &entry(5)),
+                _ => drop(tree.edit(&key(n), 9, replace)),
+            }
+        }
+        let mut out = CheckpointWriter::create(env, Path::new(DIR), 2).unwrap();
+        let _ = tree.write(&mut out, false);
+    }
+
+    #[test]
+    fn forged_headers_and_sizes_do_no_harm() {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        checkpoint(&env, &mut expiring(), (1, false, true), |_| {});
+        for value in [0, 1, 31, 32, 33, 34, 0xFFFF, u32::MAX] {
+            for at in (0..32).step_by(2) {
+                let (env, mut tree) = forge(&env, |number, page| {
+                    // The branches stay, so that what is done reaches the leaves.
+                    if number.is_none() || page.first() != Some(&1) {
+                        return;
+                    }
+                    let width = if at % 4 == 0 && value > 0xFFFF { 4 } else { 2 };
+                    let place = page.iter_mut().skip(at).take(width);
+                    place
+                        .zip(value.to_le_bytes())
+                        .for_each(|(to, from)| *to = from);
+                });
+                use_all(&env, &mut tree);
+            }
+            // Of the root: how many entries there are, how many expire, how much is used.
+            let (env, mut tree) = forge(&env, |number, page| {
+                if number.is_none() {
+                    let sizes = page.iter_mut().skip(8).take(24);
+                    sizes
+                        .zip(u64::from(value).to_le_bytes().repeat(3))
+                        .for_each(|(to, from)| *to = from);
+                }
+            });
+            use_all(&env, &mut tree);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        /// Pages whose checksums are right and whose content is not: everything ends, with an error or with something
+        /// read, and nothing panics.
+        #[test]
+        fn forged_pages_do_no_harm(
+            changes in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 1..12),
+        ) {
+            let (env, _, _) = sim::world(1);
+            env.io.create_dir(Path::new(DIR)).unwrap();
+            checkpoint(&env, &mut expiring(), (1, false, true), |_| {});
+            let pages = 60;
+            let (env, mut tree) = forge(&env, |number, page| {
+                for (which, at, to) in &changes {
+                    // Most of what steers a reader is near the beginning of a page.
+                    let at = usize::from(*at) % page.len().min(if at % 2 == 0 { 64 } else { 4096 }).max(1);
+                    if number.is_some_and(|n| n % pages == usize::from(*which) % pages) && at > 0 {
+                        page[at] = *to;
+                    }
+                }
+            });
+            use_all(&env, &mut tree);
+        }
+    }
 }

@@ -440,9 +440,10 @@ impl Leaf {
     pub fn of_page(bytes: &[u8]) -> Option<Leaf> {
         let view = View::of_page(bytes, &NO_PAGES);
         let (len, slots) = (view.len(), view.slots());
-        let sound = len <= slots
+        let sound = len <= slots.min(MAX_ENTRIES)
             && slots <= MAX_ENTRIES + 1
             && view.data_at() <= bytes.len()
+            && u32_at(bytes, 8) <= bytes.len() - view.data_at()
             && (0..len).all(|i| view.record(i).is_some_and(|r| r.kind != Kind::Live));
         sound.then(|| Leaf {
             bytes: bytes.to_vec(),

@@ -288,10 +288,13 @@ impl Tree {
             self.root = Node::child(Body::Branch(Branch::of_two(left, separator, right)));
         }
         if put == Put::Inserted {
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
-        self.expiring -= usize::from(expires);
-        self.expiring += usize::from(entry.expires.is_some());
+        // What a checkpoint says of its size is not believed so far that it could end the process.
+        self.expiring = self.expiring.saturating_sub(usize::from(expires));
+        self.expiring = self
+            .expiring
+            .saturating_add(usize::from(entry.expires.is_some()));
     }
 
     fn get_expiry(&self, key: &[u8]) -> bool {
@@ -407,9 +410,11 @@ impl Target for Tree {
         if self.leaf_of(key).search(key).is_err() {
             return false;
         }
-        self.expiring -= usize::from(self.get_expiry(key));
+        self.expiring = self
+            .expiring
+            .saturating_sub(usize::from(self.get_expiry(key)));
         remove_from(&mut self.root, key, &mut self.files);
-        self.len -= 1;
+        self.len = self.len.saturating_sub(1);
         // A branch of one child is no longer a branch.
         while let Child::Node(node) = &self.root
             && let Body::Branch(branch) = &node.body
