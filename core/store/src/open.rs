@@ -89,8 +89,9 @@ impl Store {
     }
 }
 
-/// Replays the log from the newest checkpoint that can be used; gives the log, what it found, the state, and the version of
-/// the checkpoint (0: none). None is needed, since the log has everything; so a damaged one is passed over.
+/// Replays the log from the newest checkpoint that can be used; gives the log, what it found, the state, and the
+/// version of the checkpoint (0: none). None is needed, since the log has everything; so a damaged one is passed
+/// over.
 fn recover(
     env: &Env,
     dir: &Path,

@@ -381,7 +381,8 @@ fn a_damaged_page_that_opening_needs_passes_the_checkpoint_over() {
         let end = bytes.len() - 400; // the root and the end stay intact
         bytes[100..end].iter_mut().step_by(50).for_each(|b| *b ^= 1);
     };
-    io.edit(&Path::new(DIR).join("0000000001.swckpt"), pages).unwrap();
+    io.edit(&Path::new(DIR).join("0000000001.swckpt"), pages)
+        .unwrap();
     let store = open(&io);
     let found = store.stats().checkpoint;
     assert_eq!((found.version, found.skipped.len()), (0, 1), "{found:?}");
