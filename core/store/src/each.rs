@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use statewright_value::Value;
 
 use crate::error::Result;
+use crate::snapshot::Snapshot;
 use crate::space::{self, Primitive, Space};
-use crate::store::Snapshot;
 use crate::tree::Lent;
 
 /// An entry that a scan has come to. What was not asked for costs nothing.

@@ -9,11 +9,13 @@ use statewright_log::{
 };
 
 use crate::checkpoint::{CheckpointStats, Checkpoints};
+use crate::commit::{Shared, Writer};
 use crate::error::{Error, Result};
 use crate::op::decode_commit;
+use crate::options::{Place, StoreOptions};
 use crate::root::{Published, Root};
 use crate::sabotage;
-use crate::store::{Place, Shared, Store, StoreOptions, Writer};
+use crate::store::Store;
 use crate::target::Stamp;
 use crate::tree::{Pages, Tree};
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use statewright_log::{Durability, Timestamp};
 use statewright_value::{Path, Value};
 
+use crate::commit::Shared;
 use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::Region;
 use crate::root::Begun;
-use crate::store::Shared;
 use crate::target::{Entry, Stamp};
 use crate::tree::Key;
 

@@ -1,0 +1,83 @@
+//! How to open a store, and what it tells of itself.
+
+use std::path::PathBuf;
+
+use statewright_log::{Durability, LogOptions, LogStats, Recovery};
+
+use crate::checkpoint::{CheckpointOptions, CheckpointStats};
+
+/// Where a store lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// In memory alone; gone when closed.
+    Memory,
+    /// In a folder, made if it is not there. One process at a time.
+    Dir(PathBuf),
+}
+
+/// Bounds on what a transaction may do. Counted, never timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreLimits {
+    /// Ops in one transaction at most; 100,000 by default.
+    pub max_ops: usize,
+    /// Recent writes remembered for conflict detection at most; 1,000,000 by default. A snapshot older than the
+    /// window can no longer commit.
+    pub max_recent: usize,
+    /// How often [`Store::transact`] runs its closure at most; 100 by default.
+    pub max_attempts: u32,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        StoreLimits {
+            max_ops: 100_000,
+            max_recent: 1_000_000,
+            max_attempts: 100,
+        }
+    }
+}
+
+/// How to open a store.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// The log's options, durability among them.
+    pub log: LogOptions,
+    /// Bounds.
+    pub limits: StoreLimits,
+    /// When checkpoints are due, and what they leave in memory.
+    pub checkpoints: CheckpointOptions,
+}
+
+impl StoreOptions {
+    /// Default options with this durability.
+    pub fn with_durability(durability: Durability) -> Self {
+        let mut options = StoreOptions::default();
+        options.log.durability = durability;
+        options
+    }
+}
+
+/// Figures of a store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// The version of the newest commit.
+    pub version: u64,
+    /// The newest version that is known to survive a power cut.
+    pub durable_version: u64,
+    /// The durability in force.
+    pub durability: Durability,
+    /// Entries in the tree.
+    pub entries: usize,
+    /// Open transactions.
+    pub transactions: usize,
+    /// The log's own figures.
+    pub log: LogStats,
+    /// What opening found in the log.
+    pub recovery: Recovery,
+    /// The newest checkpoint.
+    pub checkpoint: CheckpointStats,
+}
