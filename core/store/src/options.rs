@@ -25,7 +25,7 @@ pub struct StoreLimits {
     /// Recent writes remembered for conflict detection at most; 1,000,000 by default. A snapshot older than the
     /// window can no longer commit.
     pub max_recent: usize,
-    /// How often [`Store::transact`] runs its closure at most; 100 by default.
+    /// How often [`Store::transact`](crate::Store::transact) runs its closure at most; 100 by default.
     pub max_attempts: u32,
 }
 

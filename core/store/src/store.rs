@@ -59,8 +59,8 @@ impl Store {
     }
 
     /// Runs a closure in a transaction and commits it; runs it again, after a short random pause, while what fails is
-    /// retryable, at most [`StoreLimits::max_attempts`] times. The closure must have no effect beside the
-    /// transaction.
+    /// retryable, at most [`StoreLimits::max_attempts`](crate::StoreLimits::max_attempts) times. The closure must have
+    /// no effect beside the transaction.
     ///
     /// ```
     /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};
