@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 mod case;
 mod duration;
 mod error;
