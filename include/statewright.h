@@ -383,6 +383,12 @@
 #define SW_ISOLATION_SNAPSHOT 1
 
 /**
+ * As `SW_ISOLATION_SNAPSHOT`, and a read of what was changed since the transaction began fails at once with
+ * `SW_CONFLICT`.
+ */
+#define SW_ISOLATION_WEAK 2
+
+/**
  * The most work items that one poll takes.
  */
 #define SW_MAX_WORK_ITEMS 1000
@@ -673,6 +679,17 @@ typedef struct sw_txn {
    */
   uint64_t id;
 } sw_txn;
+
+/**
+ * A list that is gone through page by page. Begin it with `sw_scan_open` or `sw_scan_open_in`, end it with
+ * `sw_scan_free`.
+ */
+typedef struct sw_scan {
+  /**
+   * Opaque; zero is no scan.
+   */
+  uint64_t id;
+} sw_scan;
 
 /**
  * A completion queue. Open with `sw_cq_open`, close with `sw_cq_close`.
@@ -1031,6 +1048,11 @@ typedef void (*sw_wakeup_fn)(void *context);
  * A call names no operation, or has parameters missing, unknown or of the wrong type; the message says which.
  */
 #define SW_INVALID_CALL 418
+
+/**
+ * What was to be restored does not fit what is there; the message says why.
+ */
+#define SW_CANNOT_RESTORE 419
 
 /**
  * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
@@ -2751,6 +2773,67 @@ sw_status sw_kv_delete(struct sw_engine engine,
                        struct sw_error *err);
 
 /**
+ * Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH` if it does not.
+ *
+ * @param[in] engine The engine.
+ * @param[in] space The space; empty is "default". UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] space_len Its length in bytes.
+ * @param[in] key The key. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] key_len Its length in bytes.
+ * @param[in] expected The expected value, as MessagePack; empty if the key is not to be there. At most
+ * `SW_MAX_INPUT_BYTES`.
+ * @param[in] expected_len Its length in bytes.
+ * @param[in] value The new value. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] value_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_kv_cas(struct sw_engine engine,
+                    const char *space,
+                    size_t space_len,
+                    const uint8_t *key,
+                    size_t key_len,
+                    const uint8_t *expected,
+                    size_t expected_len,
+                    const uint8_t *value,
+                    size_t value_len,
+                    struct sw_error *err);
+
+/**
+ * Adds to the whole number that a key holds, or to 0 if it is not there, and gives the sum. Never
+ * conflicts.
+ *
+ * Fails with `SW_WRONG_TYPE` if something else is there, and with `SW_ARITHMETIC` if the sum
+ * overflows. `kv.increment` of `sw_call` also adds decimals and floating numbers.
+ *
+ * @param[in] engine The engine.
+ * @param[in] space The space; empty is "default". UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] space_len Its length in bytes.
+ * @param[in] key The key. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] key_len Its length in bytes.
+ * @param[in] by What to add.
+ * @param[out] sum Receives the sum.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_kv_increment(struct sw_engine engine,
+                          const char *space,
+                          size_t space_len,
+                          const uint8_t *key,
+                          size_t key_len,
+                          int64_t by,
+                          int64_t *sum,
+                          struct sw_error *err);
+
+/**
  * Lists keys in byte order, with their values.
  *
  * @param[in] engine The engine.
@@ -2994,7 +3077,7 @@ sw_status sw_json_list(struct sw_engine engine,
  * `SW_BUSY`.
  *
  * @param[in] engine The engine.
- * @param[in] isolation `SW_ISOLATION_SERIALIZABLE` or `SW_ISOLATION_SNAPSHOT`.
+ * @param[in] isolation One of `SW_ISOLATION_…`.
  * @param[out] txn Receives the transaction. Owned by the caller, who ends it with `sw_txn_rollback`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
@@ -3042,6 +3125,55 @@ sw_status sw_txn_commit(struct sw_txn txn,
 SW_API
 sw_status sw_txn_rollback(struct sw_txn txn,
                           struct sw_error *err);
+
+/**
+ * Marks a point of the transaction to which it can go back.
+ *
+ * Savepoints nest: going back to one, or releasing it, ends all that were made after it.
+ *
+ * @param[in] txn The transaction.
+ * @param[out] savepoint Receives the savepoint's number; never 0.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API sw_status sw_txn_savepoint(struct sw_txn txn, uint64_t *savepoint, struct sw_error *err);
+
+/**
+ * Undoes what the transaction wrote since a savepoint, which stays. What it read since then still
+ * counts when the commit is validated. `SW_UNKNOWN_SAVEPOINT` if the savepoint was released or undone.
+ *
+ * @param[in] txn The transaction.
+ * @param[in] savepoint The savepoint.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_txn_rollback_to(struct sw_txn txn,
+                             uint64_t savepoint,
+                             struct sw_error *err);
+
+/**
+ * Forgets a savepoint and all after it; what was written stays. `SW_UNKNOWN_SAVEPOINT` if there is no
+ * such one.
+ *
+ * @param[in] txn The transaction.
+ * @param[in] savepoint The savepoint.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_txn_release(struct sw_txn txn,
+                         uint64_t savepoint,
+                         struct sw_error *err);
 
 /**
  * Reads the value of a key, as the transaction sees it.
@@ -3411,6 +3543,38 @@ sw_status sw_txn_call(struct sw_txn txn,
                       struct sw_error *err);
 
 /**
+ * Puts an event at the end of a stream and gives where it stands. Never conflicts.
+ *
+ * @param[in] engine The engine.
+ * @param[in] space The space; empty is "default". UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] space_len Its length in bytes.
+ * @param[in] stream The stream; it is made if it is not there. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] stream_len Its length in bytes.
+ * @param[in] kind The event's type. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] kind_len Its length in bytes.
+ * @param[in] payload What happened; an object. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] payload_len Its length in bytes.
+ * @param[out] sequence Receives the event's sequence; 0 is the first.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_event_append(struct sw_engine engine,
+                          const char *space,
+                          size_t space_len,
+                          const char *stream,
+                          size_t stream_len,
+                          const char *kind,
+                          size_t kind_len,
+                          const uint8_t *payload,
+                          size_t payload_len,
+                          uint64_t *sequence,
+                          struct sw_error *err);
+
+/**
  * Lists the operations that can be called.
  *
  * @param[out] operations Receives an array of `{name, required, optional}`, the parameters as text.
@@ -3422,6 +3586,94 @@ sw_status sw_txn_call(struct sw_txn txn,
  * @since 0.1 (unstable)
  */
 SW_API sw_status sw_operations(struct sw_bytes *operations, struct sw_error *err);
+
+/**
+ * Begins a walk through a list of any length, as it is now: what is written later is not in it.
+ *
+ * The list is what an operation gives (see `sw_call`), but all of it, or as much as its `limit` says:
+ * `{"op": "kv.scan", "prefix": "color/"}`. These have pages: `kv.scan`, `kv.range`, `json.list`,
+ * `cell.list`, `event.range`, `event.by_time`, `event.by_type`, `event.streams`, the lists of traces
+ * and runs, and `space.list`. While it is open, what it may still read is kept in memory.
+ *
+ * @param[in] engine The engine.
+ * @param[in] operation The operation. `SW_INVALID_CALL` if it gives no such list. MessagePack. At most
+ * `SW_MAX_INPUT_BYTES`.
+ * @param[in] operation_len Its length in bytes.
+ * @param[out] scan Receives the scan, before the first item. Owned by the caller, who ends it with
+ * `sw_scan_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_scan_open(struct sw_engine engine,
+                       const uint8_t *operation,
+                       size_t operation_len,
+                       struct sw_scan *scan,
+                       struct sw_error *err);
+
+/**
+ * Begins a walk through a list as a transaction sees it; see `sw_scan_open`.
+ *
+ * What the transaction writes while it goes on may or may not be seen. Once the transaction is over,
+ * the scan gives `SW_CLOSED`.
+ *
+ * @param[in] txn The transaction.
+ * @param[in] operation The operation. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] operation_len Its length in bytes.
+ * @param[out] scan Receives the scan, before the first item. Owned by the caller, who ends it with
+ * `sw_scan_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_scan_open_in(struct sw_txn txn,
+                          const uint8_t *operation,
+                          size_t operation_len,
+                          struct sw_scan *scan,
+                          struct sw_error *err);
+
+/**
+ * Gives the next items of a list.
+ *
+ * @param[in] scan The scan.
+ * @param[in] limit At most so many, and at least 1.
+ * @param[in] max_bytes At most so many bytes of MessagePack, but one item at least.
+ * @param[out] items Receives an array of what comes next, as the operation gives it. MessagePack.
+ * Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] done Receives 1 if that was all, and 0 if there may be more.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_scan_next(struct sw_scan scan,
+                       uint32_t limit,
+                       uint64_t max_bytes,
+                       struct sw_bytes *items,
+                       uint32_t *done,
+                       struct sw_error *err);
+
+/**
+ * Ends a scan: its handle is stale from now on. This works even if its engine is closed or poisoned.
+ *
+ * @param[in] scan The scan. Stale after the call.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_scan_free(struct sw_scan scan,
+                       struct sw_error *err);
 
 /**
  * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.

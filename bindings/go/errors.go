@@ -138,6 +138,8 @@ const (
 	ErrCheckpointDamaged = Code(capi.SW_CHECKPOINT_DAMAGED)
 	// ErrInvalidCall: a call names no operation, or its parameters are not right.
 	ErrInvalidCall = Code(capi.SW_INVALID_CALL)
+	// ErrCannotRestore: what was to be restored does not fit what is there.
+	ErrCannotRestore = Code(capi.SW_CANNOT_RESTORE)
 
 	// ErrInvalidSpec: the flow's text has errors; each is listed with its line.
 	ErrInvalidSpec = Code(capi.SW_INVALID_SPEC)

@@ -56,6 +56,12 @@ pub enum Command {
     Spaces(Call),
     /// Do several operations, all or none
     Txn(Txn),
+    /// Show a store's settings and figures
+    Stats(Stats),
+    /// Write out what a store holds, one line each
+    Export(Export),
+    /// Read in what `export` wrote, or any operations, one line each
+    Import(Import),
     Value(ValueArguments),
 }
 
@@ -79,6 +85,9 @@ impl Command {
             | Command::Runs(options)
             | Command::Spaces(options) => options.json,
             Command::Txn(options) => options.json,
+            Command::Stats(options) => options.json,
+            Command::Export(_) => false,
+            Command::Import(options) => options.json,
             Command::Value(options) => options.command.json(),
         }
     }
@@ -271,6 +280,92 @@ pub struct Txn {
     #[command(flatten)]
     pub store: StoreFolder,
     /// Print one JSON object: {"results": […], "version": …}
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+The folder is opened for it, so that nobody else may have it open: counters since opening are those of this \
+command. A program reads its own with Store::stats, sw_stats and their like.")]
+pub struct Stats {
+    /// Also count what each space holds, which reads all of it
+    #[arg(long)]
+    pub count: bool,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Every line is an operation that makes a part of the state, in typed JSON (docs/CLI.md); `import` reads it. The state \
+is that of one moment. A file appears when it is complete. Workflows and their cases are not exported.
+
+Examples:
+  statewright export -o backup.ndjson
+  statewright export --space acme/shop --only kv,json --prefix order- | gzip > orders.ndjson.gz")]
+pub struct Export {
+    /// The file to write; stdout without it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only this space
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
+    /// Only these, separated by commas
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_enum)]
+    pub only: Vec<Exported>,
+    /// Only what has a key, name or id that begins with this
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub prefix: String,
+    #[command(flatten)]
+    pub store: StoreFolder,
+}
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Exported {
+    Kv,
+    Json,
+    Cells,
+    Events,
+    Traces,
+    Runs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Lines are applied in batches of 1000, each of which is a commit; with --atomic all of them are one. At the first line \
+that cannot be applied it stops: its batch is not applied, those before it are, and the message says how far it got. \
+What `export` wrote can simply be imported again. What is there is kept or replaced: keys, documents and cells are \
+replaced; events, traces and runs that differ from those there are refused.
+
+Exit codes: 0 all of it is imported · 2 a line is refused, or the input is cut off · 5 the store cannot be used")]
+pub struct Import {
+    /// The file to read; - for stdin
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// All lines in one commit, or none (up to 100,000)
+    #[arg(long)]
+    pub atomic: bool,
+    /// Do not apply the first lines: those that are imported already
+    #[arg(
+        long,
+        value_name = "LINES",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub skip: u64,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

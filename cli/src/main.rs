@@ -1,5 +1,5 @@
 //! The command line: `statewright run`, `resume`, `cases`, `case`, `check`, `log`, `verify` and `repair` for workflows;
-//! `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces` and `txn` for state.
+//! `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces`, `txn`, `stats`, `export` and `import` for state.
 //!
 //! # How data flows
 //!
@@ -34,8 +34,10 @@ mod run;
 mod session;
 mod show;
 mod signals;
+mod stats;
 mod store;
 mod timeline;
+mod transfer;
 mod value;
 mod verify;
 mod worker;
@@ -69,6 +71,9 @@ fn main() -> ExitCode {
         Command::Runs(options) => call::run("run", options),
         Command::Spaces(options) => call::run("space", options),
         Command::Txn(options) => call::txn(options),
+        Command::Stats(options) => stats::run(options),
+        Command::Export(options) => transfer::export::run(options),
+        Command::Import(options) => transfer::import::run(options),
         Command::Value(options) => value::run(&options.command),
     };
     let exit = match done {

@@ -288,7 +288,7 @@ impl Call {
             .ok_or_else(|| Failure::misuse("completion queue"))
     }
 
-    fn concern(&self, session: &Arc<Session>) {
+    pub(crate) fn concern(&self, session: &Arc<Session>) {
         *self.concerned.borrow_mut() = Some(Arc::clone(session));
         self.inject_panic(Moment::Engine);
     }

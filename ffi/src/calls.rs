@@ -1,5 +1,7 @@
 //! Calls as data: every operation of every primitive, several at once.
 
+use std::ffi::c_char;
+
 use statewright_value::{Kind, Value};
 
 use crate::bytes::sw_bytes;
@@ -7,6 +9,7 @@ use crate::engine::sw_engine;
 use crate::error::sw_error;
 use crate::failure::Failure;
 use crate::guard::guard;
+use crate::kv::space_of;
 use crate::status::*;
 use crate::txn::sw_txn;
 
@@ -72,6 +75,47 @@ pub unsafe extern "C" fn sw_txn_call(
         let txn = call.txn(txn)?;
         let operation = call.value("operation", operation, operation_len)?;
         result.give_value(&txn.step(|txn| txn.call(&operation))?)
+    })
+}
+
+/// Puts an event at the end of a stream and gives where it stands. Never conflicts.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
+/// @param stream in text max=SW_MAX_NAME_BYTES: The stream; it is made if it is not there.
+/// @param kind in text max=SW_MAX_NAME_BYTES: The event's type.
+/// @param payload in msgpack max=SW_MAX_INPUT_BYTES: What happened; an object.
+/// @param sequence out number: Receives the event's sequence; 0 is the first.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_event_append(
+    engine: sw_engine,
+    space: *const c_char,
+    space_len: usize,
+    stream: *const c_char,
+    stream_len: usize,
+    kind: *const c_char,
+    kind_len: usize,
+    payload: *const u8,
+    payload_len: usize,
+    sequence: *mut u64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_event_append, err, |call| {
+        let sequence = call.out("sequence", sequence)?;
+        let session = call.engine(engine)?;
+        let space = space_of(call, space, space_len)?;
+        let stream = call.text("stream", stream, stream_len)?;
+        let kind = call.text("kind", kind, kind_len)?;
+        let payload = call.value("payload", payload, payload_len)?;
+        let appended = session
+            .store()
+            .event_append(&space, stream, kind, payload)?;
+        sequence.set(appended.sequences.start);
+        Ok(())
     })
 }
 

@@ -89,14 +89,14 @@ impl Cursor {
 }
 
 /// An array in MessagePack whose length is known last.
-struct Rows {
+pub(crate) struct Rows {
     bytes: Vec<u8>,
     count: usize,
     keyed: bool,
 }
 
 impl Rows {
-    fn new(keyed: bool) -> Rows {
+    pub(crate) fn new(keyed: bool) -> Rows {
         Rows {
             bytes: vec![0; 5],
             count: 0,
@@ -113,7 +113,20 @@ impl Rows {
         self.count += 1;
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// Takes an item if there is none yet, or there are no more than so many bytes with it.
+    pub(crate) fn fits(&mut self, item: &Value, most: usize) -> bool {
+        let before = self.bytes.len();
+        item.write_msgpack(&mut self.bytes);
+        let fits = self.count == 0 || self.bytes.len() <= most;
+        if fits {
+            self.count += 1;
+        } else {
+            self.bytes.truncate(before);
+        }
+        fits
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         let [a, b, c, d] = u32::try_from(self.count).unwrap_or(u32::MAX).to_be_bytes();
         for (to, from) in self.bytes.iter_mut().zip([0xdd, a, b, c, d]) {
             *to = from;

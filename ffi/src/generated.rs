@@ -65,6 +65,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         415 => c"SW_HAS_CHILDREN",
         416 => c"SW_UNKNOWN_SAVEPOINT",
         418 => c"SW_INVALID_CALL",
+        419 => c"SW_CANNOT_RESTORE",
         417 => c"SW_CHECKPOINT_DAMAGED",
         500 => c"SW_INVALID_SPEC",
         501 => c"SW_UNKNOWN_FLOW",
@@ -141,6 +142,8 @@ const _: () = {
     assert!(std::mem::offset_of!(crate::sw_open_options, sync_interval_ns) == 16);
     assert!(size_of::<crate::sw_txn>() == 8);
     assert!(std::mem::offset_of!(crate::sw_txn, id) == 0);
+    assert!(size_of::<crate::sw_scan>() == 8);
+    assert!(std::mem::offset_of!(crate::sw_scan, id) == 0);
     assert!(size_of::<crate::sw_cq>() == 8);
     assert!(std::mem::offset_of!(crate::sw_cq, id) == 0);
     assert!(size_of::<crate::sw_cq_options>() == 8);

@@ -33,6 +33,7 @@ pub(crate) enum Tag {
     Query = 7,
     Cursor = 8,
     Schema = 9,
+    Scan = 10,
 }
 
 /// The objects of one type that handles refer to.

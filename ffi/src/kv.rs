@@ -9,7 +9,7 @@ use crate::bytes::sw_bytes;
 use crate::call::Call;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::guard::guard;
 use crate::status::*;
 
@@ -106,6 +106,97 @@ pub unsafe extern "C" fn sw_kv_delete(
         let key = call.key("key", key, key_len)?;
         found.flag(session.store().transact(|txn| txn.kv_delete(&space, key))?);
         Ok(())
+    })
+}
+
+/// Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH` if it does not.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
+/// @param key in bytes max=SW_MAX_NAME_BYTES: The key.
+/// @param expected in bytes max=SW_MAX_INPUT_BYTES: The expected value, as MessagePack; empty if the key is not to be
+///   there.
+/// @param value in msgpack max=SW_MAX_INPUT_BYTES: The new value.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_kv_cas(
+    engine: sw_engine,
+    space: *const c_char,
+    space_len: usize,
+    key: *const u8,
+    key_len: usize,
+    expected: *const u8,
+    expected_len: usize,
+    value: *const u8,
+    value_len: usize,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_kv_cas, err, |call| {
+        let session = call.engine(engine)?;
+        let space = space_of(call, space, space_len)?;
+        let key = call.key("key", key, key_len)?;
+        let expected = match expected_len {
+            0 => None,
+            _ => Some(call.value("expected", expected, expected_len)?),
+        };
+        let value = call.value("value", value, value_len)?;
+        session
+            .store()
+            .kv_cas(&space, key, expected.as_ref(), value)?;
+        Ok(())
+    })
+}
+
+/// Adds to the whole number that a key holds, or to 0 if it is not there, and gives the sum. Never conflicts.
+///
+/// Fails with `SW_WRONG_TYPE` if something else is there, and with `SW_ARITHMETIC` if the sum overflows.
+/// `kv.increment` of `sw_call` also adds decimals and floating numbers.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param space in text max=SW_MAX_NAME_BYTES: The space; empty is "default".
+/// @param key in bytes max=SW_MAX_NAME_BYTES: The key.
+/// @param by in number: What to add.
+/// @param sum out number: Receives the sum.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_kv_increment(
+    engine: sw_engine,
+    space: *const c_char,
+    space_len: usize,
+    key: *const u8,
+    key_len: usize,
+    by: i64,
+    sum: *mut i64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_kv_increment, err, |call| {
+        let sum = call.out("sum", sum)?;
+        let session = call.engine(engine)?;
+        let space = space_of(call, space, space_len)?;
+        let key = call.key("key", key, key_len)?;
+        let store = session.store();
+        if let Some(there) = store.snapshot().kv_get(&space, key)? {
+            whole(&there)?
+                .checked_add(by)
+                .ok_or_else(|| Failure::new(SW_ARITHMETIC, "the sum is out of range"))?;
+        }
+        let added = store.kv_increment(&space, key, Value::from(by), Value::from(0))?;
+        sum.set(whole(&added)?);
+        Ok(())
+    })
+}
+
+fn whole(value: &Value) -> Result<i64> {
+    value.as_i64().ok_or_else(|| {
+        let found = value.kind().name();
+        let message = format!("the key does not hold a whole number of 64 bits, but {found}");
+        Failure::new(SW_WRONG_TYPE, message)
     })
 }
 

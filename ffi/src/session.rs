@@ -70,7 +70,7 @@ impl Session {
     }
 
     pub(crate) fn stats(&self) -> Result<Value> {
-        Ok(shapes::stats(&self.engine.store().stats()))
+        Ok(self.engine.store().stats().to_value())
     }
 
     pub(crate) fn sync(&self) -> Result<()> {

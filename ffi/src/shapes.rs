@@ -5,31 +5,7 @@
 use statewright::flow::{
     CaseInfo, Deployed, HistoryEvent, ItemInfo, Problem, Severity, Waiting, WorkItem, WorkKind,
 };
-use statewright::{StoreStats, Timestamp, Value, value};
-
-pub(crate) fn stats(stats: &StoreStats) -> Value {
-    value!({
-        "version": (stats.version),
-        "durable_version": (stats.durable_version),
-        "durability": (stats.durability.to_string()),
-        "entries": (stats.entries),
-        "transactions": (stats.transactions),
-        "log": {
-            "commits": (stats.log.commits),
-            "bytes": (stats.log.bytes),
-            "syncs": (stats.log.syncs),
-            "batch_max": (stats.log.batch_max),
-            "segments_started": (stats.log.segments_started),
-        },
-        "recovery": {
-            "commits": (stats.recovery.frames),
-            "bytes": (stats.recovery.bytes),
-            "cut_bytes": (stats.recovery.cut_bytes),
-            "segments": (stats.recovery.segments),
-            "clean": (stats.recovery.clean),
-        },
-    })
-}
+use statewright::{Timestamp, Value, value};
 
 pub(crate) fn deployed(flow: &Deployed) -> Value {
     value!({ "name": (flow.name.as_str()), "version": (flow.version), "key": (flow.key.as_str()) })

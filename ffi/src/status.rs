@@ -128,6 +128,8 @@ pub const SW_HAS_CHILDREN: sw_status = 415;
 pub const SW_UNKNOWN_SAVEPOINT: sw_status = 416;
 /// A call names no operation, or has parameters missing, unknown or of the wrong type; the message says which.
 pub const SW_INVALID_CALL: sw_status = 418;
+/// What was to be restored does not fit what is there; the message says why.
+pub const SW_CANNOT_RESTORE: sw_status = 419;
 /// A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
 pub const SW_CHECKPOINT_DAMAGED: sw_status = 417;
 

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use statewright_store::{Isolation, Reader, Txn};
+use statewright_store::{Isolation, Reader, Savepoint, Txn};
 
 use crate::bytes::sw_bytes;
 use crate::call::Plain;
@@ -30,6 +30,9 @@ pub struct sw_txn {
 pub const SW_ISOLATION_SERIALIZABLE: u32 = 0;
 /// Only what is written must be unchanged at commit.
 pub const SW_ISOLATION_SNAPSHOT: u32 = 1;
+/// As `SW_ISOLATION_SNAPSHOT`, and a read of what was changed since the transaction began fails at once with
+/// `SW_CONFLICT`.
+pub const SW_ISOLATION_WEAK: u32 = 2;
 
 // SAFETY: integers.
 unsafe impl Plain for sw_txn {}
@@ -43,6 +46,13 @@ pub(crate) struct TxnState {
 }
 
 impl TxnState {
+    pub(crate) fn new(session: Arc<Session>, txn: Txn) -> TxnState {
+        TxnState {
+            session,
+            txn: Mutex::new(Some(txn)),
+        }
+    }
+
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.session
     }
@@ -78,7 +88,7 @@ fn busy() -> Failure {
 /// @on txn
 /// @thread safe
 /// @param engine in handle: The engine.
-/// @param isolation in number: `SW_ISOLATION_SERIALIZABLE` or `SW_ISOLATION_SNAPSHOT`.
+/// @param isolation in number: One of `SW_ISOLATION_…`.
 /// @param txn out handle owned: Receives the transaction.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
@@ -94,19 +104,17 @@ pub unsafe extern "C" fn sw_txn_begin(
         let isolation = match isolation {
             SW_ISOLATION_SERIALIZABLE => Isolation::Serializable,
             SW_ISOLATION_SNAPSHOT => Isolation::Snapshot,
+            SW_ISOLATION_WEAK => Isolation::Weak,
             _ => {
                 let message = format!("`isolation` {isolation} is not known");
-                let help = "pass SW_ISOLATION_SERIALIZABLE or SW_ISOLATION_SNAPSHOT";
+                let help = "pass one of SW_ISOLATION_…";
                 return Err(Failure::new(SW_INVALID_ARGUMENT, message)
                     .at("isolation")
                     .help(help));
             }
         };
         let txn = session.store().begin_with(isolation);
-        let state = TxnState {
-            session,
-            txn: Mutex::new(Some(txn)),
-        };
+        let state = TxnState::new(session, txn);
         let full = |_| Failure::new(SW_TOO_LARGE, "too many transactions are open");
         out.set(sw_txn {
             id: TXNS.insert(Arc::new(state)).map_err(full)?,
@@ -159,6 +167,71 @@ pub unsafe extern "C" fn sw_txn_rollback(txn: sw_txn, err: *mut sw_error) -> sw_
         state.end()?.rollback();
         drop(TXNS.remove(txn.id));
         Ok(())
+    })
+}
+
+/// Marks a point of the transaction to which it can go back.
+///
+/// Savepoints nest: going back to one, or releasing it, ends all that were made after it.
+///
+/// @role method
+/// @on txn
+/// @thread handle
+/// @param txn in handle: The transaction.
+/// @param savepoint out number: Receives the savepoint's number; never 0.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_txn_savepoint(
+    txn: sw_txn,
+    savepoint: *mut u64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_txn_savepoint, err, |call| {
+        let savepoint = call.out("savepoint", savepoint)?;
+        let txn = call.txn(txn)?;
+        savepoint.set(txn.step(|txn| Ok(txn.savepoint().number()))?);
+        Ok(())
+    })
+}
+
+/// Undoes what the transaction wrote since a savepoint, which stays. What it read since then still counts when the
+/// commit is validated. `SW_UNKNOWN_SAVEPOINT` if the savepoint was released or undone.
+///
+/// @role method
+/// @on txn
+/// @thread handle
+/// @param txn in handle: The transaction.
+/// @param savepoint in number: The savepoint.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_txn_rollback_to(
+    txn: sw_txn,
+    savepoint: u64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_txn_rollback_to, err, |call| {
+        let txn = call.txn(txn)?;
+        txn.step(|txn| txn.rollback_to(Savepoint::from_number(savepoint)))
+    })
+}
+
+/// Forgets a savepoint and all after it; what was written stays. `SW_UNKNOWN_SAVEPOINT` if there is no such one.
+///
+/// @role method
+/// @on txn
+/// @thread handle
+/// @param txn in handle: The transaction.
+/// @param savepoint in number: The savepoint.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_txn_release(
+    txn: sw_txn,
+    savepoint: u64,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_txn_release, err, |call| {
+        let txn = call.txn(txn)?;
+        txn.step(|txn| txn.release(Savepoint::from_number(savepoint)))
     })
 }
 

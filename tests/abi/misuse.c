@@ -21,6 +21,7 @@ static sw_value live_value, stale_value, out_value;
 static sw_query live_query, stale_query, out_query;
 static sw_cursor live_cursor, stale_cursor, out_cursor;
 static sw_schema live_schema, stale_schema, out_schema;
+static sw_scan live_scan, stale_scan, out_scan;
 static sw_error live_error, stale_error, err;
 static sw_error *err_place;
 static sw_bytes out_bytes, inout_bytes;
@@ -85,9 +86,12 @@ static void must(const char *what, sw_status status) {
 static void open_engine(void) {
   must("open", sw_open(NULL, 0, NULL, &live_engine, NULL));
   must("begin", sw_txn_begin(live_engine, SW_ISOLATION_SERIALIZABLE, &live_txn, NULL));
+  /* {"op": "kv.scan"} */
+  must("scan", sw_scan_open(live_engine, (const uint8_t *)"\x81\xa2op\xa7kv.scan", 12, &live_scan, NULL));
 }
 
 static void close_engine(void) {
+  must("free scan", sw_scan_free(live_scan, NULL));
   must("rollback", sw_txn_rollback(live_txn, NULL));
   must("close", sw_close(live_engine, NULL));
 }
@@ -121,6 +125,7 @@ static void open_all(void) {
   open_engine();
   stale_engine = live_engine;
   stale_txn = live_txn;
+  stale_scan = live_scan;
   close_engine();
   open_engine();
   must("open cq", sw_cq_open(NULL, &stale_cq, NULL));
@@ -147,6 +152,7 @@ static void before(void) {
   memset(&out_query, 0xaa, sizeof out_query);
   memset(&out_cursor, 0xaa, sizeof out_cursor);
   memset(&out_schema, 0xaa, sizeof out_schema);
+  memset(&out_scan, 0xaa, sizeof out_scan);
   memset(&out_bytes, 0xaa, sizeof out_bytes);
   memset(&out_u32, 0xaa, sizeof out_u32);
   memset(&out_u64, 0xaa, sizeof out_u64);
@@ -165,6 +171,7 @@ static sw_value as_value(uint64_t id) { sw_value handle; handle.id = id; return 
 static sw_query as_query(uint64_t id) { sw_query handle; handle.id = id; return handle; }
 static sw_cursor as_cursor(uint64_t id) { sw_cursor handle; handle.id = id; return handle; }
 static sw_schema as_schema(uint64_t id) { sw_schema handle; handle.id = id; return handle; }
+static sw_scan as_scan(uint64_t id) { sw_scan handle; handle.id = id; return handle; }
 static sw_error as_error(uint64_t id) { sw_error handle; handle.id = id; return handle; }
 
 static uint64_t other_than_engine(void) { return live_txn.id; }
@@ -174,6 +181,7 @@ static uint64_t other_than_value(void) { return live_query.id; }
 static uint64_t other_than_query(void) { return live_value.id; }
 static uint64_t other_than_cursor(void) { return live_schema.id; }
 static uint64_t other_than_schema(void) { return live_cursor.id; }
+static uint64_t other_than_scan(void) { return live_txn.id; }
 static uint64_t other_than_error(void) { return live_cq.id; }
 
 /* An address that no type wider than a byte may have. */
@@ -2543,6 +2551,77 @@ static void test_sw_kv_delete(void) {
   #endif
 }
 
+static void test_sw_kv_cas(void) {
+  WRONG("sw_kv_cas: engine zero", sw_kv_cas(as_engine(0), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine stale", sw_kv_cas(as_engine(stale_engine.id), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine of another type", sw_kv_cas(as_engine(other_than_engine()), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine of a slot never used", sw_kv_cas(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine of a generation to come", sw_kv_cas(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine of another copy of the library", sw_kv_cas(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: engine all ones", sw_kv_cas(as_engine(UINT64_MAX), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_kv_cas: space NULL with a length", sw_kv_cas(live_engine, NULL, 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_kv_cas: space above its limit", sw_kv_cas(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: space of the largest length", sw_kv_cas(live_engine, (const char *)"a", SIZE_MAX, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: space not UTF-8", sw_kv_cas(live_engine, "\xff", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_kv_cas: space cut UTF-8", sw_kv_cas(live_engine, "a\xe2\x82", 3, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_kv_cas: key NULL with a length", sw_kv_cas(live_engine, "a", 1, NULL, 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_kv_cas: key above its limit", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: key of the largest length", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", SIZE_MAX, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: expected NULL with a length", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_kv_cas: expected above its limit", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: expected of the largest length", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: value NULL with a length", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_kv_cas: value above its limit", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: value of the largest length", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_kv_cas: value not MessagePack", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc1", 1, err_place), SW_INVALID_MSGPACK);
+  WRONG("sw_kv_cas: value cut MessagePack", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xda\xff", 2, err_place), SW_INVALID_MSGPACK);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_kv_cas", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), 0);
+  PANIC("sw_kv_cas", sw_kv_cas(live_engine, "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"\xc0", 1, err_place), 1);
+  check_poisoned("sw_kv_cas");
+  #endif
+}
+
+static void test_sw_kv_increment(void) {
+  WRONG("sw_kv_increment: engine zero", sw_kv_increment(as_engine(0), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine stale", sw_kv_increment(as_engine(stale_engine.id), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine of another type", sw_kv_increment(as_engine(other_than_engine()), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine of a slot never used", sw_kv_increment(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine of a generation to come", sw_kv_increment(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine of another copy of the library", sw_kv_increment(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: engine all ones", sw_kv_increment(as_engine(UINT64_MAX), "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_MISUSE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: space NULL with a length", sw_kv_increment(live_engine, NULL, 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: space above its limit", sw_kv_increment(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: space of the largest length", sw_kv_increment(live_engine, (const char *)"a", SIZE_MAX, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: space not UTF-8", sw_kv_increment(live_engine, "\xff", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: space cut UTF-8", sw_kv_increment(live_engine, "a\xe2\x82", 3, (const uint8_t *)"a", 1, 1, &out_i64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: key NULL with a length", sw_kv_increment(live_engine, "a", 1, NULL, 1, 1, &out_i64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: key above its limit", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, &out_i64, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: key of the largest length", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", SIZE_MAX, 1, &out_i64, err_place), SW_TOO_LARGE);
+  ZEROED(out_i64);
+  WRONG("sw_kv_increment: sum NULL", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_kv_increment: sum misaligned", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", 1, 1, (int64_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_kv_increment", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), 0);
+  PANIC("sw_kv_increment", sw_kv_increment(live_engine, "a", 1, (const uint8_t *)"a", 1, 1, &out_i64, err_place), 1);
+  check_poisoned("sw_kv_increment");
+  #endif
+}
+
 static void test_sw_kv_list(void) {
   WRONG("sw_kv_list: engine zero", sw_kv_list(as_engine(0), "a", 1, (const uint8_t *)"a", 1, (const uint8_t *)"a", 1, 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -3007,6 +3086,60 @@ static void test_sw_txn_rollback(void) {
   PANIC("sw_txn_rollback", sw_txn_rollback(live_txn, err_place), 0);
   PANIC("sw_txn_rollback", sw_txn_rollback(live_txn, err_place), 1);
   check_poisoned("sw_txn_rollback");
+  #endif
+}
+
+static void test_sw_txn_savepoint(void) {
+  WRONG("sw_txn_savepoint: txn zero", sw_txn_savepoint(as_txn(0), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn stale", sw_txn_savepoint(as_txn(stale_txn.id), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn of another type", sw_txn_savepoint(as_txn(other_than_txn()), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn of a slot never used", sw_txn_savepoint(as_txn(live_txn.id ^ 0x0000000000f00000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn of a generation to come", sw_txn_savepoint(as_txn(live_txn.id ^ 0x0000100000000000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn of another copy of the library", sw_txn_savepoint(as_txn(live_txn.id ^ 0x0000400000000000u), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: txn all ones", sw_txn_savepoint(as_txn(UINT64_MAX), &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_txn_savepoint: savepoint NULL", sw_txn_savepoint(live_txn, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_txn_savepoint: savepoint misaligned", sw_txn_savepoint(live_txn, (uint64_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_txn_savepoint", sw_txn_savepoint(live_txn, &out_u64, err_place), 0);
+  PANIC("sw_txn_savepoint", sw_txn_savepoint(live_txn, &out_u64, err_place), 1);
+  check_poisoned("sw_txn_savepoint");
+  #endif
+}
+
+static void test_sw_txn_rollback_to(void) {
+  WRONG("sw_txn_rollback_to: txn zero", sw_txn_rollback_to(as_txn(0), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn stale", sw_txn_rollback_to(as_txn(stale_txn.id), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn of another type", sw_txn_rollback_to(as_txn(other_than_txn()), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn of a slot never used", sw_txn_rollback_to(as_txn(live_txn.id ^ 0x0000000000f00000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn of a generation to come", sw_txn_rollback_to(as_txn(live_txn.id ^ 0x0000100000000000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn of another copy of the library", sw_txn_rollback_to(as_txn(live_txn.id ^ 0x0000400000000000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_rollback_to: txn all ones", sw_txn_rollback_to(as_txn(UINT64_MAX), 1, err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_txn_rollback_to", sw_txn_rollback_to(live_txn, 1, err_place), 0);
+  PANIC("sw_txn_rollback_to", sw_txn_rollback_to(live_txn, 1, err_place), 1);
+  check_poisoned("sw_txn_rollback_to");
+  #endif
+}
+
+static void test_sw_txn_release(void) {
+  WRONG("sw_txn_release: txn zero", sw_txn_release(as_txn(0), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn stale", sw_txn_release(as_txn(stale_txn.id), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn of another type", sw_txn_release(as_txn(other_than_txn()), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn of a slot never used", sw_txn_release(as_txn(live_txn.id ^ 0x0000000000f00000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn of a generation to come", sw_txn_release(as_txn(live_txn.id ^ 0x0000100000000000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn of another copy of the library", sw_txn_release(as_txn(live_txn.id ^ 0x0000400000000000u), 1, err_place), SW_MISUSE);
+  WRONG("sw_txn_release: txn all ones", sw_txn_release(as_txn(UINT64_MAX), 1, err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_txn_release", sw_txn_release(live_txn, 1, err_place), 0);
+  PANIC("sw_txn_release", sw_txn_release(live_txn, 1, err_place), 1);
+  check_poisoned("sw_txn_release");
   #endif
 }
 
@@ -3621,11 +3754,187 @@ static void test_sw_txn_call(void) {
   #endif
 }
 
+static void test_sw_event_append(void) {
+  WRONG("sw_event_append: engine zero", sw_event_append(as_engine(0), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine stale", sw_event_append(as_engine(stale_engine.id), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine of another type", sw_event_append(as_engine(other_than_engine()), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine of a slot never used", sw_event_append(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine of a generation to come", sw_event_append(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine of another copy of the library", sw_event_append(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: engine all ones", sw_event_append(as_engine(UINT64_MAX), "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_MISUSE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: space NULL with a length", sw_event_append(live_engine, NULL, 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: space above its limit", sw_event_append(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: space of the largest length", sw_event_append(live_engine, (const char *)"a", SIZE_MAX, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: space not UTF-8", sw_event_append(live_engine, "\xff", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: space cut UTF-8", sw_event_append(live_engine, "a\xe2\x82", 3, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: stream NULL with a length", sw_event_append(live_engine, "a", 1, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: stream above its limit", sw_event_append(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: stream of the largest length", sw_event_append(live_engine, "a", 1, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: stream not UTF-8", sw_event_append(live_engine, "a", 1, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: stream cut UTF-8", sw_event_append(live_engine, "a", 1, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: kind NULL with a length", sw_event_append(live_engine, "a", 1, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: kind above its limit", sw_event_append(live_engine, "a", 1, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: kind of the largest length", sw_event_append(live_engine, "a", 1, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: kind not UTF-8", sw_event_append(live_engine, "a", 1, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: kind cut UTF-8", sw_event_append(live_engine, "a", 1, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_u64, err_place), SW_INVALID_UTF8);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: payload NULL with a length", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, NULL, 1, &out_u64, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: payload above its limit", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: payload of the largest length", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_u64, err_place), SW_TOO_LARGE);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: payload not MessagePack", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_u64, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: payload cut MessagePack", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_u64, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_u64);
+  WRONG("sw_event_append: sequence NULL", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_event_append: sequence misaligned", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (uint64_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_event_append", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), 0);
+  PANIC("sw_event_append", sw_event_append(live_engine, "a", 1, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_u64, err_place), 1);
+  check_poisoned("sw_event_append");
+  #endif
+}
+
 static void test_sw_operations(void) {
   WRONG("sw_operations: operations NULL", sw_operations(NULL, err_place), SW_NULL_ARGUMENT);
   WRONG("sw_operations: operations misaligned", sw_operations((sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
   #ifdef SW_PANIC_INJECTION
   PANIC("sw_operations", sw_operations(&out_bytes, err_place), 0);
+  #endif
+}
+
+static void test_sw_scan_open(void) {
+  WRONG("sw_scan_open: engine zero", sw_scan_open(as_engine(0), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine stale", sw_scan_open(as_engine(stale_engine.id), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine of another type", sw_scan_open(as_engine(other_than_engine()), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine of a slot never used", sw_scan_open(as_engine(live_engine.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine of a generation to come", sw_scan_open(as_engine(live_engine.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine of another copy of the library", sw_scan_open(as_engine(live_engine.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: engine all ones", sw_scan_open(as_engine(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: operation NULL with a length", sw_scan_open(live_engine, NULL, 1, &out_scan, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: operation above its limit", sw_scan_open(live_engine, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_scan, err_place), SW_TOO_LARGE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: operation of the largest length", sw_scan_open(live_engine, (const uint8_t *)"a", SIZE_MAX, &out_scan, err_place), SW_TOO_LARGE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: operation not MessagePack", sw_scan_open(live_engine, (const uint8_t *)"\xc1", 1, &out_scan, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: operation cut MessagePack", sw_scan_open(live_engine, (const uint8_t *)"\xda\xff", 2, &out_scan, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open: scan NULL", sw_scan_open(live_engine, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_scan_open: scan misaligned", sw_scan_open(live_engine, (const uint8_t *)"\xc0", 1, (sw_scan *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_scan_open", sw_scan_open(live_engine, (const uint8_t *)"\xc0", 1, &out_scan, err_place), 0);
+  PANIC("sw_scan_open", sw_scan_open(live_engine, (const uint8_t *)"\xc0", 1, &out_scan, err_place), 1);
+  check_poisoned("sw_scan_open");
+  #endif
+}
+
+static void test_sw_scan_open_in(void) {
+  WRONG("sw_scan_open_in: txn zero", sw_scan_open_in(as_txn(0), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn stale", sw_scan_open_in(as_txn(stale_txn.id), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn of another type", sw_scan_open_in(as_txn(other_than_txn()), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn of a slot never used", sw_scan_open_in(as_txn(live_txn.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn of a generation to come", sw_scan_open_in(as_txn(live_txn.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn of another copy of the library", sw_scan_open_in(as_txn(live_txn.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: txn all ones", sw_scan_open_in(as_txn(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_scan, err_place), SW_MISUSE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: operation NULL with a length", sw_scan_open_in(live_txn, NULL, 1, &out_scan, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: operation above its limit", sw_scan_open_in(live_txn, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_scan, err_place), SW_TOO_LARGE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: operation of the largest length", sw_scan_open_in(live_txn, (const uint8_t *)"a", SIZE_MAX, &out_scan, err_place), SW_TOO_LARGE);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: operation not MessagePack", sw_scan_open_in(live_txn, (const uint8_t *)"\xc1", 1, &out_scan, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: operation cut MessagePack", sw_scan_open_in(live_txn, (const uint8_t *)"\xda\xff", 2, &out_scan, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_scan);
+  WRONG("sw_scan_open_in: scan NULL", sw_scan_open_in(live_txn, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_scan_open_in: scan misaligned", sw_scan_open_in(live_txn, (const uint8_t *)"\xc0", 1, (sw_scan *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_scan_open_in", sw_scan_open_in(live_txn, (const uint8_t *)"\xc0", 1, &out_scan, err_place), 0);
+  PANIC("sw_scan_open_in", sw_scan_open_in(live_txn, (const uint8_t *)"\xc0", 1, &out_scan, err_place), 1);
+  check_poisoned("sw_scan_open_in");
+  #endif
+}
+
+static void test_sw_scan_next(void) {
+  WRONG("sw_scan_next: scan zero", sw_scan_next(as_scan(0), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan stale", sw_scan_next(as_scan(stale_scan.id), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan of another type", sw_scan_next(as_scan(other_than_scan()), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan of a slot never used", sw_scan_next(as_scan(live_scan.id ^ 0x0000000000f00000u), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan of a generation to come", sw_scan_next(as_scan(live_scan.id ^ 0x0000100000000000u), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan of another copy of the library", sw_scan_next(as_scan(live_scan.id ^ 0x0000400000000000u), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: scan all ones", sw_scan_next(as_scan(UINT64_MAX), 1, 1, &out_bytes, &out_u32, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  ZEROED(out_u32);
+  WRONG("sw_scan_next: items NULL", sw_scan_next(live_scan, 1, 1, NULL, &out_u32, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_scan_next: items misaligned", sw_scan_next(live_scan, 1, 1, (sw_bytes *)misaligned(), &out_u32, err_place), SW_INVALID_ARGUMENT);
+  WRONG("sw_scan_next: done NULL", sw_scan_next(live_scan, 1, 1, &out_bytes, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_scan_next: done misaligned", sw_scan_next(live_scan, 1, 1, &out_bytes, (uint32_t *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_scan_next", sw_scan_next(live_scan, 1, 1, &out_bytes, &out_u32, err_place), 0);
+  #endif
+}
+
+static void test_sw_scan_free(void) {
+  WRONG("sw_scan_free: scan zero", sw_scan_free(as_scan(0), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan stale", sw_scan_free(as_scan(stale_scan.id), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan of another type", sw_scan_free(as_scan(other_than_scan()), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan of a slot never used", sw_scan_free(as_scan(live_scan.id ^ 0x0000000000f00000u), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan of a generation to come", sw_scan_free(as_scan(live_scan.id ^ 0x0000100000000000u), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan of another copy of the library", sw_scan_free(as_scan(live_scan.id ^ 0x0000400000000000u), err_place), SW_MISUSE);
+  WRONG("sw_scan_free: scan all ones", sw_scan_free(as_scan(UINT64_MAX), err_place), SW_MISUSE);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_scan_free", sw_scan_free(live_scan, err_place), 0);
   #endif
 }
 
@@ -4343,6 +4652,8 @@ int main(void) {
   test_sw_kv_get();
   test_sw_kv_put();
   test_sw_kv_delete();
+  test_sw_kv_cas();
+  test_sw_kv_increment();
   test_sw_kv_list();
   test_sw_json_create();
   test_sw_json_get();
@@ -4354,6 +4665,9 @@ int main(void) {
   test_sw_txn_begin();
   test_sw_txn_commit();
   test_sw_txn_rollback();
+  test_sw_txn_savepoint();
+  test_sw_txn_rollback_to();
+  test_sw_txn_release();
   test_sw_txn_kv_get();
   test_sw_txn_kv_put();
   test_sw_txn_kv_delete();
@@ -4367,7 +4681,12 @@ int main(void) {
   test_sw_txn_json_list();
   test_sw_call();
   test_sw_txn_call();
+  test_sw_event_append();
   test_sw_operations();
+  test_sw_scan_open();
+  test_sw_scan_open_in();
+  test_sw_scan_next();
+  test_sw_scan_free();
   test_sw_flow_deploy();
   test_sw_flow_check();
   test_sw_case_start();

@@ -39,6 +39,12 @@ export type Engine = bigint & { readonly [brand]: 'engine' };
 export type Txn = bigint & { readonly [brand]: 'txn' };
 
 /**
+ * A list that is gone through page by page. Begin it with `sw_scan_open` or `sw_scan_open_in`, end it
+ * with `sw_scan_free`.
+ */
+export type Scan = bigint & { readonly [brand]: 'scan' };
+
+/**
  * A completion queue. Open with `sw_cq_open`, close with `sw_cq_close`.
  */
 export type Cq = bigint & { readonly [brand]: 'cq' };
@@ -105,6 +111,7 @@ export type StatusName =
   | 'SW_HAS_CHILDREN'
   | 'SW_UNKNOWN_SAVEPOINT'
   | 'SW_INVALID_CALL'
+  | 'SW_CANNOT_RESTORE'
   | 'SW_CHECKPOINT_DAMAGED'
   | 'SW_INVALID_SPEC'
   | 'SW_UNKNOWN_FLOW'
@@ -538,6 +545,10 @@ export const constants: {
    */
   readonly SW_INVALID_CALL: 418;
   /**
+   * What was to be restored does not fit what is there; the message says why.
+   */
+  readonly SW_CANNOT_RESTORE: 419;
+  /**
    * A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
    */
   readonly SW_CHECKPOINT_DAMAGED: 417;
@@ -806,6 +817,11 @@ export const constants: {
    * Only what is written must be unchanged at commit.
    */
   readonly SW_ISOLATION_SNAPSHOT: 1;
+  /**
+   * As `SW_ISOLATION_SNAPSHOT`, and a read of what was changed since the transaction began fails at once
+   * with `SW_CONFLICT`.
+   */
+  readonly SW_ISOLATION_WEAK: 2;
   /**
    * The most work items that one poll takes.
    */
@@ -1860,6 +1876,40 @@ export function kvDelete(engine: Engine, space: string, key: Uint8Array): boolea
 export function kvDeleteAsync(engine: Engine, space: string, key: Uint8Array): Promise<boolean>;
 
 /**
+ * Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH` if it does not.
+ * @param engine The engine.
+ * @param space The space; empty is "default".
+ * @param key The key.
+ * @param expected The expected value, as MessagePack; empty if the key is not to be there.
+ * @param value The new value.
+ */
+export function kvCas(engine: Engine, space: string, key: Uint8Array, expected: Uint8Array, value: Uint8Array): void;
+
+/**
+ * `kvCas` on a thread of libuv's pool.
+ */
+export function kvCasAsync(engine: Engine, space: string, key: Uint8Array, expected: Uint8Array, value: Uint8Array): Promise<void>;
+
+/**
+ * Adds to the whole number that a key holds, or to 0 if it is not there, and gives the sum. Never
+ * conflicts.
+ *
+ * Fails with `SW_WRONG_TYPE` if something else is there, and with `SW_ARITHMETIC` if the sum
+ * overflows. `kv.increment` of `sw_call` also adds decimals and floating numbers.
+ * @param engine The engine.
+ * @param space The space; empty is "default".
+ * @param key The key.
+ * @param by What to add.
+ * @returns Receives the sum.
+ */
+export function kvIncrement(engine: Engine, space: string, key: Uint8Array, by: bigint): bigint;
+
+/**
+ * `kvIncrement` on a thread of libuv's pool.
+ */
+export function kvIncrementAsync(engine: Engine, space: string, key: Uint8Array, by: bigint): Promise<bigint>;
+
+/**
  * Lists keys in byte order, with their values.
  * @param engine The engine.
  * @param space The space; empty is "default".
@@ -1992,7 +2042,7 @@ export function jsonListAsync(engine: Engine, space: string, prefix: string, aft
  * Nobody sees its writes before `sw_txn_commit`. It is for one thread at a time; another gets
  * `SW_BUSY`.
  * @param engine The engine.
- * @param isolation `SW_ISOLATION_SERIALIZABLE` or `SW_ISOLATION_SNAPSHOT`.
+ * @param isolation One of `SW_ISOLATION_…`.
  * @returns Receives the transaction.
  */
 export function txnBegin(engine: Engine, isolation: number): Txn;
@@ -2029,6 +2079,31 @@ export function txnRollback(txn: Txn): void;
  * `txnRollback` on a thread of libuv's pool.
  */
 export function txnRollbackAsync(txn: Txn): Promise<void>;
+
+/**
+ * Marks a point of the transaction to which it can go back.
+ *
+ * Savepoints nest: going back to one, or releasing it, ends all that were made after it.
+ * @param txn The transaction.
+ * @returns Receives the savepoint's number; never 0.
+ */
+export function txnSavepoint(txn: Txn): bigint;
+
+/**
+ * Undoes what the transaction wrote since a savepoint, which stays. What it read since then still
+ * counts when the commit is validated. `SW_UNKNOWN_SAVEPOINT` if the savepoint was released or undone.
+ * @param txn The transaction.
+ * @param savepoint The savepoint.
+ */
+export function txnRollbackTo(txn: Txn, savepoint: bigint): void;
+
+/**
+ * Forgets a savepoint and all after it; what was written stays. `SW_UNKNOWN_SAVEPOINT` if there is no
+ * such one.
+ * @param txn The transaction.
+ * @param savepoint The savepoint.
+ */
+export function txnRelease(txn: Txn, savepoint: bigint): void;
 
 /**
  * Reads the value of a key, as the transaction sees it.
@@ -2174,6 +2249,22 @@ export function callAsync(engine: Engine, calls: Uint8Array): Promise<{ results:
 export function txnCall(txn: Txn, operation: Uint8Array): Uint8Array;
 
 /**
+ * Puts an event at the end of a stream and gives where it stands. Never conflicts.
+ * @param engine The engine.
+ * @param space The space; empty is "default".
+ * @param stream The stream; it is made if it is not there.
+ * @param kind The event's type.
+ * @param payload What happened; an object.
+ * @returns Receives the event's sequence; 0 is the first.
+ */
+export function eventAppend(engine: Engine, space: string, stream: string, kind: string, payload: Uint8Array): bigint;
+
+/**
+ * `eventAppend` on a thread of libuv's pool.
+ */
+export function eventAppendAsync(engine: Engine, space: string, stream: string, kind: string, payload: Uint8Array): Promise<bigint>;
+
+/**
  * Lists the operations that can be called.
  * @returns Receives an array of `{name, required, optional}`, the parameters as text.
  */
@@ -2183,6 +2274,55 @@ export function operations(): Uint8Array;
  * `operations` on a thread of libuv's pool.
  */
 export function operationsAsync(): Promise<Uint8Array>;
+
+/**
+ * Begins a walk through a list of any length, as it is now: what is written later is not in it.
+ *
+ * The list is what an operation gives (see `sw_call`), but all of it, or as much as its `limit` says:
+ * `{"op": "kv.scan", "prefix": "color/"}`. These have pages: `kv.scan`, `kv.range`, `json.list`,
+ * `cell.list`, `event.range`, `event.by_time`, `event.by_type`, `event.streams`, the lists of traces
+ * and runs, and `space.list`. While it is open, what it may still read is kept in memory.
+ * @param engine The engine.
+ * @param operation The operation. `SW_INVALID_CALL` if it gives no such list.
+ * @returns Receives the scan, before the first item.
+ */
+export function scanOpen(engine: Engine, operation: Uint8Array): Scan;
+
+/**
+ * `scanOpen` on a thread of libuv's pool.
+ */
+export function scanOpenAsync(engine: Engine, operation: Uint8Array): Promise<Scan>;
+
+/**
+ * Begins a walk through a list as a transaction sees it; see `sw_scan_open`.
+ *
+ * What the transaction writes while it goes on may or may not be seen. Once the transaction is over,
+ * the scan gives `SW_CLOSED`.
+ * @param txn The transaction.
+ * @param operation The operation.
+ * @returns Receives the scan, before the first item.
+ */
+export function scanOpenIn(txn: Txn, operation: Uint8Array): Scan;
+
+/**
+ * Gives the next items of a list.
+ * @param scan The scan.
+ * @param limit At most so many, and at least 1.
+ * @param maxBytes At most so many bytes of MessagePack, but one item at least.
+ * @returns Receives an array of what comes next, as the operation gives it.
+ */
+export function scanNext(scan: Scan, limit: number, maxBytes: bigint): { items: Uint8Array; done: boolean };
+
+/**
+ * Ends a scan: its handle is stale from now on. This works even if its engine is closed or poisoned.
+ * @param scan The scan.
+ */
+export function scanFree(scan: Scan): void;
+
+/**
+ * `scanFree` on a thread of libuv's pool.
+ */
+export function scanFreeAsync(scan: Scan): Promise<void>;
 
 /**
  * Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.

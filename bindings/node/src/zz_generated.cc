@@ -77,6 +77,8 @@ void end_engine(uint64_t id) { static_cast<void>(sw_close(sw_engine{id}, nullptr
 
 void end_txn(uint64_t id) { static_cast<void>(sw_txn_rollback(sw_txn{id}, nullptr)); }
 
+void end_scan(uint64_t id) { static_cast<void>(sw_scan_free(sw_scan{id}, nullptr)); }
+
 void end_cq(uint64_t id) { static_cast<void>(sw_cq_close(sw_cq{id}, nullptr)); }
 
 // A namespace of their own: the C library has functions of some of these names.
@@ -1410,6 +1412,44 @@ struct kv_delete : call_base {
   }
 };
 
+// sw_kv_cas: Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH` if it does not.
+struct kv_cas : call_base {
+  sw_engine engine{};
+  std::string space;
+  bytes_argument key;
+  bytes_argument expected;
+  bytes_argument value;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "space", &space) && args.bytes(2, "key", false, &key) && args.bytes(3, "expected", false, &expected) && args.bytes(4, "value", false, &value);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_kv_cas(engine, space.data(), space.size(), key.data, key.size, expected.data, expected.size, value.data, value.size, error);
+  }
+};
+
+// sw_kv_increment: Adds to the whole number that a key holds, or to 0 if it is not there, and gives the sum. Never conflicts.
+struct kv_increment : call_base {
+  sw_engine engine{};
+  std::string space;
+  bytes_argument key;
+  int64_t by{};
+  int64_t out_sum{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "space", &space) && args.bytes(2, "key", false, &key) && args.i64(3, "by", &by);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_kv_increment(engine, space.data(), space.size(), key.data, key.size, by, &out_sum, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::BigInt::New(env, out_sum);
+  }
+};
+
 // sw_kv_list: Lists keys in byte order, with their values.
 struct kv_list : call_base {
   sw_engine engine{};
@@ -1625,6 +1665,52 @@ struct txn_rollback : call_base {
   }
 
   uint64_t ends() const { return txn.id; }
+};
+
+// sw_txn_savepoint: Marks a point of the transaction to which it can go back.
+struct txn_savepoint : call_base {
+  sw_txn txn{};
+  uint64_t out_savepoint{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "txn", &txn.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_txn_savepoint(txn, &out_savepoint, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::BigInt::New(env, out_savepoint);
+  }
+};
+
+// sw_txn_rollback_to: Undoes what the transaction wrote since a savepoint, which stays. What it read since then still counts when the commit is validated. `SW_UNKNOWN_SAVEPOINT` if the savepoint was released or undone.
+struct txn_rollback_to : call_base {
+  sw_txn txn{};
+  uint64_t savepoint{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "txn", &txn.id) && args.u64(1, "savepoint", &savepoint);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_txn_rollback_to(txn, savepoint, error);
+  }
+};
+
+// sw_txn_release: Forgets a savepoint and all after it; what was written stays. `SW_UNKNOWN_SAVEPOINT` if there is no such one.
+struct txn_release : call_base {
+  sw_txn txn{};
+  uint64_t savepoint{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "txn", &txn.id) && args.u64(1, "savepoint", &savepoint);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_txn_release(txn, savepoint, error);
+  }
 };
 
 // sw_txn_kv_get: Reads the value of a key, as the transaction sees it.
@@ -1890,6 +1976,28 @@ struct txn_call : call_base {
   }
 };
 
+// sw_event_append: Puts an event at the end of a stream and gives where it stands. Never conflicts.
+struct event_append : call_base {
+  sw_engine engine{};
+  std::string space;
+  std::string stream;
+  std::string kind;
+  bytes_argument payload;
+  uint64_t out_sequence{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "space", &space) && args.text(2, "stream", &stream) && args.text(3, "kind", &kind) && args.bytes(4, "payload", false, &payload);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_event_append(engine, space.data(), space.size(), stream.data(), stream.size(), kind.data(), kind.size(), payload.data, payload.size, &out_sequence, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return Napi::BigInt::New(env, out_sequence);
+  }
+};
+
 // sw_operations: Lists the operations that can be called.
 struct operations : call_base {
   sw_bytes out_operations{};
@@ -1901,6 +2009,83 @@ struct operations : call_base {
   Napi::Value give(Napi::Env env) {
     return take_bytes(env, &out_operations);
   }
+};
+
+// sw_scan_open: Begins a walk through a list of any length, as it is now: what is written later is not in it.
+struct scan_open : call_base {
+  sw_engine engine{};
+  bytes_argument operation;
+  sw_scan out_scan{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.bytes(1, "operation", false, &operation);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_scan_open(engine, operation.data, operation.size, &out_scan, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_scan.id, end_scan);
+  }
+};
+
+// sw_scan_open_in: Begins a walk through a list as a transaction sees it; see `sw_scan_open`.
+struct scan_open_in : call_base {
+  sw_txn txn{};
+  bytes_argument operation;
+  sw_scan out_scan{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "txn", &txn.id) && args.bytes(1, "operation", false, &operation);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_scan_open_in(txn, operation.data, operation.size, &out_scan, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return give_handle(env, out_scan.id, end_scan);
+  }
+};
+
+// sw_scan_next: Gives the next items of a list.
+struct scan_next : call_base {
+  sw_scan scan{};
+  uint32_t limit{};
+  uint64_t max_bytes{};
+  sw_bytes out_items{};
+  uint32_t out_done{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "scan", &scan.id) && args.u32(1, "limit", &limit) && args.u64(2, "max_bytes", &max_bytes);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_scan_next(scan, limit, max_bytes, &out_items, &out_done, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("items", take_bytes(env, &out_items));
+    result.Set("done", Napi::Boolean::New(env, out_done != 0));
+    return result;
+  }
+};
+
+// sw_scan_free: Ends a scan: its handle is stale from now on. This works even if its engine is closed or poisoned.
+struct scan_free : call_base {
+  sw_scan scan{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "scan", &scan.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_scan_free(scan, error);
+  }
+
+  uint64_t ends() const { return scan.id; }
 };
 
 // sw_flow_deploy: Reads a flow's text (YAML or JSON), checks it, and keeps it under its name and version.
@@ -2379,6 +2564,10 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("kvPutAsync", Napi::Function::New<later<call::kv_put>>(env, "kvPutAsync"));
   exports.Set("kvDelete", Napi::Function::New<now<call::kv_delete>>(env, "kvDelete"));
   exports.Set("kvDeleteAsync", Napi::Function::New<later<call::kv_delete>>(env, "kvDeleteAsync"));
+  exports.Set("kvCas", Napi::Function::New<now<call::kv_cas>>(env, "kvCas"));
+  exports.Set("kvCasAsync", Napi::Function::New<later<call::kv_cas>>(env, "kvCasAsync"));
+  exports.Set("kvIncrement", Napi::Function::New<now<call::kv_increment>>(env, "kvIncrement"));
+  exports.Set("kvIncrementAsync", Napi::Function::New<later<call::kv_increment>>(env, "kvIncrementAsync"));
   exports.Set("kvList", Napi::Function::New<now<call::kv_list>>(env, "kvList"));
   exports.Set("kvListAsync", Napi::Function::New<later<call::kv_list>>(env, "kvListAsync"));
   exports.Set("jsonCreate", Napi::Function::New<now<call::json_create>>(env, "jsonCreate"));
@@ -2401,6 +2590,9 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("txnCommitAsync", Napi::Function::New<later<call::txn_commit>>(env, "txnCommitAsync"));
   exports.Set("txnRollback", Napi::Function::New<now<call::txn_rollback>>(env, "txnRollback"));
   exports.Set("txnRollbackAsync", Napi::Function::New<later<call::txn_rollback>>(env, "txnRollbackAsync"));
+  exports.Set("txnSavepoint", Napi::Function::New<now<call::txn_savepoint>>(env, "txnSavepoint"));
+  exports.Set("txnRollbackTo", Napi::Function::New<now<call::txn_rollback_to>>(env, "txnRollbackTo"));
+  exports.Set("txnRelease", Napi::Function::New<now<call::txn_release>>(env, "txnRelease"));
   exports.Set("txnKvGet", Napi::Function::New<now<call::txn_kv_get>>(env, "txnKvGet"));
   exports.Set("txnKvPut", Napi::Function::New<now<call::txn_kv_put>>(env, "txnKvPut"));
   exports.Set("txnKvDelete", Napi::Function::New<now<call::txn_kv_delete>>(env, "txnKvDelete"));
@@ -2415,8 +2607,16 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("call", Napi::Function::New<now<call::call>>(env, "call"));
   exports.Set("callAsync", Napi::Function::New<later<call::call>>(env, "callAsync"));
   exports.Set("txnCall", Napi::Function::New<now<call::txn_call>>(env, "txnCall"));
+  exports.Set("eventAppend", Napi::Function::New<now<call::event_append>>(env, "eventAppend"));
+  exports.Set("eventAppendAsync", Napi::Function::New<later<call::event_append>>(env, "eventAppendAsync"));
   exports.Set("operations", Napi::Function::New<now<call::operations>>(env, "operations"));
   exports.Set("operationsAsync", Napi::Function::New<later<call::operations>>(env, "operationsAsync"));
+  exports.Set("scanOpen", Napi::Function::New<now<call::scan_open>>(env, "scanOpen"));
+  exports.Set("scanOpenAsync", Napi::Function::New<later<call::scan_open>>(env, "scanOpenAsync"));
+  exports.Set("scanOpenIn", Napi::Function::New<now<call::scan_open_in>>(env, "scanOpenIn"));
+  exports.Set("scanNext", Napi::Function::New<now<call::scan_next>>(env, "scanNext"));
+  exports.Set("scanFree", Napi::Function::New<now<call::scan_free>>(env, "scanFree"));
+  exports.Set("scanFreeAsync", Napi::Function::New<later<call::scan_free>>(env, "scanFreeAsync"));
   exports.Set("flowDeploy", Napi::Function::New<now<call::flow_deploy>>(env, "flowDeploy"));
   exports.Set("flowDeployAsync", Napi::Function::New<later<call::flow_deploy>>(env, "flowDeployAsync"));
   exports.Set("flowCheck", Napi::Function::New<now<call::flow_check>>(env, "flowCheck"));
@@ -2513,6 +2713,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_HAS_CHILDREN", Napi::Number::New(env, static_cast<double>(SW_HAS_CHILDREN)));
   constants.Set("SW_UNKNOWN_SAVEPOINT", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_SAVEPOINT)));
   constants.Set("SW_INVALID_CALL", Napi::Number::New(env, static_cast<double>(SW_INVALID_CALL)));
+  constants.Set("SW_CANNOT_RESTORE", Napi::Number::New(env, static_cast<double>(SW_CANNOT_RESTORE)));
   constants.Set("SW_CHECKPOINT_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_CHECKPOINT_DAMAGED)));
   constants.Set("SW_INVALID_SPEC", Napi::Number::New(env, static_cast<double>(SW_INVALID_SPEC)));
   constants.Set("SW_UNKNOWN_FLOW", Napi::Number::New(env, static_cast<double>(SW_UNKNOWN_FLOW)));
@@ -2578,6 +2779,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_DRIVE_NONE", Napi::Number::New(env, static_cast<double>(SW_DRIVE_NONE)));
   constants.Set("SW_ISOLATION_SERIALIZABLE", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_SERIALIZABLE)));
   constants.Set("SW_ISOLATION_SNAPSHOT", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_SNAPSHOT)));
+  constants.Set("SW_ISOLATION_WEAK", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_WEAK)));
   constants.Set("SW_MAX_WORK_ITEMS", Napi::Number::New(env, static_cast<double>(SW_MAX_WORK_ITEMS)));
   constants.Set("SW_OP_CASE_WAIT", Napi::Number::New(env, static_cast<double>(SW_OP_CASE_WAIT)));
   constants.Set("SW_OP_WORK_POLL", Napi::Number::New(env, static_cast<double>(SW_OP_WORK_POLL)));

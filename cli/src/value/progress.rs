@@ -1,4 +1,4 @@
-//! How far reading has come, for people who wait.
+//! How far reading or writing has come, for people who wait.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
@@ -24,10 +24,15 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(source: &Source, size: Option<u64>) -> Progress {
+        Progress::of(&source.to_string(), size)
+    }
+
+    /// Of something that is not a source of values.
+    pub fn of(what: &str, size: Option<u64>) -> Progress {
         let begun = Instant::now();
         let watched = console::is_live() && !io::stdout().is_terminal();
         Progress {
-            what: console::one_line(&source.to_string()).into_owned(),
+            what: console::one_line(what).into_owned(),
             size,
             done: 0,
             next: watched.then(|| begun + PATIENCE),
@@ -44,7 +49,7 @@ impl Progress {
         }
     }
 
-    fn add(&mut self, bytes: usize) {
+    pub fn add(&mut self, bytes: usize) {
         self.done = self.done.saturating_add(bytes as u64);
         let Some(next) = self.next else { return };
         let now = Instant::now();
@@ -74,13 +79,22 @@ fn describe(what: &str, done: u64, size: Option<u64>, took: Duration) -> String 
     let rate = done as f64 / f64::from(1 << 20) / took.as_secs_f64().max(0.001);
     match size.filter(|size| *size > 0) {
         Some(size) => format!(
-            "{what}: {} of {} MiB ({} %), {rate:.1} MiB/s",
+            "{what}: {} {} of {} MiB ({} %), {rate:.1} MiB/s",
+            bar(done, size),
             mib(done),
             mib(size),
             done.saturating_mul(100) / size
         ),
         None => format!("{what}: {} MiB, {rate:.1} MiB/s", mib(done)),
     }
+}
+
+/// How much of it is done, as a picture.
+fn bar(done: u64, size: u64) -> String {
+    const WIDTH: u64 = 20;
+    let full = done.saturating_mul(WIDTH).checked_div(size).unwrap_or(0);
+    let full = usize::try_from(full.min(WIDTH)).unwrap_or(0);
+    format!("[{:<20}]", "#".repeat(full))
 }
 
 /// A reader that tells how far it is.
@@ -108,7 +122,7 @@ mod tests {
             (
                 3 << 20,
                 Some(12 << 20),
-                "x: 3.0 of 12.0 MiB (25 %), 1.5 MiB/s",
+                "x: [#####               ] 3.0 of 12.0 MiB (25 %), 1.5 MiB/s",
             ),
             (3 << 20, None, "x: 3.0 MiB, 1.5 MiB/s"),
             (0, Some(0), "x: 0.0 MiB, 0.0 MiB/s"),

@@ -16,6 +16,7 @@ mod look;
 mod program;
 mod run;
 mod state;
+mod transfer;
 mod value;
 mod verify;
 mod worker;

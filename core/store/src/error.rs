@@ -154,6 +154,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// What was to be restored does not fit what is there. Nothing was changed.
+    #[error("{what} cannot be restored: {why}")]
+    CannotRestore {
+        /// Space, primitive and key.
+        what: String,
+        /// What does not fit.
+        why: &'static str,
+    },
     /// An operation does not fit the value that is there, or cannot have this operand. Nothing was changed.
     #[error("{what}: {source}")]
     At {
@@ -202,6 +210,7 @@ impl Error {
             Error::UnknownSavepoint => 416,
             Error::Damaged { .. } => 417,
             Error::InvalidCall { .. } => 418,
+            Error::CannotRestore { .. } => 419,
             Error::At { source, .. } => source.code(),
             Error::Value(e) => e.code(),
             Error::Log(e) => e.code(),
@@ -231,6 +240,7 @@ impl Error {
                 | Error::At { .. }
                 | Error::InvalidName { .. }
                 | Error::InvalidCall { .. }
+                | Error::CannotRestore { .. }
                 | Error::TxnLimit { .. }
                 | Error::InvalidKey { .. }
                 | Error::Log(statewright_log::Error::FrameTooLarge { .. })

@@ -29,6 +29,9 @@ use crate::txn::Txn;
 const HEAD: u8 = 0;
 const EVENT: u8 = 1;
 const BY_TYPE: u8 = 2;
+/// Verbs of ops.
+const APPEND: u8 = 0;
+const RESTORE: u8 = 1;
 /// A stream's name has at most this many bytes.
 const MAX_STREAM_BYTES: usize = 1024;
 
@@ -74,8 +77,8 @@ pub struct Appended {
     pub version: u64,
 }
 
-/// An event as the log holds it: what no other transaction can change. Its sequence, time and hash follow from the
-/// order of the commits.
+/// An event as the log holds it: what no other transaction can change. Its sequence and hash, and unless it is one
+/// that is restored its time, follow from the order of the commits.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EventAppend {
@@ -87,6 +90,8 @@ pub struct EventAppend {
     pub kind: String,
     /// What happened; an object.
     pub payload: Value,
+    /// When it was first committed, if it is restored; otherwise its time is that of the commit.
+    pub time: Option<Timestamp>,
 }
 
 impl EventAppend {
@@ -101,9 +106,21 @@ impl EventAppend {
             Some(entry) => read_head(&entry).ok_or_else(|| Error::damaged(&key, entry.version))?,
             None => (0, [0; 32]),
         };
-        let hash = chain(&previous, len, at.time, &self.kind, &self.payload);
+        let time = self.time.unwrap_or(at.time);
+        if self.time.is_some() {
+            let last = len.checked_sub(1);
+            let last = last.and_then(|n| target.get(&event_key(&self.space, &self.stream, n)));
+            let last = last.and_then(|entry| entry.value.index(0)?.as_i64());
+            // Reading by time relies on it.
+            if time > at.time || last.is_some_and(|last| time.as_micros() < last) {
+                let what = space::display(&key);
+                let why = "its time is before that of the last event, or later than now";
+                return Err(Error::CannotRestore { what, why });
+            }
+        }
+        let hash = chain(&previous, len, time, &self.kind, &self.payload);
         let event = Value::from(vec![
-            Value::from(at.time.as_micros()),
+            Value::from(time.as_micros()),
             Value::text(&self.kind),
             self.payload.clone(),
             Value::bytes(hash.to_vec()),
@@ -123,19 +140,36 @@ impl EventAppend {
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>, base: u8) {
-        wire::head(out, 5, base, &self.space);
+        let (elements, verb) = match self.time {
+            None => (5, APPEND),
+            Some(_) => (6, RESTORE),
+        };
+        wire::head(out, elements, base | verb, &self.space);
         wire::text(out, &self.stream);
         wire::text(out, &self.kind);
         self.payload.write_msgpack(out);
+        if let Some(time) = self.time {
+            wire::time(out, time);
+        }
     }
 
-    pub(crate) fn decode(space: Space, input: &mut &[u8]) -> Decoded<EventAppend> {
-        Ok(EventAppend {
+    /// The op, and how many elements it has.
+    pub(crate) fn decode(verb: u8, space: Space, input: &mut &[u8]) -> Decoded<(EventAppend, u32)> {
+        let mut op = EventAppend {
             space,
             stream: wire::read_text(input)?,
             kind: wire::read_text(input)?,
             payload: wire::read_value(input)?,
-        })
+            time: None,
+        };
+        match verb {
+            APPEND => Ok((op, 5)),
+            RESTORE => {
+                op.time = Some(wire::read_time(input)?);
+                Ok((op, 6))
+            }
+            _ => Err(crate::op::UNKNOWN),
+        }
     }
 }
 
@@ -206,8 +240,21 @@ pub trait EventReader: View {
         to: Option<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Event>> {
+        self.event_by_time_page(space, stream, from, to, 0, limit)
+    }
+
+    /// As [`event_by_time`](EventReader::event_by_time), of the events from a sequence on: for the next page.
+    fn event_by_time_page(
+        &self,
+        space: &Space,
+        stream: &str,
+        from: Timestamp,
+        to: Option<Timestamp>,
+        sequence: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>> {
         let len = peek_len(self, space, stream)?;
-        let first = partition(self, space, stream, len, |e| e.0 < from)?;
+        let first = partition(self, space, stream, len, |e| e.0 < from)?.max(sequence);
         let last = match to {
             Some(to) => partition(self, space, stream, len, |e| e.0 < to)?,
             None => len,
@@ -446,7 +493,12 @@ impl Store {
     }
 }
 
-fn checked(space: &Space, stream: &str, kind: &str, payload: Value) -> Result<EventAppend> {
+pub(crate) fn checked(
+    space: &Space,
+    stream: &str,
+    kind: &str,
+    payload: Value,
+) -> Result<EventAppend> {
     check_stream(stream)?;
     space::check_name("type of events", kind, MAX_NAME_BYTES)?;
     if payload.kind() != Kind::Object {
@@ -462,6 +514,7 @@ fn checked(space: &Space, stream: &str, kind: &str, payload: Value) -> Result<Ev
         stream: stream.to_owned(),
         kind: kind.to_owned(),
         payload,
+        time: None,
     })
 }
 
@@ -502,7 +555,7 @@ fn sequence_of(key: &[u8]) -> u64 {
 
 /// The hash of an event: over the hash before it, its sequence and time (8 bytes each, big-endian), the length of its
 /// type (4 bytes, big-endian), its type, and the canonical encoding of its payload.
-fn chain(
+pub(crate) fn chain(
     previous: &[u8; 32],
     sequence: u64,
     time: Timestamp,

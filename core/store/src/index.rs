@@ -60,19 +60,24 @@ fn prefix(space: &Space, primitive: Primitive, part: u8, name: Option<&str>) -> 
     }
 }
 
-/// Up to `limit` ids under a name in a span of time, in the order of time. O(log n + limit).
+/// Up to `limit` ids under a name in a span of time, in the order of time, from the one behind `after` on (its time and
+/// its id). O(log n + limit).
 pub(crate) fn list<V: View + ?Sized>(
     view: &V,
     space: &Space,
     primitive: Primitive,
-    part: u8,
-    name: Option<&str>,
+    (part, name): (u8, Option<&str>),
     span: Span,
+    after: Option<(Timestamp, &str)>,
     limit: usize,
 ) -> Result<Vec<String>> {
     let prefix = prefix(space, primitive, part, name);
     let bound = |at: Timestamp| [&prefix, &space::ordered(at.as_micros())[..]].concat();
-    let from = span.from.map_or_else(|| prefix.clone(), bound);
+    let mut from = span.from.map_or_else(|| prefix.clone(), bound);
+    if let Some((time, id)) = after {
+        let behind = [&bound(time), id.as_bytes(), &[0]].concat();
+        from = from.max(behind);
+    }
     let to = match span.to {
         Some(to) => Some(bound(to).into()),
         None => reader::after_prefix(&prefix),

@@ -39,6 +39,7 @@ mod options;
 mod overlay;
 mod reader;
 mod recent;
+mod restore;
 mod root;
 mod run;
 mod sabotage;
@@ -54,7 +55,7 @@ mod txn;
 mod verify;
 
 pub use atomic::MergeStrategy;
-pub use call::{Operation, operations};
+pub use call::{Operation, Scan, operations};
 pub use cell::CellReader;
 pub use checkpoint::{CheckpointOptions, CheckpointStats};
 pub use each::Item;
@@ -65,7 +66,7 @@ pub use index::Span;
 pub use op::{Doc, Edit, Op};
 pub use options::{Place, StoreLimits, StoreOptions, StoreStats};
 pub use reader::{Reader, SpaceInfo, Stored};
-pub use run::{NewRun, Run, RunChange, RunDifference, RunOp, RunReader, RunStatus};
+pub use run::{NewRun, Run, RunBy, RunChange, RunDifference, RunOp, RunReader, RunStatus};
 pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;
 pub use space::{MAX_KEY_BYTES, Primitive, Space, SpaceOp};
@@ -73,7 +74,7 @@ pub use statewright_log::{
     Damage, Durability, Env, LogOptions, LogStats, Recovery, Repair, Timestamp, Verification,
 };
 pub use store::{LoggedCommit, Store};
-pub use trace::{NewTrace, Trace, TraceNode, TraceReader, TraceRecord};
+pub use trace::{NewTrace, Trace, TraceBy, TraceNode, TraceReader, TraceRecord};
 pub use txn::{Commit, Isolation, Txn};
 
 /// The traits that reading takes: `use statewright_store::prelude::*;`.

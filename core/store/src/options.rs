@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use statewright_log::{Durability, LogOptions, LogStats, Recovery};
 
+use statewright_value::{Value, value};
+
 use crate::checkpoint::{CheckpointOptions, CheckpointStats};
 
 /// Where a store lives.
@@ -80,4 +82,53 @@ pub struct StoreStats {
     pub recovery: Recovery,
     /// The newest checkpoint.
     pub checkpoint: CheckpointStats,
+}
+
+impl StoreStats {
+    /// The figures as an object, as the C ABI, the bindings and the command line give them: `version`,
+    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `log` (since opening),
+    /// `recovery` (what opening found) and `checkpoint` (the newest one).
+    pub fn to_value(&self) -> Value {
+        let log = &self.log;
+        let sizes = log.batch_sizes.iter().rev().skip_while(|n| **n == 0);
+        let mut sizes: Vec<Value> = sizes.map(|n| Value::from(*n)).collect();
+        sizes.reverse();
+        let skipped = self.checkpoint.skipped.iter();
+        let skipped: Value = skipped.map(|why| Value::text(why)).collect();
+        value!({
+            "version": (self.version),
+            "durable_version": (self.durable_version),
+            "durability": (self.durability.to_string()),
+            "entries": (self.entries as u64),
+            "transactions": (self.transactions as u64),
+            "log": {
+                "commits": (log.commits),
+                "bytes": (log.bytes),
+                "bytes_per_commit": (log.bytes_per_commit()),
+                "syncs": (log.syncs),
+                "mapped": (log.mapped),
+                "batches": (log.batches),
+                "batch_min": (log.batch_min),
+                "batch_mean": (log.batch_mean()),
+                "batch_max": (log.batch_max),
+                "batch_sizes": (Value::from(sizes)),
+                "segments_started": (log.segments_started)
+            },
+            "recovery": {
+                "commits": (self.recovery.frames),
+                "bytes": (self.recovery.bytes),
+                "cut_bytes": (self.recovery.cut_bytes),
+                "rewritten": (self.recovery.rewritten),
+                "segments": (self.recovery.segments),
+                "clean": (self.recovery.clean)
+            },
+            "checkpoint": {
+                "version": (self.checkpoint.version),
+                "files": (self.checkpoint.files as u64),
+                "bytes": (self.checkpoint.bytes),
+                "used": (self.checkpoint.used),
+                "skipped": skipped
+            }
+        })
+    }
 }

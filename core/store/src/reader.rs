@@ -116,6 +116,24 @@ pub trait Reader: sealed::View {
         Ok(entry.map(Stored::from))
     }
 
+    /// As [`kv_scan`](Reader::kv_scan), each value with its version and when it expires. O(log n + limit).
+    fn kv_entries(
+        &self,
+        space: &Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Stored)>> {
+        let of = |key| space::encode(space, Primitive::Kv, key);
+        let found = page(self, &of(prefix), after.map(of).as_deref(), limit)?;
+        let head = of(&[]).len();
+        let named = |key: &[u8]| key.get(head..).unwrap_or_default().to_vec();
+        let entries = found
+            .into_iter()
+            .map(|(key, entry)| (named(&key), entry.into()));
+        Ok(entries.collect())
+    }
+
     /// Whether a key is there. O(log n).
     fn kv_exists(&self, space: &Space, key: &[u8]) -> Result<bool> {
         Ok(self.kv_entry(space, key)?.is_some())

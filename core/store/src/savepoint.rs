@@ -12,6 +12,18 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Savepoint(u64);
 
+impl Savepoint {
+    /// A number that no other savepoint of the process has, for where it must be a number; never 0.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The savepoint of a number; one that is none is refused when it is used.
+    pub fn from_number(number: u64) -> Savepoint {
+        Savepoint(number)
+    }
+}
+
 /// Savepoints. They nest: going back to one, or releasing it, ends all that were made after it.
 impl Txn {
     /// Marks this point of the transaction. O(1): nothing is copied until something is written behind it.

@@ -63,6 +63,22 @@ pub struct TraceNode {
     pub trace: Trace,
 }
 
+/// Which traces a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TraceBy<'a> {
+    /// All.
+    Time,
+    /// Those without a parent.
+    Root,
+    /// The children of one.
+    Parent(&'a str),
+    /// Those of a type.
+    Type(&'a str),
+    /// Those with a tag.
+    Tag(&'a str),
+}
+
 /// A trace to be recorded.
 ///
 /// ```
@@ -103,6 +119,18 @@ impl NewTrace {
     pub fn id(mut self, id: &str) -> NewTrace {
         self.id = Some(id.to_owned());
         self
+    }
+
+    pub(crate) fn given_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Whether that is what there is, but for its time.
+    pub(crate) fn is_as(&self, there: &Trace) -> bool {
+        self.kind == there.kind
+            && self.parent == there.parent
+            && self.tags == there.tags
+            && self.payload == there.payload
     }
 
     /// As a child of this trace, which must be there.
@@ -219,7 +247,14 @@ pub trait TraceReader: View {
 
     /// Up to `limit` children of a trace. O(log n × limit).
     fn trace_children(&self, space: &Space, id: &str, limit: usize) -> Result<Vec<Trace>> {
-        list(self, space, BY_PARENT, Some(id), Span::default(), limit)
+        list(
+            self,
+            space,
+            TraceBy::Parent(id),
+            Span::default(),
+            None,
+            limit,
+        )
     }
 
     /// A trace and up to `limit` traces in all below it, each before its children; empty if it is not there.
@@ -243,7 +278,7 @@ pub trait TraceReader: View {
 
     /// Up to `limit` traces without a parent that were recorded in a span of time. O(log n × limit).
     fn trace_roots(&self, space: &Space, span: Span, limit: usize) -> Result<Vec<Trace>> {
-        list(self, space, BY_PARENT, Some(""), span, limit)
+        list(self, space, TraceBy::Root, span, None, limit)
     }
 
     /// Up to `limit` traces of a type that were recorded in a span of time. O(log n × limit).
@@ -254,7 +289,7 @@ pub trait TraceReader: View {
         span: Span,
         limit: usize,
     ) -> Result<Vec<Trace>> {
-        list(self, space, BY_TYPE, Some(kind), span, limit)
+        list(self, space, TraceBy::Type(kind), span, None, limit)
     }
 
     /// Up to `limit` traces with a tag that were recorded in a span of time. O(log n × limit).
@@ -265,12 +300,40 @@ pub trait TraceReader: View {
         span: Span,
         limit: usize,
     ) -> Result<Vec<Trace>> {
-        list(self, space, BY_TAG, Some(tag), span, limit)
+        list(self, space, TraceBy::Tag(tag), span, None, limit)
     }
 
     /// Up to `limit` traces that were recorded in a span of time. O(log n × limit).
     fn trace_by_time(&self, space: &Space, span: Span, limit: usize) -> Result<Vec<Trace>> {
-        list(self, space, BY_TIME, None, span, limit)
+        list(self, space, TraceBy::Time, span, None, limit)
+    }
+
+    /// A page of a list of traces: up to `limit` that were recorded in a span of time, from the one behind the trace
+    /// `after` on. Fails with [`Error::NotFound`] if that one is not there. O(log n × limit).
+    ///
+    /// ```
+    /// use statewright_store::{Env, NewTrace, Place, Space, Span, Store, StoreOptions, TraceBy, TraceReader};
+    /// use statewright_value::value;
+    /// let store = Store::open(Env::real(), Place::Memory, StoreOptions::default())?;
+    /// let space = Space::default();
+    /// for _ in 0..5 {
+    ///     store.trace_record(&space, NewTrace::new("step", value!({})))?;
+    /// }
+    /// let now = store.snapshot();
+    /// let page = now.trace_page(&space, TraceBy::Type("step"), Span::default(), None, 3)?;
+    /// let rest = now.trace_page(&space, TraceBy::Type("step"), Span::default(), Some(&page[2].id), 3)?;
+    /// assert_eq!((page.len(), rest.len()), (3, 2));
+    /// # Ok::<(), statewright_store::Error>(())
+    /// ```
+    fn trace_page(
+        &self,
+        space: &Space,
+        by: TraceBy<'_>,
+        span: Span,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Trace>> {
+        list(self, space, by, span, after, limit)
     }
 
     /// How many traces a space has. O(traces).
@@ -288,6 +351,19 @@ impl Txn {
     /// Fails with [`Error::NotFound`] if its parent is not there, with [`Error::AlreadyExists`] if its id is taken,
     /// or with [`Error::InvalidName`]. O(log n × tags).
     pub fn trace_record(&self, space: &Space, trace: NewTrace) -> Result<String> {
+        if let Some(parent) = &trace.parent {
+            self.trace_get(space, parent)?
+                .ok_or_else(|| missing(space, parent))?;
+        }
+        self.trace_write(space, trace, self.time())
+    }
+
+    pub(crate) fn trace_write(
+        &self,
+        space: &Space,
+        trace: NewTrace,
+        time: Timestamp,
+    ) -> Result<String> {
         let id = match trace.id {
             Some(id) => id,
             None => self.new_id()?,
@@ -297,19 +373,13 @@ impl Txn {
         for tag in &trace.tags {
             space::check_name("tag", tag, MAX_NAME_BYTES)?;
         }
-        if let Some(parent) = &trace.parent {
-            self.trace_get(space, parent)?
-                .ok_or_else(|| Error::NotFound {
-                    what: space::display(&record_key(space, parent)),
-                })?;
-        }
         let record = TraceRecord {
             space: space.clone(),
             id: id.clone(),
             parent: trace.parent,
             kind: trace.kind,
             tags: trace.tags,
-            time: self.time(),
+            time,
             payload: trace.payload,
         };
         let mut keys = record.indexes();
@@ -327,6 +397,12 @@ impl Store {
     /// [`Txn::trace_record`] in a commit of its own.
     pub fn trace_record(&self, space: &Space, trace: NewTrace) -> Result<String> {
         self.transact(|txn| txn.trace_record(space, trace.clone()))
+    }
+}
+
+fn missing(space: &Space, id: &str) -> Error {
+    Error::NotFound {
+        what: space::display(&record_key(space, id)),
     }
 }
 
@@ -358,12 +434,27 @@ fn read_trace(key: &[u8], id: &str, entry: &Entry) -> Result<Trace> {
 fn list<V: View + ?Sized>(
     view: &V,
     space: &Space,
-    part: u8,
-    name: Option<&str>,
+    by: TraceBy<'_>,
     span: Span,
+    after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Trace>> {
-    let ids = index::list(view, space, Primitive::Trace, part, name, span, limit)?;
+    let part = match by {
+        TraceBy::Time => (BY_TIME, None),
+        TraceBy::Root => (BY_PARENT, Some("")),
+        TraceBy::Parent(id) => (BY_PARENT, Some(id)),
+        TraceBy::Type(kind) => (BY_TYPE, Some(kind)),
+        TraceBy::Tag(tag) => (BY_TAG, Some(tag)),
+    };
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let found = view.trace_get(space, id)?;
+            let found = found.ok_or_else(|| missing(space, id))?;
+            Some((found.time, id))
+        }
+    };
+    let ids = index::list(view, space, Primitive::Trace, part, span, after, limit)?;
     let mut traces = Vec::with_capacity(ids.len());
     for id in ids {
         let key = record_key(space, &id);

@@ -272,6 +272,7 @@ fn place(param: &Param) -> Option<&'static str> {
         (Kind::Handle, "sw_query") => Some("out_query"),
         (Kind::Handle, "sw_cursor") => Some("out_cursor"),
         (Kind::Handle, "sw_schema") => Some("out_schema"),
+        (Kind::Handle, "sw_scan") => Some("out_scan"),
         _ => None,
     }
 }

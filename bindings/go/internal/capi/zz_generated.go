@@ -170,6 +170,10 @@ package capi
 #cgo nocallback sw_kv_put
 #cgo noescape sw_kv_delete
 #cgo nocallback sw_kv_delete
+#cgo noescape sw_kv_cas
+#cgo nocallback sw_kv_cas
+#cgo noescape sw_kv_increment
+#cgo nocallback sw_kv_increment
 #cgo noescape sw_kv_list
 #cgo nocallback sw_kv_list
 #cgo noescape sw_json_create
@@ -192,6 +196,12 @@ package capi
 #cgo nocallback sw_txn_commit
 #cgo noescape sw_txn_rollback
 #cgo nocallback sw_txn_rollback
+#cgo noescape sw_txn_savepoint
+#cgo nocallback sw_txn_savepoint
+#cgo noescape sw_txn_rollback_to
+#cgo nocallback sw_txn_rollback_to
+#cgo noescape sw_txn_release
+#cgo nocallback sw_txn_release
 #cgo noescape sw_txn_kv_get
 #cgo nocallback sw_txn_kv_get
 #cgo noescape sw_txn_kv_put
@@ -218,8 +228,18 @@ package capi
 #cgo nocallback sw_call
 #cgo noescape sw_txn_call
 #cgo nocallback sw_txn_call
+#cgo noescape sw_event_append
+#cgo nocallback sw_event_append
 #cgo noescape sw_operations
 #cgo nocallback sw_operations
+#cgo noescape sw_scan_open
+#cgo nocallback sw_scan_open
+#cgo noescape sw_scan_open_in
+#cgo nocallback sw_scan_open_in
+#cgo noescape sw_scan_next
+#cgo nocallback sw_scan_next
+#cgo noescape sw_scan_free
+#cgo nocallback sw_scan_free
 #cgo noescape sw_flow_deploy
 #cgo nocallback sw_flow_deploy
 #cgo noescape sw_flow_check
@@ -482,6 +502,9 @@ const SW_UNKNOWN_SAVEPOINT Status = 416
 // the message says which.
 const SW_INVALID_CALL Status = 418
 
+// SW_CANNOT_RESTORE: What was to be restored does not fit what is there; the message says why.
+const SW_CANNOT_RESTORE Status = 419
+
 // SW_CHECKPOINT_DAMAGED: A page of a checkpoint is damaged; the log still has what is in it. The
 // message names the file.
 const SW_CHECKPOINT_DAMAGED Status = 417
@@ -694,6 +717,10 @@ const SW_ISOLATION_SERIALIZABLE = 0
 
 // SW_ISOLATION_SNAPSHOT: Only what is written must be unchanged at commit.
 const SW_ISOLATION_SNAPSHOT = 1
+
+// SW_ISOLATION_WEAK: As `SW_ISOLATION_SNAPSHOT`, and a read of what was changed since the transaction
+// began fails at once with `SW_CONFLICT`.
+const SW_ISOLATION_WEAK = 2
 
 // SW_MAX_WORK_ITEMS: The most work items that one poll takes.
 const SW_MAX_WORK_ITEMS = 1000
@@ -917,6 +944,15 @@ type Txn struct{ id C.uint64_t }
 func (h Txn) IsZero() bool { return h.id == 0 }
 
 func (h Txn) c() C.sw_txn { return C.sw_txn{id: h.id} }
+
+// Scan: A list that is gone through page by page. Begin it with `sw_scan_open` or `sw_scan_open_in`,
+// end it with `sw_scan_free`.
+type Scan struct{ id C.uint64_t }
+
+// IsZero tells whether this is no handle at all.
+func (h Scan) IsZero() bool { return h.id == 0 }
+
+func (h Scan) c() C.sw_scan { return C.sw_scan{id: h.id} }
 
 // Cq: A completion queue. Open with `sw_cq_open`, close with `sw_cq_close`.
 type Cq struct{ id C.uint64_t }
@@ -2416,6 +2452,47 @@ func KvDelete(engine Engine, space string, key []byte) (found bool, err error) {
 	return
 }
 
+// KvCas calls sw_kv_cas. Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH`
+// if it does not.
+//
+// engine: The engine.
+// space: The space; empty is "default".
+// key: The key.
+// expected: The expected value, as MessagePack; empty if the key is not to be there.
+// value: The new value.
+func KvCas(engine Engine, space string, key []byte, expected []byte, value []byte) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_kv_cas(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), bytesPointer(expected), C.size_t(len(expected)), bytesPointer(value), C.size_t(len(value)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// KvIncrement calls sw_kv_increment. Adds to the whole number that a key holds, or to 0 if it is not
+// there, and gives the sum. Never conflicts.
+//
+// Fails with `SW_WRONG_TYPE` if something else is there, and with `SW_ARITHMETIC` if the sum
+// overflows. `kv.increment` of `sw_call` also adds decimals and floating numbers.
+//
+// engine: The engine.
+// space: The space; empty is "default".
+// key: The key.
+// by: What to add.
+// sum: Receives the sum.
+func KvIncrement(engine Engine, space string, key []byte, by int64) (sum int64, err error) {
+	var cSum C.int64_t
+	var cErr C.sw_error
+	cStatus := C.sw_kv_increment(engine.c(), textPointer(space), C.size_t(len(space)), bytesPointer(key), C.size_t(len(key)), C.int64_t(by), &cSum, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	sum = int64(cSum)
+	return
+}
+
 // KvList calls sw_kv_list. Lists keys in byte order, with their values.
 //
 // engine: The engine.
@@ -2585,7 +2662,7 @@ func JsonList(engine Engine, space string, prefix string, after string, limit ui
 // `SW_BUSY`.
 //
 // engine: The engine.
-// isolation: `SW_ISOLATION_SERIALIZABLE` or `SW_ISOLATION_SNAPSHOT`.
+// isolation: One of `SW_ISOLATION_…`.
 // txn: Receives the transaction.
 func TxnBegin(engine Engine, isolation uint32) (txn Txn, err error) {
 	var cTxn C.sw_txn
@@ -2627,6 +2704,55 @@ func TxnCommit(txn Txn) (version uint64, err error) {
 func TxnRollback(txn Txn) (err error) {
 	var cErr C.sw_error
 	cStatus := C.sw_txn_rollback(txn.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// TxnSavepoint calls sw_txn_savepoint. Marks a point of the transaction to which it can go back.
+//
+// Savepoints nest: going back to one, or releasing it, ends all that were made after it.
+//
+// txn: The transaction.
+// savepoint: Receives the savepoint's number; never 0.
+func TxnSavepoint(txn Txn) (savepoint uint64, err error) {
+	var cSavepoint C.uint64_t
+	var cErr C.sw_error
+	cStatus := C.sw_txn_savepoint(txn.c(), &cSavepoint, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	savepoint = uint64(cSavepoint)
+	return
+}
+
+// TxnRollbackTo calls sw_txn_rollback_to. Undoes what the transaction wrote since a savepoint, which
+// stays. What it read since then still counts when the commit is validated. `SW_UNKNOWN_SAVEPOINT` if
+// the savepoint was released or undone.
+//
+// txn: The transaction.
+// savepoint: The savepoint.
+func TxnRollbackTo(txn Txn, savepoint uint64) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_txn_rollback_to(txn.c(), C.uint64_t(savepoint), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// TxnRelease calls sw_txn_release. Forgets a savepoint and all after it; what was written stays.
+// `SW_UNKNOWN_SAVEPOINT` if there is no such one.
+//
+// txn: The transaction.
+// savepoint: The savepoint.
+func TxnRelease(txn Txn, savepoint uint64) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_txn_release(txn.c(), C.uint64_t(savepoint), &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return
@@ -2901,6 +3027,27 @@ func TxnCall(txn Txn, operation []byte) (result []byte, err error) {
 	return
 }
 
+// EventAppend calls sw_event_append. Puts an event at the end of a stream and gives where it stands.
+// Never conflicts.
+//
+// engine: The engine.
+// space: The space; empty is "default".
+// stream: The stream; it is made if it is not there.
+// kind: The event's type.
+// payload: What happened; an object.
+// sequence: Receives the event's sequence; 0 is the first.
+func EventAppend(engine Engine, space string, stream string, kind string, payload []byte) (sequence uint64, err error) {
+	var cSequence C.uint64_t
+	var cErr C.sw_error
+	cStatus := C.sw_event_append(engine.c(), textPointer(space), C.size_t(len(space)), textPointer(stream), C.size_t(len(stream)), textPointer(kind), C.size_t(len(kind)), bytesPointer(payload), C.size_t(len(payload)), &cSequence, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	sequence = uint64(cSequence)
+	return
+}
+
 // Operations calls sw_operations. Lists the operations that can be called.
 //
 // operations: Receives an array of `{name, required, optional}`, the parameters as text.
@@ -2913,6 +3060,85 @@ func Operations() (operations []byte, err error) {
 		return
 	}
 	operations = takeBytes(&cOperations)
+	return
+}
+
+// ScanOpen calls sw_scan_open. Begins a walk through a list of any length, as it is now: what is
+// written later is not in it.
+//
+// The list is what an operation gives (see `sw_call`), but all of it, or as much as its `limit` says:
+// `{"op": "kv.scan", "prefix": "color/"}`. These have pages: `kv.scan`, `kv.range`, `json.list`,
+// `cell.list`, `event.range`, `event.by_time`, `event.by_type`, `event.streams`, the lists of traces
+// and runs, and `space.list`. While it is open, what it may still read is kept in memory.
+//
+// engine: The engine.
+// operation: The operation. `SW_INVALID_CALL` if it gives no such list.
+// scan: Receives the scan, before the first item.
+func ScanOpen(engine Engine, operation []byte) (scan Scan, err error) {
+	var cScan C.sw_scan
+	var cErr C.sw_error
+	cStatus := C.sw_scan_open(engine.c(), bytesPointer(operation), C.size_t(len(operation)), &cScan, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	scan = Scan{id: cScan.id}
+	return
+}
+
+// ScanOpenIn calls sw_scan_open_in. Begins a walk through a list as a transaction sees it; see
+// `sw_scan_open`.
+//
+// What the transaction writes while it goes on may or may not be seen. Once the transaction is over,
+// the scan gives `SW_CLOSED`.
+//
+// txn: The transaction.
+// operation: The operation.
+// scan: Receives the scan, before the first item.
+func ScanOpenIn(txn Txn, operation []byte) (scan Scan, err error) {
+	var cScan C.sw_scan
+	var cErr C.sw_error
+	cStatus := C.sw_scan_open_in(txn.c(), bytesPointer(operation), C.size_t(len(operation)), &cScan, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	scan = Scan{id: cScan.id}
+	return
+}
+
+// ScanNext calls sw_scan_next. Gives the next items of a list.
+//
+// scan: The scan.
+// limit: At most so many, and at least 1.
+// maxBytes: At most so many bytes of MessagePack, but one item at least.
+// items: Receives an array of what comes next, as the operation gives it.
+// done: Receives 1 if that was all, and 0 if there may be more.
+func ScanNext(scan Scan, limit uint32, maxBytes uint64) (items []byte, done bool, err error) {
+	var cItems C.sw_bytes
+	var cDone C.uint32_t
+	var cErr C.sw_error
+	cStatus := C.sw_scan_next(scan.c(), C.uint32_t(limit), C.uint64_t(maxBytes), &cItems, &cDone, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	items = takeBytes(&cItems)
+	done = cDone != 0
+	return
+}
+
+// ScanFree calls sw_scan_free. Ends a scan: its handle is stale from now on. This works even if its
+// engine is closed or poisoned.
+//
+// scan: The scan.
+func ScanFree(scan Scan) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_scan_free(scan.c(), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
 	return
 }
 

@@ -18,8 +18,10 @@ use crate::txn::Txn;
 mod docs;
 mod kv;
 mod records;
+mod scan;
 mod table;
 
+pub use scan::Scan;
 pub use table::{Operation, operations};
 
 /// A call, and what it brings.
@@ -149,6 +151,12 @@ impl<'a> Args<'a> {
         micros
             .map(Some)
             .ok_or_else(|| self.wrong(key, "microseconds since 1970, a whole number"))
+    }
+
+    /// A time that must be given.
+    fn needed_time(&self, key: &str) -> Result<Timestamp> {
+        let expected = "microseconds since 1970, a whole number";
+        self.time(key)?.ok_or_else(|| self.wrong(key, expected))
     }
 
     /// From `since` up to `until`.

@@ -4,10 +4,10 @@ use statewright_log::Timestamp;
 use statewright_value::{Value, value};
 
 use super::{Args, done};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, EventReader, StreamInfo};
-use crate::run::{NewRun, Run, RunReader, RunStatus};
-use crate::trace::{NewTrace, Trace, TraceReader};
+use crate::run::{NewRun, Run, RunBy, RunReader, RunStatus};
+use crate::trace::{NewTrace, Trace, TraceBy, TraceReader};
 use crate::txn::Txn;
 
 pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value>> {
@@ -18,6 +18,7 @@ pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
     let or_null = |found: Option<Value>| found.or(Some(Value::NULL));
     Ok(match verb {
         "append" => done(txn.event_append(s, stream, &kind, args.value("payload"))?),
+        "restore" => Some(Value::from(event_restore(txn, args)?)),
         "get" => {
             let sequence = args.number("sequence", 0)?;
             or_null(txn.event_get(s, stream, sequence)?.map(event_value))
@@ -32,7 +33,8 @@ pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
         }
         "by_time" => {
             let since = args.time("since")?.unwrap_or(Timestamp::EPOCH);
-            all(txn.event_by_time(s, stream, since, args.time("until")?, args.limit()?)?)
+            let (until, from) = (args.time("until")?, args.number("from", 0)?);
+            all(txn.event_by_time_page(s, stream, since, until, from, args.limit()?)?)
         }
         "by_type" => {
             let from = args.number("from", 0)?;
@@ -52,6 +54,25 @@ pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
         "verify" => or_null(txn.event_verify(s, stream)?.map(stream_value)),
         _ => None,
     })
+}
+
+fn event_restore(txn: &Txn, args: &Args<'_>) -> Result<bool> {
+    let s = &args.space()?;
+    let (stream, kind) = (args.text("stream")?, args.text("type")?);
+    let (sequence, time) = (args.number("sequence", 0)?, args.needed_time("time")?);
+    let hash = match args.maybe_text("hash")? {
+        Some(hash) => Some(unhex(&hash).ok_or_else(|| args.wrong("hash", "64 digits of hex"))?),
+        None => None,
+    };
+    txn.event_restore(
+        s,
+        &stream,
+        sequence,
+        time,
+        &kind,
+        args.value("payload"),
+        hash,
+    )
 }
 
 fn event_value(event: Event) -> Value {
@@ -78,29 +99,52 @@ fn hex(hash: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in hash.iter_mut().enumerate() {
+        let from = at.saturating_mul(2);
+        let digits = text.get(from..from.saturating_add(2))?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(hash)
+}
+
+fn new_trace(args: &Args<'_>) -> Result<NewTrace> {
+    let mut new = NewTrace::new(&args.text("type")?, args.value("payload"));
+    if let Some(id) = args.maybe_text("id")? {
+        new = new.id(&id);
+    }
+    if let Some(parent) = args.maybe_text("parent")? {
+        new = new.parent(&parent);
+    }
+    for tag in args.texts("tags")? {
+        new = new.tag(&tag);
+    }
+    Ok(new)
+}
+
 pub(super) fn trace(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value>> {
     let s = &args.space()?;
     let id = args.text("id")?;
-    let all = |traces: Vec<Trace>| Some(traces.into_iter().map(trace_value).collect());
+    let list = |by: TraceBy<'_>| {
+        let (span, after) = (args.span()?, args.maybe_text("after")?);
+        let found = txn.trace_page(s, by, span, after.as_deref(), args.limit()?)?;
+        Ok::<_, Error>(Some(found.into_iter().map(trace_value).collect()))
+    };
     Ok(match verb {
-        "record" => {
-            let mut new = NewTrace::new(&args.text("type")?, args.value("payload"));
-            if args.maybe("id").is_some() {
-                new = new.id(&id);
-            }
-            if let Some(parent) = args.maybe_text("parent")? {
-                new = new.parent(&parent);
-            }
-            for tag in args.texts("tags")? {
-                new = new.tag(&tag);
-            }
-            Some(Value::from(txn.trace_record(s, new)?))
+        "record" => Some(Value::from(txn.trace_record(s, new_trace(args)?)?)),
+        "restore" => {
+            let time = args.needed_time("time")?;
+            Some(Value::from(txn.trace_restore(s, new_trace(args)?, time)?))
         }
         "get" => txn
             .trace_get(s, &id)?
             .map(trace_value)
             .or(Some(Value::NULL)),
-        "children" => all(txn.trace_children(s, &id, args.limit()?)?),
+        "children" => list(TraceBy::Parent(&id))?,
         "tree" => {
             let nodes = txn.trace_tree(s, &id, args.limit()?)?.into_iter();
             let node = nodes.map(
@@ -108,10 +152,10 @@ pub(super) fn trace(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
             );
             Some(node.collect())
         }
-        "roots" => all(txn.trace_roots(s, args.span()?, args.limit()?)?),
-        "by_type" => all(txn.trace_by_type(s, &args.text("type")?, args.span()?, args.limit()?)?),
-        "by_tag" => all(txn.trace_by_tag(s, &args.text("tag")?, args.span()?, args.limit()?)?),
-        "by_time" => all(txn.trace_by_time(s, args.span()?, args.limit()?)?),
+        "roots" => list(TraceBy::Root)?,
+        "by_type" => list(TraceBy::Type(&args.text("type")?))?,
+        "by_tag" => list(TraceBy::Tag(&args.text("tag")?))?,
+        "by_time" => list(TraceBy::Time)?,
         "count" => Some(Value::from(txn.trace_count(s)?)),
         _ => None,
     })
@@ -135,14 +179,26 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
     let id = args.text("id")?;
     let id = id.as_str();
     let tag = args.text("tag")?;
-    let all = |runs: Vec<Run>| Some(runs.into_iter().map(run_value).collect());
+    let list = |by: RunBy<'_>| {
+        let (span, after) = (args.span()?, args.maybe_text("after")?);
+        let found = txn.run_page(s, by, span, after.as_deref(), args.limit()?)?;
+        Ok::<_, Error>(Some(found.into_iter().map(run_value).collect()))
+    };
     Ok(match verb {
         "create" => {
-            let mut new = new_run(args, "id")?;
-            if let Some(parent) = args.maybe_text("parent")? {
-                new = new.parent(&parent);
-            }
+            let new = with_parent(args, new_run(args, "id")?)?;
             Some(Value::from(txn.run_create(s, new)?))
+        }
+        "restore" => {
+            let (created, updated) = (args.needed_time("created")?, args.needed_time("updated")?);
+            let new = with_parent(args, new_run(args, "id")?)?;
+            Some(Value::from(txn.run_restore(
+                s,
+                new,
+                status(args)?,
+                created,
+                updated,
+            )?))
         }
         "get" => txn.run_get(s, id)?.map(run_value).or(Some(Value::NULL)),
         "set_status" => done(txn.run_set_status(s, id, status(args)?)?),
@@ -158,11 +214,11 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
             new_run(args, "new_id")?,
         )?)),
         "delete" => Some(Value::from(txn.run_delete(s, id, args.flag("cascade")?)?)),
-        "list" => all(txn.run_by_time(s, args.span()?, args.limit()?)?),
-        "by_status" => all(txn.run_by_status(s, status(args)?, args.span()?, args.limit()?)?),
-        "by_tag" => all(txn.run_by_tag(s, &tag, args.span()?, args.limit()?)?),
-        "roots" => all(txn.run_roots(s, args.span()?, args.limit()?)?),
-        "children" => all(txn.run_children(s, id, args.limit()?)?),
+        "list" => list(RunBy::Time)?,
+        "by_status" => list(RunBy::Status(status(args)?))?,
+        "by_tag" => list(RunBy::Tag(&tag))?,
+        "roots" => list(RunBy::Root)?,
+        "children" => list(RunBy::Parent(id))?,
         "count" => Some(Value::from(txn.run_count(s)?)),
         "diff" => {
             let other = args.text("other")?;
@@ -179,6 +235,13 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
             Some(one.collect())
         }
         _ => None,
+    })
+}
+
+fn with_parent(args: &Args<'_>, new: NewRun) -> Result<NewRun> {
+    Ok(match args.maybe_text("parent")? {
+        Some(parent) => new.parent(&parent),
+        None => new,
     })
 }
 

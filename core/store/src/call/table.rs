@@ -40,7 +40,7 @@ const fn op(
     }
 }
 
-const SPAN: &[&str] = &["since", "until", "limit"];
+const PAGED: &[&str] = &["since", "until", "after", "limit"];
 
 const OPERATIONS: &[Operation] = &[
     op("kv.get", &["key"], &[]),
@@ -101,13 +101,22 @@ const OPERATIONS: &[Operation] = &[
     op("cell.history", &["key"], &["limit"]),
     op("cell.get_at", &["key", "version"], &[]),
     op("event.append", &["stream", "type", "payload"], &[]),
+    op(
+        "event.restore",
+        &["stream", "sequence", "time", "type", "payload"],
+        &["hash"],
+    ),
     op("event.get", &["stream", "sequence"], &[]),
     op(
         "event.range",
         &["stream"],
         &["from", "to", "limit", "reverse"],
     ),
-    op("event.by_time", &["stream"], SPAN),
+    op(
+        "event.by_time",
+        &["stream"],
+        &["since", "until", "from", "limit"],
+    ),
     op("event.by_type", &["stream", "type"], &["from", "limit"]),
     op("event.head", &["stream"], &[]),
     op("event.len", &["stream"], &[]),
@@ -119,15 +128,25 @@ const OPERATIONS: &[Operation] = &[
         &["type", "payload"],
         &["id", "parent", "tags"],
     ),
+    op(
+        "trace.restore",
+        &["id", "time", "type", "payload"],
+        &["parent", "tags"],
+    ),
     op("trace.get", &["id"], &[]),
-    op("trace.children", &["id"], &["limit"]),
+    op("trace.children", &["id"], &["after", "limit"]),
     op("trace.tree", &["id"], &["limit"]),
-    op("trace.roots", &[], SPAN),
-    op("trace.by_type", &["type"], SPAN),
-    op("trace.by_tag", &["tag"], SPAN),
-    op("trace.by_time", &[], SPAN),
+    op("trace.roots", &[], PAGED),
+    op("trace.by_type", &["type"], PAGED),
+    op("trace.by_tag", &["tag"], PAGED),
+    op("trace.by_time", &[], PAGED),
     op("trace.count", &[], &[]),
     op("run.create", &[], &["id", "parent", "tags", "metadata"]),
+    op(
+        "run.restore",
+        &["id", "status", "created", "updated"],
+        &["parent", "tags", "metadata"],
+    ),
     op("run.get", &["id"], &[]),
     op("run.set_status", &["id", "status"], &[]),
     op("run.set_metadata", &["id", "path", "value"], &[]),
@@ -136,11 +155,11 @@ const OPERATIONS: &[Operation] = &[
     op("run.remove_tag", &["id", "tag"], &[]),
     op("run.fork", &["id"], &["new_id", "tags", "metadata"]),
     op("run.delete", &["id"], &["cascade"]),
-    op("run.list", &[], SPAN),
-    op("run.by_status", &["status"], SPAN),
-    op("run.by_tag", &["tag"], SPAN),
-    op("run.roots", &[], SPAN),
-    op("run.children", &["id"], &["limit"]),
+    op("run.list", &[], PAGED),
+    op("run.by_status", &["status"], PAGED),
+    op("run.by_tag", &["tag"], PAGED),
+    op("run.roots", &[], PAGED),
+    op("run.children", &["id"], &["after", "limit"]),
     op("run.count", &[], &[]),
     op("run.diff", &["id", "other"], &["limit"]),
     op("run.replay", &["id"], &["limit"]),

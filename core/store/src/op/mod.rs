@@ -175,6 +175,7 @@ impl Op {
             Op::DocRemove { doc, .. } => (doc.primitive, "remove"),
             Op::DocDrop { doc } => (doc.primitive, "drop"),
             Op::DocEdit { doc, edit, .. } => (doc.primitive, edit.name()),
+            Op::Event(op) if op.time.is_some() => (Primitive::Event, "restore"),
             Op::Event(_) => (Primitive::Event, "append"),
             Op::Trace(_) => (Primitive::Trace, "record"),
             Op::Run(op) => (Primitive::Run, op.name()),
@@ -308,14 +309,13 @@ impl Op {
 
     /// Whether there are sound states that it cannot be applied to.
     pub(crate) fn can_fail(&self) -> bool {
-        !matches!(
-            self,
-            Op::KvPut { .. }
-                | Op::KvDelete { .. }
-                | Op::KvPutUntil { .. }
-                | Op::DocDrop { .. }
-                | Op::Event(_)
-        )
+        match self {
+            Op::KvPut { .. } | Op::KvDelete { .. } | Op::KvPutUntil { .. } | Op::DocDrop { .. } => {
+                false
+            }
+            Op::Event(op) => op.time.is_some(),
+            _ => true,
+        }
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -408,7 +408,10 @@ impl Op {
                         let (op, used) = RunOp::decode(verb, space, input)?;
                         (Op::Run(Box::new(op)), used)
                     }
-                    EVENT_OPS if verb == 0 => (Op::Event(EventAppend::decode(space, input)?), 5),
+                    EVENT_OPS => {
+                        let (op, used) = EventAppend::decode(verb, space, input)?;
+                        (Op::Event(op), used)
+                    }
                     TRACE_OPS if verb == 0 => {
                         let record = TraceRecord::decode(space, input)?;
                         (Op::Trace(Box::new(record)), 8)

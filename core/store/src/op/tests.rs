@@ -124,6 +124,14 @@ fn others() -> Vec<Op> {
             stream: "s".into(),
             kind: "k".into(),
             payload: value!({"a": 1}),
+            time: None,
+        }),
+        Op::Event(EventAppend {
+            space: space.clone(),
+            stream: "s".into(),
+            kind: "k".into(),
+            payload: value!({}),
+            time: Some(Timestamp::from_micros(-7)),
         }),
         Op::Trace(Box::new(TraceRecord {
             space: space.clone(),

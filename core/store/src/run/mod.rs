@@ -110,6 +110,22 @@ impl RunStatus {
     }
 }
 
+/// Which runs a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunBy<'a> {
+    /// All.
+    Time,
+    /// Those without a parent.
+    Root,
+    /// The children of one, forks among them.
+    Parent(&'a str),
+    /// Those of a status.
+    Status(RunStatus),
+    /// Those with a tag.
+    Tag(&'a str),
+}
+
 /// A run.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -229,7 +245,7 @@ pub trait RunReader: View {
 
     /// Up to `limit` runs that were created in a span of time. O(log n × limit).
     fn run_by_time(&self, space: &Space, span: Span, limit: usize) -> Result<Vec<Run>> {
-        list(self, space, BY_TIME, None, span, limit)
+        list(self, space, RunBy::Time, span, None, limit)
     }
 
     /// Up to `limit` runs of a status that were created in a span of time. O(log n × limit).
@@ -240,22 +256,35 @@ pub trait RunReader: View {
         span: Span,
         limit: usize,
     ) -> Result<Vec<Run>> {
-        list(self, space, BY_STATUS, Some(status.name()), span, limit)
+        list(self, space, RunBy::Status(status), span, None, limit)
     }
 
     /// Up to `limit` runs with a tag that were created in a span of time. O(log n × limit).
     fn run_by_tag(&self, space: &Space, tag: &str, span: Span, limit: usize) -> Result<Vec<Run>> {
-        list(self, space, BY_TAG, Some(tag), span, limit)
+        list(self, space, RunBy::Tag(tag), span, None, limit)
     }
 
     /// Up to `limit` children of a run, forks among them. O(log n × limit).
     fn run_children(&self, space: &Space, id: &str, limit: usize) -> Result<Vec<Run>> {
-        list(self, space, BY_PARENT, Some(id), Span::default(), limit)
+        list(self, space, RunBy::Parent(id), Span::default(), None, limit)
     }
 
     /// Up to `limit` runs without a parent. O(log n × limit).
     fn run_roots(&self, space: &Space, span: Span, limit: usize) -> Result<Vec<Run>> {
-        list(self, space, BY_PARENT, Some(""), span, limit)
+        list(self, space, RunBy::Root, span, None, limit)
+    }
+
+    /// A page of a list of runs: up to `limit` that were created in a span of time, from the one behind the run
+    /// `after` on. Fails with [`Error::NotFound`] if that one is not there. O(log n × limit).
+    fn run_page(
+        &self,
+        space: &Space,
+        by: RunBy<'_>,
+        span: Span,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Run>> {
+        list(self, space, by, span, after, limit)
     }
 
     /// How many runs a space has. O(runs).
@@ -337,12 +366,26 @@ fn read_run(key: &[u8], space: &Space, id: &str, entry: &Entry) -> Result<Run> {
 fn list<V: View + ?Sized>(
     view: &V,
     space: &Space,
-    part: u8,
-    name: Option<&str>,
+    by: RunBy<'_>,
     span: Span,
+    after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Run>> {
-    let ids = index::list(view, space, Primitive::Run, part, name, span, limit)?;
+    let part = match by {
+        RunBy::Time => (BY_TIME, None),
+        RunBy::Root => (BY_PARENT, Some("")),
+        RunBy::Parent(id) => (BY_PARENT, Some(id)),
+        RunBy::Status(status) => (BY_STATUS, Some(status.name())),
+        RunBy::Tag(tag) => (BY_TAG, Some(tag)),
+    };
+    let after = match after {
+        None => None,
+        Some(id) => {
+            let found = view.run_get(space, id)?;
+            Some((found.ok_or_else(|| missing(space, id))?.created, id))
+        }
+    };
+    let ids = index::list(view, space, Primitive::Run, part, span, after, limit)?;
     let mut runs = Vec::with_capacity(ids.len());
     for id in ids {
         runs.extend(view.run_get(space, &id)?);

@@ -1,5 +1,6 @@
 //! Creating, changing, forking, removing and replaying runs.
 
+use statewright_log::Timestamp;
 use statewright_value::{Path, Value};
 
 use super::op::indexes;
@@ -54,6 +55,62 @@ impl Txn {
         let whole = region(space, &id, Path::root());
         self.change_run(space, &id, change, [whole], keys)?;
         Ok(id)
+    }
+
+    /// Makes a run as it was in another store: with the id that `run` must have, a status, and the times at which it
+    /// was created and last changed. Its parent need not be there. False, and nothing is changed, if it is there
+    /// exactly so.
+    ///
+    /// Fails with [`Error::CannotRestore`] if another run has its id, or as [`run_create`](Txn::run_create).
+    /// O(log n × tags).
+    pub fn run_restore(
+        &self,
+        space: &Space,
+        run: NewRun,
+        status: RunStatus,
+        created: Timestamp,
+        updated: Timestamp,
+    ) -> Result<bool> {
+        let id = run.id.unwrap_or_default();
+        check_id(space, &id)?;
+        check_metadata(space, &id, &run.metadata)?;
+        for tag in &run.tags {
+            space::check_name("tag", tag, MAX_NAME_BYTES)?;
+        }
+        if let Some(there) = self.run_get(space, &id)? {
+            let same = there.status == status
+                && (there.created, there.updated) == (created, updated)
+                && there.parent == run.parent
+                && there.tags == run.tags
+                && there.metadata == run.metadata;
+            if same {
+                return Ok(false);
+            }
+            return Err(Error::CannotRestore {
+                what: space::display(&record_key(space, &id)),
+                why: "another run has its id",
+            });
+        }
+        let parent = run.parent.as_deref();
+        let keys = indexes(space, &id, created, RunStatus::Active, parent, &run.tags);
+        let change = RunChange::Create {
+            parent: run.parent,
+            tags: run.tags,
+            metadata: run.metadata.clone(),
+        };
+        let whole = || [region(space, &id, Path::root())];
+        self.change_run_at(created, space, &id, change, whole(), keys)?;
+        // What was changed last says when.
+        if status != RunStatus::Active {
+            let index = |s: RunStatus| index_key(space, BY_STATUS, Some(s.name()), created, &id);
+            let keys = vec![index(RunStatus::Active), index(status)];
+            let change = RunChange::Status(status);
+            self.change_run_at(updated, space, &id, change, whole(), keys)?;
+        } else if updated != created {
+            let change = RunChange::Set(Path::root(), run.metadata);
+            self.change_run_at(updated, space, &id, change, whole(), Vec::new())?;
+        }
+        Ok(true)
     }
 
     /// Gives a run another status. To give it the one it has changes nothing.
@@ -217,10 +274,22 @@ impl Txn {
         places: [Region; 1],
         indexes: Vec<Vec<u8>>,
     ) -> Result<()> {
+        self.change_run_at(self.time(), space, id, change, places, indexes)
+    }
+
+    fn change_run_at(
+        &self,
+        time: Timestamp,
+        space: &Space,
+        id: &str,
+        change: RunChange,
+        places: [Region; 1],
+        indexes: Vec<Vec<u8>>,
+    ) -> Result<()> {
         let op = RunOp {
             space: space.clone(),
             id: id.to_owned(),
-            time: self.time(),
+            time,
             change,
         };
         let indexes = indexes

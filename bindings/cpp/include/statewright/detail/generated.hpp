@@ -138,6 +138,8 @@ enum class errc : sw_status {
   /// A call names no operation, or has parameters missing, unknown or of the wrong type; the message says
   /// which.
   invalid_call = SW_INVALID_CALL,
+  /// What was to be restored does not fit what is there; the message says why.
+  cannot_restore = SW_CANNOT_RESTORE,
   /// A page of a checkpoint is damaged; the log still has what is in it. The message names the file.
   checkpoint_damaged = SW_CHECKPOINT_DAMAGED,
   /// The flow's text has errors; each is listed with its line.
@@ -335,6 +337,10 @@ using unique_engine = unique_handle<sw_engine, &sw_close>;
 /// A transaction. Begin with `sw_txn_begin`, end with `sw_txn_commit` or `sw_txn_rollback`. Ended by
 /// `sw_txn_rollback` when it goes.
 using unique_txn = unique_handle<sw_txn, &sw_txn_rollback>;
+
+/// A list that is gone through page by page. Begin it with `sw_scan_open` or `sw_scan_open_in`, end it
+/// with `sw_scan_free`. Ended by `sw_scan_free` when it goes.
+using unique_scan = unique_handle<sw_scan, &sw_scan_free>;
 
 /// A completion queue. Open with `sw_cq_open`, close with `sw_cq_close`. Ended by `sw_cq_close` when it
 /// goes.
@@ -1841,6 +1847,53 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_kv_cas`. Sets a key if it still has an expected value. Fails with `SW_VALUE_MISMATCH` if
+/// it does not.
+///
+/// @param engine The engine.
+/// @param space The space; empty is "default".
+/// @param key The key.
+/// @param expected The expected value, as MessagePack; empty if the key is not to be there.
+/// @param value The new value.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status kv_cas(
+    sw_engine engine,
+    std::string_view space,
+    bytes_view key,
+    bytes_view expected,
+    bytes_view value,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_kv_cas(engine, space.data(), space.size(), key.data(), key.size(), expected.data(), expected.size(), value.data(), value.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_kv_increment`. Adds to the whole number that a key holds, or to 0 if it is not there, and
+/// gives the sum. Never conflicts.
+///
+/// Fails with `SW_WRONG_TYPE` if something else is there, and with `SW_ARITHMETIC` if the sum
+/// overflows. `kv.increment` of `sw_call` also adds decimals and floating numbers.
+///
+/// @param engine The engine.
+/// @param space The space; empty is "default".
+/// @param key The key.
+/// @param by What to add.
+/// @param sum Receives the sum.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status kv_increment(
+    sw_engine engine,
+    std::string_view space,
+    bytes_view key,
+    int64_t by,
+    int64_t &sum,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_kv_increment(engine, space.data(), space.size(), key.data(), key.size(), by, &sum, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_kv_list`. Lists keys in byte order, with their values.
 ///
 /// @param engine The engine.
@@ -2039,7 +2092,7 @@ inline bool abi_matches() noexcept {
 /// `SW_BUSY`.
 ///
 /// @param engine The engine.
-/// @param isolation `SW_ISOLATION_SERIALIZABLE` or `SW_ISOLATION_SNAPSHOT`.
+/// @param isolation One of `SW_ISOLATION_…`.
 /// @param txn Receives the transaction.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status txn_begin(
@@ -2089,6 +2142,56 @@ inline bool abi_matches() noexcept {
   const sw_status c_status = sw_txn_rollback(txn.get(), &c_error);
   // A busy handle was not ended: its owner still has to.
   if (c_status != SW_BUSY) static_cast<void>(txn.release());
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_txn_savepoint`. Marks a point of the transaction to which it can go back.
+///
+/// Savepoints nest: going back to one, or releasing it, ends all that were made after it.
+///
+/// @param txn The transaction.
+/// @param savepoint Receives the savepoint's number; never 0.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status txn_savepoint(
+    sw_txn txn,
+    uint64_t &savepoint,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_txn_savepoint(txn, &savepoint, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_txn_rollback_to`. Undoes what the transaction wrote since a savepoint, which stays. What
+/// it read since then still counts when the commit is validated. `SW_UNKNOWN_SAVEPOINT` if the
+/// savepoint was released or undone.
+///
+/// @param txn The transaction.
+/// @param savepoint The savepoint.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status txn_rollback_to(
+    sw_txn txn,
+    uint64_t savepoint,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_txn_rollback_to(txn, savepoint, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_txn_release`. Forgets a savepoint and all after it; what was written stays.
+/// `SW_UNKNOWN_SAVEPOINT` if there is no such one.
+///
+/// @param txn The transaction.
+/// @param savepoint The savepoint.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status txn_release(
+    sw_txn txn,
+    uint64_t savepoint,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_txn_release(txn, savepoint, &c_error);
   take_error(c_error, error);
   return c_status;
 }
@@ -2403,6 +2506,30 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_event_append`. Puts an event at the end of a stream and gives where it stands. Never
+/// conflicts.
+///
+/// @param engine The engine.
+/// @param space The space; empty is "default".
+/// @param stream The stream; it is made if it is not there.
+/// @param kind The event's type.
+/// @param payload What happened; an object.
+/// @param sequence Receives the event's sequence; 0 is the first.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status event_append(
+    sw_engine engine,
+    std::string_view space,
+    std::string_view stream,
+    std::string_view kind,
+    bytes_view payload,
+    uint64_t &sequence,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_event_append(engine, space.data(), space.size(), stream.data(), stream.size(), kind.data(), kind.size(), payload.data(), payload.size(), &sequence, &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_operations`. Lists the operations that can be called.
 ///
 /// @param operations Receives an array of `{name, required, optional}`, the parameters as text.
@@ -2414,6 +2541,94 @@ inline bool abi_matches() noexcept {
   sw_error c_error{};
   const sw_status c_status = sw_operations(&c_operations, &c_error);
   operations.reset(c_operations);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_scan_open`. Begins a walk through a list of any length, as it is now: what is written
+/// later is not in it.
+///
+/// The list is what an operation gives (see `sw_call`), but all of it, or as much as its `limit` says:
+/// `{"op": "kv.scan", "prefix": "color/"}`. These have pages: `kv.scan`, `kv.range`, `json.list`,
+/// `cell.list`, `event.range`, `event.by_time`, `event.by_type`, `event.streams`, the lists of traces
+/// and runs, and `space.list`. While it is open, what it may still read is kept in memory.
+///
+/// @param engine The engine.
+/// @param operation The operation. `SW_INVALID_CALL` if it gives no such list.
+/// @param scan Receives the scan, before the first item.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status scan_open(
+    sw_engine engine,
+    bytes_view operation,
+    unique_scan &scan,
+    owned_error *error) noexcept {
+  sw_scan c_scan{};
+  sw_error c_error{};
+  const sw_status c_status = sw_scan_open(engine, operation.data(), operation.size(), &c_scan, &c_error);
+  scan.reset(c_scan);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_scan_open_in`. Begins a walk through a list as a transaction sees it; see `sw_scan_open`.
+///
+/// What the transaction writes while it goes on may or may not be seen. Once the transaction is over,
+/// the scan gives `SW_CLOSED`.
+///
+/// @param txn The transaction.
+/// @param operation The operation.
+/// @param scan Receives the scan, before the first item.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status scan_open_in(
+    sw_txn txn,
+    bytes_view operation,
+    unique_scan &scan,
+    owned_error *error) noexcept {
+  sw_scan c_scan{};
+  sw_error c_error{};
+  const sw_status c_status = sw_scan_open_in(txn, operation.data(), operation.size(), &c_scan, &c_error);
+  scan.reset(c_scan);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_scan_next`. Gives the next items of a list.
+///
+/// @param scan The scan.
+/// @param limit At most so many, and at least 1.
+/// @param max_bytes At most so many bytes of MessagePack, but one item at least.
+/// @param items Receives an array of what comes next, as the operation gives it.
+/// @param done Receives 1 if that was all, and 0 if there may be more.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status scan_next(
+    sw_scan scan,
+    uint32_t limit,
+    uint64_t max_bytes,
+    owned_bytes &items,
+    bool &done,
+    owned_error *error) noexcept {
+  sw_bytes c_items{};
+  uint32_t c_done{};
+  sw_error c_error{};
+  const sw_status c_status = sw_scan_next(scan, limit, max_bytes, &c_items, &c_done, &c_error);
+  items.reset(c_items);
+  done = c_done != 0;
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_scan_free`. Ends a scan: its handle is stale from now on. This works even if its engine is
+/// closed or poisoned.
+///
+/// @param scan The scan.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status scan_free(
+    unique_scan &scan,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_scan_free(scan.get(), &c_error);
+  // A busy handle was not ended: its owner still has to.
+  if (c_status != SW_BUSY) static_cast<void>(scan.release());
   take_error(c_error, error);
   return c_status;
 }

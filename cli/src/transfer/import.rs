@@ -1,0 +1,264 @@
+//! `import`: reads in what `export` wrote, or any operations.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use statewright::store::{Error as StoreError, Retryable, Store};
+use statewright::{Engine, Limits, Options, Value, value};
+
+use super::{FORMAT, MARK};
+use crate::args::Import;
+use crate::console::Out;
+use crate::exit::{Exit, Failure, Result};
+use crate::value::progress::Progress;
+
+/// Lines and bytes of them in a commit.
+const BATCH_LINES: usize = 1000;
+const BATCH_BYTES: usize = 4 << 20;
+
+pub fn run(options: &Import) -> Result<Exit> {
+    let mut lines = Lines::open(&options.file)?;
+    let engine = Engine::open(&options.store.dir, Options::default().drive(false))?;
+    let mut import = Importer {
+        store: engine.store(),
+        options,
+        batch: Vec::new(),
+        bytes: 0,
+        imported: 0,
+        through: 0,
+        open: false,
+        since_header: 0,
+    };
+    let read = import.all(&mut lines);
+    let closed = engine.close();
+    read?;
+    closed?;
+    let mut out = Out::new();
+    let (imported, read) = (import.imported, lines.number);
+    if options.json {
+        out.line(value!({ "lines": read, "imported": imported }))?;
+    } else {
+        out.line(format!("{imported} operations imported"))?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+struct Importer<'a> {
+    store: &'a Store,
+    options: &'a Import,
+    /// Operations to be committed, with the numbers of their lines.
+    batch: Vec<(u64, Value)>,
+    bytes: usize,
+    imported: u64,
+    /// The last line up to which all is committed.
+    through: u64,
+    /// Whether there was a first line of an export, and not yet its last.
+    open: bool,
+    /// Operations since then.
+    since_header: u64,
+}
+
+impl Importer<'_> {
+    fn all(&mut self, lines: &mut Lines) -> Result<()> {
+        while let Some(line) = lines.next().map_err(|e| self.stopped(e))? {
+            let number = lines.number;
+            let size = line.len();
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let limits = Limits::default();
+            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+            let read = Value::from_typed_json_with(text, &limits);
+            let call = read.map_err(|e| self.refused(number, e.code(), &e.to_string()))?;
+            if call.get(MARK).is_some() {
+                self.mark(number, &call)?;
+                continue;
+            }
+            self.since_header = self.since_header.saturating_add(1);
+            if number > self.options.skip {
+                self.batch.push((number, call));
+                self.bytes = self.bytes.saturating_add(size);
+            }
+            let full = self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES;
+            if full && !self.options.atomic {
+                self.commit(number)?;
+            }
+        }
+        if self.open && self.options.atomic {
+            return Err(self.cut_off(lines.number));
+        }
+        self.commit(lines.number)?;
+        if self.open {
+            return Err(self.cut_off(lines.number));
+        }
+        Ok(())
+    }
+
+    /// The first or the last line of an export.
+    fn mark(&mut self, number: u64, line: &Value) -> Result<()> {
+        let text = |name: &str| line.get(name).unwrap_or_default();
+        match text(MARK).as_str() {
+            Some("export") if text("format").as_u64() == Some(FORMAT) => {
+                self.open = true;
+                self.since_header = 0;
+                Ok(())
+            }
+            Some("export") => {
+                let problem = format!(
+                    "it is of the format {}, and this version reads {FORMAT}",
+                    text("format")
+                );
+                Err(self.refused(number, 304, &problem))
+            }
+            Some("end") if text("lines").as_u64() == Some(self.since_header) => {
+                self.open = false;
+                Ok(())
+            }
+            Some("end") => {
+                let problem = format!(
+                    "{} operations were written, and {} are here",
+                    text("lines"),
+                    self.since_header
+                );
+                Err(self.refused(number, 302, &problem))
+            }
+            _ => Err(self.refused(
+                number,
+                418,
+                "it is neither an operation nor the begin or end of an export",
+            )),
+        }
+    }
+
+    fn commit(&mut self, through: u64) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.bytes = 0;
+        let done = self.store.transact(|txn| {
+            batch.iter().try_for_each(|(line, call)| {
+                txn.call(call).map(drop).map_err(|error| Refused {
+                    line: Some(*line),
+                    error,
+                })
+            })
+        });
+        match done {
+            Ok(()) => {
+                self.imported = self.imported.saturating_add(batch.len() as u64);
+                self.through = through;
+                Ok(())
+            }
+            Err(Refused {
+                line: Some(line),
+                error,
+            }) => Err(self.refused(line, error.code(), &error.to_string())),
+            Err(Refused { line: None, error }) => Err(self.stopped(error.into())),
+        }
+    }
+
+    fn cut_off(&self, number: u64) -> Failure {
+        let message = format!(
+            "the input ends at line {number}, before the end of the export: it was cut off"
+        );
+        self.stopped(Failure::new(Exit::Usage, 302, message))
+    }
+
+    fn refused(&self, line: u64, code: i32, problem: &str) -> Failure {
+        let exit = match Exit::of_code(code) {
+            Exit::Store if code < 300 || (400..500).contains(&code) => Exit::Usage,
+            _ if code == 302 || code == 304 => Exit::Usage,
+            exit => exit,
+        };
+        self.stopped(Failure::new(exit, code, format!("line {line}: {problem}")))
+    }
+
+    /// Says how far it got.
+    fn stopped(&self, failure: Failure) -> Failure {
+        let far = match self.through.max(self.options.skip) {
+            0 => "nothing is imported".to_owned(),
+            n if self.through == 0 => {
+                format!("nothing more is imported; the first {n} lines were skipped")
+            }
+            n => format!("lines 1 to {n} are imported, the rest is not; go on with --skip {n}"),
+        };
+        let Failure {
+            exit,
+            code,
+            message,
+            ..
+        } = failure;
+        Failure::new(exit, code, format!("{message}; {far}"))
+    }
+}
+
+/// Why a commit was refused, and at which line.
+struct Refused {
+    line: Option<u64>,
+    error: StoreError,
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        Refused { line: None, error }
+    }
+}
+
+impl Retryable for Refused {
+    fn is_retryable(&self) -> bool {
+        self.error.is_retryable()
+    }
+}
+
+/// The lines of a file or of stdin.
+struct Lines {
+    from: BufReader<Box<dyn Read>>,
+    progress: Progress,
+    name: String,
+    number: u64,
+}
+
+impl Lines {
+    fn open(file: &Path) -> Result<Lines> {
+        let name = file.display().to_string();
+        let stdin = file.as_os_str() == "-";
+        let opened = || -> io::Result<(Box<dyn Read>, Option<u64>)> {
+            if stdin {
+                return Ok((Box::new(io::stdin()), None));
+            }
+            let metadata = fs::metadata(file)?;
+            let size = metadata.is_file().then_some(metadata.len());
+            Ok((Box::new(File::open(file)?), size))
+        };
+        let (from, size) = opened().map_err(|e| unreadable(&name, &e))?;
+        Ok(Lines {
+            from: BufReader::with_capacity(64 << 10, from),
+            progress: Progress::of(&format!("import of {name}"), size),
+            name,
+            number: 0,
+        })
+    }
+
+    /// The next line; none at the end. A line that is longer than any value may be is refused before it is read.
+    fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let most = Limits::default().max_bytes as u64;
+        let mut line = Vec::new();
+        let mut upto = (&mut self.from).take(most.saturating_add(1));
+        upto.read_until(b'\n', &mut line)
+            .map_err(|e| unreadable(&self.name, &e))?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        self.number = self.number.saturating_add(1);
+        self.progress.add(line.len());
+        if line.len() as u64 > most {
+            let message = format!("line {}: it is longer than {most} bytes", self.number);
+            return Err(Failure::new(Exit::Usage, 204, message));
+        }
+        Ok(Some(line))
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::Usage, 300, format!("could not read {name}: {error}"))
+}
