@@ -190,6 +190,18 @@ const SCRIPT: &[(&str, &str)] = &[
     ),
     (r#"{"op":"event.types","stream":"e"}"#, r#"["k"]"#),
     (r#"{"op":"event.streams","prefix":"e"}"#, "*"),
+    (
+        r#"{"op":"event.restore","stream":"f","sequence":0,"time":5,"type":"k","payload":{}}"#,
+        "true",
+    ),
+    (
+        r#"{"op":"event.restore","stream":"f","sequence":2,"time":5,"type":"k","payload":{}}"#,
+        "!419",
+    ),
+    (
+        r#"{"op":"event.restore","stream":"f","sequence":1,"time":5,"type":"k","payload":{},"hash":"é"}"#,
+        "!418",
+    ),
     (r#"{"op":"event.verify","stream":"e"}"#, "*"),
     (
         r#"{"op":"trace.record","id":"t1","type":"call","payload":1,"tags":["x"]}"#,
@@ -200,6 +212,15 @@ const SCRIPT: &[(&str, &str)] = &[
         r#""t2""#,
     ),
     (r#"{"op":"trace.get","id":"t3"}"#, "null"),
+    (
+        r#"{"op":"trace.restore","id":"t1","time":5,"type":"call","payload":1}"#,
+        "!419",
+    ),
+    (
+        r#"{"op":"trace.restore","id":"","time":5,"type":"call","payload":1}"#,
+        "!414",
+    ),
+    (r#"{"op":"trace.by_time","after":"gone"}"#, "!401"),
     (r#"{"op":"trace.children","id":"t2"}"#, "[]"),
     (r#"{"op":"trace.tree","id":"t1"}"#, "*"),
     (r#"{"op":"trace.roots","limit":0}"#, "[]"),
@@ -207,6 +228,15 @@ const SCRIPT: &[(&str, &str)] = &[
     (r#"{"op":"trace.by_tag","tag":"y"}"#, "[]"),
     (r#"{"op":"trace.by_time","since":0}"#, "*"),
     (r#"{"op":"trace.count"}"#, "2"),
+    (
+        r#"{"op":"run.restore","id":"old","status":"failed","created":5,"updated":6}"#,
+        "true",
+    ),
+    (
+        r#"{"op":"run.restore","id":"old","status":"active","created":5,"updated":6}"#,
+        "!419",
+    ),
+    (r#"{"op":"run.delete","id":"old"}"#, "*"),
     (
         r#"{"op":"run.create","id":"r","tags":["x"],"metadata":{"a":1}}"#,
         r#""r""#,
@@ -247,7 +277,7 @@ const SCRIPT: &[(&str, &str)] = &[
     (r#"{"op":"run.delete","id":"r","cascade":true}"#, "2"),
     (
         r#"{"op":"space.info"}"#,
-        r#"{"keys":2,"streams":1,"cells":0,"traces":2,"runs":0,"documents":0}"#,
+        r#"{"keys":2,"streams":2,"cells":0,"traces":2,"runs":0,"documents":0}"#,
     ),
     (r#"{"op":"space.exists"}"#, "true"),
     (r#"{"op":"space.copy","to":"copy"}"#, "null"),
