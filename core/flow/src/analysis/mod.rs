@@ -4,6 +4,13 @@
 //! case is free here, so what the analysis rules out can never happen, and what it finds possible may be impossible for
 //! the data of a given case. Sub-flows and multiple instances are black boxes that complete.
 
+mod orjoin;
+mod reset_net;
+mod rules;
 pub mod skeleton;
+mod space;
+mod verify;
 
+pub use orjoin::{Decision, OrJoins};
 pub use skeleton::{Builder, Join, Marking, Reset, Skeleton, Split};
+pub use verify::{Budget, Event, Finding, FindingKind, Method, Verdict, Verification, verify};
