@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use statewright_log::sync::{AtomicBool, Mutex};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
+use statewright_value::Value;
 
 use crate::checkpoint::{CheckpointStats, Checkpoints};
 use crate::error::{Error, Result};
-use crate::op::{Op, encode_commit};
+use crate::op::{Edit, Op, encode_commit};
 use crate::options::StoreLimits;
 use crate::overlay::{Layered, Overlay};
 use crate::recent::{Mode, Overlap, Recent, Region};
 use crate::root::{Begun, Published, Retired, Root};
 use crate::sabotage::{self, Bug};
-use crate::space;
+use crate::space::{self, Space};
 use crate::target::Stamp;
 use crate::tree::{Key, Tree};
 use crate::txn::Pending;
@@ -153,13 +154,18 @@ impl Writer {
         Ok(())
     }
 
+    /// What the next commit will be, made at `time` or, if that is later, at the time of the one before.
+    fn next(&self, time: Timestamp) -> Stamp {
+        Stamp {
+            version: self.version.saturating_add(1),
+            time: time.max(self.time),
+        }
+    }
+
     /// Tries ops beside the tree: once the log has them, they must not fail. Gives what they make of it if they are
     /// committed next, at this time or, if that is later, that of the commit before.
     fn try_ops(&self, ops: &[Op], time: Timestamp) -> Result<Overlay> {
-        let at = Stamp {
-            version: self.version.saturating_add(1),
-            time: time.max(self.time),
-        };
+        let at = self.next(time);
         let mut tried = Overlay::default();
         let mut layered = Layered {
             base: &self.tree,
@@ -167,6 +173,25 @@ impl Writer {
         };
         ops.iter().try_for_each(|op| op.apply(&mut layered, at))?;
         Ok(tried)
+    }
+
+    /// The log has this version; how it is applied.
+    fn stamp(&mut self, version: u64) -> Stamp {
+        self.version = version;
+        Stamp {
+            version,
+            time: self.time,
+        }
+    }
+
+    /// An op that the log has could not be applied. Validation makes this impossible; if it happens all the same, memory
+    /// and log differ: no further commit.
+    fn differs(&mut self, op: &Op, why: &Error) -> Error {
+        self.broken = true;
+        Error::Corrupt {
+            version: self.version,
+            why: format!("{}: {why}", op.target()),
+        }
     }
 
     /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
@@ -249,6 +274,37 @@ impl Shared {
         self.writer.lock().validate(regions, ranges, since)
     }
 
+    /// Commits an edit of a key without a transaction; gives what it made of what was there. As [`direct`](Shared::direct),
+    /// only that the entry is made beside the tree and put there once the log has the edit.
+    pub fn edit_key(
+        &self,
+        region: Region,
+        space: Space,
+        key: Vec<u8>,
+        edit: Edit,
+    ) -> Result<Value> {
+        let op = Op::KvEdit {
+            space,
+            key,
+            edit: edit.clone(),
+        };
+        op.check()?;
+        let (version, value) = {
+            let mut writer = self.writer.lock();
+            let at = writer.next(self.now());
+            let old = writer.tree.get(&region.key);
+            let entry = edit.of_entry(old, &region.key, at)?;
+            let version = self.append(&mut writer, 0, std::slice::from_ref(&op), at.time)?;
+            let coming = self.take_back(&mut writer, None);
+            writer.version = version;
+            writer.tree.insert(&region.key, &entry);
+            writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
+            (version, entry.value)
+        };
+        self.settle(version, Durability::Memory)?;
+        Ok(value)
+    }
+
     /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version,
     /// and what `after` makes of the state right behind it.
     pub fn direct<T>(
@@ -273,7 +329,11 @@ impl Shared {
                     writer.version = version;
                     tried.merge_into(&mut writer.tree);
                 }
-                None => self.apply(&mut writer, ops, version)?,
+                None => {
+                    let at = writer.stamp(version);
+                    let applied = op.apply_to(&region.key, &mut writer.tree, at);
+                    applied.map_err(|e| writer.differs(&op, &e))?;
+                }
             }
             writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
             (version, after(&writer.tree))
@@ -362,22 +422,12 @@ impl Shared {
     }
 
     fn apply(&self, writer: &mut Writer, ops: &[Op], version: u64) -> Result<()> {
-        writer.version = version;
-        let at = Stamp {
-            version,
-            time: writer.time,
-        };
-        for op in ops {
-            if let Err(e) = op.apply(&mut writer.tree, at) {
-                // Validation makes this impossible; if it happens all the same, memory and log differ: stop here.
-                writer.broken = true;
-                return Err(Error::Corrupt {
-                    version,
-                    why: format!("{}: {e}", op.target()),
-                });
-            }
-        }
-        Ok(())
+        let at = writer.stamp(version);
+        let mut ops = ops.iter();
+        ops.try_for_each(|op| {
+            let applied = op.apply(&mut writer.tree, at);
+            applied.map_err(|e| writer.differs(op, &e))
+        })
     }
 
     /// Waits until a commit is as durable as the store's mode and the caller ask.

@@ -1,15 +1,18 @@
-//! Scans that lend what they find instead of copying it.
+//! Reads that lend what they find instead of copying it.
 
 use std::ops::ControlFlow;
 
+use statewright_log::Timestamp;
 use statewright_value::Value;
 
 use crate::error::Result;
+use crate::reader::after_prefix;
 use crate::snapshot::Snapshot;
 use crate::space::{self, Primitive, Space};
-use crate::tree::Lent;
+use crate::store::Store;
+use crate::tree::{Lent, Tree};
 
-/// An entry that a scan has come to. What was not asked for costs nothing.
+/// An entry where it is. What was not asked for costs nothing.
 pub struct Item<'a> {
     key: &'a [u8],
     entry: Lent<'a>,
@@ -38,8 +41,31 @@ impl Item<'_> {
 }
 
 impl Snapshot {
-    /// Passes the keys that begin with `prefix` to `f`, in byte order, until it breaks. Keeps nothing and copies
-    /// nothing, so it is the fastest way through many keys. O(log n + keys).
+    /// Passes the entry of a key to `f`, if there is one; gives what `f` makes of it. Copies nothing, so it is the
+    /// fastest way to a value that is only looked at. O(log n).
+    ///
+    /// ```
+    /// use statewright_store::{Env, Place, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// let store = Store::open(Env::real(), Place::Memory, StoreOptions::default())?;
+    /// store.kv_put(&Space::default(), b"name", value!("Ada"))?;
+    /// let length = store.snapshot().kv_with(&Space::default(), b"name", |item| {
+    ///     item.inline_bytes().map_or(0, <[u8]>::len)
+    /// })?;
+    /// assert_eq!(length, Some(3));
+    /// # Ok::<(), statewright_store::Error>(())
+    /// ```
+    pub fn kv_with<T>(
+        &self,
+        space: &Space,
+        key: &[u8],
+        f: impl FnOnce(Item<'_>) -> T,
+    ) -> Result<Option<T>> {
+        with(&self.root.tree, space, key, f, || self.time())
+    }
+
+    /// Passes the keys that begin with `prefix` to `f`, in byte order, from the one after `after` on, until it breaks.
+    /// Keeps nothing and copies nothing, so it is the fastest way through many keys. O(log n + keys).
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -51,7 +77,7 @@ impl Snapshot {
     ///     store.kv_put(&space, &[b'k', n], value!(n))?;
     /// }
     /// let mut sum = 0;
-    /// store.snapshot().kv_each(&space, b"k", |item| {
+    /// store.snapshot().kv_each(&space, b"k", None, |item| {
     ///     sum += item.value().and_then(|v| v.as_i64()).unwrap_or(0);
     ///     if item.key() == [b'k', 4] { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     /// })?;
@@ -62,22 +88,51 @@ impl Snapshot {
         &self,
         space: &Space,
         prefix: &[u8],
+        after: Option<&[u8]>,
         mut f: impl FnMut(Item<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         let head = space::encode(space, Primitive::Kv, &[]).len();
         let first = space::encode(space, Primitive::Kv, prefix);
+        let to = after_prefix(&first);
+        // The smallest key behind `after` is the one with a NUL more.
+        let after = after.filter(|after| *after >= prefix);
+        let from = after.map(|after| [after, &[0]].concat());
+        let from = from.map(|from| space::encode(space, Primitive::Kv, &from));
+        let from = from.as_ref().unwrap_or(&first);
         let tree = &self.root.tree;
-        let mut go_on = |key: &[u8], entry: Lent<'_>| {
-            if !key.starts_with(&first) {
-                return false;
-            }
-            if entry.expires().is_some_and(|at| at <= self.time()) {
-                return true;
-            }
+        tree.visit(from, to.as_deref(), false, &mut |key, entry| {
             let key = key.get(head..).unwrap_or_default();
-            f(Item { key, entry }).is_continue()
-        };
-        tree.visit(&first, &mut |key, leaf, i| go_on(key, Lent::new(*leaf, i)));
+            !entry.is_live(|| self.time()) || f(Item { key, entry }).is_continue()
+        });
         tree.check()
     }
+}
+
+impl Store {
+    /// [`Snapshot::kv_with`] of the newest state.
+    pub fn kv_with<T>(
+        &self,
+        space: &Space,
+        key: &[u8],
+        f: impl FnOnce(Item<'_>) -> T,
+    ) -> Result<Option<T>> {
+        with(&self.shared.root().tree, space, key, f, || {
+            self.shared.now()
+        })
+    }
+}
+
+fn with<T>(
+    tree: &Tree,
+    space: &Space,
+    key: &[u8],
+    f: impl FnOnce(Item<'_>) -> T,
+    now: impl FnOnce() -> Timestamp,
+) -> Result<Option<T>> {
+    let encoded = space::encode_checked(space, Primitive::Kv, key)?;
+    let found = tree.lend(&encoded, |entry| {
+        entry.is_live(now).then(|| f(Item { key, entry }))
+    });
+    tree.check()?;
+    Ok(found.flatten())
 }

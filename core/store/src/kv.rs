@@ -305,11 +305,7 @@ impl Store {
         edit: Edit,
     ) -> Result<Value> {
         let (region, space, key) = place(space, key, mode)?;
-        must_make_something(&region, &edit)?;
-        let at = region.key.clone();
-        let op = Op::KvEdit { space, key, edit };
-        let (_, now) = self.direct(region, op, |tree| tree.get(&at))?;
-        Ok(now.map(|entry| entry.value).unwrap_or_default())
+        self.shared.edit_key(region, space, key, edit)
     }
 
     /// [`Txn::kv_put_many`] in a commit of its own; gives the version.
@@ -354,13 +350,6 @@ fn place(space: &Space, key: &[u8], mode: Mode) -> Result<(Region, Space, Vec<u8
         mode,
     };
     Ok((region, space.clone(), key.to_vec()))
-}
-
-/// Refuses an edit that makes nothing of an absent key. What is there now may have expired when the commit is applied.
-fn must_make_something(region: &Region, edit: &Edit) -> Result<()> {
-    edit.fresh()
-        .map(drop)
-        .map_err(|e| Error::at(&region.key, e))
 }
 
 fn shown(space: &Space, key: &[u8]) -> String {

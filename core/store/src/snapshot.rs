@@ -11,7 +11,7 @@ use crate::reader::{Reader, sealed::View};
 use crate::root::Root;
 use crate::store::Store;
 use crate::target::Entry;
-use crate::tree::Key;
+use crate::tree::{Key, Tree};
 
 /// A consistent, unchanging view of everything at one version. Costs a pointer; holding one keeps the nodes it
 /// shares.
@@ -57,12 +57,16 @@ fn is_live(entry: &Entry, now: impl FnOnce() -> Timestamp) -> bool {
     entry.expires.is_none_or(|at| at > now())
 }
 
+/// The entry at a key, if it is still there.
+fn live(tree: &Tree, key: &[u8], now: impl FnOnce() -> Timestamp) -> Result<Option<Entry>> {
+    let found = tree.lend(key, |lent| lent.is_live(now).then(|| lent.entry()));
+    tree.check()?;
+    Ok(found.flatten().flatten())
+}
+
 impl View for Snapshot {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
-        let now = || self.time();
-        let found = self.root.tree.get(key);
-        self.root.tree.check()?;
-        Ok(found.filter(|entry| is_live(entry, now)))
+        live(&self.root.tree, key, || self.time())
     }
 
     fn range(
@@ -94,11 +98,7 @@ impl Reader for Snapshot {}
 /// Each call reads the newest state.
 impl View for Store {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
-        let shared = &self.shared;
-        let root = shared.root();
-        let found = root.tree.get(key);
-        root.tree.check()?;
-        Ok(found.filter(|entry| is_live(entry, || shared.now())))
+        live(&self.shared.root().tree, key, || self.shared.now())
     }
 
     fn range(

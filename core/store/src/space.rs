@@ -117,9 +117,12 @@ impl Primitive {
     }
 }
 
+/// Bytes of a short key.
+const SHORT: usize = 64;
+
 /// An encoded key, without an allocation if it is short.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyBuf(SmallVec<[u8; 64]>);
+pub struct KeyBuf(SmallVec<[u8; SHORT]>);
 
 impl KeyBuf {
     fn with_capacity(bytes: usize) -> KeyBuf {
@@ -167,6 +170,18 @@ impl From<KeyBuf> for Vec<u8> {
 pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> KeyBuf {
     let name = space.as_str().as_bytes();
     let length = name.len().saturating_add(key.len()).saturating_add(2);
+    if length <= SHORT {
+        let mut short = [0; SHORT];
+        let (before, behind) = short.split_at_mut(name.len().min(SHORT));
+        before.copy_from_slice(name);
+        if let Some((tag, rest)) = behind.split_first_chunk_mut() {
+            *tag = [0, primitive as u8];
+            if let Some(rest) = rest.get_mut(..key.len()) {
+                rest.copy_from_slice(key);
+            }
+        }
+        return KeyBuf(SmallVec::from_buf_and_len(short, length));
+    }
     let mut encoded = KeyBuf::with_capacity(length);
     encoded.extend(name);
     encoded.extend(&[0, primitive as u8]);

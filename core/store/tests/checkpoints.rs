@@ -343,7 +343,7 @@ fn lent_scans_see_what_copying_scans_see() {
         let snapshot = store.snapshot();
         for prefix in [b"".as_slice(), &[0, 0], b"go", b"none"] {
             let mut lent = Vec::new();
-            let each = snapshot.kv_each(&space, prefix, |item| {
+            let each = snapshot.kv_each(&space, prefix, None, |item| {
                 let value = item.value().unwrap();
                 let inline = item.inline_bytes();
                 assert!(inline.is_none_or(|b| value.as_str().is_some_and(|t| t.as_bytes() == b)));

@@ -48,6 +48,11 @@ impl Value {
     /// # Errors
     /// See [above](#which-kind-the-result-is-of).
     pub fn checked_add(&self, other: &Value) -> Result<Value> {
+        if let (Some(a), Some(b)) = (self.as_i64(), other.as_i64())
+            && let Some(sum) = a.checked_add(b)
+        {
+            return Ok(Value::from(sum));
+        }
         calculate(Op::Add, self, other)
     }
 

@@ -3,6 +3,8 @@
 use statewright_value::{Error as ValueError, Kind, Merge, Path, Result as ValueResult, Value};
 
 use super::wire::{self, Decoded};
+use crate::error::{Error, Result};
+use crate::target::{Entry, Stamp};
 
 /// A change that depends on what is there. A failure changes nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +138,17 @@ impl Edit {
                 Ok(())
             }
         }
+    }
+
+    /// What it makes of a key's entry, or of there being none.
+    pub(crate) fn of_entry(&self, old: Option<Entry>, key: &[u8], at: Stamp) -> Result<Entry> {
+        let about = |e| Error::at(key, e);
+        let Some(mut entry) = old.filter(|entry| entry.is_live(at.time)) else {
+            return Ok(Entry::new(self.fresh().map_err(about)?, at.version));
+        };
+        self.apply(&mut entry.value, &Path::root()).map_err(about)?;
+        entry.version = at.version;
+        Ok(entry)
     }
 
     /// What it makes of nothing.

@@ -255,6 +255,11 @@ impl Op {
 
     /// Changes the state. A failure changes nothing and means that the op does not fit this state. O(log n + path).
     pub(crate) fn apply(&self, target: &mut impl Target, at: Stamp) -> Result<()> {
+        self.apply_to(&self.key(), target, at)
+    }
+
+    /// As [`apply`](Op::apply), when its [key](Op::key) is at hand.
+    pub(crate) fn apply_to(&self, key: &[u8], target: &mut impl Target, at: Stamp) -> Result<()> {
         match self {
             Op::Event(op) => return op.apply(target, at),
             Op::Trace(op) => return op.apply(target, at),
@@ -263,44 +268,43 @@ impl Op {
             Op::KvPurge { space, max } => return crate::kv::purge(target, space, *max, at),
             _ => {}
         }
-        let key = self.key();
         let missing = || Error::NotFound {
-            what: space::display(&key),
+            what: space::display(key),
         };
         let put = |target: &mut _, value: &Value| {
-            Target::put(target, &key, Entry::new(value.clone(), at.version));
+            Target::put(target, key, Entry::new(value.clone(), at.version));
         };
         match self {
             Op::KvPut { value, .. } => put(target, value),
             Op::KvPutUntil { value, expires, .. } => {
-                crate::kv::put_until(target, &key, value, *expires, at);
+                crate::kv::put_until(target, key, value, *expires, at);
             }
-            Op::KvEdit { edit, .. } => edit_kv(target, &key, edit, at)?,
+            Op::KvEdit { edit, .. } => edit_kv(target, key, edit, at)?,
             Op::DocCreate { value, .. } => {
-                if target.get(&key).is_some() {
+                if target.get(key).is_some() {
                     return Err(Error::AlreadyExists {
-                        what: space::display(&key),
+                        what: space::display(key),
                     });
                 }
                 put(target, value);
             }
             Op::DocSet { path, value, .. } if path.segments().is_empty() => put(target, value),
             Op::DocSet { path, value, .. } => target
-                .edit(&key, at.version, |doc| Ok(doc.set(path, value.clone())?))
+                .edit(key, at.version, |doc| Ok(doc.set(path, value.clone())?))
                 .ok_or_else(missing)??,
             Op::DocRemove { path, .. } => target
-                .edit(&key, at.version, |doc| {
+                .edit(key, at.version, |doc| {
                     doc.remove(path)?;
                     Ok(())
                 })
                 .ok_or_else(missing)??,
             Op::DocEdit { path, edit, .. } => target
-                .edit(&key, at.version, |doc| {
-                    edit.apply(doc, path).map_err(|e| Error::at(&key, e))
+                .edit(key, at.version, |doc| {
+                    edit.apply(doc, path).map_err(|e| Error::at(key, e))
                 })
                 .ok_or_else(missing)??,
             Op::KvDelete { .. } | Op::DocDrop { .. } => {
-                target.remove(&key);
+                target.remove(key);
             }
             _ => {}
         }

@@ -1,9 +1,12 @@
 //! Branches: children and the keys that separate them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 use triomphe::Arc;
 
-use super::Node;
-use super::keys::{Suffix, common, up_to};
+use super::keys::{Against, Suffix, common};
+use super::leaf::Leaf;
 use super::page::{Address, PageBranch};
 
 /// Children of a branch at most.
@@ -12,23 +15,38 @@ pub(super) const MAX_CHILDREN: usize = 32;
 /// A node's child.
 #[derive(Clone, Debug)]
 pub(super) enum Child {
-    /// In memory.
-    Node(Arc<Node>),
-    /// In a checkpoint.
+    /// A leaf in memory.
+    Leaf(Leaf),
+    /// A branch in memory.
+    Branch(Arc<Branch>),
+    /// A node in a checkpoint.
     Page(Address),
 }
 
-/// A branch in memory: child `i + 1` holds the keys from separator `i` on.
-#[derive(Clone, Debug)]
+/// A branch in memory: child `i + 1` holds the keys from separator `i` on. It is in one allocation, so that going
+/// down waits for memory once a level.
+#[derive(Debug)]
 pub(super) struct Branch {
+    /// The page that holds the same; 0 if none does.
+    address: AtomicU64,
     separators: Separators,
-    pub children: Vec<Child>,
+    pub children: SmallVec<[Child; MAX_CHILDREN + 1]>,
+}
+
+/// A copy is made to be changed, so no page holds it.
+impl Clone for Branch {
+    fn clone(&self) -> Branch {
+        Branch::new(self.separators.clone(), self.children.clone())
+    }
 }
 
 /// Sorted keys, found fast.
 #[derive(Clone, Debug, Default)]
 struct Separators {
-    prefix: Vec<u8>,
+    /// What all of them begin with.
+    prefix: SmallVec<[u8; 24]>,
+    /// Of each, the next eight bytes.
+    heads: SmallVec<[u64; MAX_CHILDREN]>,
     places: Vec<Place>,
     /// What is behind the heads, of all keys.
     rests: Vec<u8>,
@@ -36,9 +54,9 @@ struct Separators {
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    head: u64,
+    /// Of the key behind the prefix.
     len: u32,
-    /// Where in `rests` it begins.
+    /// Where in `rests` it goes on.
     rest: u32,
 }
 
@@ -48,52 +66,63 @@ impl Separators {
             (Some(first), Some(last)) => first.get(..common(first, last)).unwrap_or_default(),
             _ => &[],
         };
-        let mut rests = Vec::new();
-        let mut places = Vec::with_capacity(keys.len());
+        let mut separators = Separators {
+            prefix: shared.into(),
+            ..Separators::default()
+        };
         for key in keys {
-            let suffix = Suffix::new(key.get(shared.len()..).unwrap_or_default());
-            places.push(Place {
-                head: suffix.head,
-                len: suffix.len as u32,
-                rest: rests.len() as u32,
-            });
-            rests.extend_from_slice(suffix.rest);
+            separators.push(&Suffix::new(key.get(shared.len()..).unwrap_or_default()));
         }
-        Separators {
-            prefix: shared.to_vec(),
-            places,
-            rests,
-        }
+        separators
     }
 
-    fn suffix(&self, place: &Place) -> Suffix<'_> {
+    fn push(&mut self, suffix: &Suffix<'_>) {
+        self.heads.push(suffix.head);
+        self.places.push(Place {
+            len: suffix.len as u32,
+            rest: self.rests.len() as u32,
+        });
+        self.rests.extend_from_slice(suffix.rest);
+    }
+
+    fn suffix(&self, i: usize) -> Suffix<'_> {
+        let (Some(head), Some(place)) = (self.heads.get(i), self.places.get(i)) else {
+            return Suffix::new(&[]);
+        };
         let (start, len) = (place.rest as usize, place.len as usize);
         let rest = self.rests.get(start..start + len.saturating_sub(8));
         Suffix {
-            head: place.head,
+            head: *head,
             len,
             rest: rest.unwrap_or_default(),
         }
     }
 
     /// How many of them are at or before `key`.
+    #[inline]
     fn up_to(&self, key: &[u8]) -> usize {
-        let head = |i| self.places.get(i).map_or(0, |place: &Place| place.head);
-        let suffix = |i| {
-            self.places
-                .get(i)
-                .map_or(Suffix::new(&[]), |place| self.suffix(place))
+        let wanted = match Against::new(&self.prefix, key) {
+            Against::Before => return 0,
+            Against::Behind => return self.heads.len(),
+            Against::Among(wanted) => wanted,
         };
-        up_to(&self.prefix, self.places.len(), head, suffix, key)
+        let mut at = self.heads.partition_point(|head| *head < wanted.head);
+        while self.heads.get(at) == Some(&wanted.head)
+            && self.suffix(at).cmp_behind_head(&wanted).is_le()
+        {
+            at += 1;
+        }
+        at
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {
-        let keys = self.places.iter().map(|place| {
-            let mut key = self.prefix.clone();
-            self.suffix(place).write(&mut key);
-            key
-        });
-        keys.collect()
+        (0..self.heads.len()).map(|i| self.key(i)).collect()
+    }
+
+    fn key(&self, i: usize) -> Vec<u8> {
+        let mut key = self.prefix.to_vec();
+        self.suffix(i).write(&mut key);
+        key
     }
 }
 
@@ -104,45 +133,54 @@ pub(super) fn separator(left: &[u8], right: &[u8]) -> Vec<u8> {
 }
 
 impl Branch {
+    fn new(separators: Separators, children: SmallVec<[Child; MAX_CHILDREN + 1]>) -> Branch {
+        Branch {
+            address: AtomicU64::new(0),
+            separators,
+            children,
+        }
+    }
+
     /// A branch of two children.
     pub fn of_two(left: Child, key: Vec<u8>, right: Child) -> Branch {
-        Branch {
-            separators: Separators::new(&[key]),
-            children: vec![left, right],
-        }
+        let children = [left, right].into_iter().collect();
+        Branch::new(Separators::new(&[key]), children)
     }
 
     /// The branch that a page holds.
     pub fn of_page(page: &PageBranch<'_>) -> Branch {
         let mut separators = Separators {
-            prefix: page.prefix.to_vec(),
+            prefix: page.prefix.into(),
             ..Separators::default()
         };
         for suffix in (0..page.separators()).map(|i| page.suffix(i)) {
-            separators.places.push(Place {
-                head: suffix.head,
-                len: suffix.len as u32,
-                rest: separators.rests.len() as u32,
-            });
-            separators.rests.extend_from_slice(suffix.rest);
+            separators.push(&suffix);
         }
-        let children = (0..page.len())
-            .filter_map(|i| page.child(i))
-            .map(Child::Page);
-        Branch {
-            separators,
-            children: children.collect(),
-        }
+        let children = (0..page.len()).filter_map(|i| page.child(i));
+        Branch::new(separators, children.map(Child::Page).collect())
     }
 
     /// The page of this branch, with these addresses for its children.
     pub fn to_page(&self, children: &[Address]) -> Vec<u8> {
         let separators = &self.separators;
-        let suffixes = separators
-            .places
-            .iter()
-            .map(|place| separators.suffix(place));
+        let suffixes = (0..separators.heads.len()).map(|i| separators.suffix(i));
         PageBranch::encode(&separators.prefix, suffixes, children)
+    }
+
+    /// The page that holds the same; 0 if none does.
+    pub fn address(&self) -> u64 {
+        self.address.load(Ordering::Relaxed)
+    }
+
+    /// Notes which page holds the same.
+    pub fn set_address(&self, address: Address) {
+        self.address.store(address.0, Ordering::Relaxed);
+    }
+
+    /// The child that holds `key`.
+    #[inline]
+    pub fn child_for(&self, key: &[u8]) -> Option<&Child> {
+        self.children.get(self.child_of(key))
     }
 
     /// The index of the child that holds `key`.
@@ -187,10 +225,8 @@ impl Branch {
         let right = keys.split_off(at);
         let middle = keys.pop().unwrap_or_default();
         self.separators = Separators::new(&keys);
-        let right = Branch {
-            separators: Separators::new(&right),
-            children: self.children.split_off(at),
-        };
+        let children = self.children.drain(at..).collect();
+        let right = Branch::new(Separators::new(&right), children);
         (middle, right)
     }
 
@@ -205,19 +241,14 @@ impl Branch {
 
     /// The separator behind child `at`.
     pub fn key_behind(&self, at: usize) -> Vec<u8> {
-        let mut key = self.separators.prefix.clone();
-        if let Some(place) = self.separators.places.get(at) {
-            self.separators.suffix(place).write(&mut key);
-        }
-        key
+        self.separators.key(at)
     }
 
     /// Bytes of memory.
     #[cfg(test)]
     pub fn size(&self) -> usize {
-        self.separators.prefix.capacity()
+        size_of::<Branch>()
             + self.separators.places.capacity() * size_of::<Place>()
             + self.separators.rests.capacity()
-            + self.children.capacity() * size_of::<Child>()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::sync::atomic::Ordering;
 
 use statewright_log::CheckpointWriter;
 use triomphe::Arc;
@@ -10,7 +9,7 @@ use triomphe::Arc;
 use super::branch::{Branch, Child};
 use super::leaf::{Leaf, Stored};
 use super::page::{self, Address, PageKind, Pages};
-use super::{Body, BranchRef, ChildRef, Files, MAX_DEPTH, Node, Ref, Tree};
+use super::{BranchRef, ChildRef, Files, MAX_DEPTH, Ref, Tree};
 use crate::error::{Error, Result};
 
 /// What was written of a tree.
@@ -18,7 +17,7 @@ use crate::error::{Error, Result};
 pub struct Written {
     root: Address,
     /// The nodes in memory that are in pages now.
-    nodes: Vec<(Arc<Node>, Address)>,
+    nodes: Vec<(Child, Address)>,
     /// Where the pages are that were copied, by where they were.
     moved: HashMap<Address, Address, BuildHasherDefault<AddressHasher>>,
     /// Bytes of pages that belong to the tree and were written, or are now reached through a page that was.
@@ -104,7 +103,7 @@ impl Tree {
     /// in pages leave memory. Gives what is to be dropped when nobody waits. O(branches in memory).
     pub fn settle(&mut self, written: &Written, pages: Pages, evict: bool) -> impl Send + use<> {
         for (node, address) in &written.nodes {
-            node.address.store(address.0, Ordering::Relaxed);
+            node.set_address(*address);
         }
         self.files.pages = std::sync::Arc::new(pages);
         self.files.used = if written.moved.is_empty() {
@@ -160,35 +159,51 @@ impl Tree {
     }
 }
 
+impl Child {
+    /// The page that holds the same; 0 if none does.
+    fn address(&self) -> u64 {
+        match self {
+            Child::Leaf(leaf) => leaf.address(),
+            Child::Branch(branch) => branch.address(),
+            Child::Page(address) => address.0,
+        }
+    }
+
+    /// Notes which page holds the same as a node in memory.
+    fn set_address(&self, address: Address) {
+        match self {
+            Child::Leaf(leaf) => leaf.set_address(address),
+            Child::Branch(branch) => branch.set_address(address),
+            Child::Page(_) => {}
+        }
+    }
+}
+
 /// Puts pages where they are now.
 fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<Child>) {
-    let Child::Node(node) = child else {
-        if let Child::Page(address) = child
-            && let Some(moved) = written.moved.get(address)
-        {
+    if let Child::Page(address) = child {
+        if let Some(moved) = written.moved.get(address) {
             *address = *moved;
         }
         return;
-    };
-    let address = node.address.load(Ordering::Relaxed);
-    if evict && address != 0 {
-        dropped.push(std::mem::replace(child, Child::Page(Address(address))));
+    }
+    let address = Address(child.address());
+    if evict && address.0 != 0 {
+        dropped.push(std::mem::replace(child, Child::Page(address)));
         return;
     }
     let moved = |address: Address| written.moved.get(&address).copied();
-    if matches!(&node.body, Body::Leaf(leaf) if !leaf.has_moved(&moved)) {
-        return;
-    }
-    let node = Arc::make_mut(node);
-    // Its page says the same after this as before.
-    *node.address.get_mut() = address;
-    match &mut node.body {
-        Body::Leaf(leaf) => leaf.follow(&moved),
-        Body::Branch(branch) => {
+    match child {
+        Child::Leaf(leaf) if leaf.has_moved(&moved) => leaf.follow(&moved),
+        Child::Branch(branch) => {
+            let branch = Arc::make_mut(branch);
             for child in &mut branch.children {
                 settle(child, written, evict, dropped);
             }
+            // Its page says the same after this as before.
+            branch.set_address(address);
         }
+        _ => {}
     }
 }
 
@@ -197,14 +212,15 @@ impl Writing<'_> {
     fn child(&mut self, child: &Child, depth: usize) -> Result<Address> {
         match child {
             Child::Page(address) => self.page(*address, depth),
-            Child::Node(node) => {
-                let address = node.address.load(Ordering::Relaxed);
-                if address != 0 && !self.whole {
-                    return Ok(Address(address));
+            node => {
+                let address = Address(node.address());
+                if address.0 != 0 && !self.whole {
+                    return Ok(address);
                 }
-                let address = match &node.body {
-                    Body::Leaf(leaf) => self.leaf(leaf)?,
-                    Body::Branch(branch) => self.branch(BranchRef::Node(branch), depth)?,
+                let address = match node {
+                    Child::Leaf(leaf) => self.leaf(leaf)?,
+                    Child::Branch(branch) => self.branch(BranchRef::Node(branch), depth)?,
+                    Child::Page(address) => *address,
                 };
                 self.written.nodes.push((node.clone(), address));
                 Ok(address)

@@ -35,9 +35,12 @@ impl<'a> Suffix<'a> {
     }
 
     /// Puts the bytes at the end of `out`.
+    #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
-        let head = self.head.to_be_bytes();
-        out.extend_from_slice(head.get(..self.len.min(8)).unwrap_or_default());
+        let end = out.len() + self.len.min(8);
+        // All eight, so that it is one move, and then those off that are too many.
+        out.extend_from_slice(&self.head.to_be_bytes());
+        out.truncate(end);
         out.extend_from_slice(self.rest);
     }
 
@@ -62,9 +65,22 @@ pub(super) enum Against<'a> {
     Among(Suffix<'a>),
 }
 
+/// The key without the prefix. Prefixes have 8 to 16 bytes mostly: these are compared as two numbers.
+#[inline]
+fn strip<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = key.split_at_checked(prefix.len())?;
+    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<8>()?, *bytes.last_chunk::<8>()?));
+    let same = match (prefix.len(), ends(head), ends(prefix)) {
+        (..=16, Some(head), Some(prefix)) => head == prefix,
+        _ => head == prefix,
+    };
+    same.then_some(rest)
+}
+
 impl<'a> Against<'a> {
+    #[inline]
     pub fn new(prefix: &[u8], key: &'a [u8]) -> Against<'a> {
-        match key.strip_prefix(prefix) {
+        match strip(key, prefix) {
             Some(rest) => Against::Among(Suffix::new(rest)),
             None if key < prefix => Against::Before,
             None => Against::Behind,

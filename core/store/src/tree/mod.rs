@@ -12,8 +12,8 @@ mod checkpoint;
 mod keys;
 mod leaf;
 mod page;
-
-use std::sync::atomic::AtomicU64;
+mod view;
+mod walk;
 
 use statewright_value::Value;
 use triomphe::Arc;
@@ -22,10 +22,11 @@ use crate::error::Result;
 use crate::target::{Entry, Target};
 
 use branch::{Branch, Child, MAX_CHILDREN, separator};
-pub use leaf::Lent;
-use leaf::{Leaf, MAX_ENTRIES, Put};
+use leaf::{Leaf, MAX_BYTES, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
 use page::{PageBranch, PageKind};
+pub use view::Lent;
+use view::View;
 
 /// A node with fewer members than this is merged with a neighbour when both fit in one node.
 const SPARSE: usize = MAX_ENTRIES / 4;
@@ -36,38 +37,10 @@ const MAX_DEPTH: usize = 32;
 /// An encoded key: `space NUL tag key`, see [`crate::space`].
 pub type Key = std::sync::Arc<[u8]>;
 
-/// A node in memory.
-#[derive(Debug)]
-struct Node {
-    body: Body,
-    /// The page that holds the same; 0 if none does.
-    address: AtomicU64,
-}
-
-#[derive(Clone, Debug)]
-enum Body {
-    Leaf(Leaf),
-    Branch(Branch),
-}
-
-/// A copy is made to be changed, so no page holds it.
-impl Clone for Node {
-    fn clone(&self) -> Node {
-        Node::new(self.body.clone())
-    }
-}
-
-impl Node {
-    fn new(body: Body) -> Node {
-        Node {
-            body,
-            address: AtomicU64::new(0),
-        }
-    }
-
-    fn child(body: Body) -> Child {
-        Child::Node(Arc::new(Node::new(body)))
-    }
+/// A node in memory that nobody else holds, to be changed.
+enum Owned<'a> {
+    Leaf(&'a mut Leaf),
+    Branch(&'a mut Branch),
 }
 
 /// A version of the world.
@@ -91,7 +64,7 @@ struct Files {
 impl Default for Tree {
     fn default() -> Self {
         Tree {
-            root: Node::child(Body::Leaf(Leaf::default())),
+            root: Child::Leaf(Leaf::default()),
             len: 0,
             expiring: 0,
             files: Files::default(),
@@ -101,7 +74,7 @@ impl Default for Tree {
 
 /// A node to be read, wherever it is.
 enum Ref<'a> {
-    Leaf(leaf::View<'a>),
+    Leaf(View<'a>),
     Branch(BranchRef<'a>),
 }
 
@@ -114,14 +87,20 @@ enum BranchRef<'a> {
 /// A child to be read.
 #[derive(Clone, Copy)]
 enum ChildRef<'a> {
-    Node(&'a Node),
+    Leaf(&'a Leaf),
+    Branch(&'a Branch),
     Page(Address),
 }
 
 impl Child {
+    fn branch(branch: Branch) -> Child {
+        Child::Branch(Arc::new(branch))
+    }
+
     fn by_ref(&self) -> ChildRef<'_> {
         match self {
-            Child::Node(node) => ChildRef::Node(node),
+            Child::Leaf(leaf) => ChildRef::Leaf(leaf),
+            Child::Branch(branch) => ChildRef::Branch(branch),
             Child::Page(address) => ChildRef::Page(*address),
         }
     }
@@ -157,27 +136,25 @@ impl<'a> ChildRef<'a> {
     /// The node, for reading. If its page is not intact, an empty leaf, and [`Pages`] takes note.
     fn read(self, pages: &'a Pages) -> Ref<'a> {
         let address = match self {
+            ChildRef::Leaf(leaf) => return Ref::Leaf(leaf.view_with(pages)),
+            ChildRef::Branch(branch) => return Ref::Branch(BranchRef::Node(branch)),
             ChildRef::Page(address) => address,
-            ChildRef::Node(node) => match &node.body {
-                Body::Leaf(leaf) => return Ref::Leaf(leaf.view_with(pages)),
-                Body::Branch(branch) => return Ref::Branch(BranchRef::Node(branch)),
-            },
         };
         match pages.read(address) {
-            Some((PageKind::Leaf, content)) => Ref::Leaf(leaf::View::of_page(content, pages)),
+            Some((PageKind::Leaf, content)) => Ref::Leaf(View::of_page(content, pages)),
             Some((PageKind::Branch, content)) => match PageBranch::new(content) {
                 Some(page) => Ref::Branch(BranchRef::Page(page)),
                 None => nothing(pages),
             },
             Some((PageKind::Value, _)) => nothing(pages),
-            None => Ref::Leaf(leaf::View::empty()),
+            None => Ref::Leaf(View::empty()),
         }
     }
 }
 
 fn nothing(pages: &Pages) -> Ref<'_> {
     pages.note("a page of a checkpoint is intact but is not what it should be".to_owned());
-    Ref::Leaf(leaf::View::empty())
+    Ref::Leaf(View::empty())
 }
 
 /// A right sibling made by a split, with the key that separates it from the left.
@@ -186,40 +163,43 @@ type Split = Option<(Vec<u8>, Child)>;
 impl Files {
     /// The node of a child, to be changed: copied if it is shared, made if it is in a page. None if that page is not
     /// intact.
-    fn own<'a>(&mut self, child: &'a mut Child) -> Option<&'a mut Node> {
+    fn own<'a>(&mut self, child: &'a mut Child) -> Option<Owned<'a>> {
         if let Child::Page(address) = *child {
-            let body = self.load(address)?;
-            *child = Node::child(body);
+            *child = self.load(address)?;
         }
         match child {
-            Child::Node(node) => {
-                let node = Arc::make_mut(node);
-                *node.address.get_mut() = 0;
-                Some(node)
+            Child::Leaf(leaf) => {
+                leaf.own();
+                Some(Owned::Leaf(leaf))
+            }
+            Child::Branch(branch) => {
+                let branch = Arc::make_mut(branch);
+                branch.set_address(Address(0));
+                Some(Owned::Branch(branch))
             }
             Child::Page(_) => None,
         }
     }
 
     /// The node that a page holds. From here on the page is not used any more.
-    fn load(&mut self, address: Address) -> Option<Body> {
+    fn load(&mut self, address: Address) -> Option<Child> {
         let (kind, content) = self.pages.read(address)?;
-        let body = match kind {
-            PageKind::Leaf => Leaf::of_page(content).map(Body::Leaf),
+        let child = match kind {
+            PageKind::Leaf => Leaf::of_page(content).map(Child::Leaf),
             PageKind::Branch => {
-                PageBranch::new(content).map(|page| Body::Branch(Branch::of_page(&page)))
+                PageBranch::new(content).map(|page| Child::branch(Branch::of_page(&page)))
             }
             PageKind::Value => None,
         };
-        if body.is_none() {
+        if child.is_none() {
             nothing(&self.pages);
         }
-        let values = match &body {
-            Some(Body::Leaf(leaf)) => leaf.paged(),
+        let values = match &child {
+            Some(Child::Leaf(leaf)) => leaf.paged(),
             _ => 0,
         };
         self.used = self.used.saturating_sub(content.len() as u64 + values);
-        body
+        child
     }
 
     /// How many members a node has, without making it one in memory.
@@ -258,8 +238,26 @@ impl Tree {
     }
 
     /// The leaf that holds a key, if any does.
-    fn leaf_of(&self, key: &[u8]) -> leaf::View<'_> {
-        let mut node = self.root.by_ref();
+    #[inline]
+    fn leaf_of(&self, key: &[u8]) -> View<'_> {
+        let mut child = &self.root;
+        loop {
+            match child {
+                Child::Leaf(leaf) => return leaf.view_with(&self.files.pages),
+                Child::Branch(branch) => match branch.child_for(key) {
+                    Some(next) => child = next,
+                    None => break,
+                },
+                Child::Page(address) => return self.leaf_in_pages(*address, key),
+            }
+        }
+        nothing(&self.files.pages);
+        View::empty()
+    }
+
+    /// The leaf below a page that holds a key.
+    fn leaf_in_pages(&self, address: Address, key: &[u8]) -> View<'_> {
+        let mut node = ChildRef::Page(address);
         for _ in 0..MAX_DEPTH {
             match node.read(&self.files.pages) {
                 Ref::Leaf(leaf) => return leaf,
@@ -270,22 +268,47 @@ impl Tree {
             }
         }
         nothing(&self.files.pages);
-        leaf::View::empty()
+        View::empty()
+    }
+
+    /// Passes the entry at a key to `f`, where it is. O(log n).
+    #[inline]
+    pub fn lend<T>(&self, key: &[u8], f: impl FnOnce(Lent<'_>) -> T) -> Option<T> {
+        self.leaf_of(key).lend(key).map(f)
     }
 
     /// The entry at a key. O(log n).
     pub fn get(&self, key: &[u8]) -> Option<Entry> {
-        let leaf = self.leaf_of(key);
-        leaf.entry(leaf.search(key).ok()?)
+        self.lend(key, |lent| lent.entry()).flatten()
+    }
+
+    /// The leaf that holds a key, or would, to be changed. None if a page on the way is not intact.
+    fn leaf_mut(&mut self, key: &[u8]) -> Option<&mut Leaf> {
+        let files = &mut self.files;
+        let mut node = files.own(&mut self.root)?;
+        loop {
+            match node {
+                Owned::Leaf(leaf) => return Some(leaf),
+                Owned::Branch(branch) => {
+                    let at = branch.child_of(key);
+                    node = files.own(branch.children.get_mut(at)?)?;
+                }
+            }
+        }
     }
 
     /// Inserts or replaces. O(log n).
     pub fn insert(&mut self, key: &[u8], entry: &Entry) {
         let expires = self.get_expiry(key);
-        let (put, split) = insert_into(&mut self.root, key, entry, &mut self.files);
-        if let Some((separator, right)) = split {
+        let Some(leaf) = self.leaf_mut(key) else {
+            return;
+        };
+        let put = leaf.put(key, entry);
+        if leaf.is_over()
+            && let Some((separator, right)) = split_towards(&mut self.root, key, &mut self.files)
+        {
             let left = std::mem::replace(&mut self.root, Child::Page(Address(0)));
-            self.root = Node::child(Body::Branch(Branch::of_two(left, separator, right)));
+            self.root = Child::branch(Branch::of_two(left, separator, right));
         }
         if put == Put::Inserted {
             self.len = self.len.saturating_add(1);
@@ -298,64 +321,7 @@ impl Tree {
     }
 
     fn get_expiry(&self, key: &[u8]) -> bool {
-        self.has_expiring() && self.get(key).is_some_and(|e| e.expires.is_some())
-    }
-
-    /// Calls `f` with the entries from `from` (included) on, in order, until it says false. O(log n) to start.
-    pub fn visit(&self, from: &[u8], f: &mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool) {
-        visit_from(
-            self.root.by_ref(),
-            &self.files.pages,
-            from,
-            &mut Vec::new(),
-            f,
-            MAX_DEPTH,
-        );
-    }
-
-    /// As [`visit`](Tree::visit), from the last entry before `to` (none: from the last of all) backwards.
-    pub fn visit_back(
-        &self,
-        to: Option<&[u8]>,
-        f: &mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool,
-    ) {
-        visit_back_from(
-            self.root.by_ref(),
-            &self.files.pages,
-            to,
-            &mut Vec::new(),
-            f,
-            MAX_DEPTH,
-        );
-    }
-
-    /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last
-    /// one before `to` down to `from`; only those that `keep` accepts. O(log n + visited).
-    pub fn range(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        limit: usize,
-        reverse: bool,
-        keep: impl Fn(&[u8], &Entry) -> bool,
-    ) -> Vec<(Vec<u8>, Entry)> {
-        let mut found = Vec::new();
-        if limit == 0 {
-            return found;
-        }
-        let mut take = |key: &[u8], leaf: &leaf::View<'_>, i: usize| {
-            let inside = key >= from && to.is_none_or(|to| key < to);
-            if let Some(entry) = leaf.entry(i).filter(|entry| inside && keep(key, entry)) {
-                found.push((key.to_vec(), entry));
-            }
-            inside && found.len() < limit
-        };
-        if reverse {
-            self.visit_back(to, &mut take);
-        } else {
-            self.visit(from, &mut take);
-        }
-        found
+        self.has_expiring() && self.lend(key, |lent| lent.expires().is_some()) == Some(true)
     }
 }
 
@@ -382,21 +348,12 @@ impl Target for Tree {
         if self.leaf_of(key).search(key).is_err() {
             return None;
         }
-        let mut node = self.files.own(&mut self.root)?;
-        let leaf = loop {
-            match &mut node.body {
-                Body::Leaf(leaf) => break leaf,
-                Body::Branch(branch) => {
-                    let at = branch.child_of(key);
-                    node = self.files.own(branch.children.get_mut(at)?)?;
-                }
-            }
-        };
+        let leaf = self.leaf_mut(key)?;
         let at = leaf.view().search(key).ok()?;
         if let Some(value) = leaf.live_mut(at, version) {
             return Some(f(value));
         }
-        let mut entry = leaf.view_with(&self.files.pages).entry(at)?;
+        let mut entry = Tree::get(self, key)?;
         entry.version = version;
         let edited = f(&mut entry.value);
         if edited.is_ok() {
@@ -416,9 +373,7 @@ impl Target for Tree {
         remove_from(&mut self.root, key, &mut self.files);
         self.len = self.len.saturating_sub(1);
         // A branch of one child is no longer a branch.
-        while let Child::Node(node) = &self.root
-            && let Body::Branch(branch) = &node.body
-        {
+        while let Child::Branch(branch) = &self.root {
             match branch.children.as_slice() {
                 [] => self.root = Tree::default().root,
                 [only] => self.root = only.clone(),
@@ -429,50 +384,39 @@ impl Target for Tree {
     }
 }
 
-fn insert_into(child: &mut Child, key: &[u8], entry: &Entry, files: &mut Files) -> (Put, Split) {
-    let Some(node) = files.own(child) else {
-        return (Put::Replaced, None);
-    };
-    match &mut node.body {
-        Body::Leaf(leaf) => {
-            let put = leaf.put(key, entry);
-            if !leaf.is_over() {
-                return (put, None);
-            }
+/// Splits the leaf that a key was just put into, and the branches above that are over then.
+fn split_towards(child: &mut Child, key: &[u8], files: &mut Files) -> Split {
+    match files.own(child)? {
+        Owned::Leaf(leaf) => {
             let view = leaf.view();
-            let appended = put == Put::Inserted && view.search(key) == Ok(view.len() - 1);
+            let appended = view.search(key) == Ok(view.len() - 1);
             let right = leaf.split(appended);
             let (left, first) = (leaf.view(), right.view().key(0));
             let between = separator(&left.key(left.len() - 1), &first);
-            (put, Some((between, Node::child(Body::Leaf(right)))))
+            Some((between, Child::Leaf(right)))
         }
-        Body::Branch(branch) => {
+        Owned::Branch(branch) => {
             let at = branch.child_of(key);
-            let Some(child) = branch.children.get_mut(at) else {
-                return (Put::Replaced, None);
-            };
-            let (put, split) = insert_into(child, key, entry, files);
-            if let Some((separator, right)) = split {
-                branch.insert(at, separator, right);
-            }
+            let (separator, right) = split_towards(branch.children.get_mut(at)?, key, files)?;
+            branch.insert(at, separator, right);
             if !branch.is_over() {
-                return (put, None);
+                return None;
             }
             let (separator, right) = branch.split(at + 2 == branch.children.len());
-            (put, Some((separator, Node::child(Body::Branch(right)))))
+            Some((separator, Child::branch(right)))
         }
     }
 }
 
 fn remove_from(child: &mut Child, key: &[u8], files: &mut Files) {
     let Some(node) = files.own(child) else { return };
-    match &mut node.body {
-        Body::Leaf(leaf) => {
+    match node {
+        Owned::Leaf(leaf) => {
             if let Ok(at) = leaf.view().search(key) {
                 leaf.take(at);
             }
         }
-        Body::Branch(branch) => {
+        Owned::Branch(branch) => {
             let at = branch.child_of(key);
             let Some(child) = branch.children.get_mut(at) else {
                 return;
@@ -500,7 +444,7 @@ fn merge_around(branch: &mut Branch, at: usize, files: &mut Files) {
             continue;
         };
         let fit = match (l.by_ref().read(&files.pages), r.by_ref().read(&files.pages)) {
-            (Ref::Leaf(l), Ref::Leaf(r)) => l.fits_with(&r),
+            (Ref::Leaf(l), Ref::Leaf(r)) => l.fits_with(&r, MAX_BYTES),
             (Ref::Branch(l), Ref::Branch(r)) => l.len() + r.len() <= MAX_CHILDREN,
             // All leaves are at one depth, so neighbours are of one kind.
             _ => false,
@@ -513,80 +457,13 @@ fn merge_around(branch: &mut Branch, at: usize, files: &mut Files) {
                 .children
                 .get_mut(left)
                 .and_then(|into| files.own(into));
-            match (
-                into.map(|node| &mut node.body),
-                taken.map(|node| &mut node.body),
-            ) {
-                (Some(Body::Leaf(l)), Some(Body::Leaf(r))) => l.join(r),
-                (Some(Body::Branch(l)), Some(Body::Branch(r))) => l.join(between, r),
+            match (into, taken) {
+                (Some(Owned::Leaf(l)), Some(Owned::Leaf(r))) => l.join(r),
+                (Some(Owned::Branch(l)), Some(Owned::Branch(r))) => l.join(between, r),
                 // Both were read a moment ago.
                 _ => {}
             }
             return;
-        }
-    }
-}
-
-type Visitor<'a> = &'a mut dyn FnMut(&[u8], &leaf::View<'_>, usize) -> bool;
-
-/// Visits entries from `from` on; tells whether there may be more to visit. `key` is a buffer.
-fn visit_from(
-    node: ChildRef<'_>,
-    pages: &Pages,
-    from: &[u8],
-    key: &mut Vec<u8>,
-    f: Visitor<'_>,
-    depth: usize,
-) -> bool {
-    match node.read(pages) {
-        _ if depth == 0 => {
-            nothing(pages);
-            false
-        }
-        Ref::Leaf(view) => {
-            let start = view.search(from).unwrap_or_else(|at| at);
-            (start..view.len()).all(|i| {
-                key.clear();
-                view.write_key(i, key);
-                f(key, &view, i)
-            })
-        }
-        Ref::Branch(branch) => {
-            let mut children =
-                (branch.child_of(from)..branch.len()).filter_map(|i| branch.child(i));
-            children.all(|child| visit_from(child, pages, from, key, f, depth - 1))
-        }
-    }
-}
-
-/// Visits entries before `to` backwards; tells whether there may be more to visit. `key` is a buffer.
-fn visit_back_from(
-    node: ChildRef<'_>,
-    pages: &Pages,
-    to: Option<&[u8]>,
-    key: &mut Vec<u8>,
-    f: Visitor<'_>,
-    depth: usize,
-) -> bool {
-    match node.read(pages) {
-        _ if depth == 0 => {
-            nothing(pages);
-            false
-        }
-        Ref::Leaf(view) => {
-            let end = to.map_or(view.len(), |to| view.search(to).unwrap_or_else(|at| at));
-            (0..end).rev().all(|i| {
-                key.clear();
-                view.write_key(i, key);
-                f(key, &view, i)
-            })
-        }
-        Ref::Branch(branch) => {
-            let end = to.map_or(branch.len(), |to| branch.child_of(to) + 1);
-            let mut children = (0..end.min(branch.len()))
-                .rev()
-                .filter_map(|i| branch.child(i));
-            children.all(|child| visit_back_from(child, pages, to, key, f, depth - 1))
         }
     }
 }
@@ -694,13 +571,6 @@ mod tests {
         }
     }
 
-    fn node(child: &Child) -> &Node {
-        match child {
-            Child::Node(node) => node,
-            Child::Page(_) => panic!("it is in memory"),
-        }
-    }
-
     #[test]
     fn keys_in_order_leave_full_leaves() {
         let mut tree = Tree::default();
@@ -708,9 +578,10 @@ mod tests {
             tree.insert(&n.to_be_bytes(), &entry(0));
         }
         fn count(child: &Child, leaves: &mut usize) {
-            match &node(child).body {
-                Body::Leaf(_) => *leaves += 1,
-                Body::Branch(branch) => branch.children.iter().for_each(|c| count(c, leaves)),
+            match child {
+                Child::Leaf(_) => *leaves += 1,
+                Child::Branch(branch) => branch.children.iter().for_each(|c| count(c, leaves)),
+                Child::Page(_) => panic!("it is in memory"),
             }
         }
         let mut leaves = 0;
@@ -734,13 +605,12 @@ mod tests {
             tree.insert(&key, &Entry::new(value, version));
         }
         fn bytes(child: &Child) -> usize {
-            // A reference count pair and the allocator's own.
-            let around = 32 + size_of::<Node>();
-            around
-                + match &node(child).body {
-                    Body::Leaf(leaf) => leaf.size(),
-                    Body::Branch(b) => b.size() + b.children.iter().map(bytes).sum::<usize>(),
-                }
+            // A reference count and the allocator's own.
+            24 + match child {
+                Child::Leaf(leaf) => leaf.size(),
+                Child::Branch(b) => b.size() + b.children.iter().map(bytes).sum::<usize>(),
+                Child::Page(_) => panic!("it is in memory"),
+            }
         }
         let each = bytes(&tree.root) / tree.len();
         assert!(each < 250, "{each} bytes an entry");

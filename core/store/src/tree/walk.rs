@@ -1,0 +1,91 @@
+//! Going through entries in order, forwards or backwards, between two keys.
+
+use super::page::Pages;
+use super::view::Lent;
+use super::{ChildRef, MAX_DEPTH, Ref, Tree, nothing};
+use crate::target::Entry;
+
+/// What visits entries; says whether to go on.
+pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Lent<'_>) -> bool;
+
+struct Walk<'a> {
+    pages: &'a Pages,
+    from: &'a [u8],
+    to: Option<&'a [u8]>,
+    reverse: bool,
+    /// A buffer.
+    key: Vec<u8>,
+}
+
+impl Walk<'_> {
+    /// Visits what is below a node; tells whether there may be more to visit.
+    fn below(&mut self, node: ChildRef<'_>, depth: usize, f: Visitor<'_>) -> bool {
+        let Some(depth) = depth.checked_sub(1) else {
+            nothing(self.pages);
+            return false;
+        };
+        let (from, to, reverse) = (self.from, self.to, self.reverse);
+        match node.read(self.pages) {
+            Ref::Leaf(view) => {
+                let at = |key: &[u8]| view.search(key).unwrap_or_else(|at| at);
+                let inside = at(from)..to.map_or(view.len(), at);
+                match reverse {
+                    false => view.each(inside, &mut self.key, f),
+                    true => view.each(inside.rev(), &mut self.key, f),
+                }
+            }
+            Ref::Branch(branch) => {
+                let end = to.map_or(branch.len(), |to| branch.child_of(to) + 1);
+                let mut children = branch.child_of(from)..end.min(branch.len());
+                let mut visit = |i| match branch.child(i) {
+                    Some(child) => self.below(child, depth, f),
+                    None => false,
+                };
+                match reverse {
+                    false => children.all(&mut visit),
+                    true => children.rev().all(&mut visit),
+                }
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// Calls `f` with the entries from `from` up to `to` (not included; none = the end) in order, or, if `reverse`, from
+    /// the last one before `to` down to `from`, until it says false. O(log n) to start.
+    pub fn visit(&self, from: &[u8], to: Option<&[u8]>, reverse: bool, f: Visitor<'_>) {
+        if to.is_some_and(|to| to <= from) {
+            return;
+        }
+        let mut walk = Walk {
+            pages: &self.files.pages,
+            from,
+            to,
+            reverse,
+            key: Vec::with_capacity(64),
+        };
+        walk.below(self.root.by_ref(), MAX_DEPTH, f);
+    }
+
+    /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last
+    /// one before `to` down to `from`; only those that `keep` accepts. O(log n + visited).
+    pub fn range(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+        reverse: bool,
+        keep: impl Fn(&[u8], &Entry) -> bool,
+    ) -> Vec<(Vec<u8>, Entry)> {
+        let mut found = Vec::new();
+        if limit > 0 {
+            self.visit(from, to, reverse, &mut |key, lent| {
+                if let Some(entry) = lent.entry().filter(|entry| keep(key, entry)) {
+                    found.push((key.to_vec(), entry));
+                }
+                found.len() < limit
+            });
+        }
+        found
+    }
+}
