@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::read::listed;
 use crate::net::{Join, Net, PlaceId, Split, TaskId};
+use crate::problem::{Pos, Problems};
 
 /// How many firings are tried. A larger net is looked at in part: what is found is true, but not everything is found.
 const MAX_FIRINGS: usize = 30_000;
@@ -15,6 +17,44 @@ const MAX_KEPT: usize = 200_000;
 
 /// How many tokens in one place are followed. A net that puts more there puts any number there, as a rule.
 const MAX_TOKENS: u32 = 3;
+
+/// Warns of and-joins that can wait for ever, in nets of and and xor splits and joins alone.
+pub(super) fn warn(net: &Net, positions: &[Pos], problems: &mut Problems) {
+    if !is_plain(net) {
+        return;
+    }
+    for stuck in stuck_joins(net) {
+        let Some(task) = net.tasks.get(stuck.task) else {
+            continue;
+        };
+        let name = |place: &PlaceId| net.places.get(*place).map_or("", |place| &*place.name);
+        let has: Vec<&str> = stuck.marked.iter().map(name).collect();
+        let lacks: Vec<&str> = stuck.empty.iter().map(name).collect();
+        let message = format!(
+            "`{}` may wait for ever: depending on what the xor splits before it choose, {} can have a token while {} never gets one",
+            task.name,
+            listed(&has),
+            listed(&lacks),
+        );
+        let help = "`join: and` needs a token on every edge in; join alternatives with `join: xor` before it";
+        let at = positions.get(stuck.task).copied().unwrap_or_default();
+        problems.warning(at, "may-deadlock", message, help);
+    }
+}
+
+/// Whether the look of this module is exact: every place leads to one task, and all that happens is and and xor.
+fn is_plain(net: &Net) -> bool {
+    let task = |t: &crate::net::Task| {
+        matches!(t.join, Join::And | Join::Xor)
+            && t.split != Split::Or
+            && t.tests.is_empty()
+            && t.cancels.is_empty()
+            && !t.terminate
+            && t.inputs.iter().all(|i| i.tokens == 1)
+            && t.outputs.iter().all(|e| e.tokens == 1)
+    };
+    net.tasks.iter().all(task) && net.places.iter().all(|p| !p.explicit)
+}
 
 /// An and-join that can be left with tokens on some of its edges only.
 pub(super) struct Stuck {
@@ -39,13 +79,15 @@ pub(super) fn stuck_joins(net: &Net) -> Vec<Stuck> {
             let Some(task) = net
                 .places
                 .get(place)
-                .and_then(|place| net.tasks.get(place.target))
+                .and_then(|place| net.tasks.get(*place.targets.first()?))
             else {
                 continue;
             };
             let marked = |place: &PlaceId| marking.contains_key(place);
             let takes: Vec<PlaceId> = match task.join {
-                Join::And if task.inputs.iter().all(marked) => task.inputs.clone(),
+                Join::And if task.inputs.iter().all(|i| marked(&i.place)) => {
+                    task.inputs.iter().map(|i| i.place).collect()
+                }
                 Join::Xor if marked(&place) => vec![place],
                 _ => continue,
             };
@@ -105,17 +147,19 @@ fn take(marking: &mut Marking, place: PlaceId) {
 
 fn note_stuck(net: &Net, marking: &Marking, found: &mut BTreeMap<TaskId, Stuck>) {
     for place in marking.keys() {
-        let Some(target) = net.places.get(*place).map(|place| place.target) else {
+        let Some(target) = net
+            .places
+            .get(*place)
+            .and_then(|place| place.targets.first().copied())
+        else {
             continue;
         };
         let Some(task) = net.tasks.get(target) else {
             continue;
         };
         found.entry(target).or_insert_with(|| {
-            let (marked, empty) = task
-                .inputs
-                .iter()
-                .partition(|place| marking.contains_key(place));
+            let inputs = task.inputs.iter().map(|i| i.place);
+            let (marked, empty) = inputs.partition(|place| marking.contains_key(place));
             Stuck {
                 task: target,
                 marked,

@@ -1,33 +1,36 @@
-//! From tasks and edges to a net, and what can be said of a net without running it.
+//! From tasks, places and edges to a net.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::check;
 use super::explore;
-use super::read::{Flow, Task as SpecTask, listed};
+use super::read::{Flow, Level, Name, Task as SpecTask, listed};
 use crate::names::closest;
-use crate::net::{self, Edge, Join, Names, Net, Place, PlaceId, Split, TaskId};
+use crate::net::{
+    self, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region, Section, Split, TaskId,
+    TaskKind,
+};
 use crate::problem::{Pos, Problems};
 
 /// Most edges of a flow.
 const MAX_EDGES: usize = 10_000;
+/// What cannot be the name of an explicit place, since the implicit first one is called so.
+const START: &str = "start";
 
-/// An edge whose target exists: index of the task it leads to, and of itself in the task's `next`.
-struct Resolved {
-    to: TaskId,
-    next: usize,
+/// What all nets of a spec share.
+pub(super) struct Spec<'a> {
+    pub source: Arc<str>,
+    pub dir: Option<&'a str>,
+    pub hash: String,
+    pub version: u64,
+    /// The main flow's name.
+    pub main: String,
+    /// The names under `flows`.
+    pub flows: Vec<String>,
 }
 
-struct Graph {
-    out: Vec<Vec<Resolved>>,
-    /// The sources of the edges into each task, in order.
-    into: Vec<Vec<TaskId>>,
-    start: TaskId,
-    /// Whether every edge found its target.
-    whole: bool,
-}
-
-/// Builds the net; none if it has errors that leave nothing to run.
+/// Builds the net with those it calls; none if there are errors that leave nothing to run.
 pub(super) fn build(
     flow: Flow,
     source: &str,
@@ -35,321 +38,538 @@ pub(super) fn build(
     hash: String,
     problems: &mut Problems,
 ) -> Option<Net> {
-    let graph = resolve(&flow, problems)?;
-    for (id, task) in flow.tasks.iter().enumerate() {
-        check_split(task, problems);
-        check_join(&flow, &graph, id, task, problems);
+    let spec = Spec {
+        source: source.into(),
+        dir,
+        hash,
+        version: flow.version,
+        main: flow.main.name.clone(),
+        flows: flow.flows.iter().map(|f| f.name.clone()).collect(),
+    };
+    let mut flows = BTreeMap::new();
+    for level in flow.flows {
+        let (name, at) = (level.name.clone(), level.at);
+        if name == spec.main {
+            let help = "the main flow can be called by its own name; give this one another";
+            let message = format!("`{name}` is the name of the main flow");
+            problems.error(at, "bad-name", message, help);
+        }
+        if let Some(net) = level_net(level, &spec, problems) {
+            flows.insert(name, Arc::new(net));
+        }
     }
-    if graph.whole {
-        check_reach(&flow, &graph, problems);
-    }
-    if problems.has_errors() {
-        return None;
-    }
-    let positions: Vec<Pos> = flow.tasks.iter().map(|task| task.at).collect();
-    let net = assemble(flow, &graph, source, dir, hash)?;
-    for stuck in explore::stuck_joins(&net) {
-        let task = net.tasks.get(stuck.task)?;
-        let name = |place: &PlaceId| {
-            net.places
-                .get(*place)
-                .map(|place| place.name.as_str())
-                .unwrap_or_default()
-        };
-        let has: Vec<&str> = stuck.marked.iter().map(name).collect();
-        let lacks: Vec<&str> = stuck.empty.iter().map(name).collect();
-        let message = format!(
-            "`{}` may wait for ever: depending on what the xor splits before it choose, {} can have a token while {} never gets one",
-            task.name,
-            listed(&has),
-            listed(&lacks),
-        );
-        let help = "`join: and` needs a token on every edge in; join alternatives with `join: xor` before it";
-        let at = positions.get(stuck.task).copied().unwrap_or_default();
-        problems.warning(at, "may-deadlock", message, help);
-    }
+    let mut net = level_net(flow.main, &spec, problems)?;
+    net.flows = flows;
+    net.document = flow.document;
     Some(net)
 }
 
-fn resolve(flow: &Flow, problems: &mut Problems) -> Option<Graph> {
-    let ids: BTreeMap<&str, TaskId> = flow
+/// One net under construction. Indices of tasks are those of the spec.
+pub(super) struct Graph {
+    pub places: Vec<Place>,
+    pub inputs: Vec<Vec<Input>>,
+    pub outputs: Vec<Vec<Edge>>,
+    /// The tasks and places with an edge into each task, for messages.
+    pub from: Vec<Vec<String>>,
+    pub start: PlaceId,
+    /// Whether every name was found.
+    pub whole: bool,
+}
+
+/// Where names lead.
+struct Finder<'l> {
+    tasks: BTreeMap<&'l str, TaskId>,
+    places: BTreeMap<&'l str, PlaceId>,
+}
+
+impl<'l> Finder<'l> {
+    fn names(&self) -> impl Iterator<Item = &'l str> {
+        self.tasks.keys().chain(self.places.keys()).copied()
+    }
+
+    fn unknown(&self, name: &str, at: Pos, what: &str, problems: &mut Problems) {
+        let help = match closest(name, self.names()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => {
+                let names: Vec<&str> = self.names().take(20).collect();
+                format!("there are {}", listed(&names))
+            }
+        };
+        let message = format!("there is no {what} `{name}`");
+        problems.error(at, "unknown-task", message, help);
+    }
+}
+
+fn level_net(level: Level, spec: &Spec<'_>, problems: &mut Problems) -> Option<Net> {
+    let (graph, edges) = resolve(&level, problems)?;
+    if edges > MAX_EDGES {
+        let message = format!("the flow has {edges} edges; at most {MAX_EDGES} are allowed");
+        let help = "split it into several flows";
+        problems.error(Pos::default(), "too-many-edges", message, help);
+        return None;
+    }
+    check::level(&level, &graph, problems);
+    let positions: Vec<Pos> = level.tasks.iter().map(|task| task.at).collect();
+    let net = assemble(level, graph, spec, problems)?;
+    check::local_joins(&net, &positions, problems);
+    if problems.has_errors() {
+        return None;
+    }
+    explore::warn(&net, &positions, problems);
+    Some(net)
+}
+
+/// Finds what the edges lead to and makes the places; also tells how many edges there are.
+fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
+    let mut finder = Finder {
+        tasks: BTreeMap::new(),
+        places: BTreeMap::new(),
+    };
+    for (id, task) in level.tasks.iter().enumerate() {
+        finder.tasks.insert(&task.name, id);
+    }
+    let starts_in_place = level
+        .start
+        .as_ref()
+        .is_some_and(|(name, _)| level.places.iter().any(|p| p.name.text == *name));
+    let mut places = Vec::new();
+    if !starts_in_place {
+        places.push(Place {
+            name: START.to_owned(),
+            ..Place::default()
+        });
+    }
+    for place in &level.places {
+        let name = &place.name;
+        if finder.tasks.contains_key(name.text.as_str()) || name.text == START {
+            let message = format!("the name `{}` is taken", name.text);
+            let help = "places and tasks share their names, and the first place is called `start`";
+            problems.error(name.at, "bad-name", message, help);
+        }
+        finder.places.insert(&name.text, places.len());
+        places.push(Place {
+            name: name.text.clone(),
+            tokens: place.tokens,
+            explicit: true,
+            ..Place::default()
+        });
+    }
+    let count = level.tasks.len();
+    let mut graph = Graph {
+        places,
+        inputs: vec![Vec::new(); count],
+        outputs: vec![Vec::new(); count],
+        from: vec![Vec::new(); count],
+        start: 0,
+        whole: true,
+    };
+    // Without its start nothing can be said about the graph.
+    find_start(level, &finder, &mut graph, problems)?;
+    let mut edges = 0_usize;
+    for (from, task) in level.tasks.iter().enumerate() {
+        edges = edges.saturating_add(task.next.len());
+        edges_out(from, task, &finder, &mut graph, problems);
+    }
+    for place in &level.places {
+        edges = edges.saturating_add(place.next.len());
+        let Some(id) = finder.places.get(place.name.text.as_str()) else {
+            continue;
+        };
+        for name in &place.next {
+            let Some(task) = finder.tasks.get(name.text.as_str()) else {
+                finder.unknown(&name.text, name.at, "task", problems);
+                graph.whole = false;
+                continue;
+            };
+            graph.input(*id, *task, &place.name.text, name, problems);
+        }
+    }
+    Some((graph, edges))
+}
+
+fn find_start(
+    level: &Level,
+    finder: &Finder<'_>,
+    graph: &mut Graph,
+    problems: &mut Problems,
+) -> Option<()> {
+    if let Some((name, _)) = &level.start
+        && let Some(place) = finder.places.get(name.as_str())
+    {
+        graph.start = *place;
+        if let Some(place) = graph.places.get_mut(*place) {
+            place.tokens = place.tokens.saturating_add(1);
+        }
+        return Some(());
+    }
+    let start = match &level.start {
+        None => 0,
+        Some((name, at)) => match finder.tasks.get(name.as_str()) {
+            Some(task) => *task,
+            None => {
+                finder.unknown(name, *at, "task", problems);
+                return None;
+            }
+        },
+    };
+    if let Some(place) = graph.places.get_mut(0) {
+        place.tokens = 1;
+        place.targets.push(start);
+    }
+    graph.inputs.get_mut(start)?.push(Input {
+        place: 0,
+        tokens: 1,
+    });
+    Some(())
+}
+
+fn edges_out(
+    from: TaskId,
+    task: &SpecTask,
+    finder: &Finder<'_>,
+    graph: &mut Graph,
+    problems: &mut Problems,
+) {
+    let mut seen: Vec<&str> = Vec::new();
+    for next in &task.next {
+        if seen.contains(&next.to.as_str()) {
+            let message = format!("task `{}` has two edges to `{}`", task.name, next.to);
+            let help =
+                "remove one; join two conditions with `or`, and say `tokens: 2` for two tokens";
+            problems.error(next.at, "duplicate-edge", message, help);
+            continue;
+        }
+        seen.push(&next.to);
+        let place = match (
+            finder.tasks.get(next.to.as_str()),
+            finder.places.get(next.to.as_str()),
+        ) {
+            (Some(to), _) => {
+                let place = graph.places.len();
+                graph.places.push(Place {
+                    name: format!("{}>{}", task.name, next.to),
+                    ..Place::default()
+                });
+                let name = Name {
+                    text: next.to.clone(),
+                    at: next.at,
+                };
+                graph.input(place, *to, &task.name, &name, problems);
+                place
+            }
+            (None, Some(place)) => *place,
+            (None, None) => {
+                finder.unknown(&next.to, next.at, "task", problems);
+                graph.whole = false;
+                continue;
+            }
+        };
+        if let Some(outputs) = graph.outputs.get_mut(from) {
+            outputs.push(Edge {
+                place,
+                tokens: next.tokens,
+                when: next.when.as_ref().and_then(|when| when.expr.clone()),
+            });
+        }
+    }
+}
+
+impl Graph {
+    /// An edge from a place to a task.
+    fn input(
+        &mut self,
+        place: PlaceId,
+        task: TaskId,
+        from: &str,
+        name: &Name,
+        problems: &mut Problems,
+    ) {
+        let (Some(inputs), Some(sources), Some(of)) = (
+            self.inputs.get_mut(task),
+            self.from.get_mut(task),
+            self.places.get_mut(place),
+        ) else {
+            return;
+        };
+        if inputs.iter().any(|i| i.place == place) {
+            let message = format!("`{from}` has two edges to `{}`", name.text);
+            problems.error(name.at, "duplicate-edge", message, "remove one");
+            return;
+        }
+        inputs.push(Input { place, tokens: 1 });
+        sources.push(from.to_owned());
+        of.targets.push(task);
+    }
+
+    fn place(&self, name: &str) -> Option<PlaceId> {
+        self.places.iter().position(|p| p.name == name)
+    }
+}
+
+/// Puts the parts together; none when something is missing.
+fn assemble(
+    level: Level,
+    mut graph: Graph,
+    spec: &Spec<'_>,
+    problems: &mut Problems,
+) -> Option<Net> {
+    let named: BTreeMap<String, TaskId> = level
         .tasks
         .iter()
         .enumerate()
-        .map(|(id, task)| (task.name.as_str(), id))
+        .map(|(id, t)| (t.name.clone(), id))
         .collect();
-    let names = || flow.tasks.iter().map(|task| task.name.as_str());
-    let mut whole = true;
-    let mut find = |name: &str, at: Pos, problems: &mut Problems| {
-        let found = ids.get(name).copied();
-        if found.is_none() {
-            whole = false;
-            let help = match closest(name, names()) {
-                Some(close) => format!("did you mean `{close}`?"),
-                None => format!(
-                    "the tasks are {}",
-                    listed(&names().take(20).collect::<Vec<_>>())
-                ),
-            };
-            problems.error(
-                at,
-                "unknown-task",
-                format!("there is no task `{name}`"),
-                help,
-            );
-        }
-        found
-    };
-    let start = match &flow.start {
-        Some((name, at)) => find(name, *at, problems),
-        None => Some(0),
-    };
-    let mut out = Vec::new();
-    let mut into = vec![Vec::new(); flow.tasks.len()];
-    let mut edges = 0;
-    for (from, task) in flow.tasks.iter().enumerate() {
-        let mut resolved: Vec<Resolved> = Vec::new();
-        for (index, next) in task.next.iter().enumerate() {
-            let Some(to) = find(&next.to, next.at, problems) else {
-                continue;
-            };
-            if resolved.iter().any(|edge| edge.to == to) {
-                let message = format!("task `{}` has two edges to `{}`", task.name, next.to);
-                problems.error(
-                    next.at,
-                    "duplicate-edge",
-                    message,
-                    "remove one; join two conditions with `or`",
-                );
-                continue;
-            }
-            if let Some(sources) = into.get_mut(to) {
-                sources.push(from);
-            }
-            resolved.push(Resolved { to, next: index });
-        }
-        edges += resolved.len();
-        out.push(resolved);
-    }
-    if edges > MAX_EDGES {
-        let message = format!("the flow has {edges} edges; at most {MAX_EDGES} are allowed");
-        problems.error(
-            Pos::default(),
-            "too-many-edges",
-            message,
-            "split it into several flows",
-        );
-        return None;
-    }
-    // Without its start nothing can be said about the graph.
-    Some(Graph {
-        out,
-        into,
-        start: start?,
-        whole,
-    })
-}
-
-/// Two edges or more must say how they split; an xor split has a condition on every edge but the last.
-fn check_split(task: &SpecTask, problems: &mut Problems) {
-    let split = task.split.map(|(split, _)| split);
-    if task.next.len() > 1 && split.is_none() {
-        let message = format!(
-            "task `{}` has {} edges out, so it must say how they split",
-            task.name,
-            task.next.len()
-        );
-        let help = "add `split: and` to take them all, or `split: xor` to take the first whose `when` holds";
-        problems.error(task.at, "missing-split", message, help);
-        return;
-    }
-    if split != Some(Split::Xor) {
-        for when in task.next.iter().filter_map(|next| next.when.as_ref()) {
-            let message = format!("a condition needs `split: xor` in task `{}`", task.name);
-            problems.error(
-                when.at,
-                "condition-without-xor",
-                message,
-                "add `split: xor`, or remove `when`",
-            );
-        }
-        return;
-    }
-    let Some((last, others)) = task.next.split_last() else {
-        return;
-    };
-    for next in others.iter().filter(|next| next.when.is_none()) {
-        let message = format!(
-            "the edge to `{}` has no `when`, so the edges after it would never be taken",
-            next.to
-        );
-        problems.error(
-            next.at,
-            "missing-condition",
-            message,
-            "add `when`, or move it to the end as the default",
-        );
-    }
-    if let Some(when) = &last.when {
-        let message = format!(
-            "the last edge of the xor split of `{}` has a `when`, so there is no default",
-            task.name
-        );
-        let help = "give the last edge no `when`: it is taken when no other condition holds";
-        problems.error(when.at, "missing-default", message, help);
-    }
-}
-
-fn check_join(flow: &Flow, graph: &Graph, id: TaskId, task: &SpecTask, problems: &mut Problems) {
-    let name = |id: &TaskId| {
-        flow.tasks
-            .get(*id)
-            .map(|task| task.name.as_str())
-            .unwrap_or_default()
-    };
-    let sources: Vec<&str> = graph.into.get(id).into_iter().flatten().map(name).collect();
-    match task.join {
-        None if sources.len() > 1 => {
-            let message = format!(
-                "task `{}` has {} edges in (from {}), so it must say how they join",
-                task.name,
-                sources.len(),
-                listed(&sources.iter().copied().take(10).collect::<Vec<_>>()),
-            );
-            let help = "add `join: and` to wait for all of them, or `join: xor` to run for each one that arrives";
-            problems.error(task.at, "missing-join", message, help);
-        }
-        Some((Join::And, at)) if id == graph.start && !sources.is_empty() => {
-            let message = format!(
-                "`{}` can never run: it starts the flow, but with `join: and` it also waits for {}",
-                task.name,
-                listed(&sources),
-            );
-            problems.error(
-                at,
-                "dead-start",
-                message,
-                "use `join: xor`, or begin with another task",
-            );
-        }
-        _ => {}
-    }
-}
-
-/// Every task must be on a path from the start to an end.
-fn check_reach(flow: &Flow, graph: &Graph, problems: &mut Problems) {
-    let forward = |id: TaskId| {
-        graph
-            .out
-            .get(id)
-            .into_iter()
-            .flatten()
-            .map(|edge| edge.to)
-            .collect()
-    };
-    let backward = |id: TaskId| graph.into.get(id).cloned().unwrap_or_default();
-    let ends = (0..flow.tasks.len()).filter(|id| graph.out.get(*id).is_none_or(Vec::is_empty));
-    let reached = closure(flow.tasks.len(), [graph.start], forward);
-    let ending = closure(flow.tasks.len(), ends, backward);
-    let start = flow
-        .tasks
-        .get(graph.start)
-        .map(|task| task.name.as_str())
-        .unwrap_or_default();
-    for ((task, reached), ending) in flow.tasks.iter().zip(reached).zip(ending) {
-        if !reached {
-            let message = format!(
-                "task `{}` cannot be reached from the start, `{start}`",
-                task.name
-            );
-            let help = "add an edge to it, remove it, or say `start:` at the top of the flow";
-            problems.error(task.at, "unreachable", message, help);
-        } else if !ending {
-            let message = format!("no end can be reached from task `{}`", task.name);
-            let help =
-                "give its loop a way out: an xor split with an edge to a task without `next`";
-            problems.error(task.at, "no-end", message, help);
-        }
-    }
-}
-
-fn closure(
-    len: usize,
-    from: impl IntoIterator<Item = TaskId>,
-    next: impl Fn(TaskId) -> Vec<TaskId>,
-) -> Vec<bool> {
-    let mut seen = vec![false; len];
-    let mut pending: Vec<TaskId> = from.into_iter().collect();
-    while let Some(id) = pending.pop() {
-        if let Some(seen) = seen.get_mut(id).filter(|seen| !**seen) {
-            *seen = true;
-            pending.extend(next(id));
-        }
-    }
-    seen
-}
-
-/// Puts the parts together. Only called when nothing is wrong, so nothing is missing.
-fn assemble(
-    flow: Flow,
-    graph: &Graph,
-    source: &str,
-    dir: Option<&str>,
-    hash: String,
-) -> Option<Net> {
-    let mut places = vec![Place {
-        name: "start".to_owned(),
-        target: graph.start,
-    }];
-    let mut inputs: Vec<Vec<PlaceId>> = vec![Vec::new(); flow.tasks.len()];
-    inputs.get_mut(graph.start)?.push(0);
-    let names: Vec<Arc<str>> = flow
+    let sections = sections(&level, &graph, &named, problems);
+    let regions: Vec<Region> = level
         .tasks
         .iter()
-        .map(|task| Arc::from(task.name.as_str()))
+        .map(|task| region(task, &graph, &named, problems))
         .collect();
-    let mut tasks = Vec::with_capacity(flow.tasks.len());
-    for ((task, out), name) in flow.tasks.into_iter().zip(&graph.out).zip(&names) {
-        let mut outputs = Vec::with_capacity(out.len());
-        for edge in out {
-            let place = places.len();
-            places.push(Place {
-                name: format!("{name}>{}", names.get(edge.to)?),
-                target: edge.to,
-            });
-            inputs.get_mut(edge.to)?.push(place);
-            let when = task
-                .next
-                .get(edge.next)
-                .and_then(|next| next.when.as_ref()?.expr.clone());
-            outputs.push(Edge { place, when });
+    let tests: Vec<Vec<PlaceId>> = level
+        .tasks
+        .iter()
+        .map(|task| tests(task, &graph, problems))
+        .collect();
+    for (id, task) in level.tasks.iter().enumerate() {
+        takes(id, task, &mut graph, problems);
+    }
+    for (task, tests) in tests.iter().enumerate() {
+        for place in tests {
+            graph.places.get_mut(*place)?.testers.push(task);
+        }
+    }
+    let mut tasks = Vec::with_capacity(level.tasks.len());
+    let parts = level
+        .tasks
+        .into_iter()
+        .zip(graph.inputs)
+        .zip(graph.outputs)
+        .zip(regions.into_iter().zip(tests));
+    for (id, (((task, inputs), outputs), (cancels, tests))) in parts.enumerate() {
+        let mut kind = task.kind?;
+        if let TaskKind::Flow(sub) = &mut kind
+            && let FlowRef::Deployed(name) = &sub.flow
+        {
+            if *name == spec.main {
+                sub.flow = FlowRef::Main;
+            } else if spec.flows.contains(name) {
+                sub.flow = FlowRef::Local(name.clone());
+            }
         }
         tasks.push(net::Task {
-            name: name.clone(),
-            kind: task.kind?,
+            name: task.name.as_str().into(),
+            kind,
             join: task.join.map_or(Join::Xor, |(join, _)| join),
             split: task.split.map_or(Split::And, |(split, _)| split),
-            inputs: Vec::new(),
+            inputs,
             outputs,
+            tests,
+            cancels,
+            sections: (0..sections.len())
+                .filter(|s| sections.get(*s).is_some_and(|s| s.tasks.contains(&id)))
+                .collect(),
+            many: task.many,
+            terminate: task.terminate.is_some(),
         });
     }
-    for (task, inputs) in tasks.iter_mut().zip(inputs) {
-        task.inputs = inputs;
-    }
+    let or_joins = (0..tasks.len())
+        .filter(|t| tasks.get(*t).is_some_and(|t| t.join == Join::Or))
+        .collect();
+    let mut places = graph.places;
+    check::mark_dead_paths(&tasks, &mut places);
+    let skeleton = match net::skeleton_of(&places, &tasks, &sections) {
+        Ok(skeleton) => Arc::new(skeleton),
+        Err(malformed) => {
+            if !problems.has_errors() {
+                problems.error(level.at, "bad-net", malformed.to_string(), "");
+            }
+            return None;
+        }
+    };
     let names = Names::new(&tasks, &places);
     Some(Net {
-        name: flow.name.into(),
-        version: flow.version,
-        hash,
-        source: source.into(),
-        dir: dir.map(str::to_owned),
-        input: flow.input,
+        name: level.name.into(),
+        version: spec.version,
+        hash: spec.hash.clone(),
+        source: spec.source.clone(),
+        dir: spec.dir.map(str::to_owned),
+        input: level.input,
         tasks,
         places,
-        start: 0,
-        output: flow.output,
-        document: flow.document,
+        start: graph.start,
+        sections,
+        output: level.output,
+        document: None,
+        flows: BTreeMap::new(),
         warnings: Vec::new(),
+        skeleton,
+        or_joins,
         names,
     })
+}
+
+/// The sections of a net, with one for each task that has a mutex of its own.
+fn sections(
+    level: &Level,
+    graph: &Graph,
+    named: &BTreeMap<String, TaskId>,
+    problems: &mut Problems,
+) -> Vec<Section> {
+    let mut mutexes: Vec<String> = Vec::new();
+    let mut number = |name: &str| match mutexes.iter().position(|m| m == name) {
+        Some(found) => found,
+        None => {
+            mutexes.push(name.to_owned());
+            mutexes.len().saturating_sub(1)
+        }
+    };
+    let mut sections = Vec::new();
+    for section in &level.sections {
+        let mut tasks = Vec::new();
+        for name in &section.tasks {
+            match named.get(&name.text) {
+                Some(task) => tasks.push(*task),
+                None => {
+                    let message = format!("there is no task `{}`", name.text);
+                    let help = match closest(&name.text, named.keys().map(String::as_str)) {
+                        Some(close) => format!("did you mean `{close}`?"),
+                        None => "a section consists of tasks".to_owned(),
+                    };
+                    problems.error(name.at, "unknown-task", message, help);
+                }
+            }
+        }
+        sections.push(Section {
+            name: section.name.text.clone(),
+            mutex: number(&section.mutex.text),
+            mutex_name: section.mutex.text.clone(),
+            places: inner_places(&tasks, graph),
+            tasks,
+            rivals: Vec::new(),
+        });
+    }
+    for (id, task) in level.tasks.iter().enumerate() {
+        let Some(mutex) = &task.mutex else { continue };
+        sections.push(Section {
+            name: task.name.clone(),
+            mutex: number(&mutex.text),
+            mutex_name: mutex.text.clone(),
+            tasks: vec![id],
+            places: Vec::new(),
+            rivals: Vec::new(),
+        });
+    }
+    let mutexes: Vec<usize> = sections.iter().map(|s| s.mutex).collect();
+    for (id, section) in sections.iter_mut().enumerate() {
+        section.rivals = (0..mutexes.len())
+            .filter(|other| *other != id && mutexes.get(*other) == Some(&section.mutex))
+            .collect();
+    }
+    sections
+}
+
+/// The places that only these tasks lead to and only these tasks take from.
+fn inner_places(tasks: &[TaskId], graph: &Graph) -> Vec<PlaceId> {
+    let mut places = Vec::new();
+    for (id, place) in graph.places.iter().enumerate() {
+        let producers: Vec<TaskId> = (0..graph.outputs.len())
+            .filter(|t| {
+                let outputs = graph.outputs.get(*t);
+                outputs.is_some_and(|edges| edges.iter().any(|e| e.place == id))
+            })
+            .collect();
+        let all_inside = |of: &[TaskId]| !of.is_empty() && of.iter().all(|t| tasks.contains(t));
+        if place.tokens == 0 && all_inside(&producers) && all_inside(&place.targets) {
+            places.push(id);
+        }
+    }
+    places
+}
+
+fn region(
+    task: &SpecTask,
+    graph: &Graph,
+    named: &BTreeMap<String, TaskId>,
+    problems: &mut Problems,
+) -> Region {
+    let mut region = Region::default();
+    for name in &task.cancels {
+        if let Some(id) = named.get(&name.text) {
+            region.tasks.push(*id);
+            // A task's name stands for the edges that lead to it too: else it would be offered again at once.
+            let inputs = graph.inputs.get(*id).into_iter().flatten();
+            region
+                .places
+                .extend(inputs.map(|i| i.place).filter(|p| {
+                    graph.places.get(*p).is_some_and(|place| !place.explicit)
+                }));
+        } else if let Some(place) = graph.place(&name.text) {
+            region.places.push(place);
+        } else {
+            unknown_place(name, graph, named.keys().map(String::as_str), problems);
+        }
+    }
+    region.places.sort_unstable();
+    region.places.dedup();
+    region.tasks.sort_unstable();
+    region.tasks.dedup();
+    region
+}
+
+fn unknown_place<'n>(
+    name: &Name,
+    graph: &'n Graph,
+    others: impl Iterator<Item = &'n str>,
+    problems: &mut Problems,
+) {
+    let places = graph.places.iter().map(|p| p.name.as_str());
+    let help = match closest(&name.text, places.chain(others)) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => "name a place, or an edge as `A>B`".to_owned(),
+    };
+    let message = format!("there is no place `{}`", name.text);
+    problems.error(name.at, "unknown-place", message, help);
+}
+
+fn tests(task: &SpecTask, graph: &Graph, problems: &mut Problems) -> Vec<PlaceId> {
+    let mut tests = Vec::new();
+    for name in &task.tests {
+        match graph.place(&name.text) {
+            Some(place) => tests.push(place),
+            None => unknown_place(name, graph, std::iter::empty(), problems),
+        }
+    }
+    tests.sort_unstable();
+    tests.dedup();
+    tests
+}
+
+/// Sets how many tokens a task takes from its inputs, each named as a place, an edge, or the task it comes from.
+fn takes(id: TaskId, task: &SpecTask, graph: &mut Graph, problems: &mut Problems) {
+    let Some(inputs) = graph.inputs.get_mut(id) else {
+        return;
+    };
+    for (name, tokens) in &task.takes {
+        let edge = format!("{}>{}", name.text, task.name);
+        let found = inputs.iter_mut().find(|input| {
+            graph
+                .places
+                .get(input.place)
+                .is_some_and(|p| p.name == name.text || p.name == edge)
+        });
+        match found {
+            Some(input) => input.tokens = *tokens,
+            None => {
+                let message = format!("no edge leads from `{}` to `{}`", name.text, task.name);
+                let sources = graph.from.get(id).map(Vec::as_slice).unwrap_or_default();
+                let sources: Vec<&str> = sources.iter().map(String::as_str).take(20).collect();
+                let help = if sources.is_empty() {
+                    "it has no edges in but the start".to_owned()
+                } else {
+                    format!("its edges in come from {}", listed(&sources))
+                };
+                problems.error(name.at, "unknown-place", message, help);
+            }
+        }
+    }
 }

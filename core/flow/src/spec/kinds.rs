@@ -8,7 +8,7 @@ use super::read::{Fields, Reader};
 use super::yaml::{Data, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
-use crate::net::{Format, Host, Process, Retry, VARIABLES, Wait, Work};
+use crate::net::{FlowRef, Format, Host, Process, Retry, Signal, SubFlow, VARIABLES, Wait, Work};
 use crate::problem::Pos;
 
 impl Reader<'_> {
@@ -141,7 +141,45 @@ impl Reader<'_> {
     }
 
     fn topic(&mut self, node: &Node) -> Option<String> {
-        let topic = self.text(node, "topic")?;
+        self.label(node, "topic")
+    }
+
+    pub(super) fn signal(&mut self, fields: &Fields<'_>, name: &str) -> Option<Signal> {
+        let work = self.work(fields, name);
+        let signal = match fields.get("signal") {
+            None => Some(name.to_owned()),
+            Some(node) => self.label(node, "signal"),
+        };
+        let keep = fields
+            .get("keep")
+            .is_some_and(|node| self.flag(node, "keep"));
+        let key = self.optional_expr(fields, "key");
+        Some(Signal {
+            work: work?,
+            signal: signal?,
+            keep,
+            key: key?,
+        })
+    }
+
+    pub(super) fn sub_flow(&mut self, fields: &Fields<'_>, name: &str) -> Option<SubFlow> {
+        let work = self.work(fields, name);
+        let flow = fields
+            .required(self, "flow", "a `flow` task")
+            .and_then(|node| {
+                let text = self.text(node, "flow")?;
+                self.name_of_flow(text, node.at).then(|| text.to_owned())
+            });
+        Some(SubFlow {
+            work: work?,
+            // Which it is, is found out when all names are known.
+            flow: FlowRef::Deployed(flow?),
+        })
+    }
+
+    /// A topic or the name of a signal.
+    fn label(&mut self, node: &Node, field: &str) -> Option<String> {
+        let topic = self.text(node, field)?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let good = (1..=128).contains(&topic.len()) && topic.chars().all(allowed);
         if !good {
@@ -149,7 +187,7 @@ impl Reader<'_> {
             self.problems.error(
                 node.at,
                 "bad-name",
-                format!("`{topic}` is not a topic"),
+                format!("`{topic}` is not a {field}"),
                 help,
             );
         }

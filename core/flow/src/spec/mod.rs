@@ -1,15 +1,18 @@
 //! Specs: from text to a [`Net`].
 //!
-//! [`yaml`] reads the text into a tree that knows its positions; [`read`] and [`kinds`] turn the tree into tasks and
-//! edges and compile the expressions; [`graph`] joins them to a net and checks it, with [`explore`] to look at what
-//! it can do. Each goes on after an error as far as it makes sense, so that all that is wrong with a spec is reported
+//! [`yaml`] reads the text into a tree that knows its positions; [`read`], [`task`], [`places`] and [`kinds`] turn the
+//! tree into tasks, places and edges and compile the expressions; [`graph`] joins them to a net, [`check`] checks it, and
+//! [`explore`] looks at what a plain net can do. Each goes on after an error as far as it makes sense, so that all that is wrong with a spec is reported
 //! at once.
 
+mod check;
 mod explore;
 mod graph;
 mod kinds;
 mod locate;
+mod places;
 mod read;
+mod task;
 mod yaml;
 
 use statewright_value::Value;

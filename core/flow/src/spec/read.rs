@@ -8,20 +8,28 @@ use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
 use crate::names::closest;
-use crate::net::{Join, Split, TaskKind, VARIABLES};
+use crate::net::{Join, Many, Split, TaskKind, VARIABLES};
 use crate::problem::{Pos, Problems};
 
-/// Most tasks, and most edges, of a flow.
-pub(crate) const MAX_TASKS: usize = 10_000;
-
+/// A whole spec.
 pub(crate) struct Flow {
-    pub name: String,
     pub version: u64,
+    pub document: Option<Expr>,
+    pub main: Level,
+    /// The nets under `flows`.
+    pub flows: Vec<Level>,
+}
+
+/// One net of a spec.
+pub(crate) struct Level {
+    pub name: String,
+    pub at: Pos,
     pub input: Value,
     pub start: Option<(String, Pos)>,
     pub tasks: Vec<Task>,
+    pub places: Vec<PlaceSpec>,
+    pub sections: Vec<SectionSpec>,
     pub output: Option<Expr>,
-    pub document: Option<Expr>,
 }
 
 pub(crate) struct Task {
@@ -32,12 +40,38 @@ pub(crate) struct Task {
     pub join: Option<(Join, Pos)>,
     pub split: Option<(Split, Pos)>,
     pub next: Vec<Next>,
+    pub takes: Vec<(Name, u32)>,
+    pub tests: Vec<Name>,
+    pub cancels: Vec<Name>,
+    pub mutex: Option<Name>,
+    pub many: Option<Many>,
+    pub terminate: Option<Pos>,
+}
+
+/// A name of something, to be looked up.
+#[derive(Clone)]
+pub(crate) struct Name {
+    pub text: String,
+    pub at: Pos,
+}
+
+pub(crate) struct PlaceSpec {
+    pub name: Name,
+    pub tokens: u32,
+    pub next: Vec<Name>,
+}
+
+pub(crate) struct SectionSpec {
+    pub name: Name,
+    pub tasks: Vec<Name>,
+    pub mutex: Name,
 }
 
 pub(crate) struct Next {
     pub to: String,
     pub at: Pos,
     pub when: Option<When>,
+    pub tokens: u32,
 }
 
 pub(crate) struct When {
@@ -54,18 +88,8 @@ pub(super) struct Reader<'s> {
 /// Reads a whole spec; none if it is not even a mapping with tasks.
 pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option<Flow> {
     let mut reader = Reader { source, problems };
-    let known = [
-        "name",
-        "version",
-        "description",
-        "input",
-        "start",
-        "tasks",
-        "output",
-        "document",
-    ];
+    let known: Vec<&str> = [&["name", "version", "document", "flows"][..], &LEVEL].concat();
     let fields = reader.fields(root, root.at, "a flow", &known)?;
-    reader.description(&fields);
     let name = match fields.required(&mut reader, "name", "a flow") {
         Some(node) => reader.flow_name(node),
         None => None,
@@ -73,31 +97,86 @@ pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option
     let version = fields
         .get("version")
         .and_then(|node| reader.integer(node, "version", 1, i64::MAX as u64));
-    let input = fields.get("input").map_or_else(
-        || Some(Value::object()),
-        |node| reader.object(node, "input"),
-    );
-    let start = fields
-        .get("start")
-        .and_then(|node| Some((reader.text(node, "start")?.to_owned(), node.at)));
-    let output = fields
-        .get("output")
-        .and_then(|node| reader.expr(node, "output"));
     let document = fields
         .get("document")
         .and_then(|node| reader.expr(node, "document"));
-    let tasks = fields
-        .required(&mut reader, "tasks", "a flow")
-        .and_then(|node| reader.tasks(node));
+    let flows = fields
+        .get("flows")
+        .map(|node| reader.flows(node))
+        .unwrap_or_default();
+    let main = reader.level(name.unwrap_or_default(), &fields, "a flow")?;
     Some(Flow {
-        name: name.unwrap_or_default(),
         version: version.unwrap_or(1),
-        input: input.unwrap_or_default(),
-        start,
-        tasks: tasks?,
-        output,
         document,
+        main,
+        flows,
     })
+}
+
+/// The fields of every net of a spec.
+const LEVEL: [&str; 7] = [
+    "description",
+    "input",
+    "start",
+    "tasks",
+    "places",
+    "sections",
+    "output",
+];
+
+impl Reader<'_> {
+    /// The nets under `flows`.
+    fn flows(&mut self, node: &Node) -> Vec<Level> {
+        let Data::Map(entries) = &node.data else {
+            self.wrong(node, "flows", "a mapping from names to flows");
+            return Vec::new();
+        };
+        let mut levels = Vec::new();
+        for (key, node) in entries {
+            let what = format!("flow `{}`", key.name);
+            self.name_of_flow(&key.name, key.at);
+            let Some(fields) = self.fields(node, key.at, &what, &LEVEL) else {
+                continue;
+            };
+            levels.extend(self.level(key.name.clone(), &fields, &what));
+        }
+        levels
+    }
+
+    fn level(&mut self, name: String, fields: &Fields<'_>, what: &str) -> Option<Level> {
+        self.description(fields);
+        let input = fields.get("input").map_or_else(
+            || Some(Value::object()),
+            |node| self.object(node, "input"),
+        );
+        let start = fields
+            .get("start")
+            .and_then(|node| Some((self.text(node, "start")?.to_owned(), node.at)));
+        let output = fields
+            .get("output")
+            .and_then(|node| self.expr(node, "output"));
+        let places = fields
+            .get("places")
+            .map(|node| self.places(node))
+            .unwrap_or_default();
+        let sections = fields
+            .get("sections")
+            .map(|node| self.sections(node))
+            .unwrap_or_default();
+        let tasks = fields
+            .required(self, "tasks", what)
+            .and_then(|node| self.tasks(node))?;
+        Some(Level {
+            name,
+            at: fields.at,
+            input: input.unwrap_or_default(),
+            start,
+            tasks,
+            places,
+            sections,
+            output,
+        })
+    }
 }
 
 /// The entries of a mapping whose keys are all known.
@@ -107,6 +186,10 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    pub(super) fn of(at: Pos, entries: &'n [(Key, Node)]) -> Fields<'n> {
+        Fields { at, entries }
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         self.entries
             .iter()
@@ -181,7 +264,7 @@ impl Reader<'_> {
         }
     }
 
-    fn description(&mut self, fields: &Fields<'_>) {
+    pub(super) fn description(&mut self, fields: &Fields<'_>) {
         if let Some(node) = fields.get("description") {
             self.text(node, "description");
         }
@@ -189,6 +272,10 @@ impl Reader<'_> {
 
     fn flow_name(&mut self, node: &Node) -> Option<String> {
         let name = self.text(node, "name")?;
+        self.name_of_flow(name, node.at).then(|| name.to_owned())
+    }
+
+    pub(super) fn name_of_flow(&mut self, name: &str, at: Pos) -> bool {
         let allowed =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
         let good = name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -197,13 +284,13 @@ impl Reader<'_> {
         if !good {
             let help = "use up to 64 of a-z, 0-9, _ and -, beginning with a letter";
             self.problems.error(
-                node.at,
+                at,
                 "bad-name",
                 format!("`{name}` is not a name for a flow"),
                 help,
             );
         }
-        good.then(|| name.to_owned())
+        good
     }
 
     pub(super) fn integer(
@@ -314,199 +401,9 @@ impl Reader<'_> {
         }
         found
     }
-
-    fn tasks(&mut self, node: &Node) -> Option<Vec<Task>> {
-        let Data::Map(entries) = &node.data else {
-            self.wrong(node, "tasks", "a mapping from names to tasks");
-            return None;
-        };
-        if entries.is_empty() {
-            self.problems.error(
-                node.at,
-                "no-tasks",
-                "a flow needs at least one task",
-                "add one under `tasks:`",
-            );
-            return None;
-        }
-        if entries.len() > MAX_TASKS {
-            let message = format!(
-                "the flow has {} tasks; at most {MAX_TASKS} are allowed",
-                entries.len()
-            );
-            self.problems.error(
-                node.at,
-                "too-many-tasks",
-                message,
-                "split it into several flows",
-            );
-            return None;
-        }
-        Some(
-            entries
-                .iter()
-                .map(|(key, node)| self.task(key, node))
-                .collect(),
-        )
-    }
-
-    fn task(&mut self, key: &Key, node: &Node) -> Task {
-        let name = key.name.clone();
-        if !is_task_name(&name) {
-            let help = "use up to 64 letters, digits, _ and -, beginning with a letter or _";
-            self.problems.error(
-                key.at,
-                "bad-name",
-                format!("`{name}` is not a name for a task"),
-                help,
-            );
-        }
-        let mut task = Task {
-            name,
-            at: key.at,
-            kind: None,
-            join: None,
-            split: None,
-            next: Vec::new(),
-        };
-        let Some(fields) = self.task_fields(key, node) else {
-            return task;
-        };
-        self.description(&fields);
-        task.join = fields.get("join").and_then(|node| {
-            Some((
-                self.word(node, "join", &[("and", Join::And), ("xor", Join::Xor)])?,
-                node.at,
-            ))
-        });
-        task.split = fields.get("split").and_then(|node| {
-            Some((
-                self.word(node, "split", &[("and", Split::And), ("xor", Split::Xor)])?,
-                node.at,
-            ))
-        });
-        task.next = fields
-            .get("next")
-            .map(|node| self.next(node))
-            .unwrap_or_default();
-        task.kind = match kind_name(&fields) {
-            Some("set") => self.set(&fields).map(TaskKind::Set),
-            Some("log") => fields
-                .required(self, "message", "a `log` task")
-                .and_then(|node| self.expr(node, "message"))
-                .map(TaskKind::Log),
-            Some("wait") => self.wait(&fields).map(TaskKind::Wait),
-            Some("process") => self.process(&fields, &task.name).map(TaskKind::Process),
-            Some("host") => self.host(&fields, &task.name).map(TaskKind::Host),
-            _ => None,
-        };
-        task
-    }
-
-    /// Checks the kind and that the task has only fields of that kind.
-    fn task_fields<'n>(&mut self, key: &Key, node: &'n Node) -> Option<Fields<'n>> {
-        let what = format!("task `{}`", key.name);
-        let Data::Map(entries) = &node.data else {
-            let message = format!("{what} must be a mapping, not {}", node.data.describe());
-            self.problems.error(
-                node.at,
-                "wrong-type",
-                message,
-                "write its fields under it: `kind`, `next`, …",
-            );
-            return None;
-        };
-        let fields = Fields {
-            at: key.at,
-            entries,
-        };
-        let kind = match fields.get("kind") {
-            None => {
-                let help = format!(
-                    "add `kind:` and one of {}",
-                    listed(&KINDS.map(|(kind, _)| kind))
-                );
-                self.problems.error(
-                    key.at,
-                    "missing-field",
-                    format!("{what} needs the field `kind`"),
-                    help,
-                );
-                return None;
-            }
-            Some(node) => self.word(node, "kind", &KINDS.map(|(kind, own)| (kind, (kind, own)))),
-        };
-        let (kind, own) = kind?;
-        let known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
-        self.fields(node, key.at, &format!("{what} of kind `{kind}`"), &known)
-    }
-
-    fn next(&mut self, node: &Node) -> Vec<Next> {
-        let items = match &node.data {
-            Data::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
-        items.iter().filter_map(|item| self.edge(item)).collect()
-    }
-
-    fn edge(&mut self, node: &Node) -> Option<Next> {
-        match &node.data {
-            Data::Text(to) => Some(Next {
-                to: to.clone(),
-                at: node.at,
-                when: None,
-            }),
-            Data::Map(_) => {
-                let fields = self.fields(node, node.at, "an edge", &["to", "when"])?;
-                let to = fields.required(self, "to", "an edge")?;
-                let when = fields.get("when").map(|when| When {
-                    at: when.at,
-                    expr: self.expr(when, "when"),
-                });
-                Some(Next {
-                    to: self.text(to, "to")?.to_owned(),
-                    at: to.at,
-                    when,
-                })
-            }
-            _ => {
-                self.wrong(
-                    node,
-                    "next",
-                    "a task's name, `{to, when}`, or a list of them",
-                );
-                None
-            }
-        }
-    }
 }
 
-const COMMON: [&str; 5] = ["kind", "description", "join", "split", "next"];
-
-const KINDS: [(&str, &[&str]); 5] = [
-    ("set", &["set"]),
-    ("log", &["message"]),
-    ("wait", &["for", "until"]),
-    (
-        "process",
-        &[
-            "run", "args", "cwd", "stdin", "stdout", "input", "output", "into", "retry", "timeout",
-        ],
-    ),
-    (
-        "host",
-        &["topic", "input", "output", "into", "retry", "timeout"],
-    ),
-];
-
-fn kind_name<'n>(fields: &Fields<'n>) -> Option<&'n str> {
-    match &fields.get("kind")?.data {
-        Data::Text(kind) => Some(kind),
-        _ => None,
-    }
-}
-
-fn is_task_name(name: &str) -> bool {
+pub(super) fn is_task_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
