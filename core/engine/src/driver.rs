@@ -4,6 +4,7 @@
 //! worker until work is offered; the syncer until there is something to sync; the maker of checkpoints until one is
 //! due.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use statewright_flow::{
-    EventKind, Failure, Flows, HistoryEvent, Moved, Queue, Status, WorkItem, WorkKind,
+    EventKind, Failure, Flows, HistoryEvent, Moved, Queue, WorkItem, WorkKind,
 };
 use statewright_log::Gate;
 use statewright_store::Store;
@@ -116,45 +117,60 @@ impl Core {
         }
     }
 
-    /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits.
+    /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits; for every case
+    /// that the commit changed.
     pub fn follow(&self, moved: Moved) -> Result<()> {
-        let mut next = Some(moved);
-        while let Some(moved) = next.take() {
+        let mut next = VecDeque::from([moved]);
+        while let Some(mut moved) = next.pop_front() {
+            next.extend(std::mem::take(&mut moved.also));
             self.announce(&moved);
             if moved.process_offered {
                 self.offers.notify();
             }
             if !moved.topics_offered.is_empty() {
-                self.serve_polls()?;
+                next.extend(self.serve_waiting()?);
             }
             if moved.closed.is_some() {
                 self.waits.case_closed(&self.flows.case(&moved.case)?);
             }
             // A case that loops without work must not keep the engine from closing.
             if moved.more && self.is_driving() && !self.is_stopped() {
-                next = self.flows.advance(&moved.case)?;
+                next.extend(self.flows.advance(&moved.case)?);
             }
         }
         Ok(())
     }
 
-    /// Gives waiting polls what is offered to them.
+    /// Gives waiting polls what is offered to them, and goes on from there.
     pub fn serve_polls(&self) -> Result<()> {
-        if !self.waits.has_polls() {
-            return Ok(());
+        for moved in self.serve_waiting()? {
+            self.follow(moved)?;
         }
-        self.waits.serve_polls(|poll| self.claim(poll))
+        Ok(())
     }
 
-    fn claim(&self, poll: &Poll) -> Result<Vec<WorkItem>> {
+    /// Gives waiting polls what is offered to them; what that did to the cases is announced, and still to be followed.
+    fn serve_waiting(&self) -> Result<Vec<Moved>> {
+        let mut all = Vec::new();
+        if self.waits.has_polls() {
+            self.waits.serve_polls(|poll| self.claim(poll, &mut all))?;
+        }
+        Ok(all)
+    }
+
+    fn claim(&self, poll: &Poll, all: &mut Vec<Moved>) -> Result<Vec<WorkItem>> {
         let queue = Queue::Topics(poll.topics.clone());
         let claimed = self
             .flows
             .claim(&queue, &poll.worker, Some(poll.lease), poll.max)?;
         let mut items = Vec::with_capacity(claimed.len());
-        for (item, moved) in claimed {
-            self.announce(&moved);
-            items.push(item);
+        for mut claim in claimed {
+            // The worker must not be faster than those who watch.
+            self.announce(&claim.moved);
+            claim.moved.events.clear();
+            claim.moved.timers_changed = false;
+            all.push(claim.moved);
+            items.extend(claim.item);
         }
         Ok(items)
     }
@@ -238,8 +254,9 @@ impl Core {
             if claimed.is_empty() {
                 clock.wait(&self.offers, seen, None);
             }
-            for (item, moved) in claimed {
-                self.announce(&moved);
+            for claim in claimed {
+                self.follow(claim.moved)?;
+                let Some(item) = claim.item else { continue };
                 // All workers wake for an offer and reach for the same item; the others look again for what is left.
                 self.offers.notify();
                 match self.run(&item) {
@@ -412,6 +429,6 @@ impl Core {
     /// Whether a case has ended.
     pub fn ended(&self, case: &str) -> Result<Option<statewright_flow::CaseInfo>> {
         let info = self.flows.case(case)?;
-        Ok((info.status != Status::Running).then_some(info))
+        Ok(info.status.is_final().then_some(info))
     }
 }

@@ -87,6 +87,14 @@ pub enum Error {
         /// The system's reason.
         why: String,
     },
+    /// The case is not in a state for what was asked of it. Nothing was changed.
+    #[error("refused ({code}): {why}")]
+    Refused {
+        /// A short, stable word for programs, such as `not-running`.
+        code: &'static str,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] statewright_store::Error),
@@ -114,6 +122,7 @@ impl Error {
             Error::UnsupportedSpec { .. } => 509,
             Error::Damaged { .. } => 510,
             Error::Random { .. } => 511,
+            Error::Refused { .. } => 512,
             Error::Store(error) => error.code(),
             Error::Value(error) => error.code(),
         }

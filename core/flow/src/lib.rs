@@ -42,8 +42,9 @@ pub use duration::parse_duration;
 pub use error::{Error, Result};
 pub use expr::{Expr, ExprError, ExprErrorKind, ExprLimits};
 pub use failure::Failure;
+pub use machine::Delivery;
 pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
-    CaseFilter, CaseInfo, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkItem, WorkKind,
+    CaseFilter, CaseInfo, Claim, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkItem, WorkKind,
 };

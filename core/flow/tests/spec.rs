@@ -10,12 +10,16 @@
 use std::time::Duration;
 
 use statewright_flow::Severity;
-use statewright_flow::net::{Format, Join, Net, Split, TaskKind, Wait};
+use statewright_flow::net::{Format, Join, Net, Split, Task, TaskKind, Wait};
 use statewright_log::Env;
 use statewright_value::value;
 
 fn net(source: &str) -> Net {
     Net::compile(source, Some("/flows")).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn inputs(task: &Task) -> Vec<usize> {
+    task.inputs.iter().map(|i| i.place).collect()
 }
 
 /// `line:column code` of every problem.
@@ -104,7 +108,7 @@ tasks:
     let places: Vec<(&str, usize)> = net
         .places
         .iter()
-        .map(|place| (place.name.as_str(), place.target))
+        .map(|place| (place.name.as_str(), place.targets[0]))
         .collect();
     assert_eq!(
         places,
@@ -122,8 +126,8 @@ tasks:
     );
     let begin = &net.tasks[1];
     assert_eq!(
-        (begin.split, begin.inputs.as_slice()),
-        (Split::Xor, [0].as_slice())
+        (begin.split, inputs(begin)),
+        (Split::Xor, vec![0])
     );
     let conditions: Vec<Option<&str>> = begin
         .outputs
@@ -183,8 +187,8 @@ tasks:
         matches!(&net.tasks[5].kind, TaskKind::Wait(Wait::Until(e)) if e.text() == "\"2030-01-31T09:00:00Z\"")
     );
     assert_eq!(
-        (net.tasks[6].join, net.tasks[6].inputs.as_slice()),
-        (Join::Xor, [1, 5, 8].as_slice())
+        (net.tasks[6].join, inputs(&net.tasks[6])),
+        (Join::Xor, vec![1, 5, 8])
     );
     assert!(net.tasks[6].outputs.is_empty());
 }

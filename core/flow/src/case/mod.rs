@@ -1,5 +1,8 @@
 //! A case as data: what the machine works on and the store holds.
 
+mod event;
+mod item;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +11,11 @@ use std::sync::Arc;
 use statewright_log::Timestamp;
 use statewright_value::{Path, Value};
 
+use crate::analysis::Marking;
 use crate::net::{PlaceId, TaskId};
+
+pub use event::{EventKind, HistoryEvent};
+pub(crate) use item::{Group, Instance, Item, ItemState, ItemWork, Lease};
 
 /// Where a case is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,28 +23,48 @@ use crate::net::{PlaceId, TaskId};
 pub enum Status {
     /// Something is enabled, runs or waits.
     Running,
-    /// No token is left: the case ended as its net says.
+    /// Somebody stopped it for a while: nothing is offered or started, no timer fires, until it is resumed. Work that was
+    /// already started may complete.
+    Suspended,
+    /// The case ended as its net says: no token is left, or a task that ends it completed.
     Completed,
     /// A task failed for good.
     Failed,
     /// Tokens are left that can never move.
     Deadlocked,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Somebody ended it by force.
+    Terminated,
 }
 
+const STATUSES: [Status; 7] = [
+    Status::Running,
+    Status::Suspended,
+    Status::Completed,
+    Status::Failed,
+    Status::Deadlocked,
+    Status::Cancelled,
+    Status::Terminated,
+];
+
 impl Status {
-    /// `running`, `completed`, `failed` or `deadlocked`.
+    /// `running`, `suspended`, `completed`, `failed`, `deadlocked`, `cancelled` or `terminated`.
     pub fn name(self) -> &'static str {
         match self {
             Status::Running => "running",
+            Status::Suspended => "suspended",
             Status::Completed => "completed",
             Status::Failed => "failed",
             Status::Deadlocked => "deadlocked",
+            Status::Cancelled => "cancelled",
+            Status::Terminated => "terminated",
         }
     }
 
     /// Whether the case has ended.
     pub fn is_final(self) -> bool {
-        self != Status::Running
+        !matches!(self, Status::Running | Status::Suspended)
     }
 }
 
@@ -51,16 +78,18 @@ impl FromStr for Status {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Status, ()> {
-        [
-            Status::Running,
-            Status::Completed,
-            Status::Failed,
-            Status::Deadlocked,
-        ]
-        .into_iter()
-        .find(|s| s.name() == name)
-        .ok_or(())
+        STATUSES.into_iter().find(|s| s.name() == name).ok_or(())
     }
+}
+
+/// The case that waits for this one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parent {
+    pub case: Arc<str>,
+    /// The item that this case is the work of.
+    pub item: u64,
+    /// How many cases wait above this one.
+    pub depth: u32,
 }
 
 /// A running instance of a flow.
@@ -69,16 +98,29 @@ pub(crate) struct Case {
     pub id: Arc<str>,
     /// The key of the net it runs on.
     pub net: Arc<str>,
+    pub parent: Option<Parent>,
     pub status: Status,
     pub created: Timestamp,
     pub updated: Timestamp,
     pub data: Value,
-    /// Tokens by place; a place without tokens is not in it.
-    pub marking: BTreeMap<PlaceId, u32>,
-    /// The task of every item in flight, by item number. A task that is here is busy.
+    /// Tokens by place, whether each task runs, and what joins that count have seen.
+    pub marking: Marking,
+    /// Dead-path tokens by place: that a path to a local join was not taken.
+    pub dead: BTreeMap<PlaceId, u32>,
+    /// The item of every task that is enabled and offered; nothing is consumed yet.
+    pub offers: BTreeMap<TaskId, u64>,
+    /// The task of every item that was started, by item number, but for instances.
     pub in_flight: BTreeMap<u64, TaskId>,
+    /// Instances in flight, by the number of the first.
+    pub groups: BTreeMap<u64, Group>,
+    /// Signals that are kept: the numbers of the first letter and of the next, by signal.
+    pub mail: BTreeMap<Arc<str>, (u64, u64)>,
     /// Those items in flight that the running event concerns; all others stay in the store.
     pub items: BTreeMap<u64, Item>,
+    /// Those instances that have ended and that the running event concerns.
+    pub finished: BTreeMap<u64, Item>,
+    /// Those letters that the running event concerns, and those it adds.
+    pub letters: BTreeMap<(Arc<str>, u64), Value>,
     pub next_item: u64,
     /// How many history events there are.
     pub seq: u64,
@@ -90,196 +132,49 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    pub fn tokens(&self, place: PlaceId) -> u32 {
-        self.marking.get(&place).copied().unwrap_or(0)
-    }
-
-    pub fn add_token(&mut self, place: PlaceId) {
-        let tokens = self.marking.entry(place).or_default();
-        *tokens = tokens.saturating_add(1);
-    }
-
-    /// Takes a token that is there.
-    pub fn take_token(&mut self, place: PlaceId) {
-        if let Some(tokens) = self.marking.get_mut(&place) {
-            *tokens = tokens.saturating_sub(1);
-            if *tokens == 0 {
-                self.marking.remove(&place);
-            }
+    /// A case that has not begun.
+    pub fn new(id: Arc<str>, net: Arc<str>, marking: Marking, data: Value, now: Timestamp) -> Case {
+        Case {
+            id,
+            net,
+            parent: None,
+            status: Status::Running,
+            created: now,
+            updated: now,
+            data,
+            marking,
+            dead: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            mail: BTreeMap::new(),
+            items: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            next_item: 1,
+            seq: 0,
+            result: None,
+            error: None,
+            ended: Vec::new(),
+            writes: Vec::new(),
         }
     }
 
+    /// Whether a task has started and not ended, instances that run on for themselves included.
     pub fn is_busy(&self, task: TaskId) -> bool {
-        self.in_flight.values().any(|busy| *busy == task)
-    }
-}
-
-/// One firing of a task that takes time: work offered to a program, or a wait.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Item {
-    pub number: u64,
-    pub task: TaskId,
-    pub work: ItemWork,
-    pub input: Value,
-    pub created: Timestamp,
-    /// How often it was started.
-    pub attempt: u32,
-    /// How many of those starts the retry policy counts.
-    pub failures: u32,
-    pub state: ItemState,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ItemWork {
-    Process {
-        argv: Vec<String>,
-        cwd: Option<String>,
-    },
-    Host {
-        topic: String,
-    },
-    Wait,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ItemState {
-    /// Anybody may take it.
-    Offered {
-        since: Timestamp,
-    },
-    /// Somebody works on it.
-    Leased(Lease),
-    /// Its last attempt failed; it is offered again later.
-    BackingOff {
-        since: Timestamp,
-        until: Timestamp,
-    },
-    /// A wait.
-    Waiting {
-        since: Timestamp,
-        until: Timestamp,
-    },
-    Completed,
-    Failed {
-        error: Value,
-    },
-    Cancelled,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Lease {
-    pub worker: String,
-    /// What only the holder knows.
-    pub nonce: String,
-    pub since: Timestamp,
-    /// When it is offered again without a heartbeat; none = never while this process lives.
-    pub until: Option<Timestamp>,
-    /// When the attempt has taken too long.
-    pub deadline: Option<Timestamp>,
-}
-
-impl ItemState {
-    pub fn name(&self) -> &'static str {
-        match self {
-            ItemState::Offered { .. } => "offered",
-            ItemState::Leased(_) => "leased",
-            ItemState::BackingOff { .. } => "backing_off",
-            ItemState::Waiting { .. } => "waiting",
-            ItemState::Completed => "completed",
-            ItemState::Failed { .. } => "failed",
-            ItemState::Cancelled => "cancelled",
-        }
+        let held = |g: &Group| g.task == task && g.left && !g.free;
+        self.marking.running(task) > 0 || self.groups.values().any(held)
     }
 
-    /// When time alone changes it next, at the earliest.
-    pub fn due(&self) -> Option<Timestamp> {
-        match self {
-            ItemState::BackingOff { until, .. } | ItemState::Waiting { until, .. } => Some(*until),
-            ItemState::Leased(lease) => lease.until.into_iter().chain(lease.deadline).min(),
-            _ => None,
-        }
+    /// Whether nothing is offered and nothing runs.
+    pub fn is_idle(&self) -> bool {
+        self.offers.is_empty() && self.in_flight.is_empty() && self.groups.is_empty()
     }
-}
 
-/// What happened to a case, in order. Each event was committed in the same commit as the change it tells of.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct HistoryEvent {
-    /// The case.
-    pub case: Arc<str>,
-    /// Its number within the case; 1 is the first.
-    pub seq: u64,
-    /// The version of the commit that holds it.
-    pub version: u64,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub kind: EventKind,
-    /// The task it is about, if it is about one.
-    pub task: Option<Arc<str>>,
-    /// The work item it is about, if it is about one.
-    pub item: Option<u64>,
-    /// Which attempt of the item.
-    pub attempt: Option<u32>,
-    /// What else there is to say: a message, an error, a time; an object or null.
-    pub detail: Value,
-}
-
-macro_rules! event_kinds {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The kinds of history events.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum EventKind { $($(#[$doc])* $variant,)* }
-
-        impl EventKind {
-            /// The name, in snake case, as it is stored and printed.
-            pub fn name(self) -> &'static str {
-                match self { $(EventKind::$variant => $name,)* }
-            }
-
-            pub(crate) fn from_name(name: &str) -> Option<EventKind> {
-                match name { $($name => Some(EventKind::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-event_kinds! {
-    /// The case was created.
-    CaseStarted = "case_started",
-    /// A `set` task fired.
-    Fired = "fired",
-    /// A `log` task fired; `detail.message`.
-    Logged = "logged",
-    /// Work is offered.
-    Offered = "offered",
-    /// Somebody took the work; `detail.worker`.
-    Started = "started",
-    /// The work's result was accepted.
-    Completed = "completed",
-    /// An attempt failed; `detail` is the error.
-    AttemptFailed = "attempt_failed",
-    /// The work will be tried again; `detail.until`.
-    RetryScheduled = "retry_scheduled",
-    /// The attempt took too long.
-    TimedOut = "timed_out",
-    /// No heartbeat came in time.
-    LeaseExpired = "lease_expired",
-    /// Who worked on it is gone: the process was restarted.
-    Released = "released",
-    /// A wait began; `detail.until`.
-    TimerSet = "timer_set",
-    /// A wait is over.
-    TimerFired = "timer_fired",
-    /// The work is not needed any more.
-    Cancelled = "cancelled",
-    /// The task failed for good; `detail` is the error.
-    Failed = "failed",
-    /// The case completed.
-    CaseCompleted = "case_completed",
-    /// The case failed; `detail` is the error.
-    CaseFailed = "case_failed",
-    /// The case is deadlocked; `detail.tokens` says where.
-    CaseDeadlocked = "case_deadlocked",
+    /// The numbers of all items that may not have ended.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + use<'_> {
+        let groups = self.groups.values().flat_map(Group::numbers);
+        let offers = self.offers.values().copied();
+        offers.chain(self.in_flight.keys().copied()).chain(groups)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statewright_value::{Path, Value};
+use statewright_value::Path;
 
 use crate::expr::Expr;
 

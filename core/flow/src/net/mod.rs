@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use statewright_value::Value;
 
-use crate::analysis::Skeleton;
+use crate::analysis::{Marking, Skeleton};
 use crate::expr::Expr;
 use crate::problem::Problem;
 use crate::spec;
@@ -75,8 +75,8 @@ pub struct Net {
     pub warnings: Vec<Problem>,
     /// Its control flow, for analysis.
     pub(crate) skeleton: Arc<Skeleton>,
-    /// The tasks with an OR-join: theirs are the only joins that tokens elsewhere can enable or disable.
-    pub(crate) or_joins: Vec<TaskId>,
+    /// The tasks whose joins tokens elsewhere can enable, disable or end: or-joins and blocking partial joins.
+    pub(crate) far_joins: Vec<TaskId>,
     /// Tasks and places by name.
     pub(crate) names: Names,
 }
@@ -115,6 +115,8 @@ pub struct Place {
     pub tokens: u32,
     /// Whether the spec names it under `places`.
     pub explicit: bool,
+    /// The sections that it is an inner place of.
+    pub sections: Vec<usize>,
     /// Whether it leads to a local join, which wants to be told of every path that is not taken.
     pub dead_paths: bool,
 }
@@ -200,6 +202,17 @@ pub struct Section {
     pub rivals: Vec<usize>,
 }
 
+/// Whether an or-join can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OrJoin {
+    /// It has a token, and no more can come.
+    Enabled,
+    /// It has none, or more can come.
+    Waits,
+    /// That could not be decided within the budget.
+    Undecided,
+}
+
 impl Net {
     /// Compiles a spec (YAML or JSON). `dir` is the folder of the file it is from; expressions see it as `$flow.dir`.
     ///
@@ -222,5 +235,43 @@ impl Net {
     /// Its control flow without data, for analysis. Made when the net was compiled.
     pub fn skeleton(&self) -> &Skeleton {
         &self.skeleton
+    }
+
+    /// Whether an or-join is enabled in a marking (pattern 38): some input is marked, and no token can come any more on an
+    /// input that is empty.
+    pub(crate) fn or_join(&self, task: TaskId, marking: &Marking) -> OrJoin {
+        let Some(spec) = self.tasks.get(task) else {
+            return OrJoin::Waits;
+        };
+        let marked = |i: &Input| marking.tokens(i.place) >= i.tokens;
+        if !spec.inputs.iter().any(marked) {
+            return OrJoin::Waits;
+        }
+        // Wherever a token or a run is, it may come to whatever its edges lead to, but not through the join itself.
+        let mut seen = vec![false; self.tasks.len()];
+        let mut pending: Vec<TaskId> = (0..self.tasks.len())
+            .filter(|t| *t != task && marking.running(*t) > 0)
+            .collect();
+        let inputs: Vec<PlaceId> = spec.inputs.iter().map(|i| i.place).collect();
+        let targets = |place: PlaceId| {
+            let targets = self.places.get(place).map(|p| p.targets.as_slice());
+            targets.unwrap_or_default().iter().copied()
+        };
+        for place in (0..self.places.len()).filter(|p| marking.tokens(*p) > 0) {
+            pending.extend(targets(place).filter(|t| *t != task));
+        }
+        while let Some(next) = pending.pop() {
+            let Some(flag) = seen.get_mut(next).filter(|s| !**s) else {
+                continue;
+            };
+            *flag = true;
+            for edge in self.tasks.get(next).map_or(&[][..], |t| &t.outputs) {
+                if inputs.contains(&edge.place) && marking.tokens(edge.place) == 0 {
+                    return OrJoin::Waits;
+                }
+                pending.extend(targets(edge.place).filter(|t| *t != task));
+            }
+        }
+        OrJoin::Enabled
     }
 }

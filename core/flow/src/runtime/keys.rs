@@ -11,9 +11,15 @@
 //! | `queue/host/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts |
 //! | `queue/process/<since>/<case>/<n>` | null; there while the item is offered to process workers |
 //! | `timer/<due>/<case>/<n>` | null; there while time alone will change the item |
+//! | `listen/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |
+//! | `mail/<case>/<signal>/<n>` | the data of a signal that a case keeps |
+//! | `letter/<signal>/<key>/<n>` | the data of a signal that is kept for whoever will wait for this key |
+//! | `letters/<signal>/<key>` | the number of the next one of those |
+//! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
-//! Numbers are zero-padded, so byte order is their order. Queue and timer keys follow from the item; they are
-//! written with it, in the same commit.
+//! Numbers are zero-padded, so byte order is their order. Queue, timer and listen keys follow from the item; they are
+//! written with it, in the same commit, and are not there while the case is suspended. In keys of signals, `/` and `%` are
+//! written as `%2F` and `%25`.
 
 use statewright_log::Timestamp;
 
@@ -23,6 +29,7 @@ pub(crate) const OPEN: &str = "open/";
 pub(crate) const CASE: &str = "case/";
 pub(crate) const TIMER: &str = "timer/";
 pub(crate) const PROCESS_QUEUE: &str = "queue/process/";
+pub(crate) const QUEUE: &str = "queue/";
 
 pub(crate) fn net(key: &str) -> String {
     format!("net/{key}")
@@ -56,7 +63,38 @@ pub(crate) fn host_queue(topic: &str) -> String {
     format!("queue/host/{topic}/")
 }
 
-/// The timer and queue keys that an item in this state has.
+/// A signal kept by a case.
+pub(crate) fn mail(case: &str, signal: &str, number: u64) -> String {
+    format!("mail/{case}/{signal}/{number:08}")
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('%', "%25").replace('/', "%2F")
+}
+
+/// Those who wait for a signal of a key, longest first.
+pub(crate) fn listeners(signal: &str, key: &str) -> String {
+    format!("listen/{signal}/{}/", escaped(key))
+}
+
+/// Signals that are kept for a key, oldest first.
+pub(crate) fn letters(signal: &str, key: &str) -> String {
+    format!("letter/{signal}/{}/", escaped(key))
+}
+
+pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
+    format!("{}{number:08}", letters(signal, key))
+}
+
+pub(crate) fn next_letter(signal: &str, key: &str) -> String {
+    format!("letters/{signal}/{}", escaped(key))
+}
+
+pub(crate) fn keeps(signal: &str) -> String {
+    format!("keeps/{signal}")
+}
+
+/// The timer, queue and listen keys that an item in this state has.
 pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
     let place =
         |prefix: &str, at: Timestamp| format!("{prefix}{}/{case}/{:06}", time(at), item.number);
@@ -67,6 +105,9 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
         }
         (ItemState::Offered { since }, ItemWork::Process { .. }) => {
             Some(place(PROCESS_QUEUE, *since))
+        }
+        (ItemState::Listening { since }, ItemWork::Signal { signal, key: Some(key) }) => {
+            Some(place(&listeners(signal, key), *since))
         }
         _ => None,
     };

@@ -3,6 +3,9 @@
 //! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands
 //! offered work out, sets an alarm for [`Flows::next_due`].
 
+mod control;
+mod explain;
+mod family;
 pub(crate) mod keys;
 mod query;
 mod record;
@@ -14,21 +17,22 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use statewright_log::Timestamp;
-use statewright_store::{Primitive, Reader, Space, Store, Txn};
+use statewright_store::{Primitive, Reader, Space, Store};
 use statewright_value::{Kind, Path, Value, value};
 
-pub use query::{CaseFilter, CaseInfo, ItemInfo, Waiting};
+pub use explain::Waiting;
+pub use query::{CaseFilter, CaseInfo, ItemInfo};
 pub use save::Moved;
-pub use work::{Queue, WorkItem, WorkKind};
+pub use work::{Claim, Queue, WorkItem, WorkKind};
 
-use save::Items;
+use save::Wanted;
 
-use crate::case::{Case, Status};
+use crate::case::Case;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
-use crate::net::Net;
+use crate::net::{Net, TaskKind};
 use crate::problem::Problem;
 
 /// A deployed flow.
@@ -101,6 +105,12 @@ impl Flows {
                     newest.clone(),
                 )?;
             }
+            for signal in kept_signals(&net) {
+                let keeps = keys::keeps(&signal);
+                if save::read(txn, &keeps)?.is_none() {
+                    txn.doc_create(Primitive::Flow, &space, &keeps, Value::NULL)?;
+                }
+            }
             Ok(())
         })?;
         self.nets.lock().insert(key, Arc::new(net));
@@ -120,43 +130,23 @@ impl Flows {
             }
             None => ids::new_case_id(self.store.env())?,
         };
-        self.transact(|txn| {
-            let newest = save::read(txn, &keys::flow(flow))?;
-            let key = newest
-                .and_then(|n| n.get("net"))
-                .and_then(|k| k.as_str().map(str::to_owned));
-            let key = key.ok_or_else(|| Error::UnknownFlow {
+        let moved = self.transact(|family, txn| {
+            let key = newest(txn, flow)?.ok_or_else(|| Error::UnknownFlow {
                 flow: flow.to_owned(),
             })?;
             let net = self.net(txn, &key)?;
-            let now = self.now();
-            let case = Case {
-                id: id.as_str().into(),
-                net: key.into(),
-                status: Status::Running,
-                created: now,
-                updated: now,
-                data: initial_data(&net, input)?,
-                marking: BTreeMap::new(),
-                in_flight: BTreeMap::new(),
-                items: BTreeMap::new(),
-                next_item: 1,
-                seq: 0,
-                result: None,
-                error: None,
-                ended: Vec::new(),
-                writes: Vec::new(),
-            };
-            let mut machine = Machine::new(&net, case, now);
-            machine.start();
-            save::create(txn, machine)
-        })
+            let data = initial_data(&net, input)?;
+            let marking = net.skeleton().empty();
+            let case = Case::new(id.as_str().into(), key.into(), marking, data, self.now());
+            family.create(&net, case)
+        })?;
+        Ok(moved.unwrap_or_else(|| Moved::nothing(&id)))
     }
 
     /// Fires one enabled automatic task of a case (`set`, `log`), in one commit. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
-        let fired = self.step(case, Items::None, |machine| Ok(machine.fire()));
-        self.or_fail(case, Items::None, fired, |machine, failure| {
+        let fired = self.step(case, Wanted::none(), |machine| Ok(machine.fire()));
+        self.or_fail(case, Wanted::none(), fired, |machine, failure| {
             machine.refuse(failure);
         })
     }
@@ -166,14 +156,14 @@ impl Flows {
     fn or_fail(
         &self,
         case: &str,
-        items: Items,
+        wanted: Wanted,
         moved: Result<Option<Moved>>,
-        fail: impl Fn(&mut Machine<'_>, Failure),
+        mut fail: impl FnMut(&mut Machine<'_>, Failure),
     ) -> Result<Option<Moved>> {
         match moved {
             Err(Error::Store(e)) if e.is_about_input() => {
                 let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
-                self.step(case, items, |machine| {
+                self.step(case, wanted, |machine| {
                     fail(machine, failure.clone().for_good());
                     Ok(true)
                 })
@@ -199,52 +189,30 @@ impl Flows {
             .collect())
     }
 
-    /// Runs an event on a case: loads it with the items that the event needs, lets `event` change it, writes the
-    /// difference. `event` says whether it did anything. A closed case has no events.
+    /// Runs an event on a case, with what follows from it in other cases, as one commit. `event` says whether it did
+    /// anything. A closed case has no events.
     pub(crate) fn step(
         &self,
         id: &str,
-        items: Items,
+        wanted: Wanted,
         mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<Option<Moved>> {
-        let mut nothing = false;
-        let moved = self.transact(|txn| {
-            let value = save::read(txn, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
-                case: id.to_owned(),
-            })?;
-            let net = self.net(txn, &record::net_of_case(id, &value)?)?;
-            let mut run = |items: Items| -> Result<_> {
-                let before = save::load(txn, &net, id, &value, items)?;
-                let mut machine = Machine::new(&net, before.clone(), self.now());
-                nothing = before.status.is_final() || !event(&mut machine)?;
-                Ok((before, machine))
-            };
-            let (mut before, mut machine) = run(items)?;
-            if machine.needs_all_items {
-                (before, machine) = run(Items::All)?;
-            }
-            if nothing {
-                Ok(Moved::nothing(id))
-            } else {
-                save::update(txn, &before, machine)
-            }
-        })?;
-        Ok((!nothing).then_some(moved))
-    }
-
-    fn transact(&self, f: impl FnMut(&Txn) -> Result<Moved>) -> Result<Moved> {
-        let (mut moved, version) = self.store.transact_versioned(f)?;
-        moved.version = version;
-        for event in &mut moved.events {
-            event.version = version;
-        }
-        Ok(moved)
+        self.transact(|family, _| {
+            family.event(id, wanted.clone(), &mut event)?;
+            Ok(())
+        })
     }
 
     /// The net of a key: from memory, or compiled from its stored source.
     pub(crate) fn net(&self, view: &impl Reader, key: &str) -> Result<Arc<Net>> {
         if let Some(net) = self.nets.lock().get(key) {
             return Ok(net.clone());
+        }
+        // A flow under `flows` of a spec has the spec's key and its own name.
+        if let Some((root, name)) = key.split_once('#') {
+            let root = self.net(view, root)?;
+            let net = root.flows.get(name).cloned();
+            return net.ok_or_else(|| Error::damaged(&keys::net(key), "flows"));
         }
         let at = keys::net(key);
         let stored = save::read(view, &at)?.ok_or_else(|| Error::damaged(&at, "document"))?;
@@ -260,6 +228,13 @@ impl Flows {
     }
 }
 
+/// The key of the newest deployed net of a flow.
+pub(crate) fn newest(view: &impl Reader, flow: &str) -> Result<Option<String>> {
+    let newest = save::read(view, &keys::flow(flow))?;
+    let key = newest.and_then(|n| n.get("net"));
+    Ok(key.and_then(|k| k.as_str().map(str::to_owned)))
+}
+
 /// Content and folder, in a hash that is short enough for people.
 fn net_key(source: &str, dir: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -267,6 +242,21 @@ fn net_key(source: &str, dir: Option<&str>) -> String {
     hasher.update(&[0, u8::from(dir.is_some())]);
     hasher.update(dir.unwrap_or_default().as_bytes());
     hasher.finalize().to_hex().chars().take(32).collect()
+}
+
+/// The signals that come by key and are to be kept when nobody waits for them.
+fn kept_signals(net: &Net) -> Vec<String> {
+    let nets = std::iter::once(net).chain(net.flows.values().map(|net| &**net));
+    let mut signals = Vec::new();
+    for task in nets.flat_map(|net| &net.tasks) {
+        if let TaskKind::Signal(signal) = &task.kind
+            && signal.keep
+            && signal.key.is_some()
+        {
+            signals.push(signal.signal.clone());
+        }
+    }
+    signals
 }
 
 fn initial_data(net: &Net, input: &Value) -> Result<Value> {

@@ -5,9 +5,9 @@ use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
 use super::{Flows, keys, record, save};
-use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
+use crate::case::{Case, HistoryEvent, Item, ItemWork, Status};
 use crate::error::{Error, Result};
-use crate::net::{Join, Net};
+use crate::net::Net;
 
 /// A case as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ use crate::net::{Join, Net};
 pub struct CaseInfo {
     /// Its id.
     pub id: String,
+    /// The case that called it, if one did.
+    pub parent: Option<String>,
     /// The flow's name.
     pub flow: String,
     /// The flow's version that it runs on.
@@ -45,9 +47,9 @@ pub struct ItemInfo {
     pub item: u64,
     /// The task.
     pub task: String,
-    /// `process`, `host` or `wait`.
+    /// `process`, `host`, `wait`, `signal` or `flow`.
     pub kind: &'static str,
-    /// `offered`, `leased`, `backing_off` or `waiting`.
+    /// `offered`, `leased`, `backing_off`, `waiting` (for time), `listening` (for a signal) or `running` (a called case).
     pub state: &'static str,
     /// How often it was started.
     pub attempt: u32,
@@ -64,24 +66,6 @@ pub struct CaseFilter {
     pub after: Option<String>,
     /// At most this many; all if none.
     pub limit: Option<usize>,
-}
-
-/// One thing that a case waits for.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Waiting {
-    /// The task that waits.
-    pub task: String,
-    /// The work item, if it is one.
-    pub item: Option<u64>,
-    /// What it waits for, for people.
-    pub what: String,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// What happens next without anybody doing anything, and when.
-    pub until: Option<(Timestamp, String)>,
-    /// What would move it on now.
-    pub unblocks: String,
 }
 
 impl Flows {
@@ -127,7 +111,7 @@ impl Flows {
                 let net = self.net(&view, &record::net_of_case(id, &value)?)?;
                 found.push(info(
                     &net,
-                    &save::load(&view, &net, id, &value, save::Items::All)?,
+                    &save::load(&view, &net, id, &value, &save::Wanted::all())?,
                 ));
             }
         }
@@ -157,39 +141,30 @@ impl Flows {
             .collect()
     }
 
-    /// What a case waits for: every piece of work in flight and every join that lacks tokens. Empty if it is
-    /// closed, or if it can move on by itself. Fails with [`Error::UnknownCase`].
-    pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
-        let (net, case) = self.load(id)?;
-        if case.status.is_final() && case.status != Status::Deadlocked {
-            return Ok(Vec::new());
-        }
-        let work = case.items.values().map(|item| waiting_item(&net, item));
-        Ok(work.chain(waiting_joins(&net, &case)).collect())
-    }
-
-    fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
+    pub(super) fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
         let view = self.store.snapshot();
         let value = save::read(&view, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
             case: id.to_owned(),
         })?;
         let net = self.net(&view, &record::net_of_case(id, &value)?)?;
-        let case = save::load(&view, &net, id, &value, save::Items::All)?;
+        let case = save::load(&view, &net, id, &value, &save::Wanted::all())?;
         Ok((net, case))
     }
 }
 
-fn task_name(net: &Net, task: usize) -> String {
+pub(super) fn task_name(net: &Net, task: usize) -> String {
     net.tasks
         .get(task)
         .map_or_else(String::new, |t| t.name.to_string())
 }
 
 fn info(net: &Net, case: &Case) -> CaseInfo {
-    let marking = case
-        .marking
+    let marking = net
+        .places
         .iter()
-        .filter_map(|(p, n)| Some((net.places.get(*p)?.name.clone(), *n)));
+        .enumerate()
+        .map(|(id, p)| (p.name.clone(), case.marking.tokens(id)))
+        .filter(|(_, tokens)| *tokens > 0);
     let items = case.items.values().map(|item| ItemInfo {
         item: item.number,
         task: task_name(net, item.task),
@@ -199,6 +174,7 @@ fn info(net: &Net, case: &Case) -> CaseInfo {
     });
     CaseInfo {
         id: case.id.to_string(),
+        parent: case.parent.as_ref().map(|p| p.case.to_string()),
         flow: net.name.to_string(),
         version: net.version,
         status: case.status,
@@ -217,94 +193,8 @@ fn kind(item: &Item) -> &'static str {
         ItemWork::Process { .. } => "process",
         ItemWork::Host { .. } => "host",
         ItemWork::Wait => "wait",
+        ItemWork::Signal { .. } => "signal",
+        ItemWork::Flow { .. } => "flow",
     }
 }
 
-fn waiting_item(net: &Net, item: &Item) -> Waiting {
-    let (what, since, until, unblocks) = match (&item.state, &item.work) {
-        (ItemState::Offered { since }, ItemWork::Host { topic }) => (
-            format!("a host program that polls topic '{topic}'"),
-            *since,
-            None,
-            format!("poll topic '{topic}' and complete the item"),
-        ),
-        (ItemState::Offered { since }, _) => (
-            "a free process worker".to_owned(),
-            *since,
-            None,
-            "an engine that drives this store, such as `statewright resume`".to_owned(),
-        ),
-        (ItemState::Leased(lease), work) => {
-            let expires = lease.until.map(|at| {
-                (
-                    at,
-                    "it is offered again unless a heartbeat comes".to_owned(),
-                )
-            });
-            let timeout = lease
-                .deadline
-                .map(|at| (at, "the attempt times out".to_owned()));
-            let what = match work {
-                ItemWork::Process { argv, .. } => {
-                    format!("the program {}", argv.first().map_or("", String::as_str))
-                }
-                _ => format!("worker '{}' to complete it", lease.worker),
-            };
-            let next = expires.into_iter().chain(timeout).min();
-            (what, lease.since, next, "its result".to_owned())
-        }
-        (ItemState::BackingOff { since, until }, _) => (
-            format!("its next attempt, after {} that failed", item.failures),
-            *since,
-            Some((*until, "it is tried again".to_owned())),
-            "time".to_owned(),
-        ),
-        (ItemState::Waiting { since, until }, _) => (
-            "its timer".to_owned(),
-            *since,
-            Some((*until, "the case goes on".to_owned())),
-            "time".to_owned(),
-        ),
-        _ => (
-            item.state.name().to_owned(),
-            item.created,
-            None,
-            String::new(),
-        ),
-    };
-    Waiting {
-        task: task_name(net, item.task),
-        item: Some(item.number),
-        what,
-        since: Some(since),
-        until,
-        unblocks,
-    }
-}
-
-/// Joins that have some of their tokens, but not all.
-fn waiting_joins<'a>(net: &'a Net, case: &'a Case) -> impl Iterator<Item = Waiting> + 'a {
-    net.tasks
-        .iter()
-        .filter(|t| t.join == Join::And)
-        .filter_map(|task| {
-            let (have, lack): (Vec<usize>, Vec<usize>) =
-                task.inputs.iter().partition(|p| case.tokens(**p) > 0);
-            if have.is_empty() || lack.is_empty() {
-                return None;
-            }
-            let names: Vec<&str> = lack
-                .iter()
-                .filter_map(|p| net.places.get(*p))
-                .map(|p| p.name.as_str())
-                .collect();
-            Some(Waiting {
-                task: task.name.to_string(),
-                item: None,
-                what: format!("a token on {}", names.join(", ")),
-                since: None,
-                until: None,
-                unblocks: "the tasks before it completing".to_owned(),
-            })
-        })
-}

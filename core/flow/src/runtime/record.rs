@@ -1,11 +1,11 @@
 //! Cases and items as documents: how they are written in full and read back.
 
-use std::collections::BTreeMap;
-
 use statewright_log::Timestamp;
 use statewright_value::{Value, value};
 
-use crate::case::{Case, EventKind, HistoryEvent, Item, ItemState, ItemWork, Lease, Status};
+use crate::case::{
+    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemState, ItemWork, Lease, Parent, Status,
+};
 use crate::error::{Error, Result};
 use crate::net::Net;
 
@@ -63,30 +63,65 @@ impl Fields<'_> {
     }
 }
 
-/// The marking, by place name: names stay when a spec's order changes.
-pub(crate) fn marking(net: &Net, case: &Case) -> Value {
-    let named = case
-        .marking
-        .iter()
-        .filter_map(|(p, n)| Some((net.places.get(*p)?.name.as_str(), Value::from(*n))));
-    named.fold(Value::object(), |mut object, (name, n)| {
-        put(&mut object, name, n);
-        object
-    })
-}
-
 /// A task by its name: names stay when a spec's order changes.
 pub(crate) fn task_name(net: &Net, task: usize) -> Value {
     Value::from(net.tasks.get(task).map_or("", |t| &*t.name))
 }
 
-/// The items in flight: `{number: task}`.
-fn in_flight(net: &Net, case: &Case) -> Value {
+/// A place by its name.
+pub(crate) fn place_name(net: &Net, place: usize) -> &str {
+    net.places.get(place).map_or("", |p| p.name.as_str())
+}
+
+/// Tokens by place name.
+fn marking(net: &Net, case: &Case) -> Value {
     let mut object = Value::object();
-    for (number, task) in &case.in_flight {
-        put(&mut object, &number.to_string(), task_name(net, *task));
+    for place in 0..net.places.len() {
+        let tokens = case.marking.tokens(place);
+        if tokens > 0 {
+            put(&mut object, place_name(net, place), Value::from(tokens));
+        }
     }
     object
+}
+
+/// What a join that counts has seen in its round, by place; none if no round has fired.
+pub(crate) fn seen(net: &Net, case: &Case, task: usize) -> Option<Value> {
+    let inputs = &net.tasks.get(task)?.inputs;
+    let seen = inputs
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| case.marking.seen(net.skeleton(), task, *index))
+        .map(|(_, input)| Value::from(place_name(net, input.place)));
+    let seen: Vec<Value> = seen.collect();
+    (!seen.is_empty()).then(|| seen.into_iter().collect())
+}
+
+pub(crate) fn group_to_value(net: &Net, group: &Group) -> Value {
+    let ranges: Value = group
+        .ranges
+        .iter()
+        .map(|(first, len)| Value::from([Value::from(*first), Value::from(*len)]))
+        .collect();
+    let mut object = value!({
+        "ranges": ranges, "total": (group.total), "completed": (group.completed), "active": (group.active),
+    });
+    put(&mut object, "task", task_name(net, group.task));
+    for (key, count) in [("max", group.max), ("threshold", group.threshold)] {
+        if let Some(count) = count {
+            put(&mut object, key, Value::from(count));
+        }
+    }
+    for (key, flag) in [("left", group.left), ("free", group.free)] {
+        if flag {
+            put(&mut object, key, Value::from(true));
+        }
+    }
+    object
+}
+
+pub(crate) fn mail_to_value((first, next): (u64, u64)) -> Value {
+    Value::from([Value::from(first), Value::from(next)])
 }
 
 pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
@@ -95,9 +130,44 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
         "id": id, "flow": flow, "version": (net.version), "net": key, "status": (case.status.name()),
         "created": (case.created.as_micros()), "updated": (case.updated.as_micros()),
     });
+    if let Some(parent) = &case.parent {
+        let (case, item, depth) = (&*parent.case, parent.item, parent.depth);
+        let parent = value!({"case": case, "item": item, "depth": depth});
+        put(&mut object, "parent", parent);
+    }
     put(&mut object, "data", case.data.clone());
     put(&mut object, "marking", marking(net, case));
-    put(&mut object, "items", in_flight(net, case));
+    let mut dead = Value::object();
+    for (place, tokens) in &case.dead {
+        put(&mut dead, place_name(net, *place), Value::from(*tokens));
+    }
+    let mut rounds = Value::object();
+    for (task, of) in net.tasks.iter().enumerate() {
+        if let Some(seen) = seen(net, case, task) {
+            put(&mut rounds, &of.name, seen);
+        }
+    }
+    let mut offers = Value::object();
+    for (task, number) in &case.offers {
+        let name = net.tasks.get(*task).map_or("", |t| &*t.name);
+        put(&mut offers, name, Value::from(*number));
+    }
+    let mut items = Value::object();
+    for (number, task) in &case.in_flight {
+        put(&mut items, &number.to_string(), task_name(net, *task));
+    }
+    let mut groups = Value::object();
+    for (number, group) in &case.groups {
+        put(&mut groups, &number.to_string(), group_to_value(net, group));
+    }
+    // What most cases never have is not written.
+    for (key, value) in [("dead", dead), ("rounds", rounds), ("groups", groups)] {
+        if !value.is_empty() {
+            put(&mut object, key, value);
+        }
+    }
+    put(&mut object, "offers", offers);
+    put(&mut object, "items", items);
     put(&mut object, "next_item", Value::from(case.next_item));
     put(&mut object, "seq", Value::from(case.seq));
     for (key, value) in [("result", &case.result), ("error", &case.error)] {
@@ -108,47 +178,157 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
     object
 }
 
+/// Reads the parts of a case that hold names of its net.
+struct Parts<'a> {
+    net: &'a Net,
+    fields: Fields<'a>,
+}
+
+impl Parts<'_> {
+    /// The entries of an object that may not be there.
+    fn entries(&self, key: &str) -> Vec<(String, Value)> {
+        let object = self.fields.value.get(key).unwrap_or_default();
+        let entries = object.entries();
+        entries.map(|(k, v)| (k.to_owned(), v)).collect()
+    }
+
+    fn place(&self, name: &str, field: &str) -> Result<usize> {
+        self.net.place(name).ok_or_else(|| self.fields.bad(field))
+    }
+
+    fn task(&self, name: Option<&str>, field: &str) -> Result<usize> {
+        name.and_then(|name| self.net.task(name))
+            .ok_or_else(|| self.fields.bad(field))
+    }
+
+    fn count(&self, value: &Value, field: &str) -> Result<u32> {
+        let count = value.as_u64().and_then(|n| u32::try_from(n).ok());
+        count.ok_or_else(|| self.fields.bad(field))
+    }
+
+    fn marking(&self, case: &mut Case) -> Result<()> {
+        for (name, tokens) in self.entries("marking") {
+            let place = self.place(&name, "marking")?;
+            let tokens = self.count(&tokens, "marking")?;
+            case.marking.set_tokens(place, tokens);
+        }
+        for (name, tokens) in self.entries("dead") {
+            let place = self.place(&name, "dead")?;
+            case.dead.insert(place, self.count(&tokens, "dead")?);
+        }
+        for (name, seen) in self.entries("rounds") {
+            let task = self.task(Some(&name), "rounds")?;
+            let inputs = self.net.tasks.get(task).map_or(&[][..], |t| &t.inputs);
+            for place in seen.items() {
+                let place = self.place(place.as_str().unwrap_or_default(), "rounds")?;
+                let index = inputs.iter().position(|i| i.place == place);
+                let index = index.ok_or_else(|| self.fields.bad("rounds"))?;
+                let skeleton = self.net.skeleton();
+                case.marking.set_seen(skeleton, task, index, true);
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, case: &mut Case) -> Result<()> {
+        for (name, number) in self.entries("offers") {
+            let task = self.task(Some(&name), "offers")?;
+            let number = number.as_u64().ok_or_else(|| self.fields.bad("offers"))?;
+            case.offers.insert(task, number);
+        }
+        for (number, task) in self.entries("items") {
+            let task = self.task(task.as_str(), "items")?;
+            let number = number.parse().map_err(|_| self.fields.bad("items"))?;
+            case.in_flight.insert(number, task);
+            case.marking.set_running(task, 1);
+        }
+        for (number, group) in self.entries("groups") {
+            let number = number.parse().map_err(|_| self.fields.bad("groups"))?;
+            let group = self.group(&group)?;
+            if !group.left {
+                case.marking.set_running(group.task, 1);
+            }
+            case.groups.insert(number, group);
+        }
+        for (name, range) in self.entries("mail") {
+            let number = |index: usize| range.items().nth(index).and_then(|n| n.as_u64());
+            let (Some(first), Some(next)) = (number(0), number(1)) else {
+                return Err(self.fields.bad("mail"));
+            };
+            case.mail.insert(name.as_str().into(), (first, next));
+        }
+        Ok(())
+    }
+
+    fn group(&self, value: &Value) -> Result<Group> {
+        let fields = Fields {
+            of: self.fields.of,
+            value,
+        };
+        let optional = |key: &str| match value.get(key) {
+            None => Ok(None),
+            Some(count) => self.count(&count, key).map(Some),
+        };
+        let flag = |key: &str| value.get(key).is_some();
+        let mut ranges = Vec::new();
+        for range in fields.get("ranges")?.items() {
+            let number = |index: usize| range.items().nth(index).and_then(|n| n.as_u64());
+            match (number(0), number(1)) {
+                (Some(first), Some(len)) => ranges.push((first, len)),
+                _ => return Err(fields.bad("ranges")),
+            }
+        }
+        Ok(Group {
+            task: self.task(Some(&fields.text("task")?), "groups")?,
+            ranges,
+            total: fields.small("total")?,
+            completed: fields.small("completed")?,
+            active: fields.small("active")?,
+            max: optional("max")?,
+            threshold: optional("threshold")?,
+            left: flag("left"),
+            free: flag("free"),
+        })
+    }
+}
+
 /// The case without its items, which are documents of their own.
 pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<Case> {
     let of = format!("case/{id}");
     let fields = Fields { of: &of, value };
-    let mut marking = BTreeMap::new();
-    for (name, tokens) in fields.get("marking")?.entries() {
-        let place = net.place(name).ok_or_else(|| fields.bad("marking"))?;
-        let tokens = tokens
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .ok_or_else(|| fields.bad("marking"))?;
-        marking.insert(place, tokens);
-    }
-    let mut in_flight = BTreeMap::new();
-    for (number, task) in fields.get("items")?.entries() {
-        let task = task.as_str().and_then(|name| net.task(name));
-        let (Ok(number), Some(task)) = (number.parse(), task) else {
-            return Err(fields.bad("items"));
-        };
-        in_flight.insert(number, task);
-    }
-    Ok(Case {
-        id: id.into(),
-        net: fields.text("net")?.into(),
-        status: fields
-            .text("status")?
-            .parse()
-            .map_err(|()| fields.bad("status"))?,
-        created: fields.time("created")?,
-        updated: fields.time("updated")?,
-        data: fields.get("data")?,
-        marking,
-        in_flight,
-        items: BTreeMap::new(),
-        next_item: fields.number("next_item")?,
-        seq: fields.number("seq")?,
-        result: value.get("result"),
-        error: value.get("error"),
-        ended: Vec::new(),
-        writes: Vec::new(),
-    })
+    let mut case = Case::new(
+        id.into(),
+        fields.text("net")?.into(),
+        net.skeleton().empty(),
+        fields.get("data")?,
+        fields.time("created")?,
+    );
+    case.parent = parent(&of, value)?;
+    case.updated = fields.time("updated")?;
+    case.status = fields
+        .text("status")?
+        .parse()
+        .map_err(|()| fields.bad("status"))?;
+    case.next_item = fields.number("next_item")?;
+    case.seq = fields.number("seq")?;
+    case.result = value.get("result");
+    case.error = value.get("error");
+    let parts = Parts { net, fields };
+    parts.marking(&mut case)?;
+    parts.work(&mut case)?;
+    Ok(case)
+}
+
+fn parent(of: &str, value: &Value) -> Result<Option<Parent>> {
+    let Some(value) = value.get("parent") else {
+        return Ok(None);
+    };
+    let fields = Fields { of, value: &value };
+    Ok(Some(Parent {
+        case: fields.text("case")?.into(),
+        item: fields.number("item")?,
+        depth: fields.small("depth")?,
+    }))
 }
 
 /// The key of the net that a case runs on.
@@ -160,23 +340,14 @@ pub(crate) fn net_of_case(id: &str, value: &Value) -> Result<String> {
 pub(crate) fn item_to_value(net: &Net, item: &Item) -> Value {
     let task = net.tasks.get(item.task).map_or("", |t| &*t.name);
     let mut object = value!({ "task": task, "created": (item.created.as_micros()) });
-    match &item.work {
-        ItemWork::Process { argv, cwd } => {
-            put(&mut object, "kind", Value::from("process"));
-            put(
-                &mut object,
-                "argv",
-                argv.iter().map(|a| Value::from(a.as_str())).collect(),
-            );
-            if let Some(cwd) = cwd {
-                put(&mut object, "cwd", Value::from(cwd.as_str()));
-            }
-        }
-        ItemWork::Host { topic } => {
-            put(&mut object, "kind", Value::from("host"));
-            put(&mut object, "topic", Value::from(topic.as_str()));
-        }
-        ItemWork::Wait => put(&mut object, "kind", Value::from("wait")),
+    work_to_value(&item.work, &mut object);
+    if let Some(instance) = &item.instance {
+        let mut of = value!({"group": (instance.group), "index": (instance.index)});
+        put(&mut of, "of", instance.of.clone());
+        put(&mut object, "instance", of);
+    }
+    if let Some(result) = &item.result {
+        put(&mut object, "result", result.clone());
     }
     put(&mut object, "input", item.input.clone());
     put(&mut object, "attempt", Value::from(item.attempt));
@@ -185,10 +356,45 @@ pub(crate) fn item_to_value(net: &Net, item: &Item) -> Value {
     object
 }
 
+/// The program that a process item runs, as a document has it.
+pub(crate) fn argv_to_value(argv: &[String]) -> Value {
+    argv.iter().map(|a| Value::from(a.as_str())).collect()
+}
+
+fn work_to_value(work: &ItemWork, object: &mut Value) {
+    match work {
+        ItemWork::Process { argv, cwd } => {
+            put(object, "kind", Value::from("process"));
+            put(object, "argv", argv_to_value(argv));
+            if let Some(cwd) = cwd {
+                put(object, "cwd", Value::from(cwd.as_str()));
+            }
+        }
+        ItemWork::Host { topic } => {
+            put(object, "kind", Value::from("host"));
+            put(object, "topic", Value::from(topic.as_str()));
+        }
+        ItemWork::Wait => put(object, "kind", Value::from("wait")),
+        ItemWork::Signal { signal, key } => {
+            put(object, "kind", Value::from("signal"));
+            put(object, "signal", Value::from(signal.as_str()));
+            if let Some(key) = key {
+                put(object, "key", Value::from(key.as_str()));
+            }
+        }
+        ItemWork::Flow { case } => {
+            put(object, "kind", Value::from("flow"));
+            put(object, "case", Value::from(case.as_str()));
+        }
+    }
+}
+
 pub(crate) fn state_to_value(state: &ItemState) -> Value {
     let mut object = value!({ "name": (state.name()) });
     match state {
-        ItemState::Offered { since } => put(&mut object, "since", micros(*since)),
+        ItemState::Offered { since }
+        | ItemState::Listening { since }
+        | ItemState::Running { since } => put(&mut object, "since", micros(*since)),
         ItemState::BackingOff { since, until } | ItemState::Waiting { since, until } => {
             put(&mut object, "since", micros(*since));
             put(&mut object, "until", micros(*until));
@@ -204,7 +410,7 @@ pub(crate) fn state_to_value(state: &ItemState) -> Value {
             }
         }
         ItemState::Failed { error } => put(&mut object, "error", error.clone()),
-        ItemState::Completed | ItemState::Cancelled => {}
+        ItemState::Completed | ItemState::Cancelled | ItemState::Withdrawn => {}
     }
     object
 }
@@ -213,38 +419,61 @@ pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value)
     let of = super::keys::item(case, number);
     let fields = Fields { of: &of, value };
     let task = fields.text("task")?;
-    let work = match fields.text("kind")?.as_str() {
+    Ok(Item {
+        number,
+        task: net.task(&task).ok_or_else(|| fields.bad("task"))?,
+        instance: instance(&of, value)?,
+        work: work_from_value(&fields)?,
+        input: fields.get("input")?,
+        result: value.get("result"),
+        created: fields.time("created")?,
+        attempt: fields.small("attempt")?,
+        failures: fields.small("failures")?,
+        state: state_from_value(&of, &fields.get("state")?)?,
+    })
+}
+
+fn instance(of: &str, value: &Value) -> Result<Option<Instance>> {
+    let Some(value) = value.get("instance") else {
+        return Ok(None);
+    };
+    let fields = Fields { of, value: &value };
+    Ok(Some(Instance {
+        group: fields.number("group")?,
+        index: fields.small("index")?,
+        of: fields.get("of")?,
+    }))
+}
+
+fn work_from_value(fields: &Fields<'_>) -> Result<ItemWork> {
+    let optional = |key: &str| match fields.value.get(key) {
+        None => Ok(None),
+        Some(_) => fields.text(key).map(Some),
+    };
+    Ok(match fields.text("kind")?.as_str() {
         "process" => {
             let argv: Option<Vec<String>> = fields
                 .get("argv")?
                 .items()
                 .map(|a| a.as_str().map(str::to_owned))
                 .collect();
-            let cwd = value.get("cwd").map(|c| {
-                c.as_str()
-                    .map(str::to_owned)
-                    .ok_or_else(|| fields.bad("cwd"))
-            });
             ItemWork::Process {
                 argv: argv.ok_or_else(|| fields.bad("argv"))?,
-                cwd: cwd.transpose()?,
+                cwd: optional("cwd")?,
             }
         }
         "host" => ItemWork::Host {
             topic: fields.text("topic")?,
         },
         "wait" => ItemWork::Wait,
+        "signal" => ItemWork::Signal {
+            signal: fields.text("signal")?,
+            key: optional("key")?,
+        },
+        "flow" => ItemWork::Flow {
+            case: fields.text("case")?,
+        },
         _ => return Err(fields.bad("kind")),
-    };
-    Ok(Item {
-        number,
-        task: net.task(&task).ok_or_else(|| fields.bad("task"))?,
-        work,
-        input: fields.get("input")?,
-        created: fields.time("created")?,
-        attempt: fields.small("attempt")?,
-        failures: fields.small("failures")?,
-        state: state_from_value(&of, &fields.get("state")?)?,
     })
 }
 
@@ -268,6 +497,12 @@ fn state_from_value(of: &str, value: &Value) -> Result<ItemState> {
         "waiting" => ItemState::Waiting {
             since: fields.time("since")?,
             until: fields.time("until")?,
+        },
+        "listening" => ItemState::Listening {
+            since: fields.time("since")?,
+        },
+        "running" => ItemState::Running {
+            since: fields.time("since")?,
         },
         "completed" => ItemState::Completed,
         "failed" => ItemState::Failed {

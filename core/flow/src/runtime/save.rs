@@ -9,9 +9,9 @@ use statewright_value::{Path, Segment, Value};
 
 use super::keys;
 use super::record;
-use crate::case::{Case, HistoryEvent, Item, ItemWork, Status};
+use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
-use crate::machine::{Machine, Note};
+use crate::machine::{Machine, Needs, Note};
 use crate::net::Net;
 
 /// What one commit did to a case, for whoever goes on from there.
@@ -34,35 +34,83 @@ pub struct Moved {
     pub more: bool,
     /// How the case ended, if it did in this commit.
     pub closed: Option<Status>,
+    /// What the same commit did to other cases: those it called, and the one that called it.
+    pub also: Vec<Moved>,
 }
 
 pub(crate) fn read(view: &impl Reader, key: &str) -> Result<Option<Value>> {
     Ok(view.doc_get(Primitive::Flow, &Space::default(), key, &Path::root())?)
 }
 
-/// Which items in flight an event needs to see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Items {
-    All,
-    One(u64),
-    None,
+/// What an event needs to see beside the case itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// All items in flight.
+    all: bool,
+    needs: Needs,
 }
 
-/// A case with these of the items in flight.
+impl Wanted {
+    pub fn none() -> Wanted {
+        Wanted::default()
+    }
+
+    pub fn all() -> Wanted {
+        Wanted {
+            all: true,
+            needs: Needs::default(),
+        }
+    }
+
+    pub fn one(number: u64) -> Wanted {
+        let mut wanted = Wanted::default();
+        wanted.needs.items.insert(number);
+        wanted
+    }
+
+    /// Adds to it; false if that is all there already.
+    pub fn add(&mut self, needs: Needs) -> bool {
+        let before = (self.needs.items.len(), self.needs.letters.len());
+        self.needs.items.extend(needs.items);
+        self.needs.letters.extend(needs.letters);
+        before != (self.needs.items.len(), self.needs.letters.len())
+    }
+}
+
+/// A case with what of it is wanted.
 pub(crate) fn load(
     view: &impl Reader,
     net: &Net,
     id: &str,
     value: &Value,
-    items: Items,
+    wanted: &Wanted,
 ) -> Result<Case> {
     let mut case = record::case_from_value(net, id, value)?;
-    let wanted = |n: &u64| items == Items::All || items == Items::One(*n);
-    for number in case.in_flight.keys().copied().filter(wanted) {
+    let numbers: Vec<u64> = if wanted.all {
+        case.numbers().collect()
+    } else {
+        let offered = |n: &u64| case.offers.values().any(|offer| offer == n);
+        let in_flight = |n: &u64| case.in_flight.contains_key(n);
+        let instance = |n: &u64| case.groups.values().any(|g| g.has(*n));
+        let wanted = wanted.needs.items.iter().copied();
+        wanted
+            .filter(|n| in_flight(n) || offered(n) || instance(n))
+            .collect()
+    };
+    for number in numbers {
         let key = keys::item(id, number);
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
         let item = record::item_from_value(net, id, number, &value)?;
-        case.items.insert(number, item);
+        if item.state.is_final() {
+            case.finished.insert(number, item);
+        } else {
+            case.items.insert(number, item);
+        }
+    }
+    for (signal, number) in &wanted.needs.letters {
+        let key = keys::mail(id, signal, *number);
+        let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
+        case.letters.insert((signal.clone(), *number), value);
     }
     Ok(case)
 }
@@ -101,13 +149,16 @@ pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<M
         writer.set(&key, &below("data", path), value.clone())?;
     }
     writer.marking(&key, net, before, &after)?;
-    writer.in_flight(&key, net, before, &after)?;
+    writer.work(&key, net, before, &after)?;
+    writer.mail(&key, before, &after)?;
     if before.next_item != after.next_item {
         set("next_item", Value::from(after.next_item))?;
     }
     if before.status != after.status {
         set("status", Value::from(after.status.name()))?;
-        txn.doc_drop(Primitive::Flow, &writer.space, &keys::open(&after.id))?;
+        if after.status.is_final() {
+            txn.doc_drop(Primitive::Flow, &writer.space, &keys::open(&after.id))?;
+        }
     }
     for (field, value) in [("result", &after.result), ("error", &after.error)] {
         if let Some(value) = value {
@@ -148,8 +199,19 @@ impl Writer<'_> {
             closed: case.status.is_final().then_some(case.status),
             ..Moved::nothing(&case.id)
         };
+        let was = before.is_some_and(|b| b.status == Status::Suspended);
+        let is = case.status == Status::Suspended;
         for item in case.items.values().chain(&case.ended) {
-            self.item(net, &case.id, old.get(&item.number), item, &mut moved)?;
+            let old = old.get(&item.number);
+            if old != Some(item) {
+                self.item(net, &case.id, old, item)?;
+            } else if was == is {
+                continue;
+            }
+            let place = |item: &Item| keys::of_item(&case.id, item);
+            let was: BTreeSet<String> = old.filter(|_| !was).map(place).into_iter().flatten().collect();
+            let is: BTreeSet<String> = Some(item).filter(|_| !is).map(place).into_iter().flatten().collect();
+            self.places_of(item, &was, &is, &mut moved)?;
         }
         for note in notes {
             case.seq = case.seq.saturating_add(1);
@@ -167,49 +229,60 @@ impl Writer<'_> {
         Ok((moved, (net, case)))
     }
 
-    fn item(
-        &self,
-        net: &Net,
-        case: &str,
-        old: Option<&Item>,
-        item: &Item,
-        moved: &mut Moved,
-    ) -> Result<()> {
-        if old == Some(item) {
+    /// Writes an item that changed.
+    fn item(&self, net: &Net, case: &str, old: Option<&Item>, item: &Item) -> Result<()> {
+        let key = keys::item(case, item.number);
+        let Some(old) = old else {
+            if item.state == ItemState::Withdrawn {
+                return Ok(());
+            }
+            return self.create(&key, record::item_to_value(net, item));
+        };
+        if item.state == ItemState::Withdrawn {
+            // Nobody had it, and the history says that it was offered.
+            self.txn.doc_drop(Primitive::Flow, &self.space, &key)?;
             return Ok(());
         }
-        let key = keys::item(case, item.number);
-        match old {
-            None => self.create(&key, record::item_to_value(net, item))?,
-            Some(old) => {
-                for (field, was, is) in [
-                    ("attempt", old.attempt, item.attempt),
-                    ("failures", old.failures, item.failures),
-                ] {
-                    if was != is {
-                        self.set(&key, &Path::root().key(field), Value::from(is))?;
-                    }
-                }
-                self.set(
-                    &key,
-                    &Path::root().key("state"),
-                    record::state_to_value(&item.state),
-                )?;
+        let set = |field: &str, value: Value| self.set(&key, &Path::root().key(field), value);
+        for (field, was, is) in [
+            ("attempt", old.attempt, item.attempt),
+            ("failures", old.failures, item.failures),
+        ] {
+            if was != is {
+                set(field, Value::from(is))?;
             }
         }
-        let was: BTreeSet<String> = old
-            .map(|o| keys::of_item(case, o))
-            .into_iter()
-            .flatten()
-            .collect();
-        let is: BTreeSet<String> = keys::of_item(case, item).into_iter().collect();
-        for gone in was.difference(&is) {
+        if old.input != item.input {
+            set("input", item.input.clone())?;
+        }
+        if let (ItemWork::Process { argv, cwd }, true) = (&item.work, old.work != item.work) {
+            set("argv", record::argv_to_value(argv))?;
+            if let Some(cwd) = cwd {
+                set("cwd", Value::from(cwd.as_str()))?;
+            }
+        }
+        if let (Some(result), true) = (&item.result, old.result != item.result) {
+            set("result", result.clone())?;
+        }
+        set("state", record::state_to_value(&item.state))
+    }
+
+    /// Writes where an item is to be found: queues, timers, listeners.
+    fn places_of(
+        &self,
+        item: &Item,
+        was: &BTreeSet<String>,
+        is: &BTreeSet<String>,
+        moved: &mut Moved,
+    ) -> Result<()> {
+        for gone in was.difference(is) {
             self.txn.doc_drop(Primitive::Flow, &self.space, gone)?;
         }
-        for new in is.difference(&was) {
+        for new in is.difference(was) {
             self.create(new, Value::NULL)?;
             match &item.work {
                 _ if new.starts_with(keys::TIMER) => moved.timers_changed = true,
+                _ if !new.starts_with(keys::QUEUE) => {}
                 ItemWork::Host { topic } => moved.topics_offered.push(topic.clone()),
                 _ => moved.process_offered = true,
             }
@@ -217,43 +290,118 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Sets the places whose tokens changed, and only those.
+    /// Sets the places whose tokens changed, and only those; what local and counting joins know too.
     fn marking(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
-        let places: BTreeSet<usize> = before
-            .marking
-            .keys()
-            .chain(after.marking.keys())
-            .copied()
-            .collect();
+        for (place, named) in net.places.iter().enumerate() {
+            let (was, is) = (before.marking.tokens(place), after.marking.tokens(place));
+            self.count(key, "marking", &named.name, was, is)?;
+        }
+        let dead = |case: &Case, place: &usize| case.dead.get(place).copied().unwrap_or(0);
+        let places: BTreeSet<usize> = before.dead.keys().chain(after.dead.keys()).copied().collect();
         for place in places {
-            let (was, is) = (before.tokens(place), after.tokens(place));
-            let Some(named) = net.places.get(place).filter(|_| was != is) else {
+            let (was, is) = (dead(before, &place), dead(after, &place));
+            self.count(key, "dead", record::place_name(net, place), was, is)?;
+        }
+        for (task, of) in net.tasks.iter().enumerate() {
+            if !matches!(of.join, crate::net::Join::Of { .. }) {
                 continue;
-            };
-            let path = Path::root().key("marking").key(&named.name);
-            if is == 0 {
+            }
+            let (was, is) = (
+                record::seen(net, before, task),
+                record::seen(net, after, task),
+            );
+            self.entry(key, "rounds", &of.name, was, is)?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, key: &str, field: &str, name: &str, was: u32, is: u32) -> Result<()> {
+        let value = |n: u32| (n > 0).then(|| Value::from(n));
+        if was == is {
+            return Ok(());
+        }
+        self.entry(key, field, name, value(was), value(is))
+    }
+
+    /// Sets or removes one entry of an object in the case, if it changed.
+    fn entry(
+        &self,
+        key: &str,
+        field: &str,
+        name: &str,
+        was: Option<Value>,
+        is: Option<Value>,
+    ) -> Result<()> {
+        let path = || Path::root().key(field).key(name);
+        match (was, is) {
+            (was, is) if was == is => Ok(()),
+            (_, Some(is)) => self.set(key, &path(), is),
+            (_, None) => {
+                let path = path();
                 self.txn
                     .doc_remove(Primitive::Flow, &self.space, key, &path)?;
-            } else {
-                self.set(key, &path, Value::from(is))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The entries of a map that differ.
+    fn map<K: Ord, V: PartialEq>(
+        &self,
+        (key, field): (&str, &str),
+        (before, after): (&BTreeMap<K, V>, &BTreeMap<K, V>),
+        name: impl Fn(&K) -> String,
+        value: impl Fn(&V) -> Value,
+    ) -> Result<()> {
+        for gone in before.keys().filter(|k| !after.contains_key(k)) {
+            let path = Path::root().key(field).key(&name(gone));
+            self.txn
+                .doc_remove(Primitive::Flow, &self.space, key, &path)?;
+        }
+        for (k, v) in after {
+            if before.get(k) != Some(v) {
+                let path = Path::root().key(field).key(&name(k));
+                self.set(key, &path, value(v))?;
             }
         }
         Ok(())
     }
 
-    /// Adds the items that began and takes out those that ended.
-    fn in_flight(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
-        let path = |number: &u64| Path::root().key("items").key(&number.to_string());
-        let was_there = |n: &&u64| before.in_flight.contains_key(n);
-        for number in before.in_flight.keys() {
-            if !after.in_flight.contains_key(number) {
-                self.txn
-                    .doc_remove(Primitive::Flow, &self.space, key, &path(number))?;
+    /// Offers, items and groups that began, changed or ended.
+    fn work(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
+        let task = |t: &usize| net.tasks.get(*t).map_or("", |t| &*t.name).to_owned();
+        let number = |n: &u64| n.to_string();
+        let offers = (&before.offers, &after.offers);
+        self.map((key, "offers"), offers, task, |n| Value::from(*n))?;
+        let items = (&before.in_flight, &after.in_flight);
+        self.map((key, "items"), items, number, |t| {
+            record::task_name(net, *t)
+        })?;
+        let groups = (&before.groups, &after.groups);
+        self.map((key, "groups"), groups, number, |g| {
+            record::group_to_value(net, g)
+        })
+    }
+
+    /// Signals that were kept, and kept ones that were taken.
+    fn mail(&self, key: &str, before: &Case, after: &Case) -> Result<()> {
+        if before.mail == after.mail {
+            return Ok(());
+        }
+        let mail = (&before.mail, &after.mail);
+        self.map((key, "mail"), mail, |s| s.to_string(), |m| record::mail_to_value(*m))?;
+        for ((signal, number), value) in &after.letters {
+            let (_, next) = before.mail.get(signal).copied().unwrap_or((1, 1));
+            if *number >= next || !before.mail.contains_key(signal) {
+                self.create(&keys::mail(&after.id, signal, *number), value.clone())?;
             }
         }
-        for number in after.in_flight.keys().filter(|n| !was_there(n)) {
-            let task = after.in_flight.get(number).copied().unwrap_or_default();
-            self.set(key, &path(number), record::task_name(net, task))?;
+        for (signal, (first, next)) in &before.mail {
+            let now = after.mail.get(signal).map_or(*next, |(first, _)| *first);
+            for number in *first..now.min(*next) {
+                let key = keys::mail(&after.id, signal, number);
+                self.txn.doc_drop(Primitive::Flow, &self.space, &key)?;
+            }
         }
         Ok(())
     }
@@ -309,6 +457,18 @@ impl Moved {
             timers_changed: false,
             more: false,
             closed: None,
+            also: Vec::new(),
+        }
+    }
+
+    /// Says in which commit it was.
+    pub(crate) fn set_version(&mut self, version: u64) {
+        self.version = version;
+        for event in &mut self.events {
+            event.version = version;
+        }
+        for also in &mut self.also {
+            also.set_version(version);
         }
     }
 }

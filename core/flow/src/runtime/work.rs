@@ -6,7 +6,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
-use super::save::Items;
+use super::save::Wanted;
 use super::{Flows, Moved, keys};
 use crate::case::{Item, ItemState, ItemWork, Lease};
 use crate::error::{Error, Result};
@@ -76,6 +76,16 @@ pub enum WorkKind {
     },
 }
 
+/// What came of reaching for an offered item.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The work; none if computing its input failed, which failed its case.
+    pub item: Option<WorkItem>,
+    /// What it did to the case: the start of a task withdraws its rivals and can enable others.
+    pub moved: Moved,
+}
+
 impl Flows {
     /// Takes up to `max` offered items, longest offered first. Each is one commit. O(offered items looked at).
     ///
@@ -86,7 +96,7 @@ impl Flows {
         worker: &str,
         lease: Option<Duration>,
         max: usize,
-    ) -> Result<Vec<(WorkItem, Moved)>> {
+    ) -> Result<Vec<Claim>> {
         if worker.is_empty() || worker.len() > MAX_WORKER_NAME {
             let why = format!("a worker's name must have 1 to {MAX_WORKER_NAME} bytes");
             return Err(Error::Input { why });
@@ -118,16 +128,13 @@ impl Flows {
         number: u64,
         worker: &str,
         lease: Option<Duration>,
-    ) -> Result<Option<(WorkItem, Moved)>> {
+    ) -> Result<Option<Claim>> {
         let nonce = ids::new_nonce(self.store.env())?;
         let mut taken = None;
-        let moved = self.step(case, Items::One(number), |machine| {
+        let moved = self.step(case, Wanted::one(number), |machine| {
             let Some(item) = machine.case.items.get(&number) else {
                 return Ok(false);
             };
-            if !matches!(item.state, ItemState::Offered { .. }) {
-                return Ok(false);
-            }
             let (now, task) = (machine.now, item.task);
             let timeout = machine
                 .net
@@ -135,24 +142,28 @@ impl Flows {
                 .get(task)
                 .and_then(|t| t.kind.work())
                 .and_then(|w| w.timeout);
-            machine.claim(
-                number,
-                Lease {
-                    worker: worker.to_owned(),
-                    nonce: nonce.clone(),
-                    since: now,
-                    until: lease.map(|l| now.saturating_add(l)),
-                    deadline: timeout.map(|t| now.saturating_add(t)),
-                },
-            );
+            let lease = Lease {
+                worker: worker.to_owned(),
+                nonce: nonce.clone(),
+                since: now,
+                until: lease.map(|l| now.saturating_add(l)),
+                deadline: timeout.map(|t| now.saturating_add(t)),
+            };
+            if !machine.claim(number, lease) {
+                return Ok(false);
+            }
             taken = machine
                 .case
                 .items
                 .get(&number)
                 .and_then(|item| work_item(machine.net, case, item));
             Ok(true)
+        });
+        let moved = self.or_fail(case, Wanted::one(number), moved, |machine, failure| {
+            taken = None;
+            machine.fail_offered(number, failure);
         })?;
-        Ok(taken.zip(moved))
+        Ok(moved.map(|moved| Claim { item: taken, moved }))
     }
 
     /// Extends a claim: the item stays this worker's for `lease` from now. Gives the new end.
@@ -195,7 +206,7 @@ impl Flows {
             item: token.to_owned(),
             why: why.to_owned(),
         };
-        let moved = self.step(case, Items::One(number), |machine| {
+        let moved = self.step(case, Wanted::one(number), |machine| {
             match machine.case.items.get(&number).map(|i| &i.state) {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number),
                 Some(ItemState::Leased(_)) => {
@@ -216,7 +227,7 @@ impl Flows {
 
     /// Offers again what process workers of an earlier process had taken from this case: they are gone.
     pub fn release(&self, case: &str) -> Result<Option<Moved>> {
-        self.step(case, Items::All, |machine| {
+        self.step(case, Wanted::all(), |machine| {
             let items = machine.case.items.values();
             let lost = |i: &&Item| {
                 matches!(
@@ -260,12 +271,12 @@ impl Flows {
             if at > now {
                 break;
             }
-            let fired = self.step(case, Items::One(number), |machine| {
+            let fired = self.step(case, Wanted::one(number), |machine| {
                 machine.due(number);
                 Ok(!machine.notes.is_empty())
             });
             moved.extend(
-                self.or_fail(case, Items::One(number), fired, |machine, failure| {
+                self.or_fail(case, Wanted::one(number), fired, |machine, failure| {
                     machine.fail(number, failure)
                 })?,
             );

@@ -372,10 +372,19 @@ fn assemble(
             terminate: task.terminate.is_some(),
         });
     }
-    let or_joins = (0..tasks.len())
-        .filter(|t| tasks.get(*t).is_some_and(|t| t.join == Join::Or))
+    let is_far = |t: &net::Task| {
+        let blocking = net::Reset::Blocking;
+        t.join == Join::Or || matches!(t.join, Join::Of { reset, .. } if reset == blocking)
+    };
+    let far_joins = (0..tasks.len())
+        .filter(|t| tasks.get(*t).is_some_and(is_far))
         .collect();
     let mut places = graph.places;
+    for (id, section) in sections.iter().enumerate() {
+        for place in &section.places {
+            places.get_mut(*place)?.sections.push(id);
+        }
+    }
     check::mark_dead_paths(&tasks, &mut places);
     let skeleton = match net::skeleton_of(&places, &tasks, &sections) {
         Ok(skeleton) => Arc::new(skeleton),
@@ -403,7 +412,7 @@ fn assemble(
         flows: BTreeMap::new(),
         warnings: Vec::new(),
         skeleton,
-        or_joins,
+        far_joins,
         names,
     })
 }

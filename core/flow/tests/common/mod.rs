@@ -74,8 +74,8 @@ impl World {
             let claimed = self
                 .flows
                 .claim(&queue, "test", Some(Duration::from_secs(30)), 1)?;
-            if let Some((item, _)) = claimed.into_iter().next() {
-                return Ok(Some(item));
+            if let Some(claim) = claimed.into_iter().next() {
+                return Ok(claim.item);
             }
         }
         Ok(None)

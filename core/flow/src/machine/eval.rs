@@ -1,0 +1,114 @@
+//! Expressions on the case's data, and what they change in it.
+
+use statewright_value::{Path, Value, value};
+
+use super::Machine;
+use crate::case::Instance;
+use crate::expr::{Expr, ExprLimits};
+use crate::failure::Failure;
+use crate::net::TaskId;
+
+impl Machine<'_> {
+    pub(super) fn assign(
+        &mut self,
+        task: TaskId,
+        assignments: &[(Path, Expr)],
+    ) -> Result<(), Failure> {
+        // All or nothing: a later failure must not leave earlier assignments in the data.
+        let (data, writes) = (self.case.data.clone(), self.case.writes.len());
+        for (path, expr) in assignments {
+            let set = self
+                .eval(expr, task, 1, None)
+                .and_then(|value| self.set_data(path, value));
+            if let Err(failure) = set {
+                self.case.data = data;
+                self.case.writes.truncate(writes);
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_data(&mut self, path: &Path, value: Value) -> Result<(), Failure> {
+        let set = self.case.data.set(path, value.clone());
+        set.map_err(|e| Failure::new("data", e.to_string()).for_good())?;
+        self.case.writes.push((path.clone(), value));
+        Ok(())
+    }
+
+    pub(super) fn store_result(
+        &mut self,
+        task: TaskId,
+        attempt: u32,
+        raw: &Value,
+    ) -> Result<(), Failure> {
+        let Some(work) = self.task(task).and_then(|t| t.kind.work()) else {
+            return Ok(());
+        };
+        let result = match &work.output {
+            Some(output) => self.eval(output, task, attempt, Some(raw))?,
+            None => raw.clone(),
+        };
+        self.set_data(&work.into, result)
+    }
+
+    pub(super) fn eval(
+        &self,
+        expr: &Expr,
+        task: TaskId,
+        attempt: u32,
+        raw: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let name = self.task(task).map_or("", |t| &*t.name);
+        self.eval_in(expr, name, attempt, raw, None)
+    }
+
+    /// For one instance of a task: with `$item` and `$index`.
+    pub(super) fn eval_instance(
+        &self,
+        expr: &Expr,
+        task: TaskId,
+        instance: &Instance,
+        raw: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let name = self.task(task).map_or("", |t| &*t.name);
+        self.eval_in(expr, name, 1, raw, Some(instance))
+    }
+
+    /// Evaluates on `raw`, or on the case's data.
+    pub(super) fn eval_in(
+        &self,
+        expr: &Expr,
+        task: &str,
+        attempt: u32,
+        raw: Option<&Value>,
+        instance: Option<&Instance>,
+    ) -> Result<Value, Failure> {
+        let data = &self.case.data;
+        let (name, version) = (&*self.net.name, self.net.version);
+        let (item, index) = match instance {
+            Some(instance) => (
+                instance.of.clone(),
+                Value::from(u64::from(instance.index)),
+            ),
+            None => (Value::NULL, Value::NULL),
+        };
+        let variables = [
+            value!({"id": &*self.case.id, "flow": name, "version": version}),
+            value!({"name": name, "version": version, "dir": self.net.dir.as_deref()}),
+            Value::from(task),
+            Value::from(u64::from(attempt)),
+            data.clone(),
+            item,
+            index,
+        ];
+        let limits = ExprLimits::default();
+        expr.eval(raw.unwrap_or(data), &variables, &limits)
+            .map_err(|e| Failure::expression(expr.text(), &e))
+    }
+}
+
+/// jq's truth: everything but null and false.
+pub(super) fn truthy(value: &Value) -> bool {
+    !value.is_null() && value.as_bool() != Some(false)
+}

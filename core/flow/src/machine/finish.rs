@@ -1,0 +1,180 @@
+//! How a case ends, and how it is suspended.
+
+use statewright_value::{Value, value};
+
+use super::{Effect, Machine};
+use crate::case::{EventKind, ItemState, ItemWork, Status};
+use crate::failure::Failure;
+use crate::net::{PlaceId, TaskId};
+
+impl Machine<'_> {
+    /// The case fails because a task did: everything else in flight is cancelled.
+    pub(super) fn fail_case(&mut self, task: Option<TaskId>, number: Option<u64>, failure: Failure) {
+        if self.case.status.is_final() {
+            return;
+        }
+        let mut error = failure.to_value();
+        if let Some(task) = task {
+            let name = self.task(task).map_or("", |t| &*t.name);
+            // An object that was just made takes another key.
+            let _ = error.insert("task", Value::from(name));
+        }
+        if let (Some(number), Some(task)) = (number, task) {
+            if self.case.items.contains_key(&number) {
+                let state = ItemState::Failed {
+                    error: error.clone(),
+                };
+                self.end_item(number, state);
+            }
+            self.note_item(EventKind::Failed, number, task, error.clone());
+        } else if task.is_some() {
+            self.note(EventKind::Failed, task, error.clone());
+        }
+        self.case.status = Status::Failed;
+        if !self.end_all_work() {
+            return;
+        }
+        self.case.error = Some(error.clone());
+        self.note(EventKind::CaseFailed, None, error);
+    }
+
+    /// A task that ends the case has completed: it did what it was for, whatever is left (pattern 43).
+    pub(super) fn end_explicitly(&mut self, task: TaskId) {
+        if !self.end_all_work() {
+            return;
+        }
+        let name = self.task(task).map_or("", |t| &*t.name);
+        self.forget_tokens();
+        self.complete_case(value!({"task": name}));
+    }
+
+    /// Removes every token.
+    fn forget_tokens(&mut self) {
+        self.case.marking.clear();
+        self.case.dead.clear();
+        self.dirty.clear();
+    }
+
+    /// Nothing is enabled and nothing runs.
+    pub(super) fn close(&mut self) {
+        // Tokens in a place that leads nowhere have arrived.
+        let stuck = |place: &PlaceId| {
+            self.tokens(*place) > 0
+                && self
+                    .net
+                    .places
+                    .get(*place)
+                    .is_some_and(|p| !p.targets.is_empty())
+        };
+        let tokens: Vec<Value> = (0..self.net.places.len())
+            .filter(stuck)
+            .map(|p| Value::from(self.place_name(p)))
+            .collect();
+        if !tokens.is_empty() {
+            let tokens: Value = tokens.into_iter().collect();
+            self.case.status = Status::Deadlocked;
+            self.note(EventKind::CaseDeadlocked, None, value!({"tokens": tokens}));
+            return;
+        }
+        self.case.dead.clear();
+        self.complete_case(Value::NULL);
+    }
+
+    fn complete_case(&mut self, detail: Value) {
+        match self.outcome() {
+            Ok((result, document)) => {
+                self.case.status = Status::Completed;
+                self.case.result = Some(result);
+                self.document = document;
+                self.note(EventKind::CaseCompleted, None, detail);
+            }
+            Err(failure) => {
+                let error = failure.to_value();
+                self.case.status = Status::Failed;
+                self.case.error = Some(error.clone());
+                self.note(EventKind::CaseFailed, None, error);
+            }
+        }
+    }
+
+    /// The case's result, and the key of the document it is to be stored as.
+    fn outcome(&self) -> Result<(Value, Option<String>), Failure> {
+        let result = match &self.net.output {
+            Some(output) => self.eval_in(output, "", 1, None, None)?,
+            None => self.case.data.clone(),
+        };
+        let Some(document) = &self.net.document else {
+            return Ok((result, None));
+        };
+        let key = self.eval_in(document, "", 1, None, None)?;
+        match key.as_str() {
+            Some(text) if (1..=statewright_store::MAX_KEY_BYTES).contains(&text.len()) => {
+                Ok((result, Some(text.to_owned())))
+            }
+            _ => Err(Failure::wrong(
+                "document",
+                "a string that can be a key",
+                &key,
+            )),
+        }
+    }
+
+    /// Somebody ends the case (pattern 20): as cancelled, or by force as terminated.
+    pub fn stop(&mut self, status: Status, reason: &str) {
+        self.case.status = status;
+        if !self.end_all_work() {
+            return;
+        }
+        self.forget_tokens();
+        let (kind, code) = match status {
+            Status::Terminated => (EventKind::CaseTerminated, "terminated"),
+            _ => (EventKind::CaseCancelled, "cancelled"),
+        };
+        let message = if reason.is_empty() {
+            "somebody ended the case"
+        } else {
+            reason
+        };
+        self.case.error = Some(Failure::new(code, message).for_good().to_value());
+        self.note(kind, None, value!({"reason": reason}));
+    }
+
+    /// Nothing more is offered or started, and no timer fires, until the case is resumed.
+    pub fn suspend(&mut self) -> bool {
+        let running = self.case.status == Status::Running;
+        if running {
+            for number in self.case.numbers().collect::<Vec<u64>>() {
+                self.has_item(number);
+            }
+            self.case.status = Status::Suspended;
+            self.pause_called(true);
+            self.note(EventKind::CaseSuspended, None, Value::NULL);
+        }
+        running
+    }
+
+    /// The case goes on as if time had stood still for what is not started, and catches up with what is due.
+    pub fn resume(&mut self) -> bool {
+        let suspended = self.case.status == Status::Suspended;
+        if suspended {
+            for number in self.case.numbers().collect::<Vec<u64>>() {
+                self.has_item(number);
+            }
+            self.case.status = Status::Running;
+            self.note(EventKind::CaseResumed, None, Value::NULL);
+            self.pause_called(false);
+            self.settle_all();
+        }
+        suspended
+    }
+
+    /// What a case has called is suspended and resumed with it.
+    fn pause_called(&mut self, suspend: bool) {
+        for item in self.case.items.values() {
+            if let ItemWork::Flow { case } = &item.work {
+                let case = case.clone();
+                self.effects.push(Effect::Pause { case, suspend });
+            }
+        }
+    }
+}

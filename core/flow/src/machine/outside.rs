@@ -1,0 +1,219 @@
+//! Signals, and cases of other flows.
+
+use std::sync::Arc;
+
+use statewright_value::{Value, value};
+
+use super::{Effect, Machine};
+use crate::case::{EventKind, ItemState, ItemWork, Status};
+use crate::failure::Failure;
+use crate::net::{Signal, SubFlow, TaskId, TaskKind};
+
+/// Signals of one name that a case keeps at most.
+const MAX_LETTERS: u64 = 100_000;
+/// Bytes of a correlation key at most.
+pub(crate) const MAX_SIGNAL_KEY: usize = 512;
+
+/// What became of a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// A task of this name took it, in this case.
+    Taken {
+        /// The case.
+        case: String,
+        /// The task.
+        task: String,
+    },
+    /// Nobody waits for it yet; it is kept.
+    Kept,
+    /// Nobody waited for it; it is lost. The code says why: `nobody-waits`, `unknown-signal`, `suspended`, `full`.
+    Dropped {
+        /// Why.
+        code: &'static str,
+    },
+}
+
+impl Machine<'_> {
+    /// A signal task is enabled: it takes the oldest signal that is kept for it, or waits for one.
+    pub(super) fn listen(&mut self, task: TaskId, signal: &Signal) -> Result<(), Failure> {
+        let key = match &signal.key {
+            None => None,
+            Some(key) => {
+                let value = self.eval(key, task, 1, None)?;
+                let text = value.as_str().map(str::to_owned).or_else(|| {
+                    let number = value.as_i64().is_some() || value.as_u64().is_some();
+                    number.then(|| value.to_string())
+                });
+                let good = text.filter(|t| (1..=MAX_SIGNAL_KEY).contains(&t.len()));
+                Some(good.ok_or_else(|| {
+                    Failure::wrong("key", "text of 1 to 512 bytes, or a whole number", &value)
+                })?)
+            }
+        };
+        let mut detail = value!({"signal": signal.signal.as_str()});
+        if let Some(key) = &key {
+            // An object that was just made takes another key.
+            let _ = detail.insert("key", Value::from(key.as_str()));
+        }
+        let since = self.now;
+        let work = ItemWork::Signal {
+            signal: signal.signal.clone(),
+            key: key.clone(),
+        };
+        let number = self.new_item(task, work, ItemState::Listening { since }, Value::NULL);
+        self.case.offers.insert(task, number);
+        self.note_item(EventKind::Listening, number, task, detail);
+        if let Some(key) = key.filter(|_| signal.keep) {
+            self.effects.push(Effect::Listen {
+                number,
+                signal: signal.signal.clone(),
+                key,
+            });
+        }
+        Ok(())
+    }
+
+    /// A task that waits for a signal of which one is kept.
+    pub(super) fn next_with_letter(&self) -> Option<(TaskId, u64)> {
+        if self.case.mail.is_empty() {
+            return None;
+        }
+        let has_letter = |task: TaskId| match self.task(task).map(|t| &t.kind) {
+            Some(TaskKind::Signal(s)) => {
+                s.keep && s.key.is_none() && self.case.mail.contains_key(s.signal.as_str())
+            }
+            _ => false,
+        };
+        let mut offers = self.case.offers.iter();
+        offers
+            .find(|(task, _)| has_letter(**task))
+            .map(|(task, number)| (*task, *number))
+    }
+
+    /// Gives a waiting task the oldest signal that is kept for it.
+    pub(super) fn open_letter(&mut self, task: TaskId, number: u64) {
+        let Some(TaskKind::Signal(signal)) = self.task(task).map(|t| &t.kind) else {
+            return;
+        };
+        if !self.has_item(number) {
+            return;
+        }
+        if let Some(value) = self.next_letter(&signal.signal) {
+            self.signalled(number, &value);
+        }
+    }
+
+    /// Takes the oldest kept signal of a name; none if it must be loaded first.
+    fn next_letter(&mut self, signal: &str) -> Option<Value> {
+        let (first, next) = self.case.mail.get(signal).copied()?;
+        let letter = (Arc::from(signal), first);
+        let Some(value) = self.case.letters.remove(&letter) else {
+            self.needs.letters.insert(letter);
+            return None;
+        };
+        let first = first.saturating_add(1);
+        if first < next {
+            self.case.mail.insert(letter.0, (first, next));
+        } else {
+            self.case.mail.remove(&letter.0);
+        }
+        Some(value)
+    }
+
+    /// The signal that an item waits for has come: its task starts and completes.
+    pub fn signalled(&mut self, number: u64, value: &Value) {
+        let Some(item) = self.case.items.get(&number) else {
+            return;
+        };
+        let task = item.task;
+        self.start_item(task, number);
+        match self.store_result(task, 1, value) {
+            Ok(()) => self.leave(task, number, EventKind::Signalled),
+            Err(failure) => self.fail_case(Some(task), Some(number), failure),
+        }
+    }
+
+    /// A signal for the case: the task that has waited longest takes it; else it is kept if a task wants that, or lost.
+    pub fn signal(&mut self, name: &str, value: &Value) -> Delivery {
+        let of = |task: TaskId| match self.net.tasks.get(task).map(|t| &t.kind) {
+            Some(TaskKind::Signal(s)) if s.signal == name && s.key.is_none() => Some(s.keep),
+            _ => None,
+        };
+        let suspended = self.case.status == Status::Suspended;
+        let waiting = self.case.offers.iter().filter(|(t, _)| of(**t).is_some());
+        let oldest = waiting.map(|(t, n)| (*n, *t)).min();
+        if let (Some((number, task)), false) = (oldest, suspended) {
+            if self.has_item(number) {
+                self.signalled(number, value);
+            }
+            return Delivery::Taken {
+                case: self.case.id.to_string(),
+                task: self.task(task).map_or("", |t| &*t.name).to_owned(),
+            };
+        }
+        let tasks = (0..self.net.tasks.len()).filter_map(of);
+        let code = match tasks.reduce(|a, b| a || b) {
+            None => "unknown-signal",
+            Some(true) => {
+                let (first, next) = self.case.mail.get(name).copied().unwrap_or((1, 1));
+                if next.saturating_sub(first) < MAX_LETTERS {
+                    let name: Arc<str> = name.into();
+                    let after = next.saturating_add(1);
+                    self.case.mail.insert(name.clone(), (first, after));
+                    self.case.letters.insert((name.clone(), next), value.clone());
+                    let detail = value!({"signal": &*name});
+                    self.note(EventKind::SignalKept, None, detail);
+                    return Delivery::Kept;
+                }
+                "full"
+            }
+            Some(false) if suspended => "suspended",
+            Some(false) => "nobody-waits",
+        };
+        let detail = value!({"signal": name, "code": code});
+        self.note(EventKind::SignalDropped, None, detail);
+        Delivery::Dropped { code }
+    }
+
+    /// The id of the case that item `number` calls. `~` is in no id that a user can give.
+    pub(super) fn child_id(&self, number: u64) -> String {
+        format!("{}~{number}", self.case.id)
+    }
+
+    /// Starts a task that is a case of another flow.
+    pub(super) fn call_flow(&mut self, task: TaskId, sub: &SubFlow) -> Result<(), Failure> {
+        let input = self.input(task, &sub.work)?;
+        self.consume(task);
+        self.set_running(task, 1);
+        let case = self.child_id(self.case.next_item);
+        let work = ItemWork::Flow { case: case.clone() };
+        let state = ItemState::Running { since: self.now };
+        let number = self.new_item(task, work, state, input.clone());
+        self.case.in_flight.insert(number, task);
+        let detail = value!({"case": case.as_str()});
+        self.note_item(EventKind::CaseCalled, number, task, detail);
+        self.effects.push(Effect::Call {
+            number,
+            case,
+            flow: sub.flow.clone(),
+            input,
+        });
+        self.settle();
+        Ok(())
+    }
+
+    /// The case that an item called has ended, or could not be started.
+    pub fn called_ended(&mut self, number: u64, outcome: Result<&Value, Failure>) {
+        let running = self.case.items.get(&number).map(|i| &i.state);
+        if !matches!(running, Some(ItemState::Running { .. })) {
+            return;
+        }
+        match outcome {
+            Ok(result) => self.complete(number, result),
+            Err(failure) => {
+                self.attempt_failed(number, EventKind::AttemptFailed, failure.for_good());
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What follows from a change: offers and withdrawals, routing tasks, and the end of the case.
+
+use statewright_value::{Value, value};
+
+use super::{Machine, is_offered};
+use crate::case::{EventKind, Item, ItemState, ItemWork, Status};
+use crate::failure::Failure;
+use crate::net::{Join, Reset, Task, TaskId, TaskKind};
+
+/// Routing tasks fired in one event. A flow that routes in circles must not be one endless event.
+const MAX_ROUTED: u32 = 10_000;
+
+impl Machine<'_> {
+    /// Looks at every task that what happened may have enabled or disabled, until nothing follows any more.
+    pub(super) fn settle(&mut self) {
+        while self.case.status == Status::Running {
+            if std::mem::take(&mut self.moved) {
+                self.dirty.extend(self.net.far_joins.iter().copied());
+            }
+            let Some(task) = self.dirty.pop_first() else {
+                break;
+            };
+            let Some(spec) = self.task(task) else {
+                continue;
+            };
+            if let Err(failure) = self.look_at(task, spec) {
+                self.fail_case(Some(task), None, failure);
+            }
+        }
+        self.note_skipped();
+        if self.case.status == Status::Running && self.case.is_idle() && !self.can_fire() {
+            self.close();
+        }
+    }
+
+    /// As if everything had changed: after a pause in which nothing was looked at.
+    pub(super) fn settle_all(&mut self) {
+        self.dirty.extend(0..self.net.tasks.len());
+        self.settle();
+    }
+
+    fn look_at(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {
+        if matches!(spec.join, Join::Of { reset, .. } if reset != Reset::Cancel) {
+            self.absorb(task, spec);
+        }
+        if !self.case.dead.is_empty() {
+            self.pass_over(task, spec);
+        }
+        if is_offered(spec) {
+            match (self.is_enabled(task), self.case.offers.get(&task).copied()) {
+                (true, None) => self.offer(task, spec)?,
+                (false, Some(number)) => self.withdraw(task, number),
+                _ => {}
+            }
+        } else if matches!(spec.kind, TaskKind::Route)
+            && self.routed < MAX_ROUTED
+            && self.is_enabled(task)
+        {
+            self.routed = self.routed.saturating_add(1);
+            self.consume(task);
+            self.note(EventKind::Routed, Some(task), Value::NULL);
+            self.complete_task(task)?;
+            self.dirty.insert(task);
+        }
+        Ok(())
+    }
+
+    /// Offers an enabled task: it consumes nothing before it starts.
+    fn offer(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {
+        let since = self.now;
+        let (work, state) = match &spec.kind {
+            TaskKind::Process(_) => (
+                ItemWork::Process {
+                    argv: Vec::new(),
+                    cwd: None,
+                },
+                ItemState::Offered { since },
+            ),
+            TaskKind::Host(host) => (
+                ItemWork::Host {
+                    topic: host.topic.clone(),
+                },
+                ItemState::Offered { since },
+            ),
+            TaskKind::Wait(wait) => {
+                let until = self.until(task, wait)?;
+                (ItemWork::Wait, ItemState::Waiting { since, until })
+            }
+            TaskKind::Signal(signal) => return self.listen(task, signal),
+            _ => return Ok(()),
+        };
+        let (kind, detail) = match &state {
+            ItemState::Waiting { until, .. } => {
+                (EventKind::TimerSet, value!({"until": until.to_string()}))
+            }
+            _ => (EventKind::Offered, Value::NULL),
+        };
+        let number = self.new_item(task, work, state, Value::NULL);
+        self.case.offers.insert(task, number);
+        self.note_item(kind, number, task, detail);
+        Ok(())
+    }
+
+    /// A new item, without saying yet whether it is offered or started.
+    pub(super) fn new_item(
+        &mut self,
+        task: TaskId,
+        work: ItemWork,
+        state: ItemState,
+        input: Value,
+    ) -> u64 {
+        let number = self.case.next_item;
+        self.case.next_item = number.saturating_add(1);
+        let item = Item {
+            number,
+            task,
+            instance: None,
+            work,
+            input,
+            result: None,
+            created: self.now,
+            attempt: 0,
+            failures: 0,
+            state,
+        };
+        self.case.items.insert(number, item);
+        number
+    }
+
+    /// An offered task is not enabled any more: nobody has started it, so nothing remains of it.
+    pub(super) fn withdraw(&mut self, task: TaskId, number: u64) {
+        if !self.has_item(number) {
+            return;
+        }
+        self.case.offers.remove(&task);
+        self.end_item(number, ItemState::Withdrawn);
+        self.note_item(EventKind::Withdrawn, number, task, Value::NULL);
+    }
+
+    /// An offered item starts: its task consumes, and those that wanted the same tokens are withdrawn by what follows.
+    pub(super) fn start_item(&mut self, task: TaskId, number: u64) {
+        self.case.offers.remove(&task);
+        self.case.in_flight.insert(number, task);
+        self.consume(task);
+        self.set_running(task, 1);
+    }
+}

@@ -1,0 +1,244 @@
+//! Items: claimed, completed, failed, due.
+
+use statewright_log::Timestamp;
+use statewright_value::{Kind, Value, value};
+
+use super::Machine;
+use crate::case::{EventKind, ItemState, ItemWork, Lease, Status};
+use crate::failure::Failure;
+use crate::net::{Process, TaskId, TaskKind, Wait, Work};
+use crate::schedule;
+
+impl Machine<'_> {
+    /// Somebody takes an offered item; false if it cannot be had. If it is the first attempt, the task starts: its tokens
+    /// are consumed and its input is computed, which may fail the case instead.
+    pub fn claim(&mut self, number: u64, lease: Lease) -> bool {
+        let Some(item) = self.case.items.get(&number) else {
+            return false;
+        };
+        if !matches!(item.state, ItemState::Offered { .. })
+            || self.case.status != Status::Running
+        {
+            return false;
+        }
+        let task = item.task;
+        let starts = self.case.offers.get(&task) == Some(&number);
+        if starts {
+            if !self.is_enabled(task) {
+                return false;
+            }
+            let prepared = self.prepare(task);
+            self.start_item(task, number);
+            match prepared {
+                Ok((work, input)) => {
+                    if let Some(item) = self.case.items.get_mut(&number) {
+                        item.work = work.unwrap_or_else(|| item.work.clone());
+                        item.input = input;
+                    }
+                }
+                Err(failure) => {
+                    self.fail_case(Some(task), Some(number), failure);
+                    return true;
+                }
+            }
+        }
+        let worker = value!({"worker": lease.worker.as_str()});
+        if let Some(item) = self.case.items.get_mut(&number) {
+            item.attempt = item.attempt.saturating_add(1);
+            item.state = ItemState::Leased(lease);
+        }
+        self.note_item(EventKind::Started, number, task, worker);
+        if starts {
+            self.settle();
+        }
+        true
+    }
+
+    /// What an offered item would get cannot be stored: its task fails.
+    pub fn fail_offered(&mut self, number: u64, failure: Failure) {
+        let Some(task) = self.case.items.get(&number).map(|i| i.task) else {
+            return;
+        };
+        if self.case.offers.get(&task) == Some(&number) {
+            self.start_item(task, number);
+        }
+        self.fail_case(Some(task), Some(number), failure.for_good());
+    }
+
+    /// What the work of a task is and gets, from the data as it is now.
+    fn prepare(&self, task: TaskId) -> Result<(Option<ItemWork>, Value), Failure> {
+        let Some(spec) = self.task(task) else {
+            return Ok((None, Value::NULL));
+        };
+        let work = match &spec.kind {
+            TaskKind::Process(process) => {
+                let (argv, cwd) = self.command(task, process)?;
+                Some(ItemWork::Process { argv, cwd })
+            }
+            _ => None,
+        };
+        let input = spec.kind.work().map(|work| self.input(task, work));
+        Ok((work, input.transpose()?.unwrap_or_default()))
+    }
+
+    /// An attempt gave a result.
+    pub fn complete(&mut self, number: u64, raw: &Value) {
+        let Some(item) = self.case.items.get(&number) else {
+            return;
+        };
+        if let Some(instance) = item.instance.clone() {
+            self.complete_instance(number, &instance, raw);
+            return;
+        }
+        let (task, attempt) = (item.task, item.attempt);
+        match self.store_result(task, attempt, raw) {
+            Ok(()) => self.leave(task, number, EventKind::Completed),
+            // The same result would fail the same way again.
+            Err(failure) => {
+                self.attempt_failed(number, EventKind::AttemptFailed, failure.for_good());
+            }
+        }
+    }
+
+    /// An item is done: its task completes, and the case goes on.
+    pub(super) fn leave(&mut self, task: TaskId, number: u64, kind: EventKind) {
+        self.end_item(number, ItemState::Completed);
+        self.note_item(kind, number, task, Value::NULL);
+        match self.complete_task(task) {
+            Ok(()) => self.settle(),
+            Err(failure) => self.fail_case(Some(task), Some(number), failure),
+        }
+    }
+
+    /// An attempt failed.
+    pub fn fail(&mut self, number: u64, failure: Failure) {
+        self.attempt_failed(number, EventKind::AttemptFailed, failure);
+    }
+
+    /// Whoever worked on the item is gone without a word: it is offered again.
+    pub fn release(&mut self, number: u64) {
+        self.offer_again(number, EventKind::Released);
+    }
+
+    /// Time has passed: does what is due for the item now.
+    pub fn due(&mut self, number: u64) {
+        let now = self.now;
+        let Some(item) = self.case.items.get(&number) else {
+            return;
+        };
+        let task = item.task;
+        match &item.state {
+            ItemState::Waiting { until, .. } if *until <= now => {
+                self.start_item(task, number);
+                self.leave(task, number, EventKind::TimerFired);
+            }
+            ItemState::BackingOff { until, .. } if *until <= now => {
+                self.offer_again(number, EventKind::Offered);
+            }
+            ItemState::Leased(lease) if lease.deadline.is_some_and(|d| d <= now) => {
+                let failure = Failure::timeout(lease.since, now);
+                self.attempt_failed(number, EventKind::TimedOut, failure);
+            }
+            ItemState::Leased(lease) if lease.until.is_some_and(|u| u <= now) => {
+                self.offer_again(number, EventKind::LeaseExpired);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn attempt_failed(&mut self, number: u64, kind: EventKind, failure: Failure) {
+        let now = self.now;
+        let Some(item) = self.case.items.get_mut(&number) else {
+            return;
+        };
+        item.failures = item.failures.saturating_add(1);
+        let (task, failures) = (item.task, item.failures);
+        self.note_item(kind, number, task, failure.to_value());
+        let work = self.task(task).and_then(|t| t.kind.work());
+        match work.map(|w| &w.retry) {
+            Some(retry) if failure.retryable && failures < retry.attempts => {
+                let until = now.saturating_add(schedule::pause(retry, failures));
+                self.set_state(number, ItemState::BackingOff { since: now, until });
+                self.note_item(
+                    EventKind::RetryScheduled,
+                    number,
+                    task,
+                    value!({"until": until.to_string()}),
+                );
+            }
+            _ => self.fail_case(Some(task), Some(number), failure),
+        }
+    }
+
+    fn offer_again(&mut self, number: u64, kind: EventKind) {
+        let Some(task) = self.case.items.get(&number).map(|i| i.task) else {
+            return;
+        };
+        self.set_state(number, ItemState::Offered { since: self.now });
+        self.note_item(kind, number, task, Value::NULL);
+    }
+
+    pub(super) fn command(
+        &self,
+        task: TaskId,
+        process: &Process,
+    ) -> Result<(Vec<String>, Option<String>), Failure> {
+        let mut argv = process.run.clone();
+        if let Some(args) = &process.args {
+            let args = self.eval(args, task, 1, None)?;
+            let texts: Option<Vec<String>> = args
+                .items()
+                .map(|a| a.as_str().map(str::to_owned))
+                .collect();
+            match texts {
+                Some(texts) if args.kind() == Kind::Array => argv.extend(texts),
+                _ => return Err(Failure::wrong("args", "an array of strings", &args)),
+            }
+        }
+        let cwd = match &process.cwd {
+            None => None,
+            Some(cwd) => match self.eval(cwd, task, 1, None)? {
+                v if v.is_null() => None,
+                v => Some(
+                    v.as_str()
+                        .ok_or_else(|| Failure::wrong("cwd", "a string", &v))?
+                        .to_owned(),
+                ),
+            },
+        };
+        Ok((argv, cwd))
+    }
+
+    pub(super) fn input(&self, task: TaskId, work: &Work) -> Result<Value, Failure> {
+        work.input
+            .as_ref()
+            .map_or(Ok(Value::NULL), |input| self.eval(input, task, 1, None))
+    }
+
+    pub(super) fn until(&self, task: TaskId, wait: &Wait) -> Result<Timestamp, Failure> {
+        match wait {
+            Wait::For(duration) => Ok(self.now.saturating_add(*duration)),
+            Wait::ForExpr(expr) => {
+                let value = self.eval(expr, task, 1, None)?;
+                let duration = schedule::duration_of(&value).ok_or_else(|| {
+                    Failure::wrong(
+                        "for",
+                        "a number of seconds or a duration such as \"1.5s\"",
+                        &value,
+                    )
+                })?;
+                Ok(self.now.saturating_add(duration))
+            }
+            Wait::Until(expr) => {
+                let value = self.eval(expr, task, 1, None)?;
+                schedule::time_of(&value).ok_or_else(|| {
+                    Failure::wrong(
+                        "until",
+                        "an RFC 3339 time such as \"2030-01-31T09:00:00Z\"",
+                        &value,
+                    )
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What people and programs do to a running case from outside.
+
+use statewright_store::{Primitive, Reader, Space};
+use statewright_value::Value;
+
+use super::family::Family;
+use super::save::Wanted;
+use super::{Flows, Moved, keys, save};
+use crate::case::Status;
+use crate::error::{Error, Result};
+use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup};
+
+impl Flows {
+    /// Cancels a case (pattern 20): all its work, timers, instances and called cases end in one commit, and it is recorded
+    /// as `cancelled`. What comes later for any of them is refused as stale.
+    ///
+    /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
+    pub fn cancel(&self, case: &str, reason: &str) -> Result<Moved> {
+        self.stop(case, Status::Cancelled, reason)
+    }
+
+    /// Ends a case by force: as [`cancel`](Flows::cancel), but recorded as `terminated`, and nothing that a flow does on
+    /// being cancelled is done.
+    pub fn terminate(&self, case: &str, reason: &str) -> Result<Moved> {
+        self.stop(case, Status::Terminated, reason)
+    }
+
+    fn stop(&self, case: &str, status: Status, reason: &str) -> Result<Moved> {
+        self.control(case, Wanted::all(), |machine| {
+            machine.stop(status, reason);
+            Ok(())
+        })
+    }
+
+    /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work that
+    /// was already claimed may still complete.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is suspended already.
+    pub fn suspend(&self, case: &str) -> Result<Moved> {
+        self.control(case, Wanted::all(), |machine| {
+            if machine.suspend() {
+                return Ok(());
+            }
+            Err(refused("suspended", "the case is suspended already"))
+        })
+    }
+
+    /// Lets a suspended case go on. Timers that fell due meanwhile fire at once.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is not suspended.
+    pub fn resume(&self, case: &str) -> Result<Moved> {
+        self.control(case, Wanted::all(), |machine| {
+            if machine.resume() {
+                return Ok(());
+            }
+            Err(refused("not-suspended", "the case is not suspended"))
+        })
+    }
+
+    /// Cancels one task of a case (patterns 19 and 26): if it is only offered, it is withdrawn and the tokens that enabled it
+    /// are gone; if it runs, it stops with all its instances and produces nothing.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if the flow has no such task or
+    /// nothing of it is enabled or runs.
+    pub fn cancel_task(&self, case: &str, task: &str) -> Result<Moved> {
+        self.control(case, Wanted::none(), |machine| {
+            let id = task_id(machine, task)?;
+            if machine.cancel_task(id) {
+                return Ok(());
+            }
+            let why = format!("task '{task}' is neither enabled nor running");
+            Err(refused("not-running", why))
+        })
+    }
+
+    /// Has a running task of several instances complete now (pattern 27): what is unfinished is cancelled, and the results
+    /// of the finished ones go on.
+    ///
+    /// Fails as [`cancel_task`](Flows::cancel_task) does.
+    pub fn complete_task(&self, case: &str, task: &str) -> Result<Moved> {
+        self.control(case, Wanted::none(), |machine| {
+            let id = task_id(machine, task)?;
+            machine.force_task(id).map_err(|e| no_group(e, task))
+        })
+    }
+
+    /// Adds instances to a running task whose `many` says `add: true`, one for each item (pattern 15).
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`]: the task does not run, has
+    /// completed, takes none, or would have more than its `max`.
+    pub fn add_instances(&self, case: &str, task: &str, items: &[Value]) -> Result<Moved> {
+        if items.is_empty() || items.len() > MAX_INSTANCES as usize {
+            let why = format!("give 1 to {MAX_INSTANCES} items");
+            return Err(Error::Input { why });
+        }
+        self.control(case, Wanted::none(), |machine| {
+            let id = task_id(machine, task)?;
+            let added = machine.add_instances(id, items.to_vec());
+            added.map_err(|e| no_group(e, task))
+        })
+    }
+
+    /// Sends a signal to a case. The task that has waited longest for this name takes it; else it is kept, if a task of the
+    /// flow asks for that (`keep: true`, pattern 24); else it is lost (pattern 23), which is told and recorded with a code.
+    ///
+    /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
+    pub fn signal(&self, case: &str, signal: &str, data: &Value) -> Result<(Delivery, Moved)> {
+        let mut delivery = Delivery::Kept;
+        let moved = self.control(case, Wanted::none(), |machine| {
+            delivery = machine.signal(signal, data);
+            Ok(())
+        })?;
+        Ok((delivery, moved))
+    }
+
+    /// Sends a signal to whichever case waits for this name and key: the item that has waited longest takes it. If none
+    /// does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, else lost.
+    ///
+    /// Fails with [`Error::Input`] for a key that is empty or longer than 512 bytes.
+    pub fn signal_key(
+        &self,
+        signal: &str,
+        key: &str,
+        data: &Value,
+    ) -> Result<(Delivery, Option<Moved>)> {
+        if key.is_empty() || key.len() > MAX_SIGNAL_KEY {
+            let why = format!("a key has 1 to {MAX_SIGNAL_KEY} bytes");
+            return Err(Error::Input { why });
+        }
+        let mut delivery = Delivery::Kept;
+        let moved = self.transact(|family, txn| {
+            let (space, prefix) = (Space::default(), keys::listeners(signal, key));
+            let waiting = txn.doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
+            let waiting = waiting.first().and_then(|(at, _)| {
+                let (_, case, number) = keys::parse_place(at)?;
+                Some((case.to_owned(), number))
+            });
+            if let Some((case, number)) = waiting {
+                let mut task = String::new();
+                family.event(&case, Wanted::one(number), &mut |machine| {
+                    let of = machine.case.items.get(&number).map(|i| i.task);
+                    let of = of.and_then(|t| machine.net.tasks.get(t));
+                    task = of.map_or_else(String::new, |t| t.name.to_string());
+                    machine.signalled(number, data);
+                    Ok(!machine.notes.is_empty())
+                })?;
+                delivery = Delivery::Taken { case, task };
+            } else if save::read(txn, &keys::keeps(signal))?.is_some() {
+                family.keep_letter(signal, key, data)?;
+                delivery = Delivery::Kept;
+            } else {
+                let code = "nobody-waits";
+                delivery = Delivery::Dropped { code };
+            }
+            Ok(())
+        })?;
+        Ok((delivery, moved))
+    }
+
+    /// An event that is refused if the case is closed.
+    fn control(
+        &self,
+        case: &str,
+        wanted: Wanted,
+        mut event: impl FnMut(&mut Machine<'_>) -> Result<()>,
+    ) -> Result<Moved> {
+        let moved = self.step(case, wanted, |machine| event(machine).map(|()| true))?;
+        match moved {
+            Some(moved) => Ok(moved),
+            None => Err(Error::CaseClosed {
+                case: case.to_owned(),
+                status: self.case(case)?.status.to_string(),
+            }),
+        }
+    }
+
+    /// One transaction of events.
+    pub(super) fn transact(
+        &self,
+        mut events: impl FnMut(&mut Family<'_>, &statewright_store::Txn) -> Result<()>,
+    ) -> Result<Option<Moved>> {
+        let (moved, version) = self.store.transact_versioned(|txn| -> Result<_> {
+            let mut family = Family::new(self, txn);
+            events(&mut family, txn)?;
+            family.finish()
+        })?;
+        Ok(moved.map(|mut moved| {
+            moved.set_version(version);
+            moved
+        }))
+    }
+}
+
+fn task_id(machine: &Machine<'_>, task: &str) -> Result<usize> {
+    machine.net.task(task).ok_or_else(|| {
+        let why = format!("flow '{}' has no task '{task}'", machine.net.name);
+        refused("unknown-task", why)
+    })
+}
+
+fn refused(code: &'static str, why: impl Into<String>) -> Error {
+    Error::Refused {
+        code,
+        why: why.into(),
+    }
+}
+
+fn no_group(why: NoGroup, task: &str) -> Error {
+    match why {
+        NoGroup::NotRunning => refused(
+            "not-running",
+            format!("no instances of task '{task}' run, or it has completed"),
+        ),
+        NoGroup::Fixed => refused(
+            "fixed",
+            format!("task '{task}' takes no more instances; its `many` needs `add: true`"),
+        ),
+        NoGroup::Full => refused(
+            "full",
+            format!("task '{task}' would have more instances than its `max`"),
+        ),
+    }
+}

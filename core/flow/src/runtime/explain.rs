@@ -1,0 +1,191 @@
+//! What a case waits for, since when, and what would move it on.
+
+use statewright_log::Timestamp;
+
+use super::Flows;
+use super::query::task_name;
+use crate::case::{Case, Item, ItemState, ItemWork, Status};
+use crate::error::Result;
+use crate::machine::{Why, why_not};
+use crate::net::{Net, PlaceId};
+
+/// One thing that a case waits for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// The task that waits.
+    pub task: String,
+    /// The work item, if it is one.
+    pub item: Option<u64>,
+    /// What it waits for, for people.
+    pub what: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// What happens next without anybody doing anything, and when.
+    pub until: Option<(Timestamp, String)>,
+    /// What would move it on now.
+    pub unblocks: String,
+}
+
+impl Flows {
+    /// What a case waits for: every piece of work in flight and every task that lacks something to start. Empty if it is
+    /// closed, or if it can move on by itself; a deadlocked case still says what it lacks. Fails with
+    /// [`Error::UnknownCase`](crate::Error::UnknownCase).
+    pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
+        let (net, case) = self.load(id)?;
+        if case.status.is_final() && case.status != Status::Deadlocked {
+            return Ok(Vec::new());
+        }
+        let mut waiting = Vec::new();
+        if case.status == Status::Suspended {
+            waiting.push(Waiting {
+                task: String::new(),
+                item: None,
+                what: "somebody to resume it: the case is suspended".to_owned(),
+                since: Some(case.updated),
+                until: None,
+                unblocks: "resume the case".to_owned(),
+            });
+        }
+        waiting.extend(case.items.values().map(|item| waiting_item(&net, item)));
+        waiting.extend(waiting_tasks(&net, &case));
+        Ok(waiting)
+    }
+}
+
+fn waiting_item(net: &Net, item: &Item) -> Waiting {
+    let (what, since, until, unblocks) = match (&item.state, &item.work) {
+        (ItemState::Offered { since }, ItemWork::Host { topic }) => (
+            format!("a host program that polls topic '{topic}'"),
+            *since,
+            None,
+            format!("poll topic '{topic}' and complete the item"),
+        ),
+        (ItemState::Offered { since }, _) => (
+            "a free process worker".to_owned(),
+            *since,
+            None,
+            "an engine that drives this store, such as `statewright resume`".to_owned(),
+        ),
+        (ItemState::Leased(lease), work) => {
+            let expires = lease.until.map(|at| {
+                (
+                    at,
+                    "it is offered again unless a heartbeat comes".to_owned(),
+                )
+            });
+            let timeout = lease
+                .deadline
+                .map(|at| (at, "the attempt times out".to_owned()));
+            let what = match work {
+                ItemWork::Process { argv, .. } => {
+                    format!("the program {}", argv.first().map_or("", String::as_str))
+                }
+                _ => format!("worker '{}' to complete it", lease.worker),
+            };
+            let next = expires.into_iter().chain(timeout).min();
+            (what, lease.since, next, "its result".to_owned())
+        }
+        (ItemState::BackingOff { since, until }, _) => (
+            format!("its next attempt, after {} that failed", item.failures),
+            *since,
+            Some((*until, "it is tried again".to_owned())),
+            "time".to_owned(),
+        ),
+        (ItemState::Waiting { since, until }, _) => (
+            "its timer".to_owned(),
+            *since,
+            Some((*until, "the case goes on".to_owned())),
+            "time".to_owned(),
+        ),
+        (ItemState::Listening { since }, ItemWork::Signal { signal, key }) => {
+            let key = key.as_ref().map_or_else(String::new, |k| format!(" with key '{k}'"));
+            (
+                format!("signal '{signal}'{key}"),
+                *since,
+                None,
+                format!("send signal '{signal}'{key}"),
+            )
+        }
+        (ItemState::Running { since }, ItemWork::Flow { case }) => (
+            format!("case {case} to end"),
+            *since,
+            None,
+            format!("see what case {case} waits for"),
+        ),
+        _ => (
+            item.state.name().to_owned(),
+            item.created,
+            None,
+            String::new(),
+        ),
+    };
+    Waiting {
+        task: task_name(net, item.task),
+        item: Some(item.number),
+        what,
+        since: Some(since),
+        until,
+        unblocks,
+    }
+}
+
+/// Tasks that have some token and are not enabled.
+fn waiting_tasks<'a>(net: &'a Net, case: &'a Case) -> impl Iterator<Item = Waiting> + 'a {
+    let marked = |i: &crate::net::Input| case.marking.tokens(i.place) > 0;
+    net.tasks.iter().enumerate().filter_map(move |(id, task)| {
+        let joins = task.inputs.iter().any(marked);
+        let why = why_not(net, case, id).filter(|_| joins)?;
+        let (what, unblocks) = reason(net, &why)?;
+        Some(Waiting {
+            task: task.name.to_string(),
+            item: None,
+            what,
+            since: None,
+            until: None,
+            unblocks,
+        })
+    })
+}
+
+/// None for what needs no telling: a busy task is told by its items.
+fn reason(net: &Net, why: &Why) -> Option<(String, String)> {
+    let names = |places: &[PlaceId]| {
+        let names = places.iter().filter_map(|p| net.places.get(*p));
+        let names: Vec<&str> = names.map(|p| p.name.as_str()).collect();
+        names.join(", ")
+    };
+    Some(match why {
+        Why::Busy => return None,
+        Why::Lacks(places) => (
+            format!("a token on {}", names(places)),
+            "the tasks before it completing".to_owned(),
+        ),
+        Why::MayCome(places) => (
+            format!("a token on {}, or that none can come any more", names(places)),
+            "the tasks before it completing".to_owned(),
+        ),
+        Why::Undecided => (
+            "its or-join, which could not be decided within its budget".to_owned(),
+            "any change of the case".to_owned(),
+        ),
+        Why::Untested(place) => (
+            format!("a token in {}, which it tests", names(&[*place])),
+            "the case getting there".to_owned(),
+        ),
+        Why::Mutex(section) => {
+            let section = net.sections.get(*section)?;
+            (
+                format!(
+                    "mutex {}, which {} holds",
+                    section.mutex_name, section.name
+                ),
+                format!("{} completing", section.name),
+            )
+        }
+        Why::Round(places) => (
+            format!("the rest of its round: {}", names(places)),
+            "the tasks before it completing".to_owned(),
+        ),
+    })
+}

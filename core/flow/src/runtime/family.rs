@@ -1,0 +1,313 @@
+//! One event and all that follows from it in other cases, in one transaction.
+//!
+//! A case that calls another flow, cancels what it called, or ends and so lets its caller go on, changes more than itself.
+//! All of that is one commit: nobody ever sees a caller without the case it called, or a cancelled caller whose called
+//! case still works.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use statewright_log::Timestamp;
+use statewright_store::{Primitive, Reader, Space, Txn};
+use statewright_value::{Path, Value};
+
+use super::save::{self, Wanted};
+use super::{Flows, Moved, initial_data, keys, newest, record};
+use crate::case::{Case, Parent, Status};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::machine::{Effect, Machine};
+use crate::net::{FlowRef, Net};
+
+/// How many cases may wait for each other: recursion without end is an error, not a full disk.
+const MAX_DEPTH: u32 = 50;
+
+/// What is still to be done in other cases.
+enum Todo {
+    Call {
+        parent: Parent,
+        parent_net: Arc<str>,
+        case: String,
+        flow: FlowRef,
+        input: Value,
+    },
+    Cancel {
+        case: String,
+    },
+    Pause {
+        case: String,
+        suspend: bool,
+    },
+    Ended {
+        parent: Parent,
+        outcome: Result<Value, Failure>,
+    },
+    Listen {
+        case: String,
+        number: u64,
+        signal: String,
+        key: String,
+    },
+}
+
+/// A transaction of events on related cases.
+pub(super) struct Family<'a> {
+    flows: &'a Flows,
+    txn: &'a Txn,
+    now: Timestamp,
+    moved: Vec<Moved>,
+    todo: VecDeque<Todo>,
+}
+
+impl<'a> Family<'a> {
+    pub fn new(flows: &'a Flows, txn: &'a Txn) -> Self {
+        Family {
+            flows,
+            txn,
+            now: flows.now(),
+            moved: Vec::new(),
+            todo: VecDeque::new(),
+        }
+    }
+
+    /// Runs an event on a case: loads it with what the event needs, lets `event` change it, writes the difference. `event`
+    /// says whether it did anything. A closed case has no events.
+    pub fn event(
+        &mut self,
+        id: &str,
+        mut wanted: Wanted,
+        event: &mut dyn FnMut(&mut Machine<'_>) -> Result<bool>,
+    ) -> Result<bool> {
+        let value = save::read(self.txn, &keys::case(id))?;
+        let value = value.ok_or_else(|| Error::UnknownCase {
+            case: id.to_owned(),
+        })?;
+        let net = self
+            .flows
+            .net(self.txn, &record::net_of_case(id, &value)?)?;
+        loop {
+            let before = save::load(self.txn, &net, id, &value, &wanted)?;
+            let mut machine = Machine::new(&net, before.clone(), self.now);
+            if before.status.is_final() || !event(&mut machine)? {
+                return Ok(false);
+            }
+            if !machine.needs.is_empty() {
+                if !wanted.add(std::mem::take(&mut machine.needs)) {
+                    return Err(Error::damaged(&keys::case(id), "items"));
+                }
+                continue;
+            }
+            let after = self.effects(&net, &mut machine);
+            let moved = save::update(self.txn, &before, machine)?;
+            self.done(moved, after);
+            return Ok(true);
+        }
+    }
+
+    /// Writes a case that has just begun.
+    pub fn create(&mut self, net: &Net, case: Case) -> Result<()> {
+        let mut machine = Machine::new(net, case, self.now);
+        machine.start();
+        let after = self.effects(net, &mut machine);
+        let moved = save::create(self.txn, machine)?;
+        self.done(moved, after);
+        Ok(())
+    }
+
+    /// What an event asks of other cases, and its end, which the caller waits for.
+    fn effects(&self, net: &Net, machine: &mut Machine<'_>) -> Vec<Todo> {
+        let id = machine.case.id.to_string();
+        let depth = machine.case.parent.as_ref().map_or(0, |p| p.depth);
+        let mut todo = Vec::new();
+        for effect in std::mem::take(&mut machine.effects) {
+            todo.push(match effect {
+                Effect::Call {
+                    number,
+                    case,
+                    flow,
+                    input,
+                } => Todo::Call {
+                    parent: Parent {
+                        case: machine.case.id.clone(),
+                        item: number,
+                        depth: depth.saturating_add(1),
+                    },
+                    parent_net: machine.case.net.clone(),
+                    case,
+                    flow,
+                    input,
+                },
+                Effect::Cancel { case } => Todo::Cancel { case },
+                Effect::Pause { case, suspend } => Todo::Pause { case, suspend },
+                Effect::Listen {
+                    number,
+                    signal,
+                    key,
+                } => Todo::Listen {
+                    case: id.clone(),
+                    number,
+                    signal,
+                    key,
+                },
+            });
+        }
+        if machine.case.status.is_final()
+            && let Some(parent) = machine.case.parent.clone()
+        {
+            let outcome = outcome(net, &machine.case);
+            todo.push(Todo::Ended { parent, outcome });
+        }
+        todo
+    }
+
+    fn done(&mut self, moved: Moved, after: Vec<Todo>) {
+        self.moved.push(moved);
+        self.todo.extend(after);
+    }
+
+    /// Does what follows in other cases, and gives the first event with the others in it; none if nothing happened.
+    pub fn finish(mut self) -> Result<Option<Moved>> {
+        while let Some(todo) = self.todo.pop_front() {
+            self.follow(todo)?;
+        }
+        let mut moved = self.moved.into_iter();
+        Ok(moved.next().map(|mut first| {
+            first.also = moved.collect();
+            first
+        }))
+    }
+
+    fn follow(&mut self, todo: Todo) -> Result<()> {
+        let nobody = |done: Result<bool>| match done {
+            // What an earlier part of the same transaction has ended does not need to be ended again.
+            Err(Error::UnknownCase { .. }) => Ok(()),
+            done => done.map(|_| ()),
+        };
+        match todo {
+            Todo::Call {
+                parent,
+                parent_net,
+                case,
+                flow,
+                input,
+            } => self.call(parent, &parent_net, &case, &flow, &input),
+            Todo::Cancel { case } => nobody(self.event(&case, Wanted::all(), &mut |machine| {
+                machine.stop(Status::Cancelled, "what called it does not want it any more");
+                Ok(true)
+            })),
+            Todo::Pause { case, suspend } => {
+                nobody(self.event(&case, Wanted::all(), &mut |machine| {
+                    Ok(if suspend {
+                        machine.suspend()
+                    } else {
+                        machine.resume()
+                    })
+                }))
+            }
+            Todo::Ended { parent, outcome } => {
+                let item = parent.item;
+                nobody(self.event(&parent.case, Wanted::one(item), &mut |machine| {
+                    machine.called_ended(item, outcome.as_ref().map_err(Clone::clone));
+                    Ok(!machine.notes.is_empty())
+                }))
+            }
+            Todo::Listen {
+                case,
+                number,
+                signal,
+                key,
+            } => self.kept_letter(&case, number, &signal, &key),
+        }
+    }
+
+    fn call(
+        &mut self,
+        parent: Parent,
+        parent_net: &str,
+        case: &str,
+        flow: &FlowRef,
+        input: &Value,
+    ) -> Result<()> {
+        let root = parent_net.split('#').next().unwrap_or_default();
+        let key = match flow {
+            FlowRef::Main => Some(root.to_owned()),
+            FlowRef::Local(name) => Some(format!("{root}#{name}")),
+            FlowRef::Deployed(name) => newest(self.txn, name)?,
+        };
+        let refused = |code: &str, message: String| Err(Failure::new(code, message).for_good());
+        let begun = match (key, flow) {
+            _ if parent.depth > MAX_DEPTH => refused(
+                "depth",
+                format!("more than {MAX_DEPTH} cases would wait for each other"),
+            ),
+            (None, FlowRef::Deployed(name)) => {
+                refused("unknown-flow", format!("no flow '{name}' is deployed"))
+            }
+            (None, _) => refused("unknown-flow", "its flow does not exist".to_owned()),
+            (Some(key), _) => {
+                let net = self.flows.net(self.txn, &key)?;
+                match initial_data(&net, input) {
+                    Ok(data) => Ok((net, key, data)),
+                    Err(e) => refused("input", e.to_string()),
+                }
+            }
+        };
+        match begun {
+            Ok((net, key, data)) => {
+                let marking = net.skeleton().empty();
+                let mut child = Case::new(case.into(), key.into(), marking, data, self.now);
+                child.parent = Some(parent);
+                self.create(&net, child)
+            }
+            Err(failure) => {
+                let outcome = Err(failure);
+                self.todo.push_back(Todo::Ended { parent, outcome });
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives an item that has begun to wait the oldest signal that is kept for its key.
+    fn kept_letter(&mut self, case: &str, number: u64, signal: &str, key: &str) -> Result<()> {
+        let (space, prefix) = (Space::default(), keys::letters(signal, key));
+        let found = self.txn.doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
+        let Some((letter, value)) = found.into_iter().next() else {
+            return Ok(());
+        };
+        let taken = self.event(case, Wanted::one(number), &mut |machine| {
+            machine.signalled(number, &value);
+            Ok(!machine.notes.is_empty())
+        })?;
+        if taken {
+            self.txn.doc_drop(Primitive::Flow, &space, &letter)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a signal for whoever will wait for its key.
+    pub fn keep_letter(&mut self, signal: &str, key: &str, value: &Value) -> Result<()> {
+        let (space, counter) = (Space::default(), keys::next_letter(signal, key));
+        let next = save::read(self.txn, &counter)?;
+        let number = next.and_then(|n| n.as_u64()).unwrap_or(1);
+        let letter = keys::letter(signal, key, number);
+        self.txn
+            .doc_create(Primitive::Flow, &space, &letter, value.clone())?;
+        let next = Value::from(number.saturating_add(1));
+        self.txn
+            .doc_set(Primitive::Flow, &space, &counter, &Path::root(), next)?;
+        Ok(())
+    }
+}
+
+/// What a called case tells its caller.
+fn outcome(net: &Net, case: &Case) -> Result<Value, Failure> {
+    match case.status {
+        Status::Completed => Ok(case.result.clone().unwrap_or_default()),
+        status => {
+            let message = format!("case {} of flow '{}' is {status}", case.id, net.name);
+            let detail = case.error.clone().unwrap_or_default();
+            let failure = Failure::new("sub-flow", message).for_good();
+            Err(failure.detail(detail))
+        }
+    }
+}
