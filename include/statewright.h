@@ -1120,6 +1120,11 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_RANDOM 511
 
 /**
+ * The case is not in a state for what was asked of it; the message says why.
+ */
+#define SW_REFUSED 512
+
+/**
  * The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
  */
 #define SW_ENGINE_CLOSED 600

@@ -79,6 +79,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         509 => c"SW_UNSUPPORTED_SPEC",
         510 => c"SW_DAMAGED",
         511 => c"SW_RANDOM",
+        512 => c"SW_REFUSED",
         600 => c"SW_ENGINE_CLOSED",
         601 => c"SW_CONFIG",
         602 => c"SW_PROCESS",

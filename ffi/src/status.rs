@@ -157,6 +157,8 @@ pub const SW_UNSUPPORTED_SPEC: sw_status = 509;
 pub const SW_DAMAGED: sw_status = 510;
 /// The system gave no random bytes.
 pub const SW_RANDOM: sw_status = 511;
+/// The case is not in a state for what was asked of it; the message says why.
+pub const SW_REFUSED: sw_status = 512;
 
 /// The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
 pub const SW_ENGINE_CLOSED: sw_status = 600;

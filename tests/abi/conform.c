@@ -108,6 +108,7 @@ ASSERT(SW_UNKNOWN_ITEM == 508, value_of_SW_UNKNOWN_ITEM);
 ASSERT(SW_UNSUPPORTED_SPEC == 509, value_of_SW_UNSUPPORTED_SPEC);
 ASSERT(SW_DAMAGED == 510, value_of_SW_DAMAGED);
 ASSERT(SW_RANDOM == 511, value_of_SW_RANDOM);
+ASSERT(SW_REFUSED == 512, value_of_SW_REFUSED);
 ASSERT(SW_ENGINE_CLOSED == 600, value_of_SW_ENGINE_CLOSED);
 ASSERT(SW_CONFIG == 601, value_of_SW_CONFIG);
 ASSERT(SW_PROCESS == 602, value_of_SW_PROCESS);
@@ -538,6 +539,7 @@ int main(void) {
   CHECK(strcmp(sw_status_name(SW_UNSUPPORTED_SPEC), "SW_UNSUPPORTED_SPEC") == 0);
   CHECK(strcmp(sw_status_name(SW_DAMAGED), "SW_DAMAGED") == 0);
   CHECK(strcmp(sw_status_name(SW_RANDOM), "SW_RANDOM") == 0);
+  CHECK(strcmp(sw_status_name(SW_REFUSED), "SW_REFUSED") == 0);
   CHECK(strcmp(sw_status_name(SW_ENGINE_CLOSED), "SW_ENGINE_CLOSED") == 0);
   CHECK(strcmp(sw_status_name(SW_CONFIG), "SW_CONFIG") == 0);
   CHECK(strcmp(sw_status_name(SW_PROCESS), "SW_PROCESS") == 0);

@@ -125,6 +125,7 @@ export type StatusName =
   | 'SW_UNSUPPORTED_SPEC'
   | 'SW_DAMAGED'
   | 'SW_RANDOM'
+  | 'SW_REFUSED'
   | 'SW_ENGINE_CLOSED'
   | 'SW_CONFIG'
   | 'SW_PROCESS'
@@ -601,6 +602,10 @@ export const constants: {
    * The system gave no random bytes.
    */
   readonly SW_RANDOM: 511;
+  /**
+   * The case is not in a state for what was asked of it; the message says why.
+   */
+  readonly SW_REFUSED: 512;
   /**
    * The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
    */

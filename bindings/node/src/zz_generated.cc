@@ -2727,6 +2727,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_UNSUPPORTED_SPEC", Napi::Number::New(env, static_cast<double>(SW_UNSUPPORTED_SPEC)));
   constants.Set("SW_DAMAGED", Napi::Number::New(env, static_cast<double>(SW_DAMAGED)));
   constants.Set("SW_RANDOM", Napi::Number::New(env, static_cast<double>(SW_RANDOM)));
+  constants.Set("SW_REFUSED", Napi::Number::New(env, static_cast<double>(SW_REFUSED)));
   constants.Set("SW_ENGINE_CLOSED", Napi::Number::New(env, static_cast<double>(SW_ENGINE_CLOSED)));
   constants.Set("SW_CONFIG", Napi::Number::New(env, static_cast<double>(SW_CONFIG)));
   constants.Set("SW_PROCESS", Napi::Number::New(env, static_cast<double>(SW_PROCESS)));

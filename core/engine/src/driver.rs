@@ -11,9 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use statewright_flow::{
-    EventKind, Failure, Flows, HistoryEvent, Moved, Queue, WorkItem, WorkKind,
-};
+use statewright_flow::{EventKind, Failure, Flows, HistoryEvent, Moved, Queue, WorkItem, WorkKind};
 use statewright_log::Gate;
 use statewright_store::Store;
 use statewright_value::Value;

@@ -63,12 +63,11 @@ struct Paper<'n> {
 
 impl<'n> Paper<'n> {
     fn new(tasks: &'n [Task]) -> Self {
-        let mut paper = Paper {
+        Paper {
             tasks,
             tokens: BTreeMap::from([("start".into(), 1)]),
             busy: BTreeSet::new(),
-        };
-        paper
+        }
     }
 
     fn inputs(&self, task: usize) -> Vec<String> {

@@ -125,10 +125,7 @@ tasks:
         ]
     );
     let begin = &net.tasks[1];
-    assert_eq!(
-        (begin.split, inputs(begin)),
-        (Split::Xor, vec![0])
-    );
+    assert_eq!((begin.split, inputs(begin)), (Split::Xor, vec![0]));
     let conditions: Vec<Option<&str>> = begin
         .outputs
         .iter()
@@ -217,7 +214,7 @@ fn the_hash_is_of_what_is_said() {
 #[test]
 fn each_error_has_its_place() {
     let table: &[(&str, &[&str])] = &[
-        ("a: {}", &["3:3 missing-field"]),
+        ("a: { into: .x }", &["3:3 missing-field"]),
         ("a: 5", &["3:6 wrong-type"]),
         ("a: { kind: magic }", &["3:14 unknown-word"]),
         ("a: { kind: 5 }", &["3:14 unknown-word"]),
@@ -266,7 +263,7 @@ fn each_error_has_its_place() {
             "a:\n  kind: host\n  input: .a\n    | nope\n",
             &["6:9 expression"],
         ),
-        ("a: { kind: host, join: or }", &["3:26 unknown-word"]),
+        ("a: { kind: host, join: both }", &["3:26 unknown-word"]),
         ("a: { kind: set }", &["3:3 missing-field"]),
         ("a: { kind: set, set: {} }", &["3:24 empty"]),
         ("a: { kind: set, set: [] }", &["3:24 wrong-type"]),

@@ -546,6 +546,9 @@ const SW_DAMAGED Status = 510
 // SW_RANDOM: The system gave no random bytes.
 const SW_RANDOM Status = 511
 
+// SW_REFUSED: The case is not in a state for what was asked of it; the message says why.
+const SW_REFUSED Status = 512
+
 // SW_ENGINE_CLOSED: The engine is closed, as Rust numbers it; the functions of this header return
 // `SW_CLOSED` for it.
 const SW_ENGINE_CLOSED Status = 600

@@ -11,8 +11,9 @@
 use statewright_value::value;
 
 use super::Machine;
+use crate::analysis::Decision;
 use crate::case::EventKind;
-use crate::net::{Join, OrJoin, PlaceId, Reset, Task, TaskId};
+use crate::net::{Join, PlaceId, Reset, Task, TaskId};
 
 impl Machine<'_> {
     fn seen(&self, task: TaskId, input: usize) -> bool {
@@ -83,22 +84,12 @@ impl Machine<'_> {
         self.moved = true;
     }
 
-    /// Whether no token can come any more on an input that was not seen: the question an or-join asks, with the seen inputs
-    /// in the place of the marked ones.
+    /// Whether no token can come any more on an input that was not seen.
     fn nothing_can_come(&self, task: TaskId, spec: &Task) -> bool {
-        let mut marking = self.case.marking.clone();
-        for (index, input) in spec.inputs.iter().enumerate() {
-            let tokens = if self.seen(task, index) {
-                input.tokens
-            } else {
-                self.tokens(input.place)
-            };
-            marking.set_tokens(input.place, tokens);
-            marking.set_seen(self.net.skeleton(), task, index, false);
-        }
-        // Its own run does not keep it from ending its round.
-        marking.set_running(task, 0);
-        self.net.or_join(task, &marking) == OrJoin::Enabled
+        let marking = &self.case.marking;
+        (0..spec.inputs.len())
+            .filter(|input| !self.seen(task, *input))
+            .all(|input| self.net.may_arrive(task, input, marking) == Decision::No)
     }
 
     /// Tells of a second token in one round of a structured join.

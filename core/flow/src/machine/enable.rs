@@ -1,6 +1,7 @@
 //! When a task is enabled, and what its start consumes.
 
 use super::Machine;
+use crate::analysis::Decision;
 use crate::case::Case;
 use crate::net::{Join, Net, PlaceId, Section, Task, TaskId};
 
@@ -35,7 +36,10 @@ impl Machine<'_> {
         };
         match spec.join {
             Join::Xor => {
-                let first = spec.inputs.iter().find(|i| self.tokens(i.place) >= i.tokens);
+                let first = spec
+                    .inputs
+                    .iter()
+                    .find(|i| self.tokens(i.place) >= i.tokens);
                 if let Some(input) = first {
                     self.take(input.place, input.tokens);
                 }
@@ -80,7 +84,9 @@ pub(crate) fn why_not(net: &Net, case: &Case, task: TaskId) -> Option<Why> {
     if let Some(why) = lacks(net, case, task, spec) {
         return Some(why);
     }
-    if let Some(place) = spec.tests.iter().find(|p| case.marking.tokens(**p) == 0) {
+    // A tested token must be there beside those that are consumed.
+    let untested = |p: &&PlaceId| case.marking.tokens(**p) <= taken(case, spec, **p);
+    if let Some(place) = spec.tests.iter().find(untested) {
         return Some(Why::Untested(*place));
     }
     rival(net, case, task, spec).map(Why::Mutex)
@@ -121,17 +127,25 @@ fn lacks(net: &Net, case: &Case, task: TaskId, spec: &Task) -> Option<Why> {
     (!enabled).then(|| Why::Lacks(empty()))
 }
 
+/// What the start of an enabled task takes from a place.
+fn taken(case: &Case, spec: &Task, place: PlaceId) -> u32 {
+    let mut marked = spec
+        .inputs
+        .iter()
+        .filter(|i| case.marking.tokens(i.place) >= i.tokens);
+    let takes = match spec.join {
+        Join::Xor => marked.next().filter(|i| i.place == place),
+        _ => marked.find(|i| i.place == place),
+    };
+    takes.map_or(0, |i| i.tokens)
+}
+
 /// An or-join with some of its tokens: whether more can come.
-fn or_join(
-    net: &Net,
-    case: &Case,
-    task: TaskId,
-    empty: impl Fn() -> Vec<PlaceId>,
-) -> Option<Why> {
+fn or_join(net: &Net, case: &Case, task: TaskId, empty: impl Fn() -> Vec<PlaceId>) -> Option<Why> {
     match net.or_join(task, &case.marking) {
-        crate::net::OrJoin::Enabled => None,
-        crate::net::OrJoin::Waits => Some(Why::MayCome(empty())),
-        crate::net::OrJoin::Undecided => Some(Why::Undecided),
+        Decision::Yes => None,
+        Decision::No => Some(Why::MayCome(empty())),
+        Decision::Undecided => Some(Why::Undecided),
     }
 }
 

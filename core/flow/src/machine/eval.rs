@@ -87,10 +87,7 @@ impl Machine<'_> {
         let data = &self.case.data;
         let (name, version) = (&*self.net.name, self.net.version);
         let (item, index) = match instance {
-            Some(instance) => (
-                instance.of.clone(),
-                Value::from(u64::from(instance.index)),
-            ),
+            Some(instance) => (instance.of.clone(), Value::from(u64::from(instance.index))),
             None => (Value::NULL, Value::NULL),
         };
         let variables = [

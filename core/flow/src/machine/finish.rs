@@ -9,7 +9,12 @@ use crate::net::{PlaceId, TaskId};
 
 impl Machine<'_> {
     /// The case fails because a task did: everything else in flight is cancelled.
-    pub(super) fn fail_case(&mut self, task: Option<TaskId>, number: Option<u64>, failure: Failure) {
+    pub(super) fn fail_case(
+        &mut self,
+        task: Option<TaskId>,
+        number: Option<u64>,
+        failure: Failure,
+    ) {
         if self.case.status.is_final() {
             return;
         }

@@ -158,9 +158,7 @@ impl Machine<'_> {
                 _ => return Ok(()),
             };
             let (kind, detail) = match &work {
-                ItemWork::Flow { case } => {
-                    (EventKind::CaseCalled, value!({"case": case.as_str()}))
-                }
+                ItemWork::Flow { case } => (EventKind::CaseCalled, value!({"case": case.as_str()})),
                 _ => (EventKind::Offered, Value::NULL),
             };
             let number = self.new_item(task, work, state, input);

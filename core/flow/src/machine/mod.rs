@@ -235,7 +235,8 @@ impl<'a> Machine<'a> {
         let Some(place) = self.net.places.get(place) else {
             return;
         };
-        self.dirty.extend(place.targets.iter().chain(&place.testers));
+        self.dirty
+            .extend(place.targets.iter().chain(&place.testers));
         for section in &place.sections {
             self.touch_rivals(*section);
         }

@@ -161,7 +161,9 @@ impl Machine<'_> {
                     let name: Arc<str> = name.into();
                     let after = next.saturating_add(1);
                     self.case.mail.insert(name.clone(), (first, after));
-                    self.case.letters.insert((name.clone(), next), value.clone());
+                    self.case
+                        .letters
+                        .insert((name.clone(), next), value.clone());
                     let detail = value!({"signal": &*name});
                     self.note(EventKind::SignalKept, None, detail);
                     return Delivery::Kept;

@@ -16,9 +16,7 @@ impl Machine<'_> {
         let Some(item) = self.case.items.get(&number) else {
             return false;
         };
-        if !matches!(item.state, ItemState::Offered { .. })
-            || self.case.status != Status::Running
-        {
+        if !matches!(item.state, ItemState::Offered { .. }) || self.case.status != Status::Running {
             return false;
         }
         let task = item.task;

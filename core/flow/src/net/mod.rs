@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use statewright_value::Value;
 
-use crate::analysis::{Marking, Skeleton};
+use crate::analysis::{Decision, Marking, OrJoins, Skeleton};
 use crate::expr::Expr;
 use crate::problem::Problem;
 use crate::spec;
 
 pub use crate::analysis::{Join, Reset, Split};
-pub(crate) use skeleton::of as skeleton_of;
 pub use kinds::{
     FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow, TaskKind, Wait, Work,
 };
+pub(crate) use skeleton::of as skeleton_of;
 
 /// The index of a place in [`Net::places`].
 pub type PlaceId = usize;
@@ -37,9 +37,7 @@ pub type PlaceId = usize;
 pub type TaskId = usize;
 
 /// The variables every expression of a flow is compiled with, in this order.
-pub const VARIABLES: [&str; 7] = [
-    "case", "flow", "task", "attempt", "data", "item", "index",
-];
+pub const VARIABLES: [&str; 7] = ["case", "flow", "task", "attempt", "data", "item", "index"];
 
 /// A flow, ready to run.
 #[derive(Clone, Debug)]
@@ -77,6 +75,8 @@ pub struct Net {
     pub(crate) skeleton: Arc<Skeleton>,
     /// The tasks whose joins tokens elsewhere can enable, disable or end: or-joins and blocking partial joins.
     pub(crate) far_joins: Vec<TaskId>,
+    /// Decides them, and keeps the answers.
+    pub(crate) or_joins: Arc<OrJoins>,
     /// Tasks and places by name.
     pub(crate) names: Names,
 }
@@ -202,17 +202,6 @@ pub struct Section {
     pub rivals: Vec<usize>,
 }
 
-/// Whether an or-join can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OrJoin {
-    /// It has a token, and no more can come.
-    Enabled,
-    /// It has none, or more can come.
-    Waits,
-    /// That could not be decided within the budget.
-    Undecided,
-}
-
 impl Net {
     /// Compiles a spec (YAML or JSON). `dir` is the folder of the file it is from; expressions see it as `$flow.dir`.
     ///
@@ -239,39 +228,13 @@ impl Net {
 
     /// Whether an or-join is enabled in a marking (pattern 38): some input is marked, and no token can come any more on an
     /// input that is empty.
-    pub(crate) fn or_join(&self, task: TaskId, marking: &Marking) -> OrJoin {
-        let Some(spec) = self.tasks.get(task) else {
-            return OrJoin::Waits;
-        };
-        let marked = |i: &Input| marking.tokens(i.place) >= i.tokens;
-        if !spec.inputs.iter().any(marked) {
-            return OrJoin::Waits;
-        }
-        // Wherever a token or a run is, it may come to whatever its edges lead to, but not through the join itself.
-        let mut seen = vec![false; self.tasks.len()];
-        let mut pending: Vec<TaskId> = (0..self.tasks.len())
-            .filter(|t| *t != task && marking.running(*t) > 0)
-            .collect();
-        let inputs: Vec<PlaceId> = spec.inputs.iter().map(|i| i.place).collect();
-        let targets = |place: PlaceId| {
-            let targets = self.places.get(place).map(|p| p.targets.as_slice());
-            targets.unwrap_or_default().iter().copied()
-        };
-        for place in (0..self.places.len()).filter(|p| marking.tokens(*p) > 0) {
-            pending.extend(targets(place).filter(|t| *t != task));
-        }
-        while let Some(next) = pending.pop() {
-            let Some(flag) = seen.get_mut(next).filter(|s| !**s) else {
-                continue;
-            };
-            *flag = true;
-            for edge in self.tasks.get(next).map_or(&[][..], |t| &t.outputs) {
-                if inputs.contains(&edge.place) && marking.tokens(edge.place) == 0 {
-                    return OrJoin::Waits;
-                }
-                pending.extend(targets(edge.place).filter(|t| *t != task));
-            }
-        }
-        OrJoin::Enabled
+    pub(crate) fn or_join(&self, task: TaskId, marking: &Marking) -> Decision {
+        self.or_joins.enabled(task, marking, OrJoins::BUDGET)
+    }
+
+    /// Whether an input of a blocking partial join can still be marked without the join firing (patterns 28, 31).
+    pub(crate) fn may_arrive(&self, task: TaskId, input: usize, marking: &Marking) -> Decision {
+        self.or_joins
+            .may_arrive(task, input, marking, OrJoins::BUDGET)
     }
 }

@@ -99,7 +99,9 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
             "time".to_owned(),
         ),
         (ItemState::Listening { since }, ItemWork::Signal { signal, key }) => {
-            let key = key.as_ref().map_or_else(String::new, |k| format!(" with key '{k}'"));
+            let key = key
+                .as_ref()
+                .map_or_else(String::new, |k| format!(" with key '{k}'"));
             (
                 format!("signal '{signal}'{key}"),
                 *since,
@@ -162,7 +164,10 @@ fn reason(net: &Net, why: &Why) -> Option<(String, String)> {
             "the tasks before it completing".to_owned(),
         ),
         Why::MayCome(places) => (
-            format!("a token on {}, or that none can come any more", names(places)),
+            format!(
+                "a token on {}, or that none can come any more",
+                names(places)
+            ),
             "the tasks before it completing".to_owned(),
         ),
         Why::Undecided => (
@@ -176,10 +181,7 @@ fn reason(net: &Net, why: &Why) -> Option<(String, String)> {
         Why::Mutex(section) => {
             let section = net.sections.get(*section)?;
             (
-                format!(
-                    "mutex {}, which {} holds",
-                    section.mutex_name, section.name
-                ),
+                format!("mutex {}, which {} holds", section.mutex_name, section.name),
                 format!("{} completing", section.name),
             )
         }

@@ -192,7 +192,10 @@ impl<'a> Family<'a> {
                 input,
             } => self.call(parent, &parent_net, &case, &flow, &input),
             Todo::Cancel { case } => nobody(self.event(&case, Wanted::all(), &mut |machine| {
-                machine.stop(Status::Cancelled, "what called it does not want it any more");
+                machine.stop(
+                    Status::Cancelled,
+                    "what called it does not want it any more",
+                );
                 Ok(true)
             })),
             Todo::Pause { case, suspend } => {
@@ -270,7 +273,9 @@ impl<'a> Family<'a> {
     /// Gives an item that has begun to wait the oldest signal that is kept for its key.
     fn kept_letter(&mut self, case: &str, number: u64, signal: &str, key: &str) -> Result<()> {
         let (space, prefix) = (Space::default(), keys::letters(signal, key));
-        let found = self.txn.doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
+        let found = self
+            .txn
+            .doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
         let Some((letter, value)) = found.into_iter().next() else {
             return Ok(());
         };

@@ -106,9 +106,13 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
         (ItemState::Offered { since }, ItemWork::Process { .. }) => {
             Some(place(PROCESS_QUEUE, *since))
         }
-        (ItemState::Listening { since }, ItemWork::Signal { signal, key: Some(key) }) => {
-            Some(place(&listeners(signal, key), *since))
-        }
+        (
+            ItemState::Listening { since },
+            ItemWork::Signal {
+                signal,
+                key: Some(key),
+            },
+        ) => Some(place(&listeners(signal, key), *since)),
         _ => None,
     };
     timer.into_iter().chain(queue).collect()

@@ -197,4 +197,3 @@ fn kind(item: &Item) -> &'static str {
         ItemWork::Flow { .. } => "flow",
     }
 }
-

@@ -4,7 +4,8 @@ use statewright_log::Timestamp;
 use statewright_value::{Value, value};
 
 use crate::case::{
-    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemState, ItemWork, Lease, Parent, Status,
+    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemState, ItemWork, Lease, Parent,
+    Status,
 };
 use crate::error::{Error, Result};
 use crate::net::Net;

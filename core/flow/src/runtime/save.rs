@@ -209,8 +209,18 @@ impl Writer<'_> {
                 continue;
             }
             let place = |item: &Item| keys::of_item(&case.id, item);
-            let was: BTreeSet<String> = old.filter(|_| !was).map(place).into_iter().flatten().collect();
-            let is: BTreeSet<String> = Some(item).filter(|_| !is).map(place).into_iter().flatten().collect();
+            let was: BTreeSet<String> = old
+                .filter(|_| !was)
+                .map(place)
+                .into_iter()
+                .flatten()
+                .collect();
+            let is: BTreeSet<String> = Some(item)
+                .filter(|_| !is)
+                .map(place)
+                .into_iter()
+                .flatten()
+                .collect();
             self.places_of(item, &was, &is, &mut moved)?;
         }
         for note in notes {
@@ -297,7 +307,12 @@ impl Writer<'_> {
             self.count(key, "marking", &named.name, was, is)?;
         }
         let dead = |case: &Case, place: &usize| case.dead.get(place).copied().unwrap_or(0);
-        let places: BTreeSet<usize> = before.dead.keys().chain(after.dead.keys()).copied().collect();
+        let places: BTreeSet<usize> = before
+            .dead
+            .keys()
+            .chain(after.dead.keys())
+            .copied()
+            .collect();
         for place in places {
             let (was, is) = (dead(before, &place), dead(after, &place));
             self.count(key, "dead", record::place_name(net, place), was, is)?;
@@ -389,7 +404,12 @@ impl Writer<'_> {
             return Ok(());
         }
         let mail = (&before.mail, &after.mail);
-        self.map((key, "mail"), mail, |s| s.to_string(), |m| record::mail_to_value(*m))?;
+        self.map(
+            (key, "mail"),
+            mail,
+            |s| s.to_string(),
+            |m| record::mail_to_value(*m),
+        )?;
         for ((signal, number), value) in &after.letters {
             let (_, next) = before.mail.get(signal).copied().unwrap_or((1, 1));
             if *number >= next || !before.mail.contains_key(signal) {

@@ -128,7 +128,8 @@ fn join(graph: &Graph, id: TaskId, task: &SpecTask, problems: &mut Problems) {
             at,
         )) if task.cancels.is_empty() => {
             let message = format!("`reset: cancel` of `{}` cancels nothing", task.name);
-            let help = "say which tasks, places and edges are the rest of the round: `cancels: […]`";
+            let help =
+                "say which tasks, places and edges are the rest of the round: `cancels: […]`";
             problems.error(at, "bad-join", message, help);
         }
         _ => {}
@@ -182,7 +183,11 @@ fn reach(level: &Level, graph: &Graph, problems: &mut Problems) {
         }
     }
     let is_end = |id: &TaskId| {
-        let edges = graph.outputs.get(*id).map(Vec::as_slice).unwrap_or_default();
+        let edges = graph
+            .outputs
+            .get(*id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         edges.is_empty() || edges.iter().any(|e| targets(e.place).is_empty())
     };
     let starts = (0..graph.places.len())
@@ -276,7 +281,7 @@ pub(super) fn mark_dead_paths(tasks: &[Task], places: &mut [Place]) {
     let before = upstream(tasks, places, &local);
     let leads = |id: &TaskId| before.get(*id) == Some(&true) || local.contains(id);
     for place in places {
-        place.dead_paths = place.targets.iter().any(|id| leads(id));
+        place.dead_paths = place.targets.iter().any(&leads);
     }
 }
 

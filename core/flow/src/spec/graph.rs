@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::check;
 use super::explore;
 use super::read::{Flow, Level, Name, Task as SpecTask, listed};
+use crate::analysis::OrJoins;
 use crate::names::closest;
 use crate::net::{
     self, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region, Section, Split, TaskId,
@@ -411,6 +412,7 @@ fn assemble(
         document: None,
         flows: BTreeMap::new(),
         warnings: Vec::new(),
+        or_joins: Arc::new(OrJoins::new(&skeleton)),
         skeleton,
         far_joins,
         names,
@@ -507,11 +509,11 @@ fn region(
             region.tasks.push(*id);
             // A task's name stands for the edges that lead to it too: else it would be offered again at once.
             let inputs = graph.inputs.get(*id).into_iter().flatten();
-            region
-                .places
-                .extend(inputs.map(|i| i.place).filter(|p| {
-                    graph.places.get(*p).is_some_and(|place| !place.explicit)
-                }));
+            region.places.extend(
+                inputs
+                    .map(|i| i.place)
+                    .filter(|p| graph.places.get(*p).is_some_and(|place| !place.explicit)),
+            );
         } else if let Some(place) = graph.place(&name.text) {
             region.places.push(place);
         } else {

@@ -49,8 +49,7 @@ impl Reader<'_> {
         for (key, node) in entries {
             self.check_name(&key.name, key.at, "section");
             let what = format!("section `{}`", key.name);
-            let Some(fields) =
-                self.fields(node, key.at, &what, &["description", "tasks", "mutex"])
+            let Some(fields) = self.fields(node, key.at, &what, &["description", "tasks", "mutex"])
             else {
                 continue;
             };
@@ -128,26 +127,29 @@ impl Reader<'_> {
         let items = fields
             .required(self, "items", "`many`")
             .and_then(|node| self.expr(node, "items"));
-        let [min, max, threshold] = ["min", "max", "threshold"].map(|field| match fields.get(field) {
-            None => Some(None),
-            Some(node) => {
-                if matches!(node.data, Data::Integer(n) if n < i64::from(field != "min")) {
-                    self.wrong(node, field, "a whole number of instances");
-                    return None;
+        let [min, max, threshold] =
+            ["min", "max", "threshold"].map(|field| match fields.get(field) {
+                None => Some(None),
+                Some(node) => {
+                    if matches!(node.data, Data::Integer(n) if n < i64::from(field != "min")) {
+                        self.wrong(node, field, "a whole number of instances");
+                        return None;
+                    }
+                    self.expr(node, field).map(Some)
                 }
-                self.expr(node, field).map(Some)
-            }
-        });
+            });
         let until = match fields.get("until") {
             None => Some(None),
             Some(node) => self.expr(node, "until").map(Some),
         };
         let rests = [("cancel", Rest::Cancel), ("continue", Rest::Continue)];
-        let rest = fields.get("rest").map_or(Some(Rest::Cancel), |node| {
-            self.word(node, "rest", &rests)
-        });
+        let rest = fields
+            .get("rest")
+            .map_or(Some(Rest::Cancel), |node| self.word(node, "rest", &rests));
         let add = fields.get("add").is_some_and(|node| self.flag(node, "add"));
-        let wait = fields.get("wait").is_none_or(|node| self.flag(node, "wait"));
+        let wait = fields
+            .get("wait")
+            .is_none_or(|node| self.flag(node, "wait"));
         if let (Some(Data::Integer(min)), Some(Data::Integer(max))) = (
             fields.get("min").map(|n| &n.data),
             fields.get("max").map(|n| &n.data),
@@ -162,7 +164,8 @@ impl Reader<'_> {
             for field in ["threshold", "until", "rest", "add"] {
                 if let Some(node) = fields.get(field) {
                     let message = format!("`{field}` means nothing with `wait: false`");
-                    let help = "without waiting, the task completes when its instances have started";
+                    let help =
+                        "without waiting, the task completes when its instances have started";
                     self.problems.error(node.at, "bad-many", message, help);
                 }
             }

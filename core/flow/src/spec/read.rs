@@ -145,10 +145,9 @@ impl Reader<'_> {
 
     fn level(&mut self, name: String, fields: &Fields<'_>, what: &str) -> Option<Level> {
         self.description(fields);
-        let input = fields.get("input").map_or_else(
-            || Some(Value::object()),
-            |node| self.object(node, "input"),
-        );
+        let input = fields
+            .get("input")
+            .map_or_else(|| Some(Value::object()), |node| self.object(node, "input"));
         let start = fields
             .get("start")
             .and_then(|node| Some((self.text(node, "start")?.to_owned(), node.at)));

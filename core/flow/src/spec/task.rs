@@ -161,9 +161,9 @@ impl Reader<'_> {
             ("blocking", Reset::Blocking),
             ("cancel", Reset::Cancel),
         ];
-        let reset = fields.get("reset").map_or(Some(Reset::All), |node| {
-            self.word(node, "reset", &resets)
-        });
+        let reset = fields
+            .get("reset")
+            .map_or(Some(Reset::All), |node| self.word(node, "reset", &resets));
         Some(Join::Of {
             n: u32::try_from(n?).unwrap_or(u32::MAX),
             reset: reset?,
@@ -278,10 +278,7 @@ impl Reader<'_> {
                 text: key.name.clone(),
                 at: key.at,
             };
-            takes.extend(
-                self.tokens(node, &key.name, 1)
-                    .map(|tokens| (name, tokens)),
-            );
+            takes.extend(self.tokens(node, &key.name, 1).map(|tokens| (name, tokens)));
         }
         takes
     }

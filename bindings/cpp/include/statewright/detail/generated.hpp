@@ -167,6 +167,8 @@ enum class errc : sw_status {
   damaged = SW_DAMAGED,
   /// The system gave no random bytes.
   random = SW_RANDOM,
+  /// The case is not in a state for what was asked of it; the message says why.
+  refused = SW_REFUSED,
   /// The engine is closed, as Rust numbers it; the functions of this header return `SW_CLOSED` for it.
   engine_closed = SW_ENGINE_CLOSED,
   /// The engine's configuration cannot be used.
