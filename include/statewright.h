@@ -3644,7 +3644,7 @@ sw_status sw_scan_open_in(struct sw_txn txn,
                           struct sw_error *err);
 
 /**
- * Gives the next items of a list.
+ * Gives the next items of a list. In a transaction, `SW_BUSY` if another thread is using that.
  *
  * @param[in] scan The scan.
  * @param[in] limit At most so many, and at least 1.
@@ -3655,7 +3655,7 @@ sw_status sw_scan_open_in(struct sw_txn txn,
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
- * From one thread at a time for each handle; another gets `SW_BUSY`.
+ * From any thread, at the same time as others.
  * @since 0.1 (unstable)
  */
 SW_API

@@ -127,7 +127,7 @@ func (e *Engine) Cases(filter CaseFilter) iter.Seq2[Case, error] {
 	return func(yield func(Case, error) bool) {
 		after := ""
 		for {
-			bytes, err := capi.CaseList(e.core.handle, filter.Flow, string(filter.Status), after, page)
+			bytes, err := capi.CaseList(e.core.handle, filter.Flow, string(filter.Status), after, pageItems)
 			cases, err := decoded[[]wireCase](bytes, e.end(err))
 			if err != nil {
 				yield(Case{}, err)
@@ -138,7 +138,7 @@ func (e *Engine) Cases(filter CaseFilter) iter.Seq2[Case, error] {
 					return
 				}
 			}
-			if len(cases) < page {
+			if len(cases) < pageItems {
 				return
 			}
 			after = cases[len(cases)-1].ID

@@ -430,7 +430,8 @@ func (d *Document) walk(path string, yield func(Entry, error) bool) error {
 			if kind == KindObject {
 				pair, err := Decode[[2]Value](row)
 				if err == nil {
-					next, err = entry(pair)
+					next.Value = pair[1]
+					err = pair[0].Decode(&next.Key)
 				}
 				if err != nil {
 					return err

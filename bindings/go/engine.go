@@ -203,11 +203,20 @@ type Stats struct {
 
 	// Log counts since the engine was opened.
 	Log struct {
-		Commits         uint64 `msgpack:"commits"`
-		Bytes           uint64 `msgpack:"bytes"`
-		Syncs           uint64 `msgpack:"syncs"`
-		BatchMax        uint64 `msgpack:"batch_max"`
-		SegmentsStarted uint64 `msgpack:"segments_started"`
+		Commits        uint64  `msgpack:"commits"`
+		Bytes          uint64  `msgpack:"bytes"`
+		BytesPerCommit float64 `msgpack:"bytes_per_commit"`
+		Syncs          uint64  `msgpack:"syncs"`
+		// Mapped tells whether commits are written through a mapping.
+		Mapped bool `msgpack:"mapped"`
+		// Batches are groups of commits that shared a sync.
+		Batches   uint64  `msgpack:"batches"`
+		BatchMin  uint64  `msgpack:"batch_min"`
+		BatchMean float64 `msgpack:"batch_mean"`
+		BatchMax  uint64  `msgpack:"batch_max"`
+		// BatchSizes counts batches of 1 commit, of 2 to 3, of 4 to 7, and so on.
+		BatchSizes      []uint64 `msgpack:"batch_sizes"`
+		SegmentsStarted uint64   `msgpack:"segments_started"`
 	} `msgpack:"log"`
 
 	// Recovery is what opening found.
@@ -215,9 +224,20 @@ type Stats struct {
 		Commits  uint64 `msgpack:"commits"`
 		Bytes    uint64 `msgpack:"bytes"`
 		CutBytes uint64 `msgpack:"cut_bytes"`
-		Segments uint64 `msgpack:"segments"`
-		Clean    bool   `msgpack:"clean"`
+		// Rewritten is how many commits were not yet proven durable and were written again.
+		Rewritten uint64 `msgpack:"rewritten"`
+		Segments  uint64 `msgpack:"segments"`
+		Clean     bool   `msgpack:"clean"`
 	} `msgpack:"recovery"`
+
+	// Checkpoint is the newest one; its version is 0 if there is none.
+	Checkpoint struct {
+		Version uint64   `msgpack:"version"`
+		Files   uint64   `msgpack:"files"`
+		Bytes   uint64   `msgpack:"bytes"`
+		Used    uint64   `msgpack:"used"`
+		Skipped []string `msgpack:"skipped"`
+	} `msgpack:"checkpoint"`
 }
 
 // Stats gives figures about the engine.

@@ -55,7 +55,7 @@ func ExampleEngine_Transact() {
 	// Output: {"alice":70,"bob":80} <nil>
 }
 
-func ExampleKV_List() {
+func ExampleKV_Scan() {
 	engine, err := statewright.OpenMemory(nil)
 	if err != nil {
 		log.Fatal(err)
@@ -64,7 +64,7 @@ func ExampleKV_List() {
 	colors := engine.Space("paint").KV()
 	_ = errors.Join(colors.Put("color/red", 1), colors.Put("color/blue", 2), colors.Put("size", 3))
 
-	for entry, err := range colors.List("color/") {
+	for entry, err := range colors.Scan("color/") {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func TestTransactionsAndValuesLeakNothing(t *testing.T) {
 		if _, _, err := Get[Value](txn.KV(), "k"); err != nil {
 			t.Error(err)
 		}
-		for entry, err := range txn.KV().List("") {
+		for entry, err := range txn.KV().Scan("") {
 			if err != nil || len(entry.Value) < len(large) {
 				t.Error(err)
 			}
@@ -192,16 +192,16 @@ func TestWhatIsInUseIsNotCollected(t *testing.T) {
 		must(t, err)
 		txn, err := open().Begin(Serializable)
 		must(t, err)
-		for i := range 2 * page {
+		for i := range 2 * pageItems {
 			must(t, txn.KV().Put(string(rune('a'+i)), i))
 		}
 		must(t, txn.Commit())
 		count := 0
-		for _, err := range txnOf(t, open()).KV().List("") {
+		for _, err := range txnOf(t, open()).KV().Scan("") {
 			must(t, err)
 			count++
 		}
-		if count != 2*page {
+		if count != 2*pageItems {
 			t.Errorf("%d", count)
 		}
 		item := func() *Item {
@@ -221,7 +221,7 @@ func txnOf(t *testing.T, engine *Engine) *Txn {
 	t.Helper()
 	txn, err := engine.Begin(SnapshotIsolation)
 	must(t, err)
-	for i := range 2 * page {
+	for i := range 2 * pageItems {
 		must(t, txn.KV().Put(string(rune('a'+i)), i))
 	}
 	return txn

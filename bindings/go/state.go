@@ -1,8 +1,6 @@
 package statewright
 
 import (
-	"errors"
-	"fmt"
 	"iter"
 	"unsafe"
 
@@ -20,6 +18,18 @@ type State interface {
 
 	// JSON is the documents of the default space.
 	JSON() JSON
+
+	// Events is a stream of events of the default space.
+	Events(stream string) Events
+
+	// Cells is the cells of the default space.
+	Cells() Cells
+
+	// Traces is the traces of the default space.
+	Traces() Traces
+
+	// Runs is the runs of the default space.
+	Runs() Runs
 }
 
 var (
@@ -39,6 +49,23 @@ func (s Space) KV() KV { return KV{s.in, s.name} }
 // JSON is the documents of the space.
 func (s Space) JSON() JSON { return JSON{s.in, s.name} }
 
+// Events is a stream of events of the space. It is made by the first event.
+func (s Space) Events(stream string) Events { return Events{s.in, s.name, stream} }
+
+// Streams lists the streams of events that begin with prefix, in order.
+func (s Space) Streams(prefix string, how ...ListOption) iter.Seq2[StreamInfo, error] {
+	return listed(s.in, s.name, "event.streams", args{"prefix": prefix}, how, (*StreamInfo).public)
+}
+
+// Cells is the cells of the space.
+func (s Space) Cells() Cells { return Cells{s.in, s.name} }
+
+// Traces is the traces of the space.
+func (s Space) Traces() Traces { return Traces{s.in, s.name} }
+
+// Runs is the runs of the space.
+func (s Space) Runs() Runs { return Runs{s.in, s.name} }
+
 // Space names a part of the state, such as "tenant/app/agent/run"; empty is "default".
 func (e *Engine) Space(name string) Space { return Space{e, name} }
 
@@ -48,6 +75,21 @@ func (e *Engine) KV() KV { return KV{e, ""} }
 // JSON is the documents of the default space.
 func (e *Engine) JSON() JSON { return JSON{e, ""} }
 
+// Events is a stream of events of the default space.
+func (e *Engine) Events(stream string) Events { return Events{e, "", stream} }
+
+// Cells is the cells of the default space.
+func (e *Engine) Cells() Cells { return Cells{e, ""} }
+
+// Traces is the traces of the default space.
+func (e *Engine) Traces() Traces { return Traces{e, ""} }
+
+// Runs is the runs of the default space.
+func (e *Engine) Runs() Runs { return Runs{e, ""} }
+
+// Spaces is all spaces.
+func (e *Engine) Spaces() Spaces { return Spaces{e} }
+
 // Space names a part of the state as the transaction sees it; empty is "default".
 func (t *Txn) Space(name string) Space { return Space{t, name} }
 
@@ -56,6 +98,21 @@ func (t *Txn) KV() KV { return KV{t, ""} }
 
 // JSON is the documents of the default space as the transaction sees them.
 func (t *Txn) JSON() JSON { return JSON{t, ""} }
+
+// Events is a stream of events of the default space as the transaction sees them.
+func (t *Txn) Events(stream string) Events { return Events{t, "", stream} }
+
+// Cells is the cells of the default space as the transaction sees them.
+func (t *Txn) Cells() Cells { return Cells{t, ""} }
+
+// Traces is the traces of the default space as the transaction sees them.
+func (t *Txn) Traces() Traces { return Traces{t, ""} }
+
+// Runs is the runs of the default space as the transaction sees them.
+func (t *Txn) Runs() Runs { return Runs{t, ""} }
+
+// Spaces is all spaces as the transaction sees them.
+func (t *Txn) Spaces() Spaces { return Spaces{t} }
 
 // KV is the keys and values of a space. A key is any bytes but none; text is the usual case.
 type KV struct {
@@ -84,12 +141,14 @@ func (kv KV) Put(key string, value any) error {
 // Delete removes a key. Removing one that is not there is no error.
 func (kv KV) Delete(key string) (found bool, err error) { return kv.in.kvDelete(kv.space, key) }
 
-// List gives the keys that begin with prefix, in the order of their bytes, with their values.
+// Scan gives the keys that begin with prefix, in the order of their bytes, with their values:
 //
-// They are read in pages: on an engine, a later page shows what was committed meanwhile; list in a transaction to
-// see one state. If reading fails, the error is the last thing given.
-func (kv KV) List(prefix string) iter.Seq2[Entry, error] {
-	return pages(func(after string) ([]byte, error) { return kv.in.kvList(kv.space, prefix, after) })
+//	for entry, err := range engine.KV().Scan("color/") { … }
+//
+// They are read in pages, so that the number of keys does not matter, and as they are when the walk begins. The options
+// that count are [Limit], [After], [Reverse] and [Within]. If reading fails, the error is the last thing given.
+func (kv KV) Scan(prefix string, how ...ListOption) iter.Seq2[Entry, error] {
+	return listed(kv.in, kv.space, "kv.scan", args{"prefix": []byte(prefix)}, how, (*wireEntry).public)
 }
 
 // JSON is the documents of a space. A place in a document is a path such as `.lines[0].price` or `."odd key"`; the
@@ -132,9 +191,10 @@ func (j JSON) Version(key string) (version uint64, found bool, err error) {
 	return j.in.jsonVersion(j.space, key)
 }
 
-// List gives the documents whose keys begin with prefix, in the order of the keys. It reads in pages, as [KV.List].
-func (j JSON) List(prefix string) iter.Seq2[Entry, error] {
-	return pages(func(after string) ([]byte, error) { return j.in.jsonList(j.space, prefix, after) })
+// List gives the documents whose keys begin with prefix, in the order of the keys. It reads in pages, as [KV.Scan]; the
+// options that count are [Limit], [After] and [Within].
+func (j JSON) List(prefix string, how ...ListOption) iter.Seq2[Entry, error] {
+	return listed(j.in, j.space, "json.list", args{"prefix": prefix}, how, (*wireEntry).public)
 }
 
 // Get reads a key's value as a T.
@@ -156,58 +216,24 @@ func read(value Value, found bool, err error, out any) (bool, error) {
 	return found, err
 }
 
-// How many entries one call into C gives at most.
-const page = 128
-
-// pages reads entries page by page; next gives [key, value] pairs after a key.
-func pages(next func(after string) ([]byte, error)) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		after := ""
-		for {
-			pairs, err := decoded[[][2]Value](next(after))
-			for i := 0; i < len(pairs) && err == nil; i++ {
-				var next Entry
-				if next, err = entry(pairs[i]); err == nil && !yield(next, nil) {
-					return
-				}
-				after = next.Key
-			}
-			if err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			if len(pairs) < page {
-				return
-			}
-		}
-	}
-}
-
-// entry reads an entry as it comes: the key, as text or bytes, and the value.
-func entry(pair [2]Value) (Entry, error) {
-	key, err := Decode[any](pair[0])
-	switch key := key.(type) {
-	case string:
-		return Entry{key, pair[1]}, err
-	case []byte:
-		return Entry{string(key), pair[1]}, err
-	}
-	return Entry{}, errors.Join(fmt.Errorf("statewright: an entry has the key %v", pair[0]), err)
-}
-
 // view is the operations of an engine and of a transaction.
 type view interface {
 	kvGet(space, key string) (Value, bool, error)
 	kvPut(space, key string, value []byte) error
 	kvDelete(space, key string) (bool, error)
-	kvList(space, prefix, after string) ([]byte, error)
 	jsonCreate(space, key string, value []byte) error
 	jsonGet(space, key, path string) (Value, bool, error)
 	jsonSet(space, key, path string, value []byte) error
 	jsonRemove(space, key, path string) (bool, error)
 	jsonDrop(space, key string) (bool, error)
 	jsonVersion(space, key string) (uint64, bool, error)
-	jsonList(space, prefix, after string) ([]byte, error)
+	// do runs one operation.
+	do(operation args) (Value, error)
+	// append gives the sequence, if it is known.
+	append(space, stream, kind string, payload []byte) (uint64, error)
+	scan(operation []byte) (capi.Scan, error)
+	// end is called with the error of every call.
+	end(err error) error
 }
 
 // bytesOf lends the bytes of a string, which are not to be changed.
@@ -225,11 +251,6 @@ func (e *Engine) kvPut(space, key string, value []byte) error {
 func (e *Engine) kvDelete(space, key string) (bool, error) {
 	found, err := capi.KvDelete(e.core.handle, space, bytesOf(key))
 	return found, e.end(err)
-}
-
-func (e *Engine) kvList(space, prefix, after string) ([]byte, error) {
-	items, err := capi.KvList(e.core.handle, space, bytesOf(prefix), bytesOf(after), page)
-	return items, e.end(err)
 }
 
 func (e *Engine) jsonCreate(space, key string, value []byte) error {
@@ -260,11 +281,6 @@ func (e *Engine) jsonVersion(space, key string) (uint64, bool, error) {
 	return version, found, e.end(err)
 }
 
-func (e *Engine) jsonList(space, prefix, after string) ([]byte, error) {
-	items, err := capi.JsonList(e.core.handle, space, prefix, after, page)
-	return items, e.end(err)
-}
-
 func (t *Txn) kvGet(space, key string) (Value, bool, error) {
 	value, found, err := capi.TxnKvGet(t.handle, space, bytesOf(key))
 	return value, found, t.end(err)
@@ -277,11 +293,6 @@ func (t *Txn) kvPut(space, key string, value []byte) error {
 func (t *Txn) kvDelete(space, key string) (bool, error) {
 	found, err := capi.TxnKvDelete(t.handle, space, bytesOf(key))
 	return found, t.end(err)
-}
-
-func (t *Txn) kvList(space, prefix, after string) ([]byte, error) {
-	items, err := capi.TxnKvList(t.handle, space, bytesOf(prefix), bytesOf(after), page)
-	return items, t.end(err)
 }
 
 func (t *Txn) jsonCreate(space, key string, value []byte) error {
@@ -312,7 +323,33 @@ func (t *Txn) jsonVersion(space, key string) (uint64, bool, error) {
 	return version, found, t.end(err)
 }
 
-func (t *Txn) jsonList(space, prefix, after string) ([]byte, error) {
-	items, err := capi.TxnJsonList(t.handle, space, prefix, after, page)
-	return items, t.end(err)
+func (e *Engine) do(operation args) (Value, error) {
+	results, _, err := e.Call(operation)
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+func (e *Engine) append(space, stream, kind string, payload []byte) (uint64, error) {
+	sequence, err := capi.EventAppend(e.core.handle, space, stream, kind, payload)
+	return sequence, e.end(err)
+}
+
+func (e *Engine) scan(operation []byte) (capi.Scan, error) {
+	scan, err := capi.ScanOpen(e.core.handle, operation)
+	return scan, e.end(err)
+}
+
+func (t *Txn) do(operation args) (Value, error) { return t.Call(operation) }
+
+func (t *Txn) append(space, stream, kind string, payload []byte) (uint64, error) {
+	_, err := t.Call(args{"op": "event.append", "space": orDefault(space), "stream": stream, "type": kind,
+		"payload": Value(payload)})
+	return 0, err
+}
+
+func (t *Txn) scan(operation []byte) (capi.Scan, error) {
+	scan, err := capi.ScanOpenIn(t.handle, operation)
+	return scan, t.end(err)
 }

@@ -141,14 +141,14 @@ func TestDocuments(t *testing.T) {
 
 func TestListsArePagedInOrder(t *testing.T) {
 	inBoth(t, func(t *testing.T, state State) {
-		for _, total := range []int{0, 1, page - 1, page, page + 1, 3*page + 7} {
+		for _, total := range []int{0, 1, pageItems - 1, pageItems, pageItems + 1, 3*pageItems + 7} {
 			space := state.Space(fmt.Sprintf("space%d", total))
 			for i := range total {
 				must(t, space.KV().Put(fmt.Sprintf("k/%05d", i), i))
 				must(t, space.JSON().Create(fmt.Sprintf("k/%05d", i), i))
 			}
 			must(t, space.KV().Put("other", nil))
-			for name, list := range map[string]func(func(Entry, error) bool){"kv": space.KV().List("k/"), "json": space.JSON().List("k/")} {
+			for name, list := range map[string]func(func(Entry, error) bool){"kv": space.KV().Scan("k/"), "json": space.JSON().List("k/")} {
 				next := 0
 				for entry, err := range list {
 					must(t, err)
@@ -162,7 +162,7 @@ func TestListsArePagedInOrder(t *testing.T) {
 				}
 			}
 		}
-		for range state.Space("space135").KV().List("") {
+		for range state.Space("space263").KV().Scan("") {
 			break // leaving early is fine
 		}
 	})
@@ -174,7 +174,7 @@ func TestAListThatFailsSaysSoOnce(t *testing.T) {
 	must(t, err)
 	must(t, txn.Rollback())
 	seen := 0
-	for _, err := range txn.KV().List("") {
+	for _, err := range txn.KV().Scan("") {
 		wants(t, err, ErrTxnClosed)
 		seen++
 	}
@@ -272,7 +272,7 @@ func TestManyGoroutinesOnOneEngine(t *testing.T) {
 	}
 	group.Wait()
 	count := 0
-	for _, err := range engine.KV().List("") {
+	for _, err := range engine.KV().Scan("") {
 		must(t, err)
 		count++
 	}

@@ -20,6 +20,9 @@ const (
 	Serializable Isolation = capi.SW_ISOLATION_SERIALIZABLE
 	// SnapshotIsolation: only what is written must be unchanged at commit.
 	SnapshotIsolation Isolation = capi.SW_ISOLATION_SNAPSHOT
+	// WeakIsolation: as SnapshotIsolation, and a read of what was changed since the transaction began fails at once
+	// with [ErrConflict].
+	WeakIsolation Isolation = capi.SW_ISOLATION_WEAK
 )
 
 // Txn is a transaction: it reads the state as it was when it began, plus its own writes, and nobody else sees those
@@ -73,6 +76,26 @@ func (t *Txn) Commit() error {
 // Version is that of the commit that the transaction made, or, if it wrote nothing, the version that it read. It is
 // 0 before [Txn.Commit] succeeds.
 func (t *Txn) Version() uint64 { return t.version }
+
+// Savepoint is a point in a transaction to which it can go back. They nest: going back to one, or releasing it, ends all
+// that were made after it.
+type Savepoint struct {
+	txn    *Txn
+	number uint64
+}
+
+// Savepoint marks this point of the transaction.
+func (t *Txn) Savepoint() (Savepoint, error) {
+	number, err := capi.TxnSavepoint(t.handle)
+	return Savepoint{t, number}, t.end(err)
+}
+
+// Rollback undoes what was written since the savepoint, which stays. What was read since then still counts when the
+// commit is validated. It fails with [ErrUnknownSavepoint] if the savepoint was released or undone.
+func (s Savepoint) Rollback() error { return s.txn.end(capi.TxnRollbackTo(s.txn.handle, s.number)) }
+
+// Release forgets the savepoint and all after it; what was written stays.
+func (s Savepoint) Release() error { return s.txn.end(capi.TxnRelease(s.txn.handle, s.number)) }
 
 // Rollback ends the transaction without writing anything. It does nothing after Commit or Rollback, so that it can be
 // deferred, and it works even if the engine is closed.

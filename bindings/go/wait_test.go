@@ -255,7 +255,7 @@ func TestCasesAreListedByFlowAndStatus(t *testing.T) {
 	engine := openMemory(t)
 	deployed(t, engine, hostFlow)
 	deployed(t, engine, "{name: quick, version: 1, tasks: {t: {kind: set, set: {.x: '1'}}}}")
-	const each = page + 3
+	const each = pageItems + 3
 	for i := range each {
 		must(t, engine.StartAs(fmt.Sprintf("a%04d", i), "ask", nil))
 		must(t, engine.StartAs(fmt.Sprintf("q%04d", i), "quick", nil))

@@ -7,6 +7,7 @@ export const {
   Extended,
   Listing,
   Query,
+  Savepoint,
   Schema,
   Space,
   StatewrightError,

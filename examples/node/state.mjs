@@ -32,7 +32,7 @@ try {
     console.log(`conflict: ${error.status} on ${error.path}`);
   }
 
-  const keys = Array.from(engine.kv.list({ prefix: 'color/' }), ([key]) => key);
+  const keys = Array.from(engine.kv.scan({ prefix: 'color/' }), ([key]) => key);
   console.log(`keys: ${keys.join(' ')}`);
 } finally {
   await engine.close();

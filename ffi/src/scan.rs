@@ -111,11 +111,11 @@ pub unsafe extern "C" fn sw_scan_open_in(
     })
 }
 
-/// Gives the next items of a list.
+/// Gives the next items of a list. In a transaction, `SW_BUSY` if another thread is using that.
 ///
 /// @role method
 /// @on scan
-/// @thread handle
+/// @thread safe
 /// @param scan in handle: The scan.
 /// @param limit in number: At most so many, and at least 1.
 /// @param max_bytes in number: At most so many bytes of MessagePack, but one item at least.
@@ -139,8 +139,7 @@ pub unsafe extern "C" fn sw_scan_next(
         if limit == 0 {
             return Err(Failure::new(SW_INVALID_ARGUMENT, "`limit` is 0").at("limit"));
         }
-        let busy = || Failure::new(SW_BUSY, "another thread is using this scan");
-        let mut scan = state.scan.try_lock().ok_or_else(busy)?;
+        let mut scan = state.scan.lock();
         let most = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let mut rows = Rows::new(false);
         state

@@ -81,9 +81,33 @@ export interface Stats {
   /** How many transactions are open. */
   transactions: number;
   /** Since the engine was opened. */
-  log: { commits: number; bytes: number; syncs: number; batchMax: number; segmentsStarted: number };
+  log: {
+    commits: number;
+    bytes: number;
+    bytesPerCommit: number;
+    syncs: number;
+    /** Whether commits are written through a mapping. */
+    mapped: boolean;
+    /** Groups of commits that shared a sync, and how many commits they had. */
+    batches: number;
+    batchMin: number;
+    batchMean: number;
+    batchMax: number;
+    /** How many batches had 1 commit, 2 to 3, 4 to 7, and so on. */
+    batchSizes: number[];
+    segmentsStarted: number;
+  };
   /** What opening it found. */
-  recovery: { commits: number; bytes: number; cutBytes: number; segments: number; clean: boolean };
+  recovery: {
+    commits: number;
+    bytes: number;
+    cutBytes: number;
+    rewritten: number;
+    segments: number;
+    clean: boolean;
+  };
+  /** The newest checkpoint; its version is 0 if there is none. */
+  checkpoint: { version: number; files: number; bytes: number; used: number; skipped: string[] };
 }
 
 /** Which cases to list. */
@@ -140,6 +164,7 @@ export function readDeployed(bytes: Uint8Array): Deployed {
 /** For objects whose keys are the library's own words, not a user's. */
 export function camelCased(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(camelCased);
   const camel = (key: string) => key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [camel(key), camelCased(member)]));
 }

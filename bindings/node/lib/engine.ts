@@ -25,7 +25,12 @@ import { attempt, translated } from './errors';
 import { listing, type Listing } from './listing';
 import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { Session } from './session';
-import { Space, type Json, type Kv } from './store';
+import { EngineCaller } from './caller';
+import type { Json } from './json';
+import type { Kv } from './kv';
+import type { Cells, Events, Runs, StreamInfo, Traces } from './records';
+import type { PageOptions } from './state';
+import { Space, Spaces } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
 import { decode, encode, integer, nanoseconds, text, type Storable, type Value } from './values';
 import {
@@ -93,7 +98,7 @@ export class Engine {
 
   private constructor(session: Session) {
     this.#session = session;
-    this.#space = new Space(session, '');
+    this.#space = this.space('');
   }
 
   /**
@@ -164,9 +169,39 @@ export class Engine {
     return this.#space.json;
   }
 
-  /** A part of the store with keys and documents of its own, such as `tenant/app/agent/run`. */
+  /** The cells of the space `default`. */
+  get cells(): Cells {
+    return this.#space.cells;
+  }
+
+  /** The traces of the space `default`. */
+  get traces(): Traces {
+    return this.#space.traces;
+  }
+
+  /** The runs of the space `default`. */
+  get runs(): Runs {
+    return this.#space.runs;
+  }
+
+  /** A stream of events of the space `default`; it is made by the first one. */
+  events(name: string): Events {
+    return this.#space.events(name);
+  }
+
+  /** The streams of the space `default`. */
+  streams(options: PageOptions = {}): Listing<StreamInfo> {
+    return this.#space.streams(options);
+  }
+
+  /** A part of the store with state of its own, such as `tenant/app/agent/run`. */
   space(name: string): Space {
-    return new Space(this.#session, name);
+    return new Space(new EngineCaller(this.#session, name));
+  }
+
+  /** All spaces. */
+  get spaces(): Spaces {
+    return new Spaces(new EngineCaller(this.#session, ''));
   }
 
   /** Begins a transaction. Prefer {@link transact}, which runs it again after a conflict. */

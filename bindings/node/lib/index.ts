@@ -35,8 +35,29 @@ export { Extended, type ExtendedKind } from './extended';
 export { Listing } from './listing';
 export { Query, type PathForm } from './query';
 export { Schema, type SchemaOptions, type Violation } from './schema';
-export { Space, type Json, type JsonListOptions, type Key, type Kv, type KvListOptions } from './store';
-export { Txn, type TransactOptions, type TxnOptions, type TxnSpace } from './txn';
+export type { Mode } from './caller';
+export type { Json, JsonListOptions, PatchOperation } from './json';
+export type { Kv, KvScanOptions, MergeStrategy, PutOptions } from './kv';
+export type {
+  Cells,
+  EventOptions,
+  Events,
+  Run,
+  RunDifference,
+  RunListOptions,
+  RunOptions,
+  Runs,
+  RunStatus,
+  StreamEvent,
+  StreamInfo,
+  Trace,
+  TraceListOptions,
+  TraceOptions,
+  Traces,
+} from './records';
+export type { Key, PageOptions, Past, SpanOptions, Stored, Version } from './state';
+export { Space, type SpaceInfo, type Spaces } from './store';
+export { Savepoint, Txn, type TransactOptions, type TxnOptions, type TxnSpace } from './txn';
 export type { Storable, Value } from './values';
 export { WorkFailure, WorkItem } from './work';
 export type { FailureReason, Handler, PollOptions, WorkerOptions } from './work';

@@ -2310,13 +2310,18 @@ export function scanOpenAsync(engine: Engine, operation: Uint8Array): Promise<Sc
 export function scanOpenIn(txn: Txn, operation: Uint8Array): Scan;
 
 /**
- * Gives the next items of a list.
+ * Gives the next items of a list. In a transaction, `SW_BUSY` if another thread is using that.
  * @param scan The scan.
  * @param limit At most so many, and at least 1.
  * @param maxBytes At most so many bytes of MessagePack, but one item at least.
  * @returns Receives an array of what comes next, as the operation gives it.
  */
 export function scanNext(scan: Scan, limit: number, maxBytes: bigint): { items: Uint8Array; done: boolean };
+
+/**
+ * `scanNext` on a thread of libuv's pool.
+ */
+export function scanNextAsync(scan: Scan, limit: number, maxBytes: bigint): Promise<{ items: Uint8Array; done: boolean }>;
 
 /**
  * Ends a scan: its handle is stale from now on. This works even if its engine is closed or poisoned.

@@ -4,19 +4,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { native } from './addon';
 import { attempt, hasCode, StatewrightError } from './errors';
+import { choice } from './held';
 import type { Txn as Handle } from './native';
 import type { Session } from './session';
-import { TxnJson, TxnKv, type Source } from './store';
+import { TxnCaller } from './caller';
 import type { Call } from './engine';
-import { decode, encode, integer, text, type Value } from './values';
+import type { Json } from './json';
+import type { Kv } from './kv';
+import type { Listing } from './listing';
+import type { Cells, Events, Runs, StreamInfo, Traces } from './records';
+import type { PageOptions } from './state';
+import { Space, Spaces } from './store';
+import { decode, encode, integer, type Value } from './values';
 
 /** What must be unchanged when a transaction commits. */
 export interface TxnOptions {
   /**
    * `serializable`, the default: what it read and what it writes, so that the result is that of some serial
-   * order; `snapshot`: only what it writes.
+   * order; `snapshot`: only what it writes; `weak`: as `snapshot`, and a read of what was changed since it began
+   * throws `SW_CONFLICT` at once.
    */
-  isolation?: 'serializable' | 'snapshot';
+  isolation?: 'serializable' | 'snapshot' | 'weak';
 }
 
 /** How often a transaction is run again. */
@@ -32,10 +40,32 @@ const forgotten = new FinalizationRegistry<Handle>((handle) => {
   attempt(() => native.txnRollback(handle));
 });
 
-/** A part of the store, as a transaction sees it. */
-export interface TxnSpace {
-  readonly kv: TxnKv;
-  readonly json: TxnJson;
+/** A part of the store, as a transaction sees it: writes are done at once. */
+export type TxnSpace = Space<'txn'>;
+
+/** A point in a transaction to which it can go back. They nest: going back to one ends all that were made after it. */
+export class Savepoint {
+  readonly #rollback: () => void;
+  readonly #release: () => void;
+
+  /** @internal */
+  constructor(rollback: () => void, release: () => void) {
+    this.#rollback = rollback;
+    this.#release = release;
+  }
+
+  /**
+   * Undoes what was written since then; the savepoint stays. What was read still counts when the commit is validated.
+   * `SW_UNKNOWN_SAVEPOINT` if it was released, or undone by an earlier one.
+   */
+  rollback(): void {
+    this.#rollback();
+  }
+
+  /** Forgets it and all after it; what was written stays. */
+  release(): void {
+    this.#release();
+  }
 }
 
 /**
@@ -43,31 +73,78 @@ export interface TxnSpace {
  * it commits. Reading and writing are in memory and return at once. End it with `commit` or `rollback`; leaving
  * a `using` block without a commit rolls it back.
  */
-export class Txn implements TxnSpace {
+export class Txn {
   #handle: Handle | undefined;
   readonly #session: Session;
-  readonly kv: TxnKv;
-  readonly json: TxnJson;
+  readonly #space: TxnSpace;
+  readonly #caller = (name: string) => new TxnCaller(() => this.#open(), name);
 
   /** @internal */
   constructor(session: Session, options: TxnOptions) {
-    const { SW_ISOLATION_SERIALIZABLE, SW_ISOLATION_SNAPSHOT } = native.constants;
-    const known = { serializable: SW_ISOLATION_SERIALIZABLE, snapshot: SW_ISOLATION_SNAPSHOT };
-    const isolation = known[options.isolation ?? 'serializable'];
-    if (isolation === undefined) throw new TypeError("`isolation` must be 'serializable' or 'snapshot'");
+    const { SW_ISOLATION_SERIALIZABLE, SW_ISOLATION_SNAPSHOT, SW_ISOLATION_WEAK } = native.constants;
+    const isolation = choice('isolation', options.isolation ?? 'serializable', {
+      serializable: SW_ISOLATION_SERIALIZABLE,
+      snapshot: SW_ISOLATION_SNAPSHOT,
+      weak: SW_ISOLATION_WEAK,
+    });
     this.#session = session;
     this.#handle = session.now(native.txnBegin, isolation);
     forgotten.register(this, this.#handle, this);
-    ({ kv: this.kv, json: this.json } = this.space(''));
+    this.#space = this.space('');
   }
 
-  /** A part of the store with keys and documents of its own, such as `tenant/app`; empty is `default`. */
+  /** The keys of the space `default`. */
+  get kv(): Kv<'txn'> {
+    return this.#space.kv;
+  }
+
+  /** The JSON documents of the space `default`. */
+  get json(): Json<'txn'> {
+    return this.#space.json;
+  }
+
+  /** The cells of the space `default`. */
+  get cells(): Cells<'txn'> {
+    return this.#space.cells;
+  }
+
+  /** The traces of the space `default`. */
+  get traces(): Traces<'txn'> {
+    return this.#space.traces;
+  }
+
+  /** The runs of the space `default`. */
+  get runs(): Runs<'txn'> {
+    return this.#space.runs;
+  }
+
+  /** A stream of events of the space `default`. */
+  events(name: string): Events<'txn'> {
+    return this.#space.events(name);
+  }
+
+  /** The streams of the space `default`. */
+  streams(options: PageOptions = {}): Listing<StreamInfo> {
+    return this.#space.streams(options);
+  }
+
+  /** A part of the store with state of its own, such as `tenant/app`; empty is `default`. */
   space(name: string): TxnSpace {
-    const source: Source<Handle> = {
-      call: (call, ...rest) => attempt(() => call(this.#open(), ...rest)),
-      space: text('name', name),
-    };
-    return { kv: new TxnKv(source), json: new TxnJson(source) };
+    return new Space(this.#caller(name));
+  }
+
+  /** All spaces. */
+  get spaces(): Spaces<'txn'> {
+    return new Spaces(this.#caller(''));
+  }
+
+  /** Marks this point of the transaction. */
+  savepoint(): Savepoint {
+    const mark = attempt(() => native.txnSavepoint(this.#open()));
+    return new Savepoint(
+      () => attempt(() => native.txnRollbackTo(this.#open(), mark)),
+      () => attempt(() => native.txnRelease(this.#open(), mark)),
+    );
   }
 
   /** Runs one operation; see {@link Engine.call}. If it fails, the transaction is as it was before. */

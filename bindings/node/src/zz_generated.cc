@@ -2049,7 +2049,7 @@ struct scan_open_in : call_base {
   }
 };
 
-// sw_scan_next: Gives the next items of a list.
+// sw_scan_next: Gives the next items of a list. In a transaction, `SW_BUSY` if another thread is using that.
 struct scan_next : call_base {
   sw_scan scan{};
   uint32_t limit{};
@@ -2615,6 +2615,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("scanOpenAsync", Napi::Function::New<later<call::scan_open>>(env, "scanOpenAsync"));
   exports.Set("scanOpenIn", Napi::Function::New<now<call::scan_open_in>>(env, "scanOpenIn"));
   exports.Set("scanNext", Napi::Function::New<now<call::scan_next>>(env, "scanNext"));
+  exports.Set("scanNextAsync", Napi::Function::New<later<call::scan_next>>(env, "scanNextAsync"));
   exports.Set("scanFree", Napi::Function::New<now<call::scan_free>>(env, "scanFree"));
   exports.Set("scanFreeAsync", Napi::Function::New<later<call::scan_free>>(env, "scanFreeAsync"));
   exports.Set("flowDeploy", Napi::Function::New<now<call::flow_deploy>>(env, "flowDeploy"));

@@ -101,7 +101,7 @@ test('lists: order, prefix, after, limit, many pages, both ways of iterating', a
   const names = Array.from({ length: 700 }, (_, index) => `key/${String(index).padStart(4, '0')}`);
   await engine.transact((txn) => names.forEach((name, index) => txn.kv.put(name, index)));
   await engine.kv.put('other', true);
-  const list = engine.kv.list({ prefix: 'key/' });
+  const list = engine.kv.scan({ prefix: 'key/' });
   assert.ok(list instanceof Listing);
   assert.deepEqual(
     list.toArray(),
@@ -116,17 +116,17 @@ test('lists: order, prefix, after, limit, many pages, both ways of iterating', a
   assert.deepEqual(awaited, names);
   for (const limit of [0, 1, 255, 256, 257, 512, 700, 1000]) {
     assert.equal(
-      engine.kv.list({ prefix: 'key/', limit }).toArray().length,
+      engine.kv.scan({ prefix: 'key/', limit }).toArray().length,
       Math.min(limit, 700),
       `limit ${limit}`,
     );
   }
-  const after = engine.kv.list({ after: names[698], keys: 'bytes' }).toArray();
+  const after = engine.kv.scan({ after: names[698], keys: 'bytes' }).toArray();
   assert.deepEqual(
     after.map(([key]) => Buffer.from(key).toString()),
     [names[699], 'other'],
   );
-  for (const limit of [-1, 1.5, NaN, '1']) assert.throws(() => engine.kv.list({ limit }), TypeError);
+  for (const limit of [-1, 1.5, NaN, '1']) assert.throws(() => engine.kv.scan({ limit }), TypeError);
 });
 
 test('leaving a list early reads no more of it', async (t) => {
@@ -147,9 +147,9 @@ test('leaving a list early reads no more of it', async (t) => {
 test('a key that is not text is listed as bytes, or told', async (t) => {
   const { kv } = memory(t);
   await kv.put(new Uint8Array([255, 0]), 1);
-  const error = await fails(() => kv.list().toArray(), 'SW_INVALID_UTF8');
+  const error = await fails(() => kv.scan().toArray(), 'SW_INVALID_UTF8');
   assert.match(error.help, /bytes/);
-  assert.deepEqual(kv.list({ keys: 'bytes' }).toArray(), [[new Uint8Array([255, 0]), 1]]);
+  assert.deepEqual(kv.scan({ keys: 'bytes' }).toArray(), [[new Uint8Array([255, 0]), 1]]);
 });
 
 test('what was committed is there after opening again', async (t) => {
@@ -200,7 +200,7 @@ test('closing is done once, and everything after it is refused', async (t) => {
   const engine = await Engine.open(folder(t));
   const { kv } = engine;
   const txn = engine.begin();
-  const list = kv.list();
+  const list = kv.scan();
   await Promise.all([engine.close(), engine.close()]);
   await engine.close();
   assert.equal(engine.isOpen, false);
@@ -246,7 +246,7 @@ test('many commits at the same time all happen', async (t) => {
   const engine = await onDisk(t);
   const writes = Array.from({ length: 300 }, (_, index) => engine.kv.put(`k${index}`, index));
   await Promise.all(writes);
-  assert.equal(engine.kv.list({ prefix: 'k' }).toArray().length, 300);
+  assert.equal(engine.kv.scan({ prefix: 'k' }).toArray().length, 300);
   const { log } = engine.stats();
   assert.ok(log.syncs <= log.commits, `${log.syncs} syncs for ${log.commits} commits`);
 });

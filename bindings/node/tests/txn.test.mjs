@@ -17,7 +17,7 @@ test('a transaction sees its own writes, and nobody else does before it commits'
   assert.equal(txn.json.remove('d', '.x'), true);
   assert.equal(txn.kv.get('a'), 2);
   assert.deepEqual(txn.json.get('d'), { y: 2 });
-  assert.deepEqual(txn.kv.list().toArray(), [
+  assert.deepEqual(txn.kv.scan().toArray(), [
     ['a', 2],
     ['b', 3],
   ]);
@@ -89,7 +89,7 @@ test('isolation: what was only read matters to serializable, not to snapshot', a
     if (conflicts) await fails(() => txn.commit(), 'SW_CONFLICT');
     else await txn.commit();
   }
-  assert.throws(() => memory(t).begin({ isolation: 'weak' }), TypeError);
+  assert.throws(() => memory(t).begin({ isolation: 'none' }), TypeError);
 });
 
 test('transact runs again until it commits', async (t) => {

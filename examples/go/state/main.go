@@ -62,7 +62,7 @@ func run(ctx context.Context, store string) error {
 	}
 
 	fmt.Print("keys:")
-	for entry, err := range kv.List("color/") {
+	for entry, err := range kv.Scan("color/") {
 		if err != nil {
 			return err
 		}

@@ -3110,7 +3110,8 @@ func ScanOpenIn(txn Txn, operation []byte) (scan Scan, err error) {
 	return
 }
 
-// ScanNext calls sw_scan_next. Gives the next items of a list.
+// ScanNext calls sw_scan_next. Gives the next items of a list. In a transaction, `SW_BUSY` if another
+// thread is using that.
 //
 // scan: The scan.
 // limit: At most so many, and at least 1.

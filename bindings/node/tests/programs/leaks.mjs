@@ -27,7 +27,7 @@ const one = {
   async values(index) {
     await shared.kv.put(`k${index % 10}`, { text, bytes: new Uint8Array(20_000) });
     shared.kv.get(`k${index % 10}`);
-    for (const _ of shared.kv.list({ limit: 3 }));
+    for (const _ of shared.kv.scan({ limit: 3 }));
   },
   async documents(index) {
     const document = Document.of({ text, list: [index, { n: 2n ** 60n }] });

@@ -54,9 +54,9 @@ await engine.kv.put('key', undefined);
 engine.kv.get(1);
 
 // Lists.
-const byText = engine.kv.list<Order>({ prefix: 'o' });
+const byText = engine.kv.scan<Order>({ prefix: 'o' });
 same<typeof byText, Listing<[string, Order]>>(true);
-const byBytes = engine.kv.list({ keys: 'bytes' });
+const byBytes = engine.kv.scan({ keys: 'bytes' });
 same<typeof byBytes, Listing<[Uint8Array, Value]>>(true);
 for (const [key, listed] of byText) same<[typeof key, typeof listed], [string, Order]>(true);
 for await (const [key] of byBytes) same<typeof key, Uint8Array>(true);

@@ -27,7 +27,7 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
         "exists" => Some(Value::from(txn.kv_exists(s, key)?)),
         "scan" | "range" => Some(pairs(scan(txn, args, verb)?)),
         "count" => Some(Value::from(txn.kv_count(s, &args.bytes("prefix")?)?)),
-        "cas" => done(txn.kv_cas(s, key, args.maybe("expected").as_ref(), value)?),
+        "cas" => done(txn.kv_cas(s, key, args.get("expected").as_ref(), value)?),
         "swap" => txn.kv_swap(s, key, value)?.or(Some(Value::NULL)),
         "increment" => {
             let (by, initial) = (amount(args, "by", 1), amount(args, "initial", 0));

@@ -2594,7 +2594,8 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
-/// Calls `sw_scan_next`. Gives the next items of a list.
+/// Calls `sw_scan_next`. Gives the next items of a list. In a transaction, `SW_BUSY` if another thread
+/// is using that.
 ///
 /// @param scan The scan.
 /// @param limit At most so many, and at least 1.
