@@ -234,8 +234,7 @@ impl Leaf {
     /// Makes room for more bytes.
     fn grow(&mut self, more: usize) {
         let used = self.bytes();
-        // Leaves are copied more often than they grow, so little is reserved.
-        let capacity = used.len() + more + used.len() / 8;
+        let capacity = used.len() + more + used.len() / 4;
         let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(used);
         bytes.resize(capacity, 0);
@@ -343,12 +342,13 @@ impl Leaf {
             set(bytes, 8, &(all as u32).to_le_bytes());
         }
         if all > 1024 && all > self.head().len / 4 {
-            *self = self.copy(0..self.view().len(), None, 0);
+            *self = self.copy(0..self.view().len(), None, (0, 0));
         }
     }
 
-    /// A new leaf of some of the entries, with room for `more`, whose keys' prefix also fits `key`.
-    fn copy(&self, range: Range<usize>, key: Option<&[u8]>, more: usize) -> Leaf {
+    /// A new leaf of some of the entries, with room for `more` entries of so many bytes, whose keys' prefix also fits
+    /// `key`.
+    fn copy(&self, range: Range<usize>, key: Option<&[u8]>, more: (usize, usize)) -> Leaf {
         let view = self.view();
         let first = view.key(range.start);
         let last = if range.is_empty() {
@@ -364,8 +364,10 @@ impl Leaf {
             prefix = prefix.get(..common(prefix, key)).unwrap_or_default();
         }
         let data = range.clone().filter_map(|i| view.record(i));
-        let data = data.map(|record| record.size + 8).sum();
-        let mut copy = Leaf::with_room(prefix, range.len() + more, data);
+        // A shorter prefix leaves more of each key to its record.
+        let longer = view.prefix().len().saturating_sub(prefix.len());
+        let data: usize = data.map(|record| record.size() + longer).sum();
+        let mut copy = Leaf::with_room(prefix, range.len() + more.0, data + more.1);
         copy.extend(&view, range);
         copy
     }
@@ -374,7 +376,7 @@ impl Leaf {
     fn extend(&mut self, from: &View<'_>, range: Range<usize>) {
         let prefix = self.view().prefix().len();
         let (mut key, mut at) = (Vec::new(), self.view().len());
-        from.each(range, &mut key, &mut |key, lent| {
+        from.each(range, false, &mut key, &mut |key, lent| {
             let suffix = Suffix::new(key.get(prefix..).unwrap_or_default());
             let record = lent.record();
             if record.kind == Kind::Live {
@@ -400,7 +402,8 @@ impl Leaf {
 
     /// Puts a record at the end of the data, and a slot for it at `at`, which must be free.
     fn write_record(&mut self, at: usize, suffix: &Suffix<'_>, like: &Record<'_>, payload: &[u8]) {
-        let size = RECORD + 8 + suffix.rest.len() + payload.len();
+        let expiry = if like.expires.is_some() { 8 } else { 0 };
+        let size = RECORD + expiry + suffix.rest.len() + payload.len();
         if self.0.slice.len() - self.head().len < size {
             self.grow(size);
         }
@@ -451,7 +454,8 @@ impl Leaf {
         let shape = view.shape();
         let fits = shape.len > 0 && key.starts_with(view.prefix());
         if !fits || shape.len >= shape.slots {
-            *self = self.copy(0..shape.len, Some(key), 1);
+            let room = RECORD + 8 + key.len() + payload.len();
+            *self = self.copy(0..shape.len, Some(key), (1, room));
         }
         let like = Record {
             place: 0,
@@ -461,7 +465,6 @@ impl Leaf {
             suffix: 0,
             rest: &[],
             payload: &[],
-            size: 0,
         };
         let prefix = self.view().prefix().len();
         let suffix = Suffix::new(key.get(prefix..).unwrap_or_default());
@@ -499,7 +502,7 @@ impl Leaf {
         let Some(record) = self.view().record(at) else {
             return;
         };
-        let (size, kind) = (record.size, record.kind);
+        let (size, kind) = (record.size(), record.kind);
         let index = u32_at(record.payload, 0);
         let Some((head, bytes)) = self.parts() else {
             return;
@@ -532,8 +535,8 @@ impl Leaf {
     pub fn split(&mut self, appended: bool) -> Leaf {
         let len = self.view().len();
         let at = if appended { len - 1 } else { len / 2 };
-        let right = self.copy(at..len, None, 0);
-        *self = self.copy(0..at, None, 0);
+        let right = self.copy(at..len, None, (0, 0));
+        *self = self.copy(0..at, None, (0, 0));
         right
     }
 
@@ -542,7 +545,7 @@ impl Leaf {
         let other = right.view();
         let last = other.len().checked_sub(1).map(|last| other.key(last));
         let len = self.view().len();
-        let mut joined = self.copy(0..len, last.as_deref(), other.len());
+        let mut joined = self.copy(0..len, last.as_deref(), (other.len(), other.bytes().len()));
         joined.extend(&other, 0..other.len());
         *self = joined;
     }

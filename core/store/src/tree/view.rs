@@ -1,5 +1,7 @@
 //! Reading a leaf, wherever it is: in memory or in a page of a checkpoint.
 
+use std::ops::Range;
+
 use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
@@ -94,8 +96,6 @@ pub(super) struct Record<'a> {
     pub suffix: usize,
     pub rest: &'a [u8],
     pub payload: &'a [u8],
-    /// In bytes.
-    pub size: usize,
 }
 
 impl<'a> Record<'a> {
@@ -106,10 +106,8 @@ impl<'a> Record<'a> {
         let meta = u64::from_le_bytes(*meta.first_chunk()?);
         let suffix = (meta >> 16 & 0xFFFF) as usize;
         let payload = (meta >> 32) as usize;
-        let mut size = RECORD + suffix.saturating_sub(8) + payload;
         let (expires, behind) = if (meta >> 8) as u8 == HAS_EXPIRY {
             let (micros, behind) = behind.split_first_chunk()?;
-            size += 8;
             let expires = Timestamp::from_micros(i64::from_le_bytes(*micros));
             (Some(expires), behind)
         } else {
@@ -124,7 +122,6 @@ impl<'a> Record<'a> {
             suffix,
             rest,
             payload: behind.get(..payload)?,
-            size,
         })
     }
 
@@ -145,7 +142,13 @@ impl<'a> Record<'a> {
 
     /// Where its payload is in the buffer.
     pub fn payload_at(&self) -> usize {
-        self.place + self.size - self.payload.len()
+        self.place + self.size() - self.payload.len()
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> usize {
+        let expiry = if self.expires.is_some() { 8 } else { 0 };
+        RECORD + expiry + self.rest.len() + self.payload.len()
     }
 
     /// Of a value in a page: where, and how long that page is.
@@ -286,20 +289,26 @@ impl<'a> View<'a> {
         key
     }
 
-    /// Passes entries to `f` with their keys, in the order of `which`, until it says false; tells whether it never did.
+    /// Passes entries to `f` with their keys, in order or in reverse, until it says false; tells whether it never did.
     /// `key` is a buffer.
     pub fn each(
         &self,
-        which: impl Iterator<Item = usize>,
+        which: Range<usize>,
+        reverse: bool,
         key: &mut Vec<u8>,
         f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
     ) -> bool {
         let shape = self.shape();
         let prefix = self.prefix();
-        let slots = self.used_slots(shape);
+        let slots = self.used_slots(shape).get(which).unwrap_or_default();
+        // Records are in no order; reading one byte of each now lets them come at the same time.
+        let data = shape.data_at();
+        for slot in slots {
+            std::hint::black_box(self.bytes.get(data + u32_at(slot, 8)).copied());
+        }
         key.clear();
         key.extend_from_slice(prefix);
-        for slot in which.map_while(|i| slots.get(i)) {
+        let mut visit = |slot: &[u8; SLOT]| {
             let Some(record) = self.record_of(shape, slot) else {
                 self.senseless();
                 return false;
@@ -311,11 +320,12 @@ impl<'a> View<'a> {
                 rest: record.rest,
             };
             suffix.write(key);
-            if !f(key, Lent { leaf: self, record }) {
-                return false;
-            }
+            f(key, Lent { leaf: self, record })
+        };
+        match reverse {
+            false => slots.iter().all(&mut visit),
+            true => slots.iter().rev().all(&mut visit),
         }
-        true
     }
 
     fn senseless(&self) {

@@ -10,40 +10,46 @@ pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Lent<'_>) -> bool;
 
 struct Walk<'a> {
     pages: &'a Pages,
-    from: &'a [u8],
-    to: Option<&'a [u8]>,
     reverse: bool,
     /// A buffer.
     key: Vec<u8>,
 }
 
 impl Walk<'_> {
-    /// Visits what is below a node; tells whether there may be more to visit.
-    fn below(&mut self, node: ChildRef<'_>, depth: usize, f: Visitor<'_>) -> bool {
+    /// Visits what is below a node between two keys, if they are told: all else is between them. Tells whether there
+    /// may be more to visit.
+    fn below(
+        &mut self,
+        node: ChildRef<'_>,
+        (from, to): (Option<&[u8]>, Option<&[u8]>),
+        depth: usize,
+        f: Visitor<'_>,
+    ) -> bool {
         let Some(depth) = depth.checked_sub(1) else {
             nothing(self.pages);
             return false;
         };
-        let (from, to, reverse) = (self.from, self.to, self.reverse);
         match node.read(self.pages) {
             Ref::Leaf(view) => {
                 let at = |key: &[u8]| view.search(key).unwrap_or_else(|at| at);
-                let inside = at(from)..to.map_or(view.len(), at);
-                match reverse {
-                    false => view.each(inside, &mut self.key, f),
-                    true => view.each(inside.rev(), &mut self.key, f),
-                }
+                let inside = from.map_or(0, at)..to.map_or(view.len(), at);
+                view.each(inside, self.reverse, &mut self.key, f)
             }
             Ref::Branch(branch) => {
-                let end = to.map_or(branch.len(), |to| branch.child_of(to) + 1);
-                let mut children = branch.child_of(from)..end.min(branch.len());
+                let first = from.map_or(0, |from| branch.child_of(from));
+                let last = branch.len().saturating_sub(1);
+                let last = to.map_or(last, |to| branch.child_of(to).min(last));
+                let reverse = self.reverse;
                 let mut visit = |i| match branch.child(i) {
-                    Some(child) => self.below(child, depth, f),
+                    Some(child) => {
+                        let (from, to) = (from.filter(|_| i == first), to.filter(|_| i == last));
+                        self.below(child, (from, to), depth, f)
+                    }
                     None => false,
                 };
                 match reverse {
-                    false => children.all(&mut visit),
-                    true => children.rev().all(&mut visit),
+                    false => (first..=last).all(&mut visit),
+                    true => (first..=last).rev().all(&mut visit),
                 }
             }
         }
@@ -59,12 +65,10 @@ impl Tree {
         }
         let mut walk = Walk {
             pages: &self.files.pages,
-            from,
-            to,
             reverse,
             key: Vec::with_capacity(64),
         };
-        walk.below(self.root.by_ref(), MAX_DEPTH, f);
+        walk.below(self.root.by_ref(), (Some(from), to), MAX_DEPTH, f);
     }
 
     /// Up to `limit` entries from `from` up to `to` (not included; none = the end), or, if `reverse`, from the last
