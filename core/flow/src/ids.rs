@@ -14,6 +14,13 @@ pub(crate) fn is_case_id(text: &str) -> bool {
     (1..=MAX_CASE_ID).contains(&text.len()) && text.bytes().all(allowed)
 }
 
+/// Whether text can be the id of a case, given or called by another: those have the caller's id, `~` and a number.
+pub(crate) fn is_any_case_id(text: &str) -> bool {
+    let mut parts = text.split('~');
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    parts.next().is_some_and(is_case_id) && parts.all(number)
+}
+
 /// A new case id: 10 characters of milliseconds and 10 random ones, so ids sort by time.
 pub(crate) fn new_case_id(env: &Env) -> Result<String> {
     let millis = u64::try_from(env.clock.now().as_micros() / 1000).unwrap_or(0);
@@ -54,6 +61,10 @@ mod tests {
         assert!(is_case_id(&id) && id.len() == 20);
         for bad in ["", "a/b", "ä", "a b", &"x".repeat(129)] {
             assert!(!is_case_id(bad));
+        }
+        assert!(is_any_case_id("a~1~22") && !is_case_id("a~1"));
+        for bad in ["~1", "a~", "a~b", "a~1~"] {
+            assert!(!is_any_case_id(bad), "{bad}");
         }
     }
 }

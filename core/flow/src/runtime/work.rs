@@ -328,7 +328,7 @@ fn parse_token(token: &str) -> Result<(&str, u64, &str)> {
     let mut parts = token.splitn(3, '/');
     let (case, number, nonce) = (parts.next(), parts.next(), parts.next());
     match (case, number.and_then(|n| n.parse().ok()), nonce) {
-        (Some(case), Some(number), Some(nonce)) if ids::is_case_id(case) => {
+        (Some(case), Some(number), Some(nonce)) if ids::is_any_case_id(case) => {
             Ok((case, number, nonce))
         }
         _ => Err(Error::UnknownItem {

@@ -1,0 +1,16 @@
+//! The 43 workflow control-flow patterns, each run straight, with a crash and recovery after every event, and under random
+//! interleavings; the discriminating cases of each are tests of their own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod cases;
+mod game;
+mod instances;
+mod life;
+mod offers;
+mod outside;
