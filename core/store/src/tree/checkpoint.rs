@@ -1,36 +1,34 @@
-//! Writing a tree to a checkpoint, and taking one from it.
+//! Going on with the pages that a checkpoint wrote of a tree, and taking a tree from them.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use statewright_log::CheckpointWriter;
 use triomphe::Arc;
 
-use super::branch::{Branch, Child};
-use super::leaf::{Leaf, Stored};
-use super::page::{self, Address, PageKind, Pages};
-use super::{BranchRef, ChildRef, Files, MAX_DEPTH, Ref, Tree};
+use super::branch::Child;
+use super::page::{Address, Pages};
+use super::{Files, Tree};
 use crate::error::{Error, Result};
 
 /// What was written of a tree.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Written {
-    root: Address,
+    pub(super) root: Address,
     /// The nodes in memory that are in pages now.
-    nodes: Vec<(Child, Address)>,
+    pub(super) nodes: Vec<(Child, Address)>,
     /// Where the pages are that were copied, by where they were.
-    moved: HashMap<Address, Address, BuildHasherDefault<AddressHasher>>,
+    pub(super) moved: HashMap<Address, Address, BuildHasherDefault<AddressHasher>>,
     /// Bytes of pages that belong to the tree and were written, or are now reached through a page that was.
-    bytes: u64,
-    len: usize,
-    expiring: usize,
+    pub(super) bytes: u64,
+    pub(super) len: usize,
+    pub(super) expiring: usize,
     /// Of all pages that belong to the tree.
-    used: u64,
+    pub(super) used: u64,
 }
 
 /// Addresses differ in their low bits, which is all that a hash needs.
 #[derive(Debug, Default)]
-struct AddressHasher(u64);
+pub(super) struct AddressHasher(u64);
 
 impl std::hash::Hasher for AddressHasher {
     fn finish(&self) -> u64 {
@@ -55,40 +53,7 @@ impl Written {
     }
 }
 
-struct Writing<'a> {
-    pages: &'a Pages,
-    out: &'a mut CheckpointWriter,
-    whole: bool,
-    written: Written,
-}
-
 impl Tree {
-    /// Writes what is in no page yet; everything, if `whole`. O(what is written).
-    pub fn write(&self, out: &mut CheckpointWriter, whole: bool) -> Result<Written> {
-        let mut writing = Writing {
-            pages: &self.files.pages,
-            out,
-            whole,
-            written: Written {
-                root: Address(0),
-                nodes: Vec::new(),
-                moved: HashMap::default(),
-                bytes: 0,
-                len: self.len,
-                expiring: self.expiring,
-                used: 0,
-            },
-        };
-        let root = writing.child(&self.root, MAX_DEPTH)?;
-        let mut written = writing.written;
-        written.root = root;
-        let kept = if whole { 0 } else { self.files.used };
-        written.used = kept + written.bytes;
-        // What was not intact was not written.
-        self.check()?;
-        Ok(written)
-    }
-
     /// Bytes of all pages that belong to the tree.
     pub fn used(&self) -> u64 {
         self.files.used
@@ -160,15 +125,6 @@ impl Tree {
 }
 
 impl Child {
-    /// The page that holds the same; 0 if none does.
-    fn address(&self) -> u64 {
-        match self {
-            Child::Leaf(leaf) => leaf.address(),
-            Child::Branch(branch) => branch.address(),
-            Child::Page(address) => address.0,
-        }
-    }
-
     /// Notes which page holds the same as a node in memory.
     fn set_address(&self, address: Address) {
         match self {
@@ -187,8 +143,8 @@ fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<C
         }
         return;
     }
-    let address = Address(child.address());
-    if evict && address.0 != 0 {
+    let address = child.by_ref().address();
+    if evict && let Some(address) = address {
         dropped.push(std::mem::replace(child, Child::Page(address)));
         return;
     }
@@ -201,98 +157,9 @@ fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<C
                 settle(child, written, evict, dropped);
             }
             // Its page says the same after this as before.
-            branch.set_address(address);
+            branch.set_address(address.unwrap_or(Address(0)));
         }
         _ => {}
-    }
-}
-
-impl Writing<'_> {
-    /// Writes a child, if need be; gives its address.
-    fn child(&mut self, child: &Child, depth: usize) -> Result<Address> {
-        match child {
-            Child::Page(address) => self.page(*address, depth),
-            node => {
-                let address = Address(node.address());
-                if address.0 != 0 && !self.whole {
-                    return Ok(address);
-                }
-                let address = match node {
-                    Child::Leaf(leaf) => self.leaf(leaf)?,
-                    Child::Branch(branch) => self.branch(BranchRef::Node(branch), depth)?,
-                    Child::Page(address) => *address,
-                };
-                self.written.nodes.push((node.clone(), address));
-                Ok(address)
-            }
-        }
-    }
-
-    /// Copies a page, if everything is written.
-    fn page(&mut self, address: Address, depth: usize) -> Result<Address> {
-        if !self.whole {
-            return Ok(address);
-        }
-        let moved = match ChildRef::Page(address).read(self.pages) {
-            Ref::Leaf(view) => match Leaf::of_page(view.bytes()) {
-                Some(leaf) => self.leaf(&leaf)?,
-                None => return Err(self.broken()),
-            },
-            Ref::Branch(branch) => self.branch(branch, depth)?,
-        };
-        self.written.moved.insert(address, moved);
-        Ok(moved)
-    }
-
-    fn broken(&self) -> Error {
-        Error::Damaged {
-            why: "a page of a checkpoint makes no sense".to_owned(),
-        }
-    }
-
-    fn write(&mut self, kind: PageKind, content: &[u8]) -> Result<Address> {
-        self.written.bytes += content.len() as u64;
-        page::write(self.out, kind, content)
-    }
-
-    fn leaf(&mut self, leaf: &Leaf) -> Result<Address> {
-        let content = leaf.to_page(&mut |stored| match stored {
-            Stored::New(packed) => Ok((self.write(PageKind::Value, packed)?, packed.len())),
-            Stored::Page((address, len)) if !self.whole => {
-                self.written.bytes += len as u64;
-                Ok((address, len))
-            }
-            Stored::Page((address, len)) => match self.pages.read(address) {
-                Some((PageKind::Value, packed)) => {
-                    let copy = self.write(PageKind::Value, packed)?;
-                    self.written.moved.insert(address, copy);
-                    Ok((copy, len))
-                }
-                _ => Err(self.broken()),
-            },
-        })?;
-        self.write(PageKind::Leaf, &content)
-    }
-
-    fn branch(&mut self, branch: BranchRef<'_>, depth: usize) -> Result<Address> {
-        let Some(depth) = depth.checked_sub(1) else {
-            return Err(self.broken());
-        };
-        let content = match branch {
-            BranchRef::Node(branch) => {
-                let children = branch.children.iter().map(|child| self.child(child, depth));
-                let children: Vec<Address> = children.collect::<Result<_>>()?;
-                branch.to_page(&children)
-            }
-            BranchRef::Page(page) => {
-                let children = (0..page.len()).filter_map(|i| page.child(i));
-                let children: Vec<Address> = children
-                    .map(|child| self.page(child, depth))
-                    .collect::<Result<_>>()?;
-                Branch::of_page(&page).to_page(&children)
-            }
-        };
-        self.write(PageKind::Branch, &content)
     }
 }
 
@@ -302,7 +169,7 @@ mod tests {
     use std::path::Path;
 
     use proptest::prelude::*;
-    use statewright_log::{CheckpointFile, Env, Position, Timestamp, sim};
+    use statewright_log::{CheckpointFile, CheckpointWriter, Env, Position, Timestamp, sim};
     use statewright_value::{Value, value};
 
     use super::*;

@@ -27,8 +27,12 @@ use crate::target::Entry;
 
 /// Entries of a leaf at most.
 pub(super) const MAX_ENTRIES: usize = 32;
-/// A leaf with more bytes than this is split even if it has few entries.
-pub(super) const MAX_BYTES: usize = 16 << 10;
+/// A leaf with more bytes than this is split, unless that leaves [few](MIN_ENTRIES) entries: so that what a checkpoint
+/// makes of it, with what is before it there, lies in one page of the machine's memory.
+pub(super) const MAX_BYTES: usize = 4096 - 16;
+/// A leaf with fewer entries than this is not split for its size, unless it is larger than [`HUGE`].
+const MIN_ENTRIES: usize = 8;
+const HUGE: usize = 16 << 10;
 /// Text and bytes up to this length are in the leaf.
 const MAX_INLINE: usize = 512;
 /// In a page, packed arrays and objects up to this length are in the leaf.
@@ -328,8 +332,8 @@ impl Leaf {
 
     /// Whether it must be split.
     pub fn is_over(&self) -> bool {
-        let len = self.view().len();
-        len > MAX_ENTRIES || (len > 1 && self.head().len - self.garbage() > MAX_BYTES)
+        let (len, used) = (self.view().len(), self.head().len - self.garbage());
+        len > MAX_ENTRIES || (len >= MIN_ENTRIES && used > MAX_BYTES) || (len > 1 && used > HUGE)
     }
 
     fn garbage(&self) -> usize {

@@ -14,6 +14,7 @@ mod leaf;
 mod page;
 mod view;
 mod walk;
+mod write;
 
 use statewright_value::Value;
 use triomphe::Arc;
@@ -88,7 +89,7 @@ enum BranchRef<'a> {
 #[derive(Clone, Copy)]
 enum ChildRef<'a> {
     Leaf(&'a Leaf),
-    Branch(&'a Branch),
+    Branch(&'a Arc<Branch>),
     Page(Address),
 }
 
@@ -133,6 +134,16 @@ impl<'a> BranchRef<'a> {
 }
 
 impl<'a> ChildRef<'a> {
+    /// The page that holds it or the same, if one does.
+    fn address(self) -> Option<Address> {
+        let address = match self {
+            ChildRef::Leaf(leaf) => Address(leaf.address()),
+            ChildRef::Branch(branch) => Address(branch.address()),
+            ChildRef::Page(address) => return Some(address),
+        };
+        Some(address).filter(|address| address.0 != 0)
+    }
+
     /// The node, for reading. If its page is not intact, an empty leaf, and [`Pages`] takes note.
     fn read(self, pages: &'a Pages) -> Ref<'a> {
         let address = match self {

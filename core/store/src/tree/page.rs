@@ -17,7 +17,7 @@ use super::keys::Suffix;
 use crate::error::{Error, Result};
 
 /// Where a page is: 24 bits for the number of the checkpoint, 40 for the offset in units of 64 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub(super) u64);
 
 const UNIT: u64 = 64;
@@ -131,7 +131,11 @@ pub(super) fn write(out: &mut CheckpointWriter, kind: PageKind, content: &[u8]) 
     page.push(kind as u8);
     page.resize(HEAD, 0);
     page.extend_from_slice(content);
-    Ok(Address::new(out.number(), out.page(&page)?))
+    let offset = match kind {
+        PageKind::Leaf | PageKind::Branch => out.page_in_block(&page)?,
+        PageKind::Value => out.page(&page)?,
+    };
+    Ok(Address::new(out.number(), offset))
 }
 
 /// A branch that is read where it is.
