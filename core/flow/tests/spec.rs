@@ -251,7 +251,7 @@ fn each_error_has_its_place() {
         ),
         (
             "a: { kind: host, input: \"\\\"x\\\" + nope\" }",
-            &["3:36 expression"],
+            &["3:38 expression"],
         ),
         ("a: { kind: host, input: now }", &["3:27 expression"]),
         ("a: { kind: host, output: $nope }", &["3:28 expression"]),
@@ -537,4 +537,187 @@ fn merged_and_repeated_parts_work() {
     };
     assert_eq!((host.topic.as_str(), host.work.retry.attempts), ("t", 2));
     assert_eq!(net.places[2].name, "b>c");
+}
+
+/// What a net can say beyond tasks and edges. Each spec begins with its tasks in line 3.
+#[test]
+fn each_error_of_a_net_has_its_place() {
+    let table: &[(&str, &[&str])] = &[
+        (
+            "a: { next: p }\nplaces:\n  p: { next: b }",
+            &["5:14 unknown-task"],
+        ),
+        ("a: { next: q }\nplaces:\n  p: {}", &["3:14 unknown-task"]),
+        ("a: {}\nplaces:\n  a: {}", &["5:3 bad-name"]),
+        (
+            "a: { next: start }\nplaces:\n  start: {}",
+            &["5:3 bad-name"],
+        ),
+        ("a: {}\nplaces:\n  p: { tokens: -1 }", &["5:16 wrong-type"]),
+        ("a: {}\nplaces:\n  p: { token: 1 }", &["5:8 unknown-field"]),
+        ("a: {}\nplaces: [p]", &["4:9 wrong-type"]),
+        (
+            "a: { next: [p, p], split: and }\nplaces: { p: {} }",
+            &["3:18 duplicate-edge"],
+        ),
+        (
+            "a: { next: p }\nplaces: { p: { next: [b, b] } }\ntasks2: 1",
+            &[
+                "4:23 unknown-task",
+                "4:26 unknown-task",
+                "5:1 unknown-field",
+            ],
+        ),
+        (
+            "a: { next: { to: b, tokens: 0 } }\n  b: {}",
+            &["3:31 wrong-type", "4:3 unreachable"],
+        ),
+        ("a: { takes: { q: 2 } }", &["3:17 unknown-place"]),
+        ("a: { tests: p }", &["3:15 unknown-place"]),
+        ("a: { cancels: [b] }", &["3:18 unknown-place"]),
+        ("a: { cancels: [5] }", &["3:18 wrong-type"]),
+        ("a: { join: { of: 2 } }", &["3:14 bad-join"]),
+        ("a: { join: { of: 1, reset: cancel } }", &["3:14 bad-join"]),
+        ("a: { join: { of: 0 } }", &["3:20 wrong-type"]),
+        ("a: { join: { reset: all } }", &["3:14 missing-field"]),
+        (
+            "a: { join: { of: 1, reset: never } }",
+            &["3:30 unknown-word"],
+        ),
+        (
+            "a: { terminate: true, next: b }\n  b: {}",
+            &["3:19 bad-end"],
+        ),
+        ("a: { terminate: 1 }", &["3:19 wrong-type"]),
+        (
+            "a: { split: or, next: [b, c] }\n  b: {}\n  c: {}",
+            &["3:29 missing-condition"],
+        ),
+        ("a: { mutex: 'a b' }", &["3:15 bad-name"]),
+        (
+            "a: {}\nsections:\n  s: { tasks: [b], mutex: m }",
+            &["5:16 unknown-task"],
+        ),
+        (
+            "a: {}\nsections:\n  s: { tasks: [a] }",
+            &["5:3 missing-field"],
+        ),
+        (
+            "a: { kind: set, set: { .x: 1 }, many: { items: 3 } }",
+            &["3:35 unknown-field"],
+        ),
+        (
+            "a: { kind: host, many: { min: 3 } }",
+            &["3:26 missing-field"],
+        ),
+        (
+            "a: { kind: host, many: { items: 3, min: 3, max: 2 } }",
+            &["3:43 bad-many"],
+        ),
+        (
+            "a: { kind: host, many: { items: 3, threshold: 0 } }",
+            &["3:49 wrong-type"],
+        ),
+        (
+            "a: { kind: host, many: { items: 3, wait: false, until: 'true' } }",
+            &["3:58 bad-many"],
+        ),
+        (
+            "a: { kind: host, many: { items: 3, rest: drop } }",
+            &["3:44 unknown-word"],
+        ),
+        (
+            "a: { kind: host, many: { items: '.[' } }",
+            &["3:38 expression"],
+        ),
+        ("a: { kind: signal, signal: 'a b' }", &["3:30 bad-name"]),
+        ("a: { kind: signal, keep: maybe }", &["3:28 wrong-type"]),
+        ("a: { kind: flow }", &["3:3 missing-field"]),
+        ("a: { kind: flow, flow: 'No' }", &["3:26 bad-name"]),
+        (
+            "a: { kind: flow, flow: b }\nflows:\n  b: { tasks: { x: { nxt: y } } }",
+            &["5:22 unknown-field"],
+        ),
+        (
+            "a: {}\nflows:\n  b: { version: 2, tasks: { x: {} } }",
+            &["5:8 unknown-field"],
+        ),
+        (
+            "a: {}\nflows:\n  test: { tasks: { x: {} } }",
+            &["5:3 bad-name"],
+        ),
+        (
+            "a: { split: and, next: [b, c] }\n  b: { next: d }\n  c: { next: d }\n  d: { join: local, split: xor, next: [{ to: a, when: .x }, e] }\n  e: {}",
+            &[
+                "3:3 bad-join",
+                "4:3 bad-join",
+                "5:3 bad-join",
+                "6:3 bad-join",
+            ],
+        ),
+    ];
+    let wrong: Vec<String> = table
+        .iter()
+        .map(|(rest, expected)| {
+            let found = problems(&format!("name: test\ntasks:\n  {rest}\n"));
+            (rest, expected.to_vec(), found)
+        })
+        .filter(|(_, expected, found)| expected != found)
+        .map(|(rest, expected, found)| format!("{rest}\n{found:?}, not {expected:?}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_net_that_says_everything_compiles() {
+    let source = r#"
+name: all
+start: p
+places:
+  p: { description: first, tokens: 1, next: [a, b] }
+  sink:
+tasks:
+  a: { takes: { p: 2 }, tests: sink, cancels: [b, p, b>d], mutex: m, split: or, next: [{ to: c, when: .x, tokens: 2 }, d] }
+  b: { kind: host, many: { items: .list, min: 1, max: 9, threshold: 2, until: length > 3, add: true, rest: continue }, next: d }
+  c: { kind: signal, signal: go.now, keep: true, key: .order, output: .x, into: .y, next: d }
+  d: { join: { of: 2, reset: blocking }, split: and, next: [e, sink, f] }
+  e: { kind: flow, flow: one, input: '{}', into: .one }
+  f: { terminate: true }
+sections:
+  s: { description: both, tasks: [b, d], mutex: m }
+flows:
+  one: { description: called, input: { x: 1 }, start: t, tasks: { t: {} }, output: .x }
+"#;
+    let net = net(source);
+    assert_eq!(
+        net.places[0].tokens, 2,
+        "a place that starts the flow has one token more"
+    );
+    assert_eq!(net.places[0].targets, [0, 1]);
+    let a = &net.tasks[0];
+    assert_eq!(a.inputs[0].tokens, 2);
+    assert_eq!(
+        (a.outputs[0].tokens, a.tests.as_slice()),
+        (2, [1].as_slice())
+    );
+    let named = |places: &[usize]| -> Vec<String> {
+        places.iter().map(|p| net.places[*p].name.clone()).collect()
+    };
+    assert_eq!(named(&a.cancels.places), ["p", "b>d"]);
+    assert_eq!(a.cancels.tasks, [1]);
+    let sections: Vec<(&str, &[usize], Vec<String>)> = net
+        .sections
+        .iter()
+        .map(|s| (s.name.as_str(), s.tasks.as_slice(), named(&s.places)))
+        .collect();
+    assert_eq!(
+        sections,
+        [
+            ("s", [1, 3].as_slice(), vec!["b>d".to_owned()]),
+            ("a", [0].as_slice(), vec![])
+        ]
+    );
+    assert_eq!(net.sections[0].rivals, [1]);
+    assert_eq!(net.skeleton().tasks().len(), 6);
+    assert!(net.flows["one"].tasks.len() == 1 && net.tasks[5].terminate);
 }

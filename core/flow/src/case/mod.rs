@@ -23,8 +23,8 @@ pub(crate) use item::{Group, Instance, Item, ItemState, ItemWork, Lease};
 pub enum Status {
     /// Something is enabled, runs or waits.
     Running,
-    /// Somebody stopped it for a while: nothing is offered or started, no timer fires, until it is resumed. Work that was
-    /// already started may complete.
+    /// Somebody stopped it for a while: nothing is offered or started, no timer fires, until it is resumed. Work that
+    /// was already started may complete.
     Suspended,
     /// The case ended as its net says: no token is left, or a task that ends it completed.
     Completed,

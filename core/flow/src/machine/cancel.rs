@@ -7,8 +7,8 @@ use crate::case::{EventKind, ItemState, ItemWork};
 use crate::net::{PlaceId, Region, TaskId};
 
 impl Machine<'_> {
-    /// Empties a region: its places lose all their tokens, its tasks stop. What is outside is not touched; what was only
-    /// enabled by the region is withdrawn when the case settles.
+    /// Empties a region: its places lose all their tokens, its tasks stop. What is outside is not touched; what was
+    /// only enabled by the region is withdrawn when the case settles.
     pub(super) fn empty_region(&mut self, region: &Region) {
         let mut removed = Value::object();
         for place in &region.places {
@@ -107,8 +107,8 @@ impl Machine<'_> {
         true
     }
 
-    /// Ends all work: what was offered is withdrawn, what was started is cancelled, with the cases it called. False if it
-    /// needs more of the case first.
+    /// Ends all work: what was offered is withdrawn, what was started is cancelled, with the cases it called. False if
+    /// it needs more of the case first.
     pub(super) fn end_all_work(&mut self) -> bool {
         let numbers: Vec<u64> = self.case.numbers().collect();
         for number in &numbers {

@@ -1,8 +1,8 @@
 //! Multiple instances (patterns 12 to 15, 26, 27, 34 to 36).
 //!
-//! A task with `many` starts by itself: it takes its tokens and makes its instances in one event. They are a *group*: the
-//! case keeps counts, not the instances, so that one completion costs the same however many there are. Only where a
-//! condition looks at the results so far, and when the task completes, are they read.
+//! A task with `many` starts by itself: it takes its tokens and makes its instances in one event. They are a *group*:
+//! the case keeps counts, not the instances, so that one completion costs the same however many there are. Only where
+//! a condition looks at the results so far, and when the task completes, are they read.
 
 use statewright_value::{Kind, Value, value};
 

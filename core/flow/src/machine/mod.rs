@@ -1,9 +1,9 @@
 //! The machine: firing, as a pure function of net, case, event and time.
 //!
 //! It reads no store, no clock and no random source. Every event changes a [`Case`] in memory and leaves [`Note`]s
-//! of what happened and [`Effect`]s on other cases; the runtime writes the difference as one commit. When an event turns
-//! out to concern items that are not in the case, it says which ([`Needs`]), what was done is thrown away, and the event
-//! runs again with them: so an event costs what it concerns, not what the case holds.
+//! of what happened and [`Effect`]s on other cases; the runtime writes the difference as one commit. When an event
+//! turns out to concern items that are not in the case, it says which ([`Needs`]), what was done is thrown away, and
+//! the event runs again with them: so an event costs what it concerns, not what the case holds.
 //!
 //! | file | what is there |
 //! | --- | --- |

@@ -134,7 +134,8 @@ impl Machine<'_> {
         }
     }
 
-    /// A signal for the case: the task that has waited longest takes it; else it is kept if a task wants that, or lost.
+    /// A signal for the case: the task that has waited longest takes it; else it is kept if a task wants that, or
+    /// lost.
     pub fn signal(&mut self, name: &str, value: &Value) -> Delivery {
         let of = |task: TaskId| match self.net.tasks.get(task).map(|t| &t.kind) {
             Some(TaskKind::Signal(s)) if s.signal == name && s.key.is_none() => Some(s.keep),

@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::net::{Join, PlaceId, Split, Task, TaskId};
 
 impl Machine<'_> {
-    /// What follows the result of a task: it is not busy any more, its region is emptied, then it produces; or it ends the
-    /// case.
+    /// What follows the result of a task: it is not busy any more, its region is emptied, then it produces; or it ends
+    /// the case.
     pub(super) fn complete_task(&mut self, task: TaskId) -> Result<(), Failure> {
         let Some(spec) = self.task(task) else {
             return Ok(());

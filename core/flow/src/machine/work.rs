@@ -10,8 +10,8 @@ use crate::net::{Process, TaskId, TaskKind, Wait, Work};
 use crate::schedule;
 
 impl Machine<'_> {
-    /// Somebody takes an offered item; false if it cannot be had. If it is the first attempt, the task starts: its tokens
-    /// are consumed and its input is computed, which may fail the case instead.
+    /// Somebody takes an offered item; false if it cannot be had. If it is the first attempt, the task starts: its
+    /// tokens are consumed and its input is computed, which may fail the case instead.
     pub fn claim(&mut self, number: u64, lease: Lease) -> bool {
         let Some(item) = self.case.items.get(&number) else {
             return false;

@@ -1,8 +1,8 @@
 //! The net: what a spec compiles to and cases run on.
 //!
 //! Flat and immutable: tasks and places refer to each other by index, and nothing is looked up by name while a case
-//! runs. There is one place before the start task, one for each explicit place of the spec, and one for each edge from a
-//! task to a task (YAWL's implicit conditions). A place holds a count of tokens, not a flag: a net need not be safe.
+//! runs. There is one place before the start task, one for each explicit place of the spec, and one for each edge from
+//! a task to a task (YAWL's implicit conditions). A place holds a count of tokens, not a flag: a net need not be safe.
 //!
 //! # What a net means
 //!
@@ -56,8 +56,8 @@ pub struct Net {
     pub input: Value,
     /// The tasks, in the order of the spec.
     pub tasks: Vec<Task>,
-    /// The places: the start (unless it is an explicit place), the explicit places, then one for each edge from task to
-    /// task, each in the order of the spec.
+    /// The places: the start (unless it is an explicit place), the explicit places, then one for each edge from task
+    /// to task, each in the order of the spec.
     pub places: Vec<Place>,
     /// The place that a new case has its first token in.
     pub start: PlaceId,
@@ -226,8 +226,8 @@ impl Net {
         &self.skeleton
     }
 
-    /// Whether an or-join is enabled in a marking (pattern 38): some input is marked, and no token can come any more on an
-    /// input that is empty.
+    /// Whether an or-join is enabled in a marking (pattern 38): some input is marked, and no token can come any more
+    /// on an input that is empty.
     pub(crate) fn or_join(&self, task: TaskId, marking: &Marking) -> Decision {
         self.or_joins.enabled(task, marking, OrJoins::BUDGET)
     }

@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup};
 
 impl Flows {
-    /// Cancels a case (pattern 20): all its work, timers, instances and called cases end in one commit, and it is recorded
-    /// as `cancelled`. What comes later for any of them is refused as stale.
+    /// Cancels a case (pattern 20): all its work, timers, instances and called cases end in one commit, and it is
+    /// recorded as `cancelled`. What comes later for any of them is refused as stale.
     ///
     /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
     pub fn cancel(&self, case: &str, reason: &str) -> Result<Moved> {
         self.stop(case, Status::Cancelled, reason)
     }
 
-    /// Ends a case by force: as [`cancel`](Flows::cancel), but recorded as `terminated`, and nothing that a flow does on
-    /// being cancelled is done.
+    /// Ends a case by force: as [`cancel`](Flows::cancel), but recorded as `terminated`, and nothing that a flow does
+    /// on being cancelled is done.
     pub fn terminate(&self, case: &str, reason: &str) -> Result<Moved> {
         self.stop(case, Status::Terminated, reason)
     }
@@ -32,8 +32,8 @@ impl Flows {
         })
     }
 
-    /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work that
-    /// was already claimed may still complete.
+    /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work
+    /// that was already claimed may still complete.
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is suspended already.
     pub fn suspend(&self, case: &str) -> Result<Moved> {
@@ -57,8 +57,8 @@ impl Flows {
         })
     }
 
-    /// Cancels one task of a case (patterns 19 and 26): if it is only offered, it is withdrawn and the tokens that enabled it
-    /// are gone; if it runs, it stops with all its instances and produces nothing.
+    /// Cancels one task of a case (patterns 19 and 26): if it is only offered, it is withdrawn and the tokens that
+    /// enabled it are gone; if it runs, it stops with all its instances and produces nothing.
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if the flow has no such task or
     /// nothing of it is enabled or runs.
@@ -73,8 +73,8 @@ impl Flows {
         })
     }
 
-    /// Has a running task of several instances complete now (pattern 27): what is unfinished is cancelled, and the results
-    /// of the finished ones go on.
+    /// Has a running task of several instances complete now (pattern 27): what is unfinished is cancelled, and the
+    /// results of the finished ones go on.
     ///
     /// Fails as [`cancel_task`](Flows::cancel_task) does.
     pub fn complete_task(&self, case: &str, task: &str) -> Result<Moved> {
@@ -100,8 +100,9 @@ impl Flows {
         })
     }
 
-    /// Sends a signal to a case. The task that has waited longest for this name takes it; else it is kept, if a task of the
-    /// flow asks for that (`keep: true`, pattern 24); else it is lost (pattern 23), which is told and recorded with a code.
+    /// Sends a signal to a case. The task that has waited longest for this name takes it; else it is kept, if a task
+    /// of the flow asks for that (`keep: true`, pattern 24); else it is lost (pattern 23), which is told and recorded
+    /// with a code.
     ///
     /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
     pub fn signal(&self, case: &str, signal: &str, data: &Value) -> Result<(Delivery, Moved)> {
@@ -113,8 +114,8 @@ impl Flows {
         Ok((delivery, moved))
     }
 
-    /// Sends a signal to whichever case waits for this name and key: the item that has waited longest takes it. If none
-    /// does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, else lost.
+    /// Sends a signal to whichever case waits for this name and key: the item that has waited longest takes it. If
+    /// none does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, else lost.
     ///
     /// Fails with [`Error::Input`] for a key that is empty or longer than 512 bytes.
     pub fn signal_key(

@@ -28,8 +28,8 @@ pub struct Waiting {
 }
 
 impl Flows {
-    /// What a case waits for: every piece of work in flight and every task that lacks something to start. Empty if it is
-    /// closed, or if it can move on by itself; a deadlocked case still says what it lacks. Fails with
+    /// What a case waits for: every piece of work in flight and every task that lacks something to start. Empty if it
+    /// is closed, or if it can move on by itself; a deadlocked case still says what it lacks. Fails with
     /// [`Error::UnknownCase`](crate::Error::UnknownCase).
     pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
         let (net, case) = self.load(id)?;

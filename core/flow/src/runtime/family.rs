@@ -1,8 +1,8 @@
 //! One event and all that follows from it in other cases, in one transaction.
 //!
-//! A case that calls another flow, cancels what it called, or ends and so lets its caller go on, changes more than itself.
-//! All of that is one commit: nobody ever sees a caller without the case it called, or a cancelled caller whose called
-//! case still works.
+//! A case that calls another flow, cancels what it called, or ends and so lets its caller go on, changes more than
+//! itself. All of that is one commit: nobody ever sees a caller without the case it called, or a cancelled caller
+//! whose called case still works.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -70,8 +70,8 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Runs an event on a case: loads it with what the event needs, lets `event` change it, writes the difference. `event`
-    /// says whether it did anything. A closed case has no events.
+    /// Runs an event on a case: loads it with what the event needs, lets `event` change it, writes the difference.
+    /// `event` says whether it did anything. A closed case has no events.
     pub fn event(
         &mut self,
         id: &str,

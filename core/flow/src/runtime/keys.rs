@@ -18,8 +18,8 @@
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
 //! Numbers are zero-padded, so byte order is their order. Queue, timer and listen keys follow from the item; they are
-//! written with it, in the same commit, and are not there while the case is suspended. In keys of signals, `/` and `%` are
-//! written as `%2F` and `%25`.
+//! written with it, in the same commit, and are not there while the case is suspended. In keys of signals, `/` and `%`
+//! are written as `%2F` and `%25`.
 
 use statewright_log::Timestamp;
 

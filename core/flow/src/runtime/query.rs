@@ -49,7 +49,8 @@ pub struct ItemInfo {
     pub task: String,
     /// `process`, `host`, `wait`, `signal` or `flow`.
     pub kind: &'static str,
-    /// `offered`, `leased`, `backing_off`, `waiting` (for time), `listening` (for a signal) or `running` (a called case).
+    /// `offered`, `leased`, `backing_off`, `waiting` (for time), `listening` (for a signal) or `running` (a called
+    /// case).
     pub state: &'static str,
     /// How often it was started.
     pub attempt: u32,

@@ -1,9 +1,9 @@
 //! Specs: from text to a [`Net`].
 //!
 //! [`yaml`] reads the text into a tree that knows its positions; [`read`], [`task`], [`places`] and [`kinds`] turn the
-//! tree into tasks, places and edges and compile the expressions; [`graph`] joins them to a net, [`check`] checks it, and
-//! [`explore`] looks at what a plain net can do. Each goes on after an error as far as it makes sense, so that all that is wrong with a spec is reported
-//! at once.
+//! tree into tasks, places and edges and compile the expressions; [`graph`] joins them to a net, [`check`] checks it,
+//! and [`explore`] looks at what a plain net can do. Each goes on after an error as far as it makes sense, so that all
+//! that is wrong with a spec is reported at once.
 
 mod check;
 mod explore;

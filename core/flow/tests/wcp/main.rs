@@ -1,5 +1,5 @@
-//! The 43 workflow control-flow patterns, each run straight, with a crash and recovery after every event, and under random
-//! interleavings; the discriminating cases of each are tests of their own.
+//! The 43 workflow control-flow patterns, each run straight, with a crash and recovery after every event, and under
+//! random interleavings; the discriminating cases of each are tests of their own.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod docs;
 mod game;
 mod instances;
 mod life;
