@@ -251,7 +251,7 @@ fn each_error_has_its_place() {
         ),
         (
             "a: { kind: host, input: \"\\\"x\\\" + nope\" }",
-            &["3:38 expression"],
+            &["3:36 expression"],
         ),
         ("a: { kind: host, input: now }", &["3:27 expression"]),
         ("a: { kind: host, output: $nope }", &["3:28 expression"]),
@@ -677,8 +677,12 @@ places:
   p: { description: first, tokens: 1, next: [a, b] }
   sink:
 tasks:
-  a: { takes: { p: 2 }, tests: sink, cancels: [b, p, b>d], mutex: m, split: or, next: [{ to: c, when: .x, tokens: 2 }, d] }
-  b: { kind: host, many: { items: .list, min: 1, max: 9, threshold: 2, until: length > 3, add: true, rest: continue }, next: d }
+  a:
+    { takes: { p: 2 }, tests: sink, cancels: [b, p, b>d], mutex: m, split: or, next: [{ to: c, when: .x, tokens: 2 }, d] }
+  b:
+    kind: host
+    many: { items: .list, min: 1, max: 9, threshold: 2, until: length > 3, add: true, rest: continue }
+    next: d
   c: { kind: signal, signal: go.now, keep: true, key: .order, output: .x, into: .y, next: d }
   d: { join: { of: 2, reset: blocking }, split: and, next: [e, sink, f] }
   e: { kind: flow, flow: one, input: '{}', into: .one }

@@ -3,9 +3,9 @@
 //! A round begins with no input seen. The n-th input that has its tokens enables the join; its start takes the tokens
 //! of all inputs that have them and marks those inputs as seen. Until the round ends the join is not enabled again,
 //! and what arrives on an input that was not seen yet is absorbed. A round ends
+//!
 //! - structured (`reset: all`): when all inputs were seen. A second token on a seen input is a mistake in the flow: it
-//! is
-//!   told in the history and stays where it is;
+//!   is told in the history and stays where it is;
 //! - `blocking`: when all were seen that can still be. A second token waits for the next round;
 //! - `cancel`: at once. What is left of the round is for the task's cancellation region.
 

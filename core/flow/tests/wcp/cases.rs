@@ -429,7 +429,8 @@ fn wcp22_recursion() {
     let spec = "name: fact\ninput: { n: 1 }\ntasks:\n  \
         test: { split: xor, next: [{ to: deeper, when: '.input.n > 1' }, one] }\n  \
         deeper: { kind: flow, flow: fact, input: '{n: (.input.n - 1)}', into: .below, next: times }\n  \
-        times: { kind: set, set: { .r: '.below * .input.n' }, next: end }\n  one: { kind: set, set: { .r: '1' }, next: end }\n  \
+        times: { kind: set, set: { .r: '.below * .input.n' }, next: end }\n  \
+        one: { kind: set, set: { .r: '1' }, next: end }\n  \
         end: { join: xor }\noutput: .r\n";
     all(spec, &value!({"n": 5}), |end| {
         completed(end);
