@@ -42,7 +42,7 @@ int main(int count, char **arguments) {
     }
 
     std::cout << "keys:";
-    for (const auto &[key, number] : db.kv().list("color/")) std::cout << ' ' << key;
+    for (const auto &[key, number] : db.kv().scan("color/")) std::cout << ' ' << key;
     std::cout << '\n';
   } catch (const std::exception &why) {
     std::cerr << why.what() << '\n';

@@ -22,7 +22,7 @@ TEST(store, keys_are_bytes) {
   db.kv().put(binary{0}, 2);
   CHECK_EQ(db.kv().get(std::string_view(odd)).value(), value(1));
   std::vector<std::string> keys;
-  for (const auto &[key, held] : db.kv().list()) keys.push_back(key);
+  for (const auto &[key, held] : db.kv().scan()) keys.push_back(key);
   CHECK(keys == std::vector<std::string>{std::string(1, '\0'), odd});
 }
 
@@ -34,9 +34,9 @@ TEST(store, lists_go_on_over_pages) {
     txn.kv().put("o", 0);
   });
   int next = 0;
-  for (const auto &[key, held] : db.kv().list("n/")) CHECK_EQ(held, value(next++));
+  for (const auto &[key, held] : db.kv().scan("n/")) CHECK_EQ(held, value(next++));
   CHECK_EQ(next, 1000);
-  CHECK(db.kv().list("none").begin() == db.kv().list("none").end());
+  CHECK(db.kv().scan("none").begin() == db.kv().scan("none").end());
   CHECK_EQ(db.kv().page("n/", "n/1997", 10).size(), 2U);
   CHECK_EQ(db.kv().page("n/", {}, 3).back().key, "n/1002");
   // Exactly one page: the walk must end.
@@ -44,7 +44,7 @@ TEST(store, lists_go_on_over_pages) {
     for (int i = 0; i < 256; ++i) txn.kv("page").put(std::to_string(i), i);
   });
   int count = 0;
-  for (const auto &row : db.kv("page").list()) count += row.val.is_null() ? 0 : 1;
+  for (const auto &row : db.kv("page").scan()) count += row.val.is_null() ? 0 : 1;
   CHECK_EQ(count, 256);
 }
 

@@ -161,7 +161,7 @@ TEST(txn, lists_see_the_transaction) {
   running.kv().put("b", 2);
   running.kv().erase("a");
   std::string keys;
-  for (const auto &row : running.kv().list()) keys += row.key;
+  for (const auto &row : running.kv().scan()) keys += row.key;
   CHECK_EQ(keys, "b");
   running.json().create("d", 1);
   CHECK_EQ(running.json().list().begin()->key, "d");

@@ -7,6 +7,7 @@
 
 #include <statewright/flow.hpp>
 #include <statewright/queue.hpp>
+#include <statewright/records.hpp>
 #include <statewright/store.hpp>
 #include <statewright/worker.hpp>
 
@@ -31,6 +32,8 @@ enum class isolation : std::uint32_t {
   serializable = SW_ISOLATION_SERIALIZABLE,
   /// Only what is written must be unchanged.
   snapshot = SW_ISOLATION_SNAPSHOT,
+  /// As `snapshot`, and a read of what was changed since the transaction began fails at once with `errc::conflict`.
+  weak = SW_ISOLATION_WEAK,
 };
 
 /// How to open an engine.
@@ -52,6 +55,18 @@ struct case_filter {
   std::string status;
 };
 
+/// A point in a transaction to which it can go back. They nest: going back to one, or releasing it, ends all that were made
+/// after it.
+struct savepoint {
+  std::uint64_t number = 0;
+};
+
+/// What operations called together gave, and the version of their commit.
+struct called {
+  std::vector<value> results;
+  std::uint64_t version = 0;
+};
+
 /// A transaction: reads the state as it was when it began, plus its own writes, which nobody sees before `commit`.
 /// Rolled back when it goes. One thread at a time; a second gets `errc::busy`.
 template <class Policy>
@@ -66,6 +81,47 @@ class basic_txn {
   basic_kv<Policy, sw_txn> kv(std::string_view space = {}) const { return {txn_.get(), space}; }
   /// JSON documents of a space; empty is "default".
   basic_json<Policy, sw_txn> json(std::string_view space = {}) const { return {txn_.get(), space}; }
+  /// A stream of events of a space; empty is "default". It is made by the first event.
+  basic_events<Policy, sw_txn> events(std::string_view stream, std::string_view space = {}) const {
+    return {txn_.get(), space, stream};
+  }
+  /// The streams of a space whose names begin with `prefix`, in order. `limit` and `after` count.
+  basic_list<Policy, sw_txn, stream_info> streams(std::string_view prefix = {}, std::string_view space = {},
+                                               const where &which = {}) const {
+    return detail::streams<Policy>(txn_.get(), prefix, space, which);
+  }
+  /// Cells of a space; empty is "default".
+  basic_cells<Policy, sw_txn> cells(std::string_view space = {}) const { return {txn_.get(), space}; }
+  /// Traces of a space; empty is "default".
+  basic_traces<Policy, sw_txn> traces(std::string_view space = {}) const { return {txn_.get(), space}; }
+  /// Runs of a space; empty is "default".
+  basic_runs<Policy, sw_txn> runs(std::string_view space = {}) const { return {txn_.get(), space}; }
+  /// All spaces.
+  basic_spaces<Policy, sw_txn> spaces() const { return basic_spaces<Policy, sw_txn>(txn_.get()); }
+
+  /// Runs one operation, an object such as `{{"op", "kv.put"}, {"key", "k"}, {"value", 1}}`; `operations` lists them. If it
+  /// fails, the transaction is as it was before.
+  ret<value> call(const object &operation) const { return Policy::give(detail::perform(txn_.get(), operation)); }
+
+  /// Marks this point of the transaction.
+  ret<savepoint> mark() const {
+    detail::owned_error details;
+    std::uint64_t number = 0;
+    const sw_status status = detail::txn_savepoint(txn_.get(), number, &details);
+    if (status != SW_OK) return Policy::give(result<savepoint>(detail::error_of(status, details)));
+    return Policy::give(result<savepoint>(savepoint{number}));
+  }
+  /// Undoes what was written since a savepoint, which stays. What was read still counts when the commit is validated.
+  /// `errc::unknown_savepoint` if it was released or undone.
+  ret<void> rollback_to(savepoint point) const {
+    detail::owned_error details;
+    return Policy::give(detail::done(detail::txn_rollback_to(txn_.get(), point.number, &details), details));
+  }
+  /// Forgets a savepoint and all after it; what was written stays.
+  ret<void> release(savepoint point) const {
+    detail::owned_error details;
+    return Policy::give(detail::done(detail::txn_release(txn_.get(), point.number, &details), details));
+  }
 
   /// All of its writes happen, or none. Gives the version that the commit made; if nothing was written, the version that
   /// was read. Whatever the outcome, the transaction is over. `errc::conflict` and `errc::snapshot_too_old`: nothing was
@@ -144,6 +200,27 @@ class basic_engine {
   basic_kv<Policy, sw_engine> kv(std::string_view space = {}) const { return {raw(), space}; }
   /// JSON documents of a space; empty is "default".
   basic_json<Policy, sw_engine> json(std::string_view space = {}) const { return {raw(), space}; }
+  /// A stream of events of a space; empty is "default". It is made by the first event.
+  basic_events<Policy, sw_engine> events(std::string_view stream, std::string_view space = {}) const {
+    return {raw(), space, stream};
+  }
+  /// The streams of a space whose names begin with `prefix`, in order. `limit` and `after` count.
+  basic_list<Policy, sw_engine, stream_info> streams(std::string_view prefix = {}, std::string_view space = {},
+                                               const where &which = {}) const {
+    return detail::streams<Policy>(raw(), prefix, space, which);
+  }
+  /// Cells of a space; empty is "default".
+  basic_cells<Policy, sw_engine> cells(std::string_view space = {}) const { return {raw(), space}; }
+  /// Traces of a space; empty is "default".
+  basic_traces<Policy, sw_engine> traces(std::string_view space = {}) const { return {raw(), space}; }
+  /// Runs of a space; empty is "default".
+  basic_runs<Policy, sw_engine> runs(std::string_view space = {}) const { return {raw(), space}; }
+  /// All spaces.
+  basic_spaces<Policy, sw_engine> spaces() const { return basic_spaces<Policy, sw_engine>(raw()); }
+
+  /// Runs operations, all of them in one transaction or, if one fails, none; a conflict is tried again. Each is an object
+  /// such as `{{"op", "event.append"}, {"stream", "s"}, {"type", "t"}, {"payload", object{}}}`; `operations` lists them.
+  ret<called> call(const array &operations) const { return Policy::give(try_call(operations)); }
 
   /// Begins a transaction.
   ret<txn> begin(isolation level = isolation::serializable) const { return Policy::give(start_txn(level)); }
@@ -157,7 +234,7 @@ class basic_engine {
   /// Figures: versions, durability in force, commits, syncs, bytes, what opening found.
   ret<value> stats() const { return fetch<value>(detail::stats, raw()); }
   /// Makes everything committed so far survive a power cut. Does nothing in memory.
-  ret<void> sync() const { return call(detail::sync, raw()); }
+  ret<void> sync() const { return invoke(detail::sync, raw()); }
 
   /// Checks a flow's text (YAML or JSON) and keeps it under its name and version. `dir` is the folder it comes from, for
   /// `$flow.dir`. `errc::invalid_spec` if it has errors; `check` lists them one by one.
@@ -225,7 +302,7 @@ class basic_engine {
   }
   /// Keeps a work item for `lease` from now on. `errc::stale_item` if it went elsewhere.
   ret<void> heartbeat(std::string_view token, std::chrono::nanoseconds lease) const {
-    return call(detail::work_heartbeat, raw(), token, detail::lease_ns(lease));
+    return invoke(detail::work_heartbeat, raw(), token, detail::lease_ns(lease));
   }
   /// Hands in a work item's result: that and the case's next step are one commit. `errc::stale_item` if somebody else has
   /// the item or has finished it; nothing changes then.
@@ -253,6 +330,19 @@ class basic_engine {
     return Policy::give(try_open(folder, how));
   }
   static result<basic_engine> try_open(std::string_view folder, const open_options &how);
+  result<called> try_call(const array &operations) const {
+    const auto packed = detail::pack(operations);
+    if (!packed) return packed.error();
+    detail::owned_bytes out;
+    detail::owned_error details;
+    called made;
+    const sw_status status = detail::call(raw(), *packed, out, made.version, &details);
+    if (status != SW_OK) return detail::error_of(status, details);
+    auto results = detail::unpack(out);
+    if (!results) return results.error();
+    made.results = results->items();
+    return made;
+  }
   result<txn> start_txn(isolation level) const {
     detail::unique_txn made;
     detail::owned_error details;
@@ -280,7 +370,7 @@ class basic_engine {
     return Policy::give(detail::as<Made>(detail::fetch(function, arguments...)));
   }
   template <class Function, class... Arguments>
-  ret<void> call(Function function, const Arguments &...arguments) const {
+  ret<void> invoke(Function function, const Arguments &...arguments) const {
     detail::owned_error details;
     return Policy::give(detail::done(function(arguments..., &details), details));
   }
@@ -379,6 +469,12 @@ using worker = basic_worker<returning>;
 template <class T>
 using pending = basic_pending<returning, T>;
 
+/// The operations that can be called: objects with `name`, `required` and `optional`.
+inline result<value> operations() {
+  if (auto usable = detail::ready(); !usable) return usable.error();
+  return detail::fetch(detail::operations);
+}
+
 /// Everything that is wrong with a flow's text; empty when it is sound.
 inline result<std::vector<problem>> check(std::string_view text) {
   if (auto usable = detail::ready(); !usable) return usable.error();
@@ -394,6 +490,9 @@ using queue = basic_queue<throwing>;
 using worker = basic_worker<throwing>;
 template <class T>
 using pending = basic_pending<throwing, T>;
+
+/// The operations that can be called: objects with `name`, `required` and `optional`.
+inline value operations() { return nothrow::operations().value(); }
 
 /// Everything that is wrong with a flow's text; empty when it is sound.
 inline std::vector<problem> check(std::string_view text) { return nothrow::check(text).value(); }

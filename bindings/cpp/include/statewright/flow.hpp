@@ -4,15 +4,11 @@
 #define STATEWRIGHT_FLOW_HPP
 
 #include <atomic>
-#include <chrono>
 
-#include <statewright/codec.hpp>
+#include <statewright/list.hpp>
 
 namespace statewright {
 inline namespace v1 {
-
-/// A moment, as precise as the library keeps it.
-using timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
 
 /// A deployed flow.
 struct deployed_flow {
@@ -132,9 +128,7 @@ class failure : public std::exception {
 
 namespace detail {
 
-inline std::string text_of(const value &from) { return std::string(from.as_text().value_or(std::string_view())); }
-inline std::uint64_t number_of(const value &from) { return from.as_uint64().value_or(0); }
-inline timestamp time_of(const value &from) { return timestamp(std::chrono::microseconds(from.as_int64().value_or(0))); }
+inline std::uint64_t number_of(const value &from) { return count_of(from); }
 inline std::optional<timestamp> if_time(const value &from) {
   return from.is_null() ? std::nullopt : std::optional<timestamp>(time_of(from));
 }

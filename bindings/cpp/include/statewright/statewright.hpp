@@ -26,8 +26,10 @@
 #include <statewright/engine.hpp>
 #include <statewright/error.hpp>
 #include <statewright/flow.hpp>
+#include <statewright/list.hpp>
 #include <statewright/query.hpp>
 #include <statewright/queue.hpp>
+#include <statewright/records.hpp>
 #include <statewright/schema.hpp>
 #include <statewright/store.hpp>
 #include <statewright/value.hpp>

@@ -1,11 +1,10 @@
 /// @file
 /// Keys and JSON documents, as an engine and a transaction both offer them.
+/// (Events, cells, traces and runs: records.hpp.)
 #ifndef STATEWRIGHT_STORE_HPP
 #define STATEWRIGHT_STORE_HPP
 
-#include <iterator>
-
-#include <statewright/codec.hpp>
+#include <statewright/list.hpp>
 
 namespace statewright {
 inline namespace v1 {
@@ -112,63 +111,40 @@ inline result<std::vector<entry>> entries(result<value> rows) {
 
 }  // namespace detail
 
-/// Entries in the order of their keys, fetched page by page while they are walked. Each page is read as the store is at
-/// that moment; walk it in a transaction to see one state throughout. Going on throws `error`.
-template <class View>
-class entry_range {
- public:
-  static constexpr std::uint32_t page_size = 256;
-
-  /// An input iterator: one pass.
-  class iterator {
-   public:
-    using iterator_category = std::input_iterator_tag;
-    using value_type = entry;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const entry *;
-    using reference = const entry &;
-
-    iterator() noexcept = default;
-    reference operator*() const noexcept { return page_[at_]; }
-    pointer operator->() const noexcept { return &page_[at_]; }
-    iterator &operator++() {
-      if (++at_ == page_.size()) turn();
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    /// Only tells whether the end is reached.
-    friend bool operator==(const iterator &a, const iterator &b) noexcept { return a.is_end() == b.is_end(); }
-    friend bool operator!=(const iterator &a, const iterator &b) noexcept { return !(a == b); }
-
-   private:
-    friend class entry_range;
-    explicit iterator(const entry_range &range) : range_(&range) { turn(); }
-    bool is_end() const noexcept { return at_ == page_.size(); }
-    void turn() {
-      if (last_page_) return;
-      const std::string after = page_.empty() ? std::string() : std::move(page_.back().key);
-      page_ = range_->view_.page(range_->prefix_, after, page_size);
-      at_ = 0;
-      last_page_ = page_.size() < page_size;
-    }
-    const entry_range *range_ = nullptr;
-    std::vector<entry> page_;
-    std::size_t at_ = 0;
-    bool last_page_ = false;
-  };
-
-  entry_range(View view, std::string prefix) : view_(std::move(view)), prefix_(std::move(prefix)) {}
-  iterator begin() const { return iterator(*this); }
-  iterator end() const noexcept { return iterator(); }
-
- private:
-  View view_;
-  std::string prefix_;
+/// How to set a key for a time.
+struct put_options {
+  /// How long it is there; 0 is for good.
+  std::chrono::milliseconds ttl{0};
 };
+
+/// What becomes of a value that is there and one that comes.
+enum class strategy {
+  /// The one that comes.
+  last,
+  /// The one that is there.
+  first,
+  /// The sum; nothing counts as 0.
+  accumulate,
+  /// Text behind text, bytes behind bytes, items behind items.
+  concatenate,
+  /// Objects merged at every level.
+  deep,
+};
+
+namespace detail {
+
+inline std::string_view name_of(strategy by) {
+  constexpr std::string_view names[] = {"last", "first", "accumulate", "concatenate", "deep"};
+  return names[static_cast<std::size_t>(by)];
+}
+
+inline entry entry_of(const value &from) { return entry{key_of(from["key"]), from["value"]}; }
+
+}  // namespace detail
 
 /// Keys of one space. Made by `kv()` of an engine or a transaction, and as thread-safe as that; holds no resources.
 ///
-/// Each call on an engine is a transaction of its own. Keys are bytes; text will do.
+/// Each call on an engine is a transaction of its own. Keys are bytes; text will do. A key that has expired is not there.
 template <class Policy, class Raw>
 class basic_kv {
   template <class T>
@@ -193,13 +169,92 @@ class basic_kv {
   ret<std::vector<entry>> page(bytes_view prefix, bytes_view after, std::uint32_t limit) const {
     return Policy::give(detail::entries(detail::fetch(calls::kv_list, on_, space(), prefix, after, limit)));
   }
-  /// All keys that begin with `prefix`, in byte order: `for (auto &[key, val] : db.kv().list("color/"))`.
-  template <class Self = basic_kv, std::enable_if_t<Policy::throws && sizeof(Self) != 0, int> = 0>
-  entry_range<Self> list(std::string_view prefix = {}) const {
-    return {*this, std::string(prefix)};
+  /// All keys that begin with `prefix`, in byte order: `for (auto &[key, val] : db.kv().scan("color/"))`. `limit`, `after`
+  /// and `reverse` count.
+  basic_list<Policy, Raw, entry> scan(bytes_view prefix = {}, const where &which = {}) const {
+    object scan = detail::operation_on("kv.scan", space(), object{{"prefix", detail::key_as_value(prefix)}});
+    return {on_, which.in(std::move(scan), true), detail::entry_of};
+  }
+
+  /// The key's value with its version and when it expires, if the key is there.
+  ret<std::optional<stored>> lookup(bytes_view key) const {
+    return Policy::give(detail::if_there(run("kv.get", key), detail::stored_of));
+  }
+  /// Whether the key is there.
+  ret<bool> contains(bytes_view key) const { return Policy::give(detail::shown(run("kv.exists", key), detail::flag_of)); }
+  /// Sets a key for a time.
+  ret<void> put(bytes_view key, const value &to, const put_options &how) const {
+    object more{{"value", to}};
+    if (how.ttl.count() != 0) more["ttl_ms"] = how.ttl.count();
+    return Policy::give(detail::ignored(run("kv.put", key, std::move(more))));
+  }
+  /// Sets a key until a moment.
+  ret<void> put_until(bytes_view key, const value &to, timestamp expires) const {
+    const object more{{"value", to}, {"expires", expires.time_since_epoch().count()}};
+    return Policy::give(detail::ignored(run("kv.put", key, more)));
+  }
+  /// Sets a key if it is not there; whether it was set.
+  ret<bool> put_if_absent(bytes_view key, const value &to) const {
+    return Policy::give(
+        detail::shown(run("kv.put", key, object{{"value", to}, {"if_absent", true}}), detail::flag_of));
+  }
+  /// Sets a key if it is still at this version (0: not there); else `errc::version_mismatch`.
+  ret<void> put_if_version(bytes_view key, std::uint64_t version, const value &to) const {
+    return Policy::give(detail::ignored(run("kv.put", key, object{{"value", to}, {"if_version", version}})));
+  }
+  /// Sets a key if it still has this value (nothing: is not there); else `errc::value_mismatch`.
+  ret<void> compare_and_swap(bytes_view key, const std::optional<value> &expected, const value &to) const {
+    object more{{"value", to}};
+    if (expected) more["expected"] = *expected;
+    return Policy::give(detail::ignored(run("kv.cas", key, std::move(more))));
+  }
+  /// Sets a key; what was there, or null.
+  ret<value> swap(bytes_view key, const value &to) const {
+    return Policy::give(run("kv.swap", key, object{{"value", to}}));
+  }
+  /// Adds to a key's number, or to 0 if it is not there; the sum, which in a transaction is not known yet (null). Never
+  /// conflicts with other increments. `errc::wrong_type`, or `errc::arithmetic` if the sum overflows.
+  ret<value> increment(bytes_view key, const value &by = 1) const {
+    return Policy::give(run("kv.increment", key, object{{"by", by}}));
+  }
+  /// Puts text behind a key's text, or bytes behind its bytes, with the separator between them unless that is null.
+  ret<void> append(bytes_view key, const value &tail, const value &separator = {}) const {
+    return Policy::give(detail::ignored(run("kv.append", key, object{{"value", tail}, {"separator", separator}})));
+  }
+  /// Puts items at the end of a key's array, or makes one of them.
+  ret<void> extend(bytes_view key, const array &items) const {
+    return Policy::give(detail::ignored(run("kv.extend", key, object{{"items", items}})));
+  }
+  /// Makes one of the value that is there and this one.
+  ret<void> merge(bytes_view key, const value &with, strategy by) const {
+    const object more{{"value", with}, {"strategy", detail::name_of(by)}};
+    return Policy::give(detail::ignored(run("kv.merge", key, more)));
+  }
+  /// How many keys begin with `prefix`. Reads them all.
+  ret<std::uint64_t> count(bytes_view prefix = {}) const {
+    object count = detail::operation_on("kv.count", space(), object{{"prefix", detail::key_as_value(prefix)}});
+    return Policy::give(detail::shown(detail::perform(on_, count), detail::count_of));
+  }
+  /// Removes up to `limit` keys that have expired. Nobody can see that.
+  ret<void> purge(std::uint64_t limit = 1000) const {
+    const object purge = detail::operation_on("kv.purge", space(), object{{"limit", limit}});
+    return Policy::give(detail::ignored(detail::perform(on_, purge)));
+  }
+  /// Up to `limit` of the values that a key had, the newest first. Reads the log: not in a transaction, and
+  /// `errc::no_history` in memory.
+  ret<std::vector<past>> history(bytes_view key, std::uint64_t limit = 100) const {
+    return Policy::give(detail::shown(run("kv.history", key, object{{"limit", limit}}), detail::pasts_of));
+  }
+  /// A key as it was when the store had this version; see `history`.
+  ret<std::optional<stored>> get_at(bytes_view key, std::uint64_t version) const {
+    return Policy::give(detail::if_there(run("kv.get_at", key, object{{"version", version}}), detail::stored_of));
   }
 
  private:
+  result<value> run(std::string_view op, bytes_view key, object more = {}) const {
+    more["key"] = detail::key_as_value(key);
+    return detail::perform(on_, detail::operation_on(op, space(), std::move(more)));
+  }
   std::string_view space() const noexcept { return space_; }
   Raw on_;
   std::string space_;
@@ -255,13 +310,86 @@ class basic_json {
   ret<std::vector<entry>> page(std::string_view prefix, std::string_view after, std::uint32_t limit) const {
     return Policy::give(detail::entries(detail::fetch(calls::json_list, on_, space(), prefix, after, limit)));
   }
-  /// All documents whose keys begin with `prefix`, in order.
-  template <class Self = basic_json, std::enable_if_t<Policy::throws && sizeof(Self) != 0, int> = 0>
-  entry_range<Self> list(std::string_view prefix = {}) const {
-    return {*this, std::string(prefix)};
+  /// All documents whose keys begin with `prefix`, in order. `limit` and `after` count.
+  basic_list<Policy, Raw, entry> list(std::string_view prefix = {}, const where &which = {}) const {
+    return {on_, which.in(detail::operation_on("json.list", space(), object{{"prefix", prefix}})), detail::entry_of};
+  }
+
+  /// Whether there is such a document.
+  ret<bool> contains(std::string_view key) const {
+    return Policy::give(detail::shown(run("json.exists", key), detail::flag_of));
+  }
+  /// Sets one place if the document is still at this version; else `errc::version_mismatch`.
+  ret<void> set_if_version(std::string_view key, std::string_view path, std::uint64_t version, const value &to) const {
+    return change("json.set", key, object{{"path", path}, {"value", to}, {"if_version", version}});
+  }
+  /// How many items or entries, or bytes of text, are at a place, if something is.
+  ret<std::optional<std::uint64_t>> size(std::string_view key, std::string_view path = {}) const {
+    return Policy::give(detail::if_there(run("json.len", key, object{{"path", path}}), detail::count_of));
+  }
+  /// The keys of the object at a place, if something is there.
+  ret<std::optional<std::vector<std::string>>> keys(std::string_view key, std::string_view path = {}) const {
+    const auto texts = [](const value &from) { return detail::each_of(from, detail::text_of); };
+    return Policy::give(detail::if_there(run("json.keys", key, object{{"path", path}}), texts));
+  }
+  /// Applies a JSON Patch (RFC 6902), an array of operations: all of it, or nothing and `errc::patch_failed`.
+  ret<void> patch(std::string_view key, const value &patch) const {
+    return change("json.patch", key, object{{"patch", patch}});
+  }
+  /// Merges a value into what is at a place, as a JSON Merge Patch (RFC 7396).
+  ret<void> merge(std::string_view key, std::string_view path, const value &with) const {
+    return change("json.merge", key, object{{"path", path}, {"value", with}});
+  }
+  /// The same, by a strategy.
+  ret<void> merge(std::string_view key, std::string_view path, const value &with, strategy by) const {
+    return change("json.merge", key, object{{"path", path}, {"value", with}, {"strategy", detail::name_of(by)}});
+  }
+  /// Puts items at the end of the array at a place. Never conflicts with others that do.
+  ret<void> push(std::string_view key, std::string_view path, const array &items) const {
+    return change("json.push", key, object{{"path", path}, {"items", items}});
+  }
+  /// Takes the last item of the array at a place away and gives it; null if there is none.
+  ret<value> pop(std::string_view key, std::string_view path) const {
+    return Policy::give(run("json.pop", key, object{{"path", path}}));
+  }
+  /// Puts an item into an array, at the index with which the path ends.
+  ret<void> insert(std::string_view key, std::string_view path, const value &item) const {
+    return change("json.insert", key, object{{"path", path}, {"value", item}});
+  }
+  /// Takes what is at one place to another.
+  ret<void> move(std::string_view key, std::string_view from, std::string_view to) const {
+    return change("json.move", key, object{{"from", from}, {"to", to}});
+  }
+  /// Takes an item of the array at a place to another index.
+  ret<void> move_item(std::string_view key, std::string_view path, std::size_t from, std::size_t to) const {
+    return change("json.move_item", key, object{{"path", path}, {"from", from}, {"to", to}});
+  }
+  /// Adds to the number at a place, or to 0 if nothing is there; see `basic_kv::increment`.
+  ret<value> increment(std::string_view key, std::string_view path, const value &by = 1) const {
+    return Policy::give(run("json.increment", key, object{{"path", path}, {"by", by}}));
+  }
+  /// Puts text behind the text at a place, or bytes behind bytes, with the separator between them unless that is null.
+  ret<void> append(std::string_view key, std::string_view path, const value &tail, const value &separator = {}) const {
+    return change("json.append", key, object{{"path", path}, {"value", tail}, {"separator", separator}});
+  }
+  /// How many documents have keys that begin with `prefix`. Reads them all.
+  ret<std::uint64_t> count(std::string_view prefix = {}) const {
+    const object count = detail::operation_on("json.count", space(), object{{"prefix", prefix}});
+    return Policy::give(detail::shown(detail::perform(on_, count), detail::count_of));
+  }
+  /// Up to `limit` of the contents that a document had, the newest first; see `basic_kv::history`.
+  ret<std::vector<past>> history(std::string_view key, std::uint64_t limit = 100) const {
+    return Policy::give(detail::shown(run("json.history", key, object{{"limit", limit}}), detail::pasts_of));
   }
 
  private:
+  result<value> run(std::string_view op, std::string_view key, object more = {}) const {
+    more["key"] = key;
+    return detail::perform(on_, detail::operation_on(op, space(), std::move(more)));
+  }
+  ret<void> change(std::string_view op, std::string_view key, object more) const {
+    return Policy::give(detail::ignored(run(op, key, std::move(more))));
+  }
   std::string_view space() const noexcept { return space_; }
   Raw on_;
   std::string space_;
