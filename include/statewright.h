@@ -825,6 +825,11 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_TIMEOUT 112
 
 /**
+ * There is not enough memory; nothing was changed. Free some and try again.
+ */
+#define SW_OUT_OF_MEMORY 113
+
+/**
  * Text is not valid JSON.
  */
 #define SW_INVALID_JSON 200

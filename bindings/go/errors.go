@@ -43,6 +43,8 @@ const (
 	ErrCancelled = Code(capi.SW_CANCELLED)
 	// ErrTimeout: the time given ran out. A context's deadline gives its own error instead.
 	ErrTimeout = Code(capi.SW_TIMEOUT)
+	// ErrOutOfMemory: there is not enough memory; nothing was changed.
+	ErrOutOfMemory = Code(capi.SW_OUT_OF_MEMORY)
 
 	// ErrInvalidJSON: text is not valid JSON.
 	ErrInvalidJSON = Code(capi.SW_INVALID_JSON)

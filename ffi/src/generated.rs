@@ -20,6 +20,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         110 => c"SW_POISONED",
         111 => c"SW_CANCELLED",
         112 => c"SW_TIMEOUT",
+        113 => c"SW_OUT_OF_MEMORY",
         200 => c"SW_INVALID_JSON",
         201 => c"SW_INVALID_MSGPACK",
         202 => c"SW_INVALID_PATH",

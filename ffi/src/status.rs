@@ -35,6 +35,8 @@ pub const SW_POISONED: sw_status = 110;
 pub const SW_CANCELLED: sw_status = 111;
 /// The time given ran out.
 pub const SW_TIMEOUT: sw_status = 112;
+/// There is not enough memory; nothing was changed. Free some and try again.
+pub const SW_OUT_OF_MEMORY: sw_status = 113;
 
 /// Text is not valid JSON.
 pub const SW_INVALID_JSON: sw_status = 200;

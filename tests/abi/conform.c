@@ -49,6 +49,7 @@ ASSERT(SW_FORKED == 109, value_of_SW_FORKED);
 ASSERT(SW_POISONED == 110, value_of_SW_POISONED);
 ASSERT(SW_CANCELLED == 111, value_of_SW_CANCELLED);
 ASSERT(SW_TIMEOUT == 112, value_of_SW_TIMEOUT);
+ASSERT(SW_OUT_OF_MEMORY == 113, value_of_SW_OUT_OF_MEMORY);
 ASSERT(SW_INVALID_JSON == 200, value_of_SW_INVALID_JSON);
 ASSERT(SW_INVALID_MSGPACK == 201, value_of_SW_INVALID_MSGPACK);
 ASSERT(SW_INVALID_PATH == 202, value_of_SW_INVALID_PATH);
@@ -480,6 +481,7 @@ int main(void) {
   CHECK(strcmp(sw_status_name(SW_POISONED), "SW_POISONED") == 0);
   CHECK(strcmp(sw_status_name(SW_CANCELLED), "SW_CANCELLED") == 0);
   CHECK(strcmp(sw_status_name(SW_TIMEOUT), "SW_TIMEOUT") == 0);
+  CHECK(strcmp(sw_status_name(SW_OUT_OF_MEMORY), "SW_OUT_OF_MEMORY") == 0);
   CHECK(strcmp(sw_status_name(SW_INVALID_JSON), "SW_INVALID_JSON") == 0);
   CHECK(strcmp(sw_status_name(SW_INVALID_MSGPACK), "SW_INVALID_MSGPACK") == 0);
   CHECK(strcmp(sw_status_name(SW_INVALID_PATH), "SW_INVALID_PATH") == 0);

@@ -1,36 +1,72 @@
-//! Memory exhaustion: the k-th allocation of the commit path fails, for every k.
+//! Memory exhaustion, in the two ways in which it comes.
 //!
-//! Rust's own containers end the process when memory is exhausted; nothing that returns an error can be promised where
-//! they are used. So each failure is tried in a process of its own, and what is promised is checked from outside: the
-//! process ends like a killed one or reports a typed error, opening the folder again is clean, and every commit that
-//! was acknowledged before is there. `OOM_TRACE=1` shows where the allocations are that end the process.
+//! *There is only so much*: an allocator that gives a thread a number of bytes and no more, as a limit on a process or
+//! a group does. Whatever the number is, a commit succeeds or gives a typed error and has changed nothing, and nothing
+//! ends the process.
+//!
+//! *One allocation fails, and the next does not*: the k-th of the commit path, for every k. No check beforehand can
+//! see that, and Rust's own containers end the process then. So each is tried in a process of its own, and what is
+//! promised is checked from outside: the process ends like a killed one or reports a typed error, opening the folder
+//! again is clean, and every commit that was acknowledged before is there. `OOM_TRACE=1` shows where the allocations
+//! are that end the process.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "tests may panic, and read their environment"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use statewright_store::{Durability, Env, Place, Reader, Space, Store, StoreOptions};
-use statewright_value::{Path as ValuePath, value};
+use statewright_store::{Durability, Env, Error, Place, Reader, Space, Store, StoreOptions};
+use statewright_value::{Path as ValuePath, Value, value};
 
 /// Allocations until one fails; 0 when none is to fail.
 static LEFT: AtomicU64 = AtomicU64::new(0);
-/// Allocations on the commit path.
-static COUNT: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// Bytes that this thread may still allocate, if there is a limit.
+    static BUDGET: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Allocations that it has made.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Takes bytes from the thread's budget; false if they are not there.
+fn spend(bytes: usize) -> bool {
+    let Some(left) = BUDGET.get() else {
+        return true;
+    };
+    let rest = left.checked_sub(bytes);
+    BUDGET.set(Some(rest.unwrap_or(left)));
+    rest.is_some()
+}
+
+fn give_back(bytes: usize) {
+    if let Some(left) = BUDGET.get() {
+        BUDGET.set(Some(left + bytes));
+    }
+}
+
+/// Makes something of the caller's, which is none of the store's memory.
+fn callers<T>(make: impl FnOnce() -> T) -> T {
+    let budget = BUDGET.replace(None);
+    let made = make();
+    BUDGET.set(budget);
+    made
+}
 
 struct Failing;
 
 // SAFETY: all is passed on to the system's allocator, or refused with a null pointer, which the contract allows.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if fails() {
+        if fails() || !spend(layout.size()) {
             return std::ptr::null_mut();
         }
         // SAFETY: the caller's promises are passed on.
@@ -38,14 +74,17 @@ unsafe impl GlobalAlloc for Failing {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        give_back(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if fails() {
+        // As if it were always copied.
+        if fails() || !spend(size) {
             return std::ptr::null_mut();
         }
+        give_back(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -56,7 +95,7 @@ static ALLOCATOR: Failing = Failing;
 
 /// Whether this allocation is the one that fails.
 fn fails() -> bool {
-    COUNT.fetch_add(1, Ordering::Relaxed);
+    COUNT.set(COUNT.get() + 1);
     let left = LEFT.load(Ordering::Relaxed);
     if left == 0 {
         return false;
@@ -74,7 +113,7 @@ fn open(dir: &Path) -> Store {
 }
 
 /// The commit path: a transaction that reads, writes keys and a document, appends an event, and commits.
-fn commit(store: &Store, n: i64) -> Result<u64, statewright_store::Error> {
+fn commit(store: &Store, n: i64) -> Result<u64, Error> {
     let (space, path) = (Space::default(), ValuePath::root().key("n"));
     let txn = store.begin();
     let before = txn.kv_get(&space, b"n")?;
@@ -144,9 +183,9 @@ fn whatever_allocation_fails_nothing_acknowledged_is_lost() {
     for n in 1..=3 {
         commit(&store, n).unwrap();
     }
-    let before = COUNT.load(Ordering::Relaxed);
+    let before = COUNT.get();
     commit(&store, 4).unwrap();
-    let allocations = COUNT.load(Ordering::Relaxed) - before;
+    let allocations = COUNT.get() - before;
     store.close().unwrap();
     drop(store);
     assert!(allocations > 0 && allocations < 500, "{allocations}");
@@ -178,6 +217,116 @@ fn whatever_allocation_fails_nothing_acknowledged_is_lost() {
         "{allocations} allocations: {aborted} ended the process, {refused} gave an error, {done} did no harm"
     );
     assert!(done >= 1, "the last ones are behind the commit");
+}
+
+/// What a store is asked to do with little memory; `n` tells one time from another.
+type Work = fn(&Store, i64) -> Result<u64, Error>;
+
+const WORK: [(&str, Work); 5] = [
+    ("one key", |store, n| {
+        let key = format!("key {n}");
+        store.kv_put(&Space::default(), key.as_bytes(), value!(n))
+    }),
+    ("a counter", |store, _| {
+        let (by, from) = (value!(1), value!(0));
+        let sum = store.kv_increment(&Space::default(), b"counter", by, from)?;
+        Ok(1 + sum.as_u64().unwrap()) // one commit was before
+    }),
+    ("one of everything", commit),
+    ("a long text", |store, n| {
+        let text = callers(|| Value::from("x".repeat(20_000)));
+        store.kv_put(&Space::default(), &n.to_be_bytes(), text)
+    }),
+    ("many keys", |store, n| {
+        let txn = store.begin();
+        for i in 0..200 {
+            let key = format!("key {i} of {n}");
+            txn.kv_put(&Space::default(), key.as_bytes(), value!(i))?;
+        }
+        Ok(txn.commit()?.version)
+    }),
+];
+
+/// Does the work again and again with only so many bytes left, until it fails or has been done often enough.
+fn with_budget(store: &Store, bytes: usize, work: Work, times: i64) -> (u64, Option<Error>) {
+    let (mut last, mut n) = (store.stats().version, 0);
+    BUDGET.set(Some(bytes));
+    let failed = loop {
+        if n == times {
+            break None;
+        }
+        n += 1;
+        match work(store, n) {
+            Ok(version) => last = version,
+            Err(e) => break Some(e),
+        }
+    };
+    BUDGET.set(None);
+    (last, failed)
+}
+
+#[test]
+fn with_little_memory_a_commit_succeeds_or_has_changed_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut refused, mut done) = (0, 0);
+    for durability in [Durability::Memory, Durability::Buffered, Durability::Strict] {
+        for (what, work) in WORK {
+            // A snapshot that is held makes commits copy what they change.
+            for held in [false, true] {
+                // Disks are slow.
+                let every = if durability == Durability::Memory {
+                    1
+                } else {
+                    6
+                };
+                for step in (0..24).step_by(every) {
+                    let bytes = 4000 + step * step * 2000;
+                    let case = format!("{durability} {what} {held} {bytes}");
+                    let place = match durability {
+                        Durability::Memory => Place::Memory,
+                        _ => Place::Dir(folder.path().join(&case)),
+                    };
+                    let options = StoreOptions::with_durability(durability);
+                    let open = || Store::open(Env::real(), place.clone(), options.clone()).unwrap();
+                    let store = open();
+                    let root = ValuePath::root();
+                    store
+                        .json_set(&Space::default(), "doc", &root, value!({"n": 0}))
+                        .unwrap();
+                    let snapshot = held.then(|| store.snapshot());
+                    // A thread of its own, which has not asked for memory before.
+                    let scarce = || with_budget(&store, bytes, work, 25);
+                    let (last, failed) = std::thread::scope(|s| s.spawn(scarce).join().unwrap());
+                    match &failed {
+                        None => done += 1,
+                        Some(e) => {
+                            refused += 1;
+                            assert_eq!(e.code(), 113, "{case}: {e}");
+                        }
+                    }
+                    assert_eq!(store.stats().version, last, "{case}: {failed:?}");
+                    drop(snapshot);
+                    // With memory again, it goes on.
+                    assert_eq!(work(&store, 1000).unwrap(), last + 1, "{case}");
+                    let entries = store.stats().entries;
+                    if durability != Durability::Memory {
+                        store.close().unwrap();
+                        drop(store);
+                        let again = open().stats();
+                        assert!(again.recovery.clean, "{case}");
+                        assert_eq!(
+                            (again.version, again.entries),
+                            (last + 1, entries),
+                            "{case}"
+                        );
+                        std::fs::remove_dir_all(folder.path().join(&case)).unwrap();
+                    }
+                }
+            }
+        }
+    }
+    println!("{refused} refused, {done} went through");
+    assert!(refused > 100 && done > 100, "{refused} {done}");
 }
 
 fn copy(from: &Path, to: &Path) {

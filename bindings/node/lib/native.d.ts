@@ -66,6 +66,7 @@ export type StatusName =
   | 'SW_POISONED'
   | 'SW_CANCELLED'
   | 'SW_TIMEOUT'
+  | 'SW_OUT_OF_MEMORY'
   | 'SW_INVALID_JSON'
   | 'SW_INVALID_MSGPACK'
   | 'SW_INVALID_PATH'
@@ -363,6 +364,10 @@ export const constants: {
    * The time given ran out.
    */
   readonly SW_TIMEOUT: 112;
+  /**
+   * There is not enough memory; nothing was changed. Free some and try again.
+   */
+  readonly SW_OUT_OF_MEMORY: 113;
   /**
    * Text is not valid JSON.
    */

@@ -2669,6 +2669,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_POISONED", Napi::Number::New(env, static_cast<double>(SW_POISONED)));
   constants.Set("SW_CANCELLED", Napi::Number::New(env, static_cast<double>(SW_CANCELLED)));
   constants.Set("SW_TIMEOUT", Napi::Number::New(env, static_cast<double>(SW_TIMEOUT)));
+  constants.Set("SW_OUT_OF_MEMORY", Napi::Number::New(env, static_cast<double>(SW_OUT_OF_MEMORY)));
   constants.Set("SW_INVALID_JSON", Napi::Number::New(env, static_cast<double>(SW_INVALID_JSON)));
   constants.Set("SW_INVALID_MSGPACK", Napi::Number::New(env, static_cast<double>(SW_INVALID_MSGPACK)));
   constants.Set("SW_INVALID_PATH", Napi::Number::New(env, static_cast<double>(SW_INVALID_PATH)));

@@ -106,6 +106,15 @@ pub enum Error {
         /// What was found there.
         problem: String,
     },
+    /// There is not enough memory for a commit; nothing was changed. Code 113.
+    #[error(
+        "not enough memory: {} could be had; nothing was changed; free some and try again",
+        if *bytes == 0 { "no more".to_owned() } else { format!("no {bytes} bytes more") }
+    )]
+    OutOfMemory {
+        /// What was asked for, in bytes; 0 if that is not known.
+        bytes: u64,
+    },
     /// This process is a forked child of the one that opened the log, which still uses it. Code 109.
     #[error(
         "the log was opened by the process that this one was forked from; open stores after the fork"
@@ -131,6 +140,7 @@ impl Error {
         match self {
             Error::Closed => 106,
             Error::Forked => 109,
+            Error::OutOfMemory { .. } => 113,
             Error::Io { .. } => 300,
             Error::Locked { .. } => 301,
             Error::Corrupt { .. } | Error::Rejected { .. } => 302,
@@ -173,6 +183,7 @@ impl Error {
                     source,
                 }
             }
+            io::ErrorKind::OutOfMemory => Error::OutOfMemory { bytes: 0 },
             _ => Error::Io {
                 action,
                 path,

@@ -279,6 +279,7 @@ impl Files {
         if full || self.shares_page(&writer) {
             self.start_segment(&mut writer, bytes, counters)?;
         }
+        reserve(&mut writer.pending, bytes)?;
         let version = writer.chain.version + 1;
         let header = FrameHeader {
             kind: Kind::Commit,
@@ -406,7 +407,8 @@ impl Files {
             return;
         }
         let room = if gap < MARK_LEN { gap + PAGE } else { gap };
-        if end + room + MARK_LEN > segment.header.length {
+        let full = end + room + MARK_LEN > segment.header.length;
+        if full || writer.pending.try_reserve(room as usize).is_err() {
             return; // the next batch goes to another segment
         }
         let header = FrameHeader {
@@ -481,7 +483,7 @@ impl Files {
         let io = &*self.env.io;
         let new = Unfinished::create_somehow(io, &path, header, &[], need);
         let (new, header) = new.map_err(|e| match e {
-            Error::NoSpace { .. } => e,
+            Error::NoSpace { .. } | Error::OutOfMemory { .. } => e,
             other => self.poison(other),
         })?;
         let syncer = self.syncer.lock();
@@ -548,6 +550,12 @@ impl Files {
         *self.lock.lock() = None;
         result
     }
+}
+
+/// Makes room in a buffer, or says that there is no memory.
+fn reserve(buffer: &mut Vec<u8>, bytes: u64) -> Result<()> {
+    let reserved = buffer.try_reserve(bytes as usize);
+    reserved.map_err(|_| Error::OutOfMemory { bytes })
 }
 
 /// The turn of a leader. If it ends without a result (a hook panicked), nobody may believe in the batch.

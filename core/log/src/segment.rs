@@ -206,14 +206,22 @@ impl Unfinished {
 fn fill(file: &dyn File, header: &SegmentHeader, frames: &[u8]) -> std::io::Result<()> {
     const BLOCK: usize = 1 << 20;
     let mut start = header.encode();
-    start.extend_from_slice(frames);
     let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+    let first = start.len().saturating_add(frames.len());
     // The zeros are really written: later syncs then change no metadata and cost half.
-    start.resize(start.len().next_multiple_of(BLOCK).min(length), 0);
+    let first = first.next_multiple_of(BLOCK).min(length).max(first);
+    let no_memory = |_| std::io::Error::from(ErrorKind::OutOfMemory);
+    start
+        .try_reserve_exact(first.saturating_sub(start.len()))
+        .map_err(no_memory)?;
+    start.extend_from_slice(frames);
+    start.resize(first, 0);
     file.write_all_at(&start, 0)?;
     let mut at = start.len();
     if at < length {
-        let zeros = vec![0; BLOCK.min(length - at)];
+        let mut zeros = start;
+        zeros.truncate(BLOCK.min(length - at));
+        zeros.fill(0);
         while at < length {
             let block = zeros.get(..BLOCK.min(length - at)).unwrap_or(&zeros);
             file.write_all_at(block, at as u64)?;

@@ -14,6 +14,7 @@ use crate::op::{Edit, Op, encode_commit};
 use crate::options::StoreLimits;
 use crate::overlay::{Layered, Overlay};
 use crate::recent::{Mode, Overlap, Recent, Region};
+use crate::room;
 use crate::root::{Begun, Published, Retired, Root};
 use crate::sabotage::{self, Bug};
 use crate::space::{self, Space};
@@ -194,6 +195,12 @@ impl Writer {
         }
     }
 
+    /// Makes sure that so many writes can be noted, as [`room`] does for the rest of a commit.
+    fn make_room(&mut self, writes: usize) -> Result<()> {
+        self.recent.make_room(writes)?;
+        self.retired.make_room()
+    }
+
     /// Notes what was written, if anybody could have missed it, and forgets what nobody can. `coming` is the oldest
     /// version at which a transaction may still begin.
     fn remember(&mut self, coming: u64, writes: &[Region]) {
@@ -289,8 +296,10 @@ impl Shared {
             edit: edit.clone(),
         };
         op.check()?;
+        room::for_commit(std::slice::from_ref(&op))?;
         let (version, value) = {
             let mut writer = self.writer.lock();
+            writer.make_room(1)?;
             let at = writer.next(self.now());
             let old = writer.tree.get(&region.key);
             let entry = edit.of_entry(old, &region.key, at)?;
@@ -315,8 +324,10 @@ impl Shared {
     ) -> Result<(u64, T)> {
         op.check()?;
         let ops = std::slice::from_ref(&op);
+        room::for_commit(ops)?;
         let (version, result) = {
             let mut writer = self.writer.lock();
+            writer.make_room(1)?;
             let time = self.now();
             let tried = match op.can_fail() {
                 true => Some(writer.try_ops(ops, time)?),
@@ -354,9 +365,11 @@ impl Shared {
             ranges,
         } = pending;
         let base = root.version;
+        room::for_commit(&ops)?;
         let version = {
             let mut writer = self.writer.lock();
             writer.check_open()?;
+            writer.make_room(writes.len())?;
             let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
             let ranges = ranges
                 .get(..0)

@@ -40,6 +40,7 @@ mod overlay;
 mod reader;
 mod recent;
 mod restore;
+mod room;
 mod root;
 mod run;
 mod sabotage;

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use statewright_value::Value;
 
 use crate::error::Result;
+use crate::room;
 use crate::target::{Entry, Target};
 use crate::tree::{Key, Tree};
 
@@ -69,6 +70,12 @@ impl Overlay {
                 None => {}
             }
         }
+    }
+
+    /// Makes sure that one more write can be undone.
+    pub fn make_room(&mut self) -> Result<()> {
+        let more = usize::from(self.marks > 0);
+        self.undo.try_reserve(more).map_err(room::refused)
     }
 
     fn write(&mut self, key: Key, entry: Option<Entry>) {

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use statewright_value::{Path, Segment};
 
+use crate::error::Result;
+use crate::room;
 use crate::sabotage::{self, Bug};
 use crate::space::KeyBuf;
 use crate::tree::Key;
@@ -105,6 +107,11 @@ impl Recent {
     /// The oldest snapshot that can still be validated.
     pub fn floor(&self) -> u64 {
         self.floor
+    }
+
+    /// Makes sure that this many more writes can be noted without a large allocation.
+    pub fn make_room(&mut self, writes: usize) -> Result<()> {
+        self.order.try_reserve(writes).map_err(room::refused)
     }
 
     /// Notes what commit `version` wrote. O(path + log n).

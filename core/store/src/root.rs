@@ -14,6 +14,8 @@ use std::sync::{Arc, Weak};
 
 use statewright_log::sync::{AtomicUsize, Mutex};
 
+use crate::error::Result;
+use crate::room;
 use crate::tree::Tree;
 
 /// A version of the world that readers may see.
@@ -92,6 +94,11 @@ impl Drop for Begun {
 pub(crate) struct Retired(VecDeque<(u64, Weak<Root>)>);
 
 impl Retired {
+    /// Makes sure that one more can be noted without a large allocation.
+    pub fn make_room(&mut self) -> Result<()> {
+        self.0.try_reserve(1).map_err(room::refused)
+    }
+
     /// Takes note of a root that is no longer published.
     pub fn note(&mut self, root: Option<Arc<Root>>) {
         if let Some(root) = root.filter(|root| root.transactions.load(Ordering::SeqCst) > 0) {

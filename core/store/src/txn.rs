@@ -12,6 +12,7 @@ use crate::op::Op;
 use crate::overlay::{Layered, Overlay};
 use crate::reader::{Reader, sealed::View};
 use crate::recent::Region;
+use crate::room;
 use crate::root::Begun;
 use crate::target::{Entry, Stamp};
 use crate::tree::Key;
@@ -159,6 +160,11 @@ impl Txn {
             return Err(Error::TxnLimit { what: "ops", max });
         }
         op.check()?;
+        room::for_op(&op)?;
+        let regions = regions.into_iter();
+        make_room(&self.ops, 1)?;
+        make_room(&self.writes, regions.size_hint().0)?;
+        self.overlay.borrow_mut().make_room()?;
         let at = Stamp {
             version: self.root.version.saturating_add(1),
             time: self.time(),
@@ -225,8 +231,14 @@ impl Txn {
     }
 }
 
+/// Makes sure that a list can grow.
+fn make_room<T>(list: &RefCell<Vec<T>>, more: usize) -> Result<()> {
+    list.borrow_mut().try_reserve(more).map_err(room::refused)
+}
+
 impl View for Txn {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
+        room::for_read()?;
         let found = self.overlay.borrow().get(&self.root.tree, key);
         self.root.tree.check()?;
         Ok(found.filter(|entry| entry.expires.is_none_or(|at| at > self.time())))
@@ -249,6 +261,7 @@ impl View for Txn {
     fn saw(&self, key: &[u8], path: &Path) -> Result<()> {
         match self.isolation {
             Isolation::Serializable => {
+                make_room(&self.reads, 1)?;
                 let region = Region::exact(key.into(), path.clone());
                 self.reads.borrow_mut().push(region);
             }
@@ -264,7 +277,10 @@ impl View for Txn {
 
     fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()> {
         match self.isolation {
-            Isolation::Serializable => self.ranges.borrow_mut().push((from, to)),
+            Isolation::Serializable => {
+                make_room(&self.ranges, 1)?;
+                self.ranges.borrow_mut().push((from, to));
+            }
             Isolation::Snapshot => {}
             Isolation::Weak => {
                 self.shared

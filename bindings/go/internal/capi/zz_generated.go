@@ -362,6 +362,9 @@ const SW_CANCELLED Status = 111
 // SW_TIMEOUT: The time given ran out.
 const SW_TIMEOUT Status = 112
 
+// SW_OUT_OF_MEMORY: There is not enough memory; nothing was changed. Free some and try again.
+const SW_OUT_OF_MEMORY Status = 113
+
 // SW_INVALID_JSON: Text is not valid JSON.
 const SW_INVALID_JSON Status = 200
 

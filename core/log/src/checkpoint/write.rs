@@ -90,8 +90,13 @@ impl CheckpointWriter {
     /// Adds a page of at most 4 GiB; gives its offset, a multiple of 64. Amortised one write call per MiB.
     ///
     /// # Errors
-    /// `NoSpace`, `Io`; then the checkpoint cannot be finished.
+    /// `NoSpace`, `Io`, `OutOfMemory`; then the checkpoint cannot be finished.
     pub fn page(&mut self, content: &[u8]) -> Result<u64> {
+        let needed = content.len().saturating_add(2 * ALIGN);
+        let reserved = self.buffer.try_reserve(needed);
+        reserved.map_err(|_| Error::OutOfMemory {
+            bytes: needed as u64,
+        })?;
         let offset = self.put(content);
         if self.buffer.len() >= BUFFER {
             self.flush()?;
@@ -170,9 +175,11 @@ impl CheckpointWriter {
         CheckpointFile::open(&self.env, dir, self.number)
     }
 
-    fn read_back(&self) -> Result<()> {
+    fn read_back(&mut self) -> Result<()> {
         let mut sum = crc32fast::Hasher::new();
-        let mut chunk = vec![0; BUFFER];
+        // Its memory is there already.
+        let mut chunk = std::mem::take(&mut self.buffer);
+        chunk.resize(chunk.capacity().clamp(HEADER, BUFFER), 0);
         let mut at = 0;
         while at < self.at {
             let read = read_full(&*self.file, &mut chunk, at);

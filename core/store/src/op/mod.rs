@@ -12,6 +12,7 @@ use statewright_value::{Kind, Limits, Path, Value};
 
 use crate::error::{Error, Result};
 use crate::event::EventAppend;
+use crate::room;
 use crate::run::RunOp;
 use crate::space::{self, KeyBuf, Primitive, Space, SpaceOp};
 use crate::target::{Entry, Stamp, Target};
@@ -290,16 +291,21 @@ impl Op {
             }
             Op::DocSet { path, value, .. } if path.segments().is_empty() => put(target, value),
             Op::DocSet { path, value, .. } => target
-                .edit(key, at.version, |doc| Ok(doc.set(path, value.clone())?))
+                .edit(key, at.version, |doc| {
+                    room::for_edit(doc, path)?;
+                    Ok(doc.set(path, value.clone())?)
+                })
                 .ok_or_else(missing)??,
             Op::DocRemove { path, .. } => target
                 .edit(key, at.version, |doc| {
+                    room::for_edit(doc, path)?;
                     doc.remove(path)?;
                     Ok(())
                 })
                 .ok_or_else(missing)??,
             Op::DocEdit { path, edit, .. } => target
                 .edit(key, at.version, |doc| {
+                    room::for_edit(doc, path)?;
                     edit.apply(doc, path).map_err(|e| Error::at(key, e))
                 })
                 .ok_or_else(missing)??,

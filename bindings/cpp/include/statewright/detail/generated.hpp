@@ -46,6 +46,8 @@ enum class errc : sw_status {
   cancelled = SW_CANCELLED,
   /// The time given ran out.
   timeout = SW_TIMEOUT,
+  /// There is not enough memory; nothing was changed. Free some and try again.
+  out_of_memory = SW_OUT_OF_MEMORY,
   /// Text is not valid JSON.
   invalid_json = SW_INVALID_JSON,
   /// Bytes are not valid MessagePack.
