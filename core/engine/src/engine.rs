@@ -16,8 +16,8 @@ use statewright_value::Value;
 use crate::driver::Core;
 use crate::error::{Error, Result};
 use crate::options::Options;
-use crate::thread;
 use crate::wait::{Callback, Poll, WaitId, block_on};
+use statewright_exec::spawn_thread;
 
 const MAX_WORKERS: usize = 256;
 /// Items that one poll may take at most.
@@ -299,7 +299,7 @@ impl Engine {
 
 impl Threads {
     fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let handle = thread::spawn(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
+        let handle = spawn_thread(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
         self.handles.lock().push(handle);
         Ok(())
     }

@@ -41,7 +41,6 @@ mod engine;
 mod error;
 mod options;
 mod process;
-mod thread;
 mod wait;
 
 pub use engine::Engine;
@@ -55,6 +54,11 @@ pub use statewright_store::{
     Reader, Retryable, Snapshot, Space, Store, StoreLimits, StoreStats, Txn,
 };
 pub use statewright_value::{Kind, Limits, Path, Segment, Value, value};
+
+/// Tasks inside the process: an executor, cancellation, nurseries, fair lanes.
+pub mod exec {
+    pub use statewright_exec::*;
+}
 
 /// Workflows: specs, nets and cases.
 pub mod flow {

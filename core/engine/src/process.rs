@@ -14,7 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use statewright_log::{Clock, Gate, Timestamp};
 
-use crate::thread;
+use statewright_exec::spawn_thread;
 
 /// A program may write this many bytes to its stdout at most.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
@@ -191,7 +191,7 @@ fn pump(
     let (out, err, end) = (shared.clone(), shared.clone(), shared.clone());
     let (full, ended) = (gate.clone(), gate.clone());
     Ok(vec![
-        thread::spawn("sw-proc-end", move || {
+        spawn_thread("sw-proc-end", move || {
             wait_unreaped(child.id());
             let mut progress = end.lock();
             // What the program left running would hold its pipes open.
@@ -201,10 +201,10 @@ fn pump(
             ended.notify();
         })?,
         // A program that does not read its input is not an error.
-        thread::spawn("sw-proc-in", move || {
+        spawn_thread("sw-proc-in", move || {
             let _ = stdin.map(|mut pipe| pipe.write_all(&input));
         })?,
-        thread::spawn("sw-proc-out", move || {
+        spawn_thread("sw-proc-out", move || {
             let Some(pipe) = stdout else { return };
             let mut bytes = Vec::new();
             let _ = pipe
@@ -217,7 +217,7 @@ fn pump(
                 full.notify();
             }
         })?,
-        thread::spawn("sw-proc-err", move || {
+        spawn_thread("sw-proc-err", move || {
             let Some(mut pipe) = stderr else { return };
             let (mut tail, mut chunk) = (Vec::new(), [0; 4096]);
             while let Ok(n @ 1..) = pipe.read(&mut chunk) {

@@ -6,7 +6,7 @@ use crate::workspace::{Dependency, Package};
 /// The layers from the bottom up. Crates of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["statewright-value", "statewright-log"],
-    &["statewright-store"],
+    &["statewright-store", "statewright-exec"],
     &[
         "statewright-flow",
         "statewright-query",
@@ -45,6 +45,7 @@ const NO_UNSAFE: &[(&str, &[&str])] = &[
     ("statewright-value", &["forbid", "deny"]),
     ("statewright-log", &["forbid", "deny"]),
     ("statewright-store", &["forbid"]),
+    ("statewright-exec", &["deny"]),
     ("statewright-flow", &["forbid"]),
     ("statewright", &["forbid", "deny"]),
     ("statewright-cli", &["forbid"]),

@@ -4,7 +4,10 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 /// Starts a named thread that takes none of the host's signals: handlers run on threads that the host knows.
-pub(crate) fn spawn(
+///
+/// # Errors
+/// If the system has no room for another thread.
+pub fn spawn_thread(
     name: &str,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
