@@ -1,5 +1,5 @@
 // Package statewright gives a Go program durable state and durable workflows, in the process: open a folder, and you
-// have keys and JSON documents with transactions, and flows whose cases survive a power cut.
+// have keys, JSON documents, events and more with transactions, and flows whose cases survive a power cut.
 //
 //	engine, err := statewright.Open("data", nil)
 //	if err != nil {
@@ -12,9 +12,9 @@
 //
 // # State
 //
-// An [Engine] holds keys ([KV]) and documents ([JSON]), each in a [Space]. A [Txn] has the same methods: what is
-// written in it becomes visible at once, or not at all. [Engine.Transact] runs a function in a transaction, again if it
-// conflicts with another one.
+// An [Engine] holds keys ([KV]), documents ([JSON]), streams of [Events], [Cells], [Traces] and [Runs], each in a [Space].
+// A [Txn] has the same methods: what is written in it becomes visible at once, or not at all. [Engine.Transact] runs a
+// function in a transaction, again if it conflicts with another one. Lists are iterators of any length, in one state.
 //
 // Values are Go values, by the rules of encoding/json: see [Encode]. Integers are exact to 64 bits, and []byte is bytes.
 // A [Value] is any value, not looked at yet. A [Document] is a value that the library holds, to be read and changed
