@@ -185,8 +185,8 @@ impl Writer {
         }
     }
 
-    /// An op that the log has could not be applied. Validation makes this impossible; if it happens all the same, memory
-    /// and log differ: no further commit.
+    /// An op that the log has could not be applied. Validation makes this impossible; if it happens all the same,
+    /// memory and log differ: no further commit.
     fn differs(&mut self, op: &Op, why: &Error) -> Error {
         self.broken = true;
         Error::Corrupt {
@@ -281,8 +281,9 @@ impl Shared {
         self.writer.lock().validate(regions, ranges, since)
     }
 
-    /// Commits an edit of a key without a transaction; gives what it made of what was there. As [`direct`](Shared::direct),
-    /// only that the entry is made beside the tree and put there once the log has the edit.
+    /// Commits an edit of a key without a transaction; gives what it made of what was there. As
+    /// [`direct`](Shared::direct), only that the entry is made beside the tree and put there once the log has the
+    /// edit.
     pub fn edit_key(
         &self,
         region: Region,

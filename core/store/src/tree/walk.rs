@@ -57,8 +57,8 @@ impl Walk<'_> {
 }
 
 impl Tree {
-    /// Calls `f` with the entries from `from` up to `to` (not included; none = the end) in order, or, if `reverse`, from
-    /// the last one before `to` down to `from`, until it says false. O(log n) to start.
+    /// Calls `f` with the entries from `from` up to `to` (not included; none = the end) in order, or, if `reverse`,
+    /// from the last one before `to` down to `from`, until it says false. O(log n) to start.
     pub fn visit(&self, from: &[u8], to: Option<&[u8]>, reverse: bool, f: Visitor<'_>) {
         if to.is_some_and(|to| to <= from) {
             return;
