@@ -10,7 +10,7 @@ use statewright_log::{
 use crate::error::Result;
 use crate::sabotage::{self, Bug};
 use crate::store::Store;
-use crate::tree::{Pages, Tree};
+use crate::tree::Tree;
 
 /// Checkpoints that a tree's pages may be spread over at most, before they are written anew as one.
 const MAX_FILES: usize = 16;
@@ -24,7 +24,8 @@ pub struct CheckpointOptions {
     /// A checkpoint is due when the log has grown by this many bytes since the last one; 64 MiB by default.
     pub every_bytes: u64,
     /// What was changed stays in memory after it was written, until it is more than this many bytes; then it is read
-    /// from the checkpoint. 256 MiB by default.
+    /// from the checkpoint. 256 MiB by default. Of large documents that are read from there, those read lately stay
+    /// decoded, up to an eighth of it.
     pub cache_bytes: u64,
 }
 
@@ -34,6 +35,13 @@ impl Default for CheckpointOptions {
             every_bytes: 64 << 20,
             cache_bytes: 256 << 20,
         }
+    }
+}
+
+impl CheckpointOptions {
+    /// Bytes of decoded documents that are kept.
+    pub(crate) fn decoded_bytes(&self) -> u64 {
+        self.cache_bytes / 8
     }
 }
 
@@ -158,9 +166,8 @@ impl Store {
         drop(tree);
         let (dropped, stats) = {
             let mut writer = shared.writer.lock();
-            let dropped = writer
-                .tree
-                .settle(&written, Pages::new(files.clone()), evict);
+            let pages = writer.tree.pages().of(files.clone());
+            let dropped = writer.tree.settle(&written, pages, evict);
             writer.checkpoint = CheckpointStats {
                 version: position.version,
                 files: files.len(),

@@ -102,7 +102,7 @@ fn recover(
 ) -> Result<(Log, Recovery, Tree, u64)> {
     let mut below = u64::MAX;
     loop {
-        let found = newest(env, dir, below, skipped)?;
+        let found = newest(env, (dir, options), below, skipped)?;
         let number = found.as_ref().map(|found| found.number);
         let version = found.as_ref().map_or(0, |found| found.start.version);
         match (replay(env, dir, options, found), number) {
@@ -120,10 +120,15 @@ fn recover(
 }
 
 /// The newest checkpoint with a number below this one that can be used.
-fn newest(env: &Env, dir: &Path, below: u64, skipped: &mut Vec<String>) -> Result<Option<Found>> {
+fn newest(
+    env: &Env,
+    (dir, options): (&Path, &StoreOptions),
+    below: u64,
+    skipped: &mut Vec<String>,
+) -> Result<Option<Found>> {
     let numbers = checkpoints(env, dir)?;
     for number in numbers.into_iter().rev().filter(|number| *number < below) {
-        match load(env, dir, number) {
+        match load(env, dir, options, number) {
             Ok(found) => return Ok(Some(found)),
             // A newer version wrote it; its log may not be for us either.
             Err(Error::Log(e @ statewright_log::Error::UnsupportedFormat { .. })) => {
@@ -135,14 +140,15 @@ fn newest(env: &Env, dir: &Path, below: u64, skipped: &mut Vec<String>) -> Resul
     Ok(None)
 }
 
-fn load(env: &Env, dir: &Path, number: u64) -> Result<Found> {
+fn load(env: &Env, dir: &Path, options: &StoreOptions, number: u64) -> Result<Found> {
     let file = Arc::new(CheckpointFile::open(env, dir, number)?);
     let open = |numbers: &[u64]| {
         let files = numbers.iter().map(|n| match *n == number {
             true => Ok(file.clone()),
             false => Ok(Arc::new(CheckpointFile::open(env, dir, *n)?)),
         });
-        Ok(Pages::new(files.collect::<Result<_>>()?))
+        let decoded = options.checkpoints.decoded_bytes();
+        Ok(Pages::new(files.collect::<Result<_>>()?, decoded))
     };
     let tree = Tree::of_root(file.root(), open)?;
     Ok(Found {
@@ -162,7 +168,8 @@ fn replay(
     // The log's replay speaks its own errors; ours waits outside.
     let mut failed = None;
     let start = found.as_ref().map(|found| found.start);
-    let mut tree = found.map(|found| found.tree).unwrap_or_default();
+    let empty = || Tree::new(Pages::new(Vec::new(), options.checkpoints.decoded_bytes()));
+    let mut tree = found.map_or_else(empty, |found| found.tree);
     let mut apply = |frame: Frame<'_>| {
         let at = Stamp {
             version: frame.version,

@@ -204,10 +204,14 @@ mod tests {
         let root = Tree::encode_root(&written, &numbers);
         let file = std::sync::Arc::new(out.finish(&position, &root).unwrap());
         let files = old.iter().cloned().chain([file.clone()]).collect();
-        drop(tree.settle(&written, Pages::new(files), evict));
+        drop(tree.settle(&written, Pages::new(files, 1 << 16), evict));
         // What was frozen is what is read from the files.
-        let open =
-            |numbers: &[u64]| Ok(Pages::new(numbers.iter().map(|n| open(env, *n)).collect()));
+        let open = |numbers: &[u64]| {
+            Ok(Pages::new(
+                numbers.iter().map(|n| open(env, *n)).collect(),
+                1 << 16,
+            ))
+        };
         let read = Tree::of_root(file.root(), open).unwrap();
         assert_eq!(
             (content(&read), read.len()),
@@ -327,7 +331,7 @@ mod tests {
             let path = Path::new(DIR).join("0000000001.swckpt");
             io.edit(&path, |bytes| bytes[at as usize] ^= 1).unwrap();
             if let Ok(file) = CheckpointFile::open(&env, Path::new(DIR), 1) {
-                let pages = Pages::new(vec![std::sync::Arc::new(file)]);
+                let pages = Pages::new(vec![std::sync::Arc::new(file)], 1 << 16);
                 let tree = Tree::of_root(&root, |_| Ok(pages)).unwrap();
                 let got = content(&tree);
                 assert!(
@@ -362,7 +366,7 @@ mod tests {
         change(None, &mut root);
         root.truncate(file.root().len());
         out.finish(&file.position(), &root).unwrap();
-        let open = |_: &[u64]| Ok(Pages::new(vec![open(&env, 1)]));
+        let open = |_: &[u64]| Ok(Pages::new(vec![open(&env, 1)], 1 << 16));
         let tree = Tree::of_root(&root, open).unwrap_or_default();
         (env, tree)
     }

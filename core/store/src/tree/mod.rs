@@ -223,6 +223,15 @@ impl Files {
 }
 
 impl Tree {
+    /// An empty tree that will go on with these pages.
+    pub fn new(pages: Pages) -> Tree {
+        let pages = std::sync::Arc::new(pages);
+        Tree {
+            files: Files { pages, used: 0 },
+            ..Tree::default()
+        }
+    }
+
     /// How many entries there are, expired ones included. O(1).
     pub fn len(&self) -> usize {
         self.len

@@ -10,6 +10,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use statewright_log::{CheckpointFile, CheckpointWriter};
 use statewright_value::{Limits, Value};
 
@@ -52,6 +54,7 @@ const HEAD: usize = 8;
 #[derive(Default)]
 pub struct Pages {
     files: Vec<Arc<CheckpointFile>>,
+    values: Option<Arc<Values>>,
     /// The first page that was not intact. Whoever read it saw nothing there, and must look here.
     damage: OnceLock<String>,
 }
@@ -59,14 +62,47 @@ pub struct Pages {
 /// Of a tree that is all in memory.
 pub(super) static NO_PAGES: Pages = Pages {
     files: Vec::new(),
+    values: None,
     damage: OnceLock::new(),
 };
 
+/// Values of pages that were decoded. What an address holds never changes.
+type Values = Cache<Address, (Value, usize), Weight>;
+
+/// A value counts with the length of its page.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Address, (Value, usize)> for Weight {
+    fn weight(&self, _: &Address, (_, length): &(Value, usize)) -> u64 {
+        *length as u64
+    }
+}
+
+/// Values that are expected in the cache, of this many bytes each.
+const CACHED: u64 = 8 << 10;
+
 impl Pages {
-    /// Of these checkpoints, in ascending order of their numbers.
-    pub fn new(files: Vec<Arc<CheckpointFile>>) -> Pages {
+    /// Of these checkpoints, in ascending order of their numbers. Of values that have pages of their own, those
+    /// that were read lately stay decoded, up to so many bytes.
+    pub fn new(files: Vec<Arc<CheckpointFile>>, cache_bytes: u64) -> Pages {
+        let expected = usize::try_from(cache_bytes / CACHED).unwrap_or(usize::MAX);
         Pages {
             files,
+            values: Some(Arc::new(Cache::with_weighter(
+                expected,
+                cache_bytes,
+                Weight,
+            ))),
+            damage: OnceLock::new(),
+        }
+    }
+
+    /// Of these checkpoints, with what this one has decoded.
+    pub fn of(&self, files: Vec<Arc<CheckpointFile>>) -> Pages {
+        Pages {
+            files,
+            values: self.values.clone(),
             damage: OnceLock::new(),
         }
     }
@@ -113,9 +149,17 @@ impl Pages {
 
     /// A value that has a page of its own.
     pub(super) fn value(&self, address: Address) -> Option<Value> {
+        let values = self.values.as_deref();
+        if let Some((value, _)) = values.and_then(|values| values.get(&address)) {
+            return Some(value);
+        }
         let (_, bytes) = self.read(address)?;
         let value = Value::from_packed_bytes(bytes, &Limits::unlimited());
-        value.map_err(|e| self.note(e.to_string())).ok()
+        let value = value.map_err(|e| self.note(e.to_string())).ok()?;
+        if let Some(values) = values {
+            values.insert(address, (value.clone(), bytes.len()));
+        }
+        Some(value)
     }
 }
 
