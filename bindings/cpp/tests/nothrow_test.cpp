@@ -35,6 +35,27 @@ TEST(nothrow, store) {
   CHECK(db.kv().get("k").error().code() == errc::misuse);
 }
 
+TEST(nothrow, primitives) {
+  auto db = *sw::engine::in_memory();
+  for (int n = 0; n < 300; ++n) CHECK(db.events("s").append("t", object{{"n", n}})->has_value());
+  auto walk = *db.events("s").read(where().from(10)).walk();
+  std::size_t seen = 0;
+  while (!walk.done()) seen += walk.next()->size();
+  CHECK_EQ(seen, 290U);
+  CHECK(walk.next()->empty());
+  CHECK(db.kv("a//b").scan().walk().error().code() == errc::invalid_space);
+  CHECK_EQ(*db.kv().increment("n", 2), value(2));
+  CHECK(db.cells().set("c", 1) && db.cells().get("c")->value().val == value(1));
+  CHECK(db.runs().set_status("none", "failed").error().code() == errc::not_found);
+  const auto done = db.transact([](sw::txn &txn) -> result<std::string> {
+    const auto before = txn.mark();
+    if (auto put = txn.kv().put("k", 1); !put) return put.error();
+    if (auto undone = txn.rollback_to(*before); !undone) return undone.error();
+    return txn.traces().record("t", 1);
+  });
+  CHECK(done && *db.traces().count() == 1 && !*db.kv().contains("k"));
+}
+
 TEST(nothrow, documents) {
   auto held = *sw::document::from_json(R"({"a":[1,2]})");
   CHECK(held.set(".a[2]", 3));

@@ -14,6 +14,7 @@ import {
   type Kind,
   type Listing,
   type StatusName,
+  type Stored,
   type Value,
   type Violation,
   type WorkItem,
@@ -64,6 +65,22 @@ for (const state of engine.cases({ status: 'running' })) same<typeof state, Case
 // @ts-expect-error: no such status
 engine.cases({ status: 'stopped' });
 
+// All primitives: promises on an engine, at once in a transaction.
+same<ReturnType<typeof engine.kv.increment>, Promise<number | bigint>>(true);
+const kvCell = engine.cells.get<Order>('c');
+same<typeof kvCell, Stored<Order> | undefined>(true);
+const sequence: number = await engine.events('orders').append('placed', given);
+for await (const event of engine.events('orders').read<Order>({ from: sequence })) {
+  same<typeof event.payload, Order>(true);
+}
+const trace: string = await engine.traces.record('t', null, { tags: ['x'] });
+for (const run of engine.runs.list({ status: 'active', since: new Date() })) same<typeof run.created, Date>(true);
+// @ts-expect-error: no such status
+engine.runs.list({ status: 'tired' });
+// @ts-expect-error: a payload is an object
+await engine.events('orders').append('placed', 7);
+void [kvCell, trace];
+
 // Transactions.
 const count = await engine.transact((txn) => {
   txn.space('other').kv.put('k', 1);
@@ -73,6 +90,11 @@ same<typeof count, number>(true);
 {
   using txn = engine.begin({ isolation: 'snapshot' });
   const written: void = txn.kv.put('k', 1);
+  const sum: void = txn.kv.increment('n');
+  const id: string = txn.traces.record('t', { sum });
+  const before = txn.savepoint();
+  txn.events('orders').append('placed', { id });
+  before.rollback();
   const version: number | bigint = await txn.commit();
   void [written, version];
 }
