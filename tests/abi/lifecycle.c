@@ -171,6 +171,82 @@ static void transactions(void) {
   IS(sw_bytes_free(&two), SW_OK);
 }
 
+/* Lists of any length, in one state, ended in every order; savepoints; the typed calls. */
+static void scans_and_savepoints(void) {
+  sw_engine engine = open_memory();
+  sw_bytes one = value("1"), list = value("{\"op\": \"kv.scan\", \"prefix\": \"k\"}");
+  sw_bytes wrong = value("{\"op\": \"kv.get\", \"key\": \"k\"}"), out;
+  sw_scan scan, other;
+  sw_txn txn;
+  char key[16];
+  uint32_t done, found;
+  uint64_t savepoint, inner, version, sequence;
+  int64_t sum;
+  int n;
+  for (n = 0; n < 10; n++) {
+    snprintf(key, sizeof key, "k%d", n);
+    IS(sw_kv_put(engine, NONE, (const uint8_t *)key, strlen(key), one.data, one.len, NULL), SW_OK);
+  }
+  IS(sw_scan_open(engine, wrong.data, wrong.len, &scan, NULL), SW_INVALID_CALL);
+  CHECK(scan.id == 0);
+  IS(sw_scan_open(engine, list.data, list.len, &scan, NULL), SW_OK);
+  IS(sw_scan_next(scan, 0, 100, &out, &done, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_scan_next(scan, 2, UINT64_MAX, &out, &done, NULL), SW_OK);
+  CHECK(!done && is_json(&out, "[{\"key\":\"k0\",\"value\":1},{\"key\":\"k1\",\"value\":1}]"));
+  /* One item at least, however few bytes it may have; and what is written later is not in it. */
+  IS(sw_kv_put(engine, NONE, BYTES("k2a"), one.data, one.len, NULL), SW_OK);
+  IS(sw_scan_next(scan, 100, 0, &out, &done, NULL), SW_OK);
+  CHECK(!done && is_json(&out, "[{\"key\":\"k2\",\"value\":1}]"));
+  IS(sw_scan_next(scan, 1, 100, &out, &done, NULL), SW_OK);
+  CHECK(!done && is_json(&out, "[{\"key\":\"k3\",\"value\":1}]"));
+  IS(sw_scan_next(scan, 100, 1 << 20, &out, &done, NULL), SW_OK);
+  CHECK(done && out.len > 50);
+  IS(sw_bytes_free(&out), SW_OK);
+  IS(sw_scan_next(scan, 100, 1 << 20, &out, &done, NULL), SW_OK);
+  CHECK(done && is_json(&out, "[]"));
+  IS(sw_scan_free(scan, NULL), SW_OK);
+  IS(sw_scan_free(scan, NULL), SW_MISUSE);
+  IS(sw_scan_next(scan, 1, 100, &out, &done, NULL), SW_MISUSE);
+
+  IS(sw_txn_begin(engine, SW_ISOLATION_WEAK, &txn, NULL), SW_OK);
+  IS(sw_txn_kv_put(txn, NONE, BYTES("kept"), one.data, one.len, NULL), SW_OK);
+  IS(sw_txn_savepoint(txn, &savepoint, NULL), SW_OK);
+  IS(sw_txn_savepoint(txn, &inner, NULL), SW_OK);
+  IS(sw_txn_kv_put(txn, NONE, BYTES("tried"), one.data, one.len, NULL), SW_OK);
+  IS(sw_txn_rollback_to(txn, savepoint, NULL), SW_OK);
+  IS(sw_txn_rollback_to(txn, inner, NULL), SW_UNKNOWN_SAVEPOINT);
+  IS(sw_txn_release(txn, savepoint, NULL), SW_OK);
+  IS(sw_txn_release(txn, savepoint, NULL), SW_UNKNOWN_SAVEPOINT);
+  IS(sw_txn_rollback_to(txn, 0, NULL), SW_UNKNOWN_SAVEPOINT);
+  IS(sw_scan_open_in(txn, list.data, list.len, &other, NULL), SW_OK);
+  IS(sw_txn_commit(txn, &version, NULL), SW_OK);
+  IS(sw_scan_next(other, 1, 100, &out, &done, NULL), SW_CLOSED);
+  IS(sw_scan_free(other, NULL), SW_OK);
+  IS(sw_kv_get(engine, NONE, BYTES("tried"), &out, &found, NULL), SW_OK);
+  CHECK(found == 0);
+
+  IS(sw_kv_cas(engine, NONE, BYTES("c"), NONE, one.data, one.len, NULL), SW_OK);
+  IS(sw_kv_cas(engine, NONE, BYTES("c"), NONE, one.data, one.len, NULL), SW_VALUE_MISMATCH);
+  IS(sw_kv_cas(engine, NONE, BYTES("c"), one.data, one.len, list.data, list.len, NULL), SW_OK);
+  IS(sw_kv_increment(engine, NONE, BYTES("c"), 1, &sum, NULL), SW_WRONG_TYPE);
+  IS(sw_kv_increment(engine, NONE, BYTES("n"), INT64_MAX, &sum, NULL), SW_OK);
+  IS(sw_kv_increment(engine, NONE, BYTES("n"), 1, &sum, NULL), SW_ARITHMETIC);
+  IS(sw_kv_increment(engine, NONE, BYTES("n"), -1, &sum, NULL), SW_OK);
+  CHECK(sum == INT64_MAX - 1);
+  IS(sw_event_append(engine, NONE, TEXT("s"), TEXT("t"), list.data, list.len, &sequence, NULL), SW_OK);
+  IS(sw_event_append(engine, NONE, TEXT("s"), TEXT("t"), list.data, list.len, &sequence, NULL), SW_OK);
+  CHECK(sequence == 1);
+  IS(sw_event_append(engine, NONE, TEXT("s"), TEXT("t"), one.data, one.len, &sequence, NULL), SW_WRONG_TYPE);
+
+  IS(sw_scan_open(engine, list.data, list.len, &scan, NULL), SW_OK);
+  IS(sw_close(engine, NULL), SW_OK);
+  IS(sw_scan_next(scan, 1, 100, &out, &done, NULL), SW_CLOSED);
+  IS(sw_scan_free(scan, NULL), SW_OK);
+  IS(sw_bytes_free(&one), SW_OK);
+  IS(sw_bytes_free(&list), SW_OK);
+  IS(sw_bytes_free(&wrong), SW_OK);
+}
+
 static void options(const char *folder) {
   struct {
     sw_open_options known;
@@ -502,6 +578,7 @@ int main(void) {
   bytes_are_freed_once();
   keys_and_documents();
   transactions();
+  scans_and_savepoints();
   options(folder);
   flows_and_work();
   operations_complete_once();
