@@ -52,13 +52,14 @@ impl Txn {
         self.write_all(regions, Op::Space(SpaceOp::Copy { from, to }))
     }
 
-    /// The keys of a space's entries, all noted as read.
+    /// The keys of a space's entries. The whole range is noted, whatever the isolation: the op is on all that is in it
+    /// when it is committed, so a key that came meanwhile would be written to without having been looked at.
     fn keys_of(&self, space: &Space) -> Result<Vec<Key>> {
         let max = self.max_ops();
         let [(start, end), (flow, behind_flow)] = space::own_range(space);
         let mut keys = Vec::new();
         for (mut from, to) in [(start, flow), (behind_flow, end)] {
-            self.saw_range(from.as_slice().into(), Some(to.as_slice().into()))?;
+            self.writes_range(from.as_slice().into(), Some(to.as_slice().into()))?;
             loop {
                 let page = self.range(&from, Some(&to), PAGE, false)?;
                 let Some((last, _)) = page.last() else {

@@ -188,6 +188,13 @@ impl Txn {
         Ok(())
     }
 
+    /// Notes that every key from `from` up to `to` (not included; none = the end) is written to.
+    pub(crate) fn writes_range(&self, from: Key, to: Option<Key>) -> Result<()> {
+        make_room(&self.ranges, 1)?;
+        self.ranges.borrow_mut().push((from, to));
+        Ok(())
+    }
+
     pub(crate) fn max_ops(&self) -> usize {
         self.shared.limits.max_ops
     }
@@ -277,10 +284,7 @@ impl View for Txn {
 
     fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()> {
         match self.isolation {
-            Isolation::Serializable => {
-                make_room(&self.ranges, 1)?;
-                self.ranges.borrow_mut().push((from, to));
-            }
+            Isolation::Serializable => self.writes_range(from, to)?,
             Isolation::Snapshot => {}
             Isolation::Weak => {
                 self.shared

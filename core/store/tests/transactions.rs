@@ -540,3 +540,32 @@ fn open_transactions_are_counted_and_old_ones_conflict_however_many_roots_came_s
     assert!(matches!(old.commit(), Err(Error::Conflict { .. })));
     assert_eq!(store.stats().transactions, 0);
 }
+
+#[test]
+fn a_whole_space_is_written_only_as_it_was_seen_whatever_the_isolation() {
+    let (from, to) = (Space::parse("t/a").unwrap(), Space::parse("t/b").unwrap());
+    for isolation in [
+        Isolation::Serializable,
+        Isolation::Snapshot,
+        Isolation::Weak,
+    ] {
+        for copy in [false, true] {
+            let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+            store.kv_put(&from, b"seen", value!(1)).unwrap();
+            let txn = store.begin_with(isolation);
+            match copy {
+                true => txn.space_copy(&from, &to).unwrap(),
+                false => assert!(txn.space_delete(&from).unwrap()),
+            }
+            // The op would be on this key, too, which the transaction knows nothing of.
+            store.kv_put(&from, b"unseen", value!(2)).unwrap();
+            assert_eq!(
+                txn.commit().unwrap_err().code(),
+                400,
+                "{isolation:?} {copy}"
+            );
+            let unseen = store.kv_get(&from, b"unseen").unwrap();
+            assert_eq!(unseen, Some(value!(2)), "{isolation:?} {copy}");
+        }
+    }
+}

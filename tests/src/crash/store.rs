@@ -95,6 +95,8 @@ pub fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
         Change::Append(stream, n) => txn.event_append(first, stream, "made", value!({"n": *n})),
         Change::Cell(cell, n) => txn.cell_set(first, cell, value_of(*n)),
         Change::CellDrop(cell) => txn.cell_delete(first, cell).map(drop),
+        // The simulation alone has these.
+        Change::More(_) => Ok(()),
     }
 }
 
@@ -103,6 +105,7 @@ fn fits(state: &State, change: &Change) -> bool {
     match change {
         Change::Put(..) | Change::Whole(..) | Change::Add(..) | Change::Append(..) => true,
         Change::Cell(..) => true,
+        Change::More(_) => false,
         Change::CellDrop(cell) => state.cells.contains_key(cell),
         Change::Delete(space, key) => state.kv.contains_key(&(*space, key.clone())),
         Change::Set(doc, ..) | Change::Drop(doc) => state.docs.contains_key(doc),

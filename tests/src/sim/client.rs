@@ -30,6 +30,8 @@ pub(super) struct Open {
     /// The opening of the store that it belongs to.
     pub(super) epoch: u64,
     pub(super) base: u64,
+    /// How often the clock had been looked at when it began.
+    pub(super) looks: usize,
     pub(super) level: Level,
     /// The state at its snapshot with its own changes.
     pub(super) view: State,
@@ -179,7 +181,7 @@ impl World {
         let Some(open) = self.clients.get_mut(client).and_then(|c| c.open.take()) else {
             return self.begin(client);
         };
-        let open = match self.random.below(31) {
+        let open = match self.random.below(42) {
             0..=6 => return self.commit(client, open),
             7 => {
                 self.note(5);
@@ -200,7 +202,8 @@ impl World {
             22 => self.savepoint(open)?,
             23..=25 => self.count(open)?,
             26 | 27 => self.cell(open)?,
-            _ => self.event(open)?,
+            28..=30 => self.event(open)?,
+            _ => self.more(open)?,
         };
         if let Some(client) = self.clients.get_mut(client) {
             client.open = Some(open);
@@ -224,6 +227,7 @@ impl World {
             txn,
             epoch: self.epoch,
             base,
+            looks: self.looks(),
             level,
             view: state.after(&[]),
             changes: Vec::new(),

@@ -22,6 +22,7 @@ mod client;
 pub mod fault;
 mod judge;
 pub mod model;
+mod more;
 mod primitives;
 mod world;
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use statewright_store::Space;
 use statewright_value::{Path, Value, value};
 
+use super::more::{More, Parts};
+
 /// The fields of a document that are written. The last two are inside an object.
 pub const FIELDS: [&str; 4] = [".a", ".b", ".c.x", ".c.y"];
 
@@ -26,6 +28,8 @@ pub struct State {
     pub streams: BTreeMap<String, Vec<u64>>,
     /// Cells: the value, and the version that set it.
     pub cells: BTreeMap<String, (u64, u64)>,
+    /// Everything else.
+    pub parts: Parts,
 }
 
 /// One change, as the model makes it.
@@ -51,6 +55,8 @@ pub enum Change {
     Cell(String, u64),
     /// Removes a cell.
     CellDrop(String),
+    /// Changes something else.
+    More(More),
 }
 
 /// What a transaction looked at.
@@ -72,6 +78,10 @@ pub enum Seen {
     End(String),
     /// A cell.
     Cell(String),
+    /// A part of everything else.
+    Part(String),
+    /// All parts of a kind.
+    Kind(String),
 }
 
 impl State {
@@ -108,6 +118,7 @@ impl State {
             Change::CellDrop(cell) => {
                 self.cells.remove(cell);
             }
+            Change::More(change) => self.parts.apply(change),
         }
     }
 
@@ -118,6 +129,16 @@ impl State {
         next.version += 1;
         changes.iter().for_each(|change| next.apply(change));
         next
+    }
+
+    /// Whether `found` is what may be found of it when the clock has shown at least `low` and at most `high`.
+    #[must_use]
+    pub fn agrees(&self, found: &State, low: i64, high: i64) -> bool {
+        let rest = |state: &State| State {
+            parts: Parts::default(),
+            ..state.clone()
+        };
+        found.parts.agrees(&self.parts, low, high) && rest(found) == rest(self)
     }
 
     fn field(&mut self, doc: &str, field: usize) -> Option<&mut Option<u64>> {
@@ -134,6 +155,14 @@ impl Change {
                 return match seen {
                     Seen::Kv(s, k) => s == space && k == key,
                     Seen::KvRange(s, from, to) => s == space && within(key, from, to.as_ref()),
+                    _ => false,
+                };
+            }
+            Change::More(change) => {
+                let part = change.part();
+                return match seen {
+                    Seen::Part(seen) => *seen == part,
+                    Seen::Kind(kind) => part.starts_with(kind),
                     _ => false,
                 };
             }
@@ -160,6 +189,9 @@ impl Change {
     /// Whether two transactions cannot both make these changes: they overlap and do not commute.
     #[must_use]
     pub fn conflicts(&self, other: &Change) -> bool {
+        if let (Change::More(one), Change::More(other)) = (self, other) {
+            return one.conflicts(other);
+        }
         let commute = matches!(
             (self, other),
             (Change::Add(..), Change::Add(..)) | (Change::Append(..), Change::Append(..))
@@ -181,6 +213,7 @@ impl Change {
             Change::Add(counter, _) => Seen::Counter(*counter),
             Change::Append(stream, _) => Seen::End(stream.clone()),
             Change::Cell(cell, _) | Change::CellDrop(cell) => Seen::Cell(cell.clone()),
+            Change::More(change) => Seen::Part(change.part()),
         }
     }
 
@@ -208,7 +241,7 @@ impl Change {
             }
             // Sums have no unique values, and what is appended has no place of its own before it is committed: these
             // are compared with the model alone.
-            Change::Add(..) | Change::Append(..) => Vec::new(),
+            Change::Add(..) | Change::Append(..) | Change::More(_) => Vec::new(),
             Change::Cell(cell, n) => vec![(cell_item(cell), Some(*n))],
             Change::CellDrop(cell) => vec![(cell_item(cell), None)],
         }

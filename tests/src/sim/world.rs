@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use statewright_log::sim::{SimClock, SimIo, SimRandom};
-use statewright_log::{Durability, Env, Random};
+use statewright_log::{Clock, Durability, Env, Random};
 use statewright_store::{Place, Space, Store, StoreOptions};
 
 use super::client::Client;
@@ -52,6 +52,10 @@ pub(super) struct World {
     /// The clock of the history: one tick an event.
     now: u64,
     frozen: bool,
+    /// What the clock has shown so far, in microseconds.
+    times: Vec<i64>,
+    /// The latest of it.
+    latest: i64,
     /// Whether a disk that lies has been at work: what it promised is no longer the store's fault.
     pub(super) trusted: bool,
     /// Failing calls that happened on disks before this one.
@@ -93,6 +97,8 @@ impl World {
             judge: Judge::default(),
             now: 0,
             frozen: false,
+            times: Vec::new(),
+            latest: i64::MIN,
             trusted: true,
             failed_before: 0,
             refused: Cell::new(false),
@@ -186,6 +192,7 @@ impl World {
         while self.out.steps < steps && !self.refused.get() {
             self.out.steps += 1;
             self.pass_time();
+            self.look();
             if self.random.below(6) == 0 {
                 self.mischief()?;
             } else {
@@ -198,6 +205,30 @@ impl World {
             return Ok(());
         }
         self.finish()
+    }
+
+    /// How often the clock was looked at; for [`earliest`](World::earliest).
+    pub(super) fn looks(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The earliest time that the clock has shown since so many looks, in microseconds.
+    pub(super) fn earliest(&self, since: usize) -> i64 {
+        let times = self.times.get(since.saturating_sub(1)..);
+        let earliest = times.unwrap_or_default().iter().min();
+        earliest.copied().unwrap_or(i64::MIN)
+    }
+
+    /// The latest time that a commit can have, in microseconds.
+    pub(super) fn latest(&self) -> i64 {
+        self.latest
+    }
+
+    /// Looks at the clock.
+    fn look(&mut self) {
+        let now = self.clock.now().as_micros();
+        self.times.push(now);
+        self.latest = self.latest.max(now);
     }
 
     fn pass_time(&mut self) {
@@ -220,6 +251,7 @@ impl World {
             FaultKind::ClockForward => self.clock.jump(by),
             _ => self.frozen = true,
         }
+        self.look();
     }
 
     pub(super) fn outcome(mut self, violation: Option<String>) -> Outcome {
