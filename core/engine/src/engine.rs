@@ -28,7 +28,7 @@ const MAX_POLL: usize = 10_000;
 /// When the last clone is dropped, the engine closes as by [`close`](Engine::close), ignoring errors.
 #[derive(Clone)]
 pub struct Engine {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     threads: Arc<Threads>,
 }
 

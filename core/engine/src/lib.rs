@@ -36,6 +36,7 @@
 
 #![deny(unsafe_code)]
 
+mod control;
 mod driver;
 mod engine;
 mod error;

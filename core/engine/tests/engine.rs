@@ -14,7 +14,7 @@ use std::time::Duration;
 use statewright::flow::{CaseFilter, EventKind, Failure, HistoryEvent, Status};
 use statewright::{
     CheckpointOptions, Durability, Engine, Env, Error, Options, Poll, Reader, Space, Timestamp,
-    value,
+    Value, value,
 };
 use statewright_log::{Clock, Gate};
 
@@ -557,4 +557,43 @@ fn checkpoints_are_made_in_the_background_when_the_log_has_grown() {
         engine.store().kv_get(&space, &n.to_be_bytes()).unwrap(),
         Some(value!(n))
     );
+}
+
+#[test]
+fn a_case_is_controlled_from_outside_and_what_it_called_follows() {
+    let engine = with(
+        "name: c\ntasks:\n  begin: { split: and, next: [inner, go] }\n  inner: { kind: flow, flow: long }\n  \
+         go: { kind: signal, next: stop }\n  stop: { cancels: [inner] }\n\
+         flows:\n  long: { tasks: { sleep: { kind: process, run: [sleep, '1000'] } } }\n",
+    );
+    let case = engine.start("c", Value::NULL, None).unwrap();
+    let called = loop {
+        let cases = engine.cases(&CaseFilter::default()).unwrap();
+        let called = cases.into_iter().find(|c| c.parent.is_some());
+        if let Some(called) = called.filter(|c| c.items.iter().any(|i| i.state == "leased")) {
+            break called.id;
+        }
+        std::thread::yield_now();
+    };
+    engine.suspend_case(&case).unwrap();
+    assert_eq!(engine.case(&called).unwrap().status, Status::Suspended);
+    assert!(engine.suspend_case(&case).is_err());
+    engine.resume_case(&case).unwrap();
+    engine.signal(&case, "go", &Value::NULL).unwrap();
+    assert_eq!(
+        engine.wait(&case, MINUTE).unwrap().status,
+        Status::Completed
+    );
+    assert_eq!(
+        engine.wait(&called, MINUTE).unwrap().status,
+        Status::Cancelled
+    );
+    let other = engine.start("c", Value::NULL, None).unwrap();
+    engine.cancel_case(&other, "not wanted").unwrap();
+    assert_eq!(
+        engine.wait(&other, MINUTE).unwrap().status,
+        Status::Cancelled
+    );
+    // The programs are ended: closing does not wait for a thousand seconds.
+    engine.close().unwrap();
 }

@@ -5,7 +5,7 @@ use statewright_value::{Value, value};
 use super::{Effect, Machine};
 use crate::case::{EventKind, ItemState, ItemWork, Status};
 use crate::failure::Failure;
-use crate::net::{PlaceId, TaskId};
+use crate::net::{PlaceId, TaskId, TaskKind};
 
 impl Machine<'_> {
     /// The case fails because a task did: everything else in flight is cancelled.
@@ -168,9 +168,27 @@ impl Machine<'_> {
             self.case.status = Status::Running;
             self.note(EventKind::CaseResumed, None, Value::NULL);
             self.pause_called(false);
+            self.listen_again();
             self.settle_all();
         }
         suspended
+    }
+
+    /// What waits for a signal of a key may find one that was kept meanwhile.
+    fn listen_again(&mut self) {
+        for item in self.case.items.values() {
+            let spec = self.net.tasks.get(item.task).map(|t| &t.kind);
+            if let (ItemWork::Signal { signal, key }, Some(TaskKind::Signal(of))) =
+                (&item.work, spec)
+                && let Some(key) = key.clone().filter(|_| of.keep)
+            {
+                self.effects.push(Effect::Listen {
+                    number: item.number,
+                    signal: signal.clone(),
+                    key,
+                });
+            }
+        }
     }
 
     /// What a case has called is suspended and resumed with it.

@@ -27,6 +27,7 @@ mod many;
 mod outside;
 mod produce;
 mod settle;
+mod task_set;
 mod work;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,8 @@ use statewright_value::{Value, value};
 use crate::case::{Case, EventKind, Item, ItemState, Status};
 use crate::failure::Failure;
 use crate::net::{FlowRef, Net, PlaceId, Task, TaskId, TaskKind};
+
+use task_set::TaskSet;
 
 pub(crate) use enable::{Why, why_not};
 pub(crate) use many::{MAX_INSTANCES, NoGroup};
@@ -100,7 +103,7 @@ pub(crate) struct Machine<'a> {
     /// If this is not empty, what was done is to be thrown away, and the event run again with these.
     pub needs: Needs,
     /// Tasks whose enabling may have changed.
-    dirty: BTreeSet<TaskId>,
+    dirty: TaskSet,
     /// Whether tokens moved since joins that look at the whole net were looked at.
     moved: bool,
     /// Tasks that dead-path tokens passed.
@@ -119,7 +122,7 @@ impl<'a> Machine<'a> {
             effects: Vec::new(),
             document: None,
             needs: Needs::default(),
-            dirty: BTreeSet::new(),
+            dirty: TaskSet::new(net.tasks.len()),
             moved: false,
             skipped: Vec::new(),
             routed: 0,
@@ -235,8 +238,9 @@ impl<'a> Machine<'a> {
         let Some(place) = self.net.places.get(place) else {
             return;
         };
-        self.dirty
-            .extend(place.targets.iter().chain(&place.testers));
+        for task in place.targets.iter().chain(&place.testers) {
+            self.dirty.insert(*task);
+        }
         for section in &place.sections {
             self.touch_rivals(*section);
         }
@@ -260,7 +264,7 @@ impl<'a> Machine<'a> {
         let rivals = self.net.sections.get(section).map(|s| s.rivals.as_slice());
         for rival in rivals.unwrap_or_default() {
             if let Some(rival) = self.net.sections.get(*rival) {
-                self.dirty.extend(&rival.tasks);
+                rival.tasks.iter().for_each(|t| self.dirty.insert(*t));
             }
         }
     }

@@ -15,7 +15,10 @@ impl Machine<'_> {
     pub(super) fn settle(&mut self) {
         while self.case.status == Status::Running {
             if std::mem::take(&mut self.moved) {
-                self.dirty.extend(self.net.far_joins.iter().copied());
+                self.net
+                    .far_joins
+                    .iter()
+                    .for_each(|t| self.dirty.insert(*t));
             }
             let Some(task) = self.dirty.pop_first() else {
                 break;
@@ -35,7 +38,7 @@ impl Machine<'_> {
 
     /// As if everything had changed: after a pause in which nothing was looked at.
     pub(super) fn settle_all(&mut self) {
-        self.dirty.extend(0..self.net.tasks.len());
+        (0..self.net.tasks.len()).for_each(|t| self.dirty.insert(t));
         self.settle();
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod cost;
 mod docs;
 mod game;
 mod instances;

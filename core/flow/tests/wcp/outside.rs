@@ -153,6 +153,29 @@ fn a_signal_by_key_goes_to_the_case_that_waits_for_it_or_is_kept() {
     );
 }
 
+#[test]
+fn a_signal_that_comes_while_the_case_is_suspended_is_kept_for_it() {
+    let spec = "name: p\ntasks:\n  W: { kind: signal, signal: paid, key: '\"k\"', keep: true, next: V }\n  V: { kind: signal, keep: true }\n";
+    let mut game = Game::start(spec, Value::NULL, Mode::Crash);
+    game.flows.suspend("case").unwrap();
+    assert_eq!(
+        game.flows.signal_key("paid", "k", &value!(1)).unwrap().0,
+        Delivery::Kept
+    );
+    assert_eq!(
+        game.flows.signal("case", "V", &value!(2)).unwrap().0,
+        Delivery::Kept
+    );
+    game.crash();
+    assert_eq!(game.end().count(EventKind::Signalled, "W"), 0);
+    game.flows.resume("case").unwrap();
+    game.crash();
+    game.settle();
+    let end = game.end();
+    assert_eq!(end.status, Status::Completed, "{:?}", end.trace());
+    assert_eq!(end.result.unwrap(), value!({"input": {}, "W": 1, "V": 2}));
+}
+
 const NESTED: &str = "name: p\ntasks:\n  T: { kind: wait, for: 1h }\n  \
     S: { split: and, next: [F, M, T, H, W] }\n  F: { kind: flow, flow: inner, input: '{a: 1}' }\n  \
     M: { kind: host, many: { items: 3 } }\n  H: { kind: host }\n  W: { kind: signal, keep: true }\nstart: S\n\
