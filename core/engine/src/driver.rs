@@ -115,8 +115,8 @@ impl Core {
         }
     }
 
-    /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits; for every case
-    /// that the commit changed.
+    /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits; for every
+    /// case that the commit changed.
     pub fn follow(&self, moved: Moved) -> Result<()> {
         let mut next = VecDeque::from([moved]);
         while let Some(mut moved) = next.pop_front() {

@@ -2,9 +2,9 @@
 //!
 //! # How data flows
 //!
-//! A spec (YAML or JSON, `docs/FLOWS.md`) is read and checked (`spec`) and compiled to a flat [`Net`](net::Net) whose
-//! mappings and conditions are [jq expressions](Expr) on values. [`Flows`] keeps deployed nets and running cases in
-//! the store. Every event (a case is started, an item is claimed, completed or failed, a timer is due, an automatic
+//! A spec (YAML, JSON or TOML, `docs/FLOWS.md`) is read and checked (`spec`) and compiled to a flat [`Net`](net::Net)
+//! whose mappings and conditions are [jq expressions](Expr) on values. [`Flows`] keeps deployed nets and running cases
+//! in the store. Every event (a case is started, an item is claimed, completed or failed, a timer is due, an automatic
 //! task is enabled) loads the case, lets the pure `machine` change it, and writes the difference as path-level ops:
 //! one transaction, one commit, with the history event in it. What is left is told to the caller as [`Moved`].
 //!

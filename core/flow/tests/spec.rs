@@ -678,7 +678,8 @@ places:
   sink:
 tasks:
   a:
-    { takes: { p: 2 }, tests: sink, cancels: [b, p, b>d], mutex: m, split: or, next: [{ to: c, when: .x, tokens: 2 }, d] }
+    { takes: { p: 2 }, tests: sink, cancels: [b, p, b>d], mutex: m, split: or,
+      next: [{ to: c, when: .x, tokens: 2 }, d] }
   b:
     kind: host
     many: { items: .list, min: 1, max: 9, threshold: 2, until: length > 3, add: true, rest: continue }
@@ -724,4 +725,65 @@ flows:
     assert_eq!(net.sections[0].rivals, [1]);
     assert_eq!(net.skeleton().tasks().len(), 6);
     assert!(net.flows["one"].tasks.len() == 1 && net.tasks[5].terminate);
+}
+
+#[test]
+fn toml_is_another_way_to_write_the_same() {
+    let yaml = r#"
+name: same
+input: { limit: 10, f: 1.5, when: 2030-01-31 }
+tasks:
+  a: { kind: set, set: { .x: '1 + 1' }, split: xor, next: [{ to: b, when: .x > 1 }, c] }
+  b: { kind: host, retry: { attempts: 3 }, next: c }
+  c: { join: xor, tests: [p] }
+places: { p: { tokens: 2 } }
+"#;
+    let toml = r#"
+name = "same"
+
+[input]
+limit = 10
+f = 1.5
+when = 2030-01-31
+
+[tasks.a]
+kind = "set"
+set = { ".x" = "1 + 1" }
+split = "xor"
+next = [{ to = "b", when = ".x > 1" }, "c"]
+
+[tasks.b]
+kind = "host"
+retry = { attempts = 3 }
+next = "c"
+
+[tasks.c]
+join = "xor"
+tests = ["p"]
+
+[places]
+p = { tokens = 2 }
+"#;
+    assert_eq!(net(toml).hash, net(yaml).hash);
+    for (source, expected) in [
+        (
+            "name = \"x\"\n[tasks.a]\nkind = 'hots'\n",
+            "3:8 unknown-word",
+        ),
+        ("name = \"x\"\n[tasks]\nü = 1\n", "3:1 toml"),
+        (
+            "name = \"x\"\n[tasks.a]\nkind = \"log\"\nmessage = \".a +\"\n",
+            "4:16 expression",
+        ),
+        (
+            "name = \"x\"\n[tasks.a]\nkind = \"log\"\nmessage = \"\"\"\n.a |\n\"\"\"\n",
+            "4:11 expression",
+        ),
+        ("name = \"x\"\n[tasks.a]\nnxet = 'b'\n", "3:1 unknown-field"),
+        ("name = \"x\"\nname = \"y\"\n[tasks.a]\n", "2:1 toml"),
+    ] {
+        assert_eq!(problems(source), [expected], "{source}");
+    }
+    let deep = format!("name = {}1{}", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(problems(&deep), ["1:1 toml"]);
 }

@@ -203,7 +203,8 @@ pub struct Section {
 }
 
 impl Net {
-    /// Compiles a spec (YAML or JSON). `dir` is the folder of the file it is from; expressions see it as `$flow.dir`.
+    /// Compiles a spec (YAML, JSON or TOML). `dir` is the folder of the file it is from; expressions see it as
+    /// `$flow.dir`.
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the text.

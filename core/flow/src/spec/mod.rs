@@ -1,9 +1,9 @@
 //! Specs: from text to a [`Net`].
 //!
-//! [`yaml`] reads the text into a tree that knows its positions; [`read`], [`task`], [`places`] and [`kinds`] turn the
-//! tree into tasks, places and edges and compile the expressions; [`graph`] joins them to a net, [`check`] checks it,
-//! and [`explore`] looks at what a plain net can do. Each goes on after an error as far as it makes sense, so that all
-//! that is wrong with a spec is reported at once.
+//! [`yaml`] or [`toml`] reads the text into a tree that knows its positions; [`read`], [`task`], [`places`] and
+//! [`kinds`] turn the tree into tasks, places and edges and compile the expressions; [`graph`] joins them to a net,
+//! [`check`] checks it, and [`explore`] looks at what a plain net can do. Each goes on after an error as far as it
+//! makes sense, so that all that is wrong with a spec is reported at once.
 
 mod check;
 mod explore;
@@ -13,6 +13,8 @@ mod locate;
 mod places;
 mod read;
 mod task;
+#[cfg(feature = "toml")]
+mod toml;
 mod yaml;
 
 use statewright_value::Value;
@@ -23,7 +25,7 @@ use crate::problem::{Problem, Problems};
 /// Compiles a spec.
 pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Problem>> {
     let mut problems = Problems::default();
-    let net = yaml::parse(source, &mut problems).and_then(|root| {
+    let net = parse(source, &mut problems).and_then(|root| {
         let flow = read::flow(source, &root, &mut problems)?;
         let hash = hash(root.ordered(), dir);
         graph::build(flow, source, dir, hash, &mut problems)
@@ -36,6 +38,18 @@ pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Proble
         _ => Err(problems.into_sorted()),
     }
 }
+
+#[cfg(feature = "toml")]
+fn parse(source: &str, problems: &mut Problems) -> Option<yaml::Node> {
+    if toml::is_toml(source) {
+        toml::parse(source, problems)
+    } else {
+        yaml::parse(source, problems)
+    }
+}
+
+#[cfg(not(feature = "toml"))]
+use yaml::parse;
 
 /// The hash of what a spec says, whatever its layout. The folder belongs to it, since expressions see it.
 fn hash(spec: Value, dir: Option<&str>) -> String {
