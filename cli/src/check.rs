@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anstyle::Style;
+use statewright::flow::analysis::{Budget, Verification};
 use statewright::flow::{Problem, Severity};
 use statewright::{Engine, Value, value};
 
@@ -36,12 +37,76 @@ pub fn check(options: &Check) -> Result<Exit> {
         if input::errors(&problems) > 0 && exit == Exit::Done {
             exit = Exit::SpecRefused;
         }
-        if input::errors(&problems) == 0 && !options.json {
-            out.line(format!("{}: {GOOD}ok{GOOD:#}", path.display()))?;
+        if input::errors(&problems) == 0 {
+            verify(&mut out, path, &spec.source, &problems, options.json)?;
         }
     }
     out.flush()?;
     Ok(exit)
+}
+
+/// Tells what the nets of a flow can do, and what was decided.
+fn verify(out: &mut Out, path: &Path, source: &str, known: &[Problem], json: bool) -> Result<()> {
+    let nets = Engine::verify(source, Budget::default()).unwrap_or_default();
+    let mut verdicts = Vec::new();
+    for net in &nets {
+        // The quick look of the check itself says more about a plain join that can wait for ever.
+        let told = |p: &&Problem| !known.iter().any(|k| k.code == p.code);
+        for problem in net.problems.iter().filter(told) {
+            out.line(if json {
+                to_value(path, problem).to_json()
+            } else {
+                for_people(path, problem)
+            })?;
+        }
+        let of = &net.verification;
+        if json {
+            out.line(verdict(path, &net.flow, of).to_json())?;
+        }
+        let limits: String = of.limits.iter().map(|limit| format!("; {limit}")).collect();
+        let name = match nets.len() {
+            1 => String::new(),
+            _ => format!("{} ", net.flow),
+        };
+        verdicts.push(format!(
+            "{name}{}{limits}",
+            of.verdict.name().replace('-', " ")
+        ));
+    }
+    if !json {
+        let verdicts = verdicts.join(", ");
+        let path = path.display();
+        out.line(format!(
+            "{path}: {GOOD}ok{GOOD:#} ({})",
+            one_line(&verdicts)
+        ))?;
+    }
+    Ok(())
+}
+
+/// A verdict for programs.
+fn verdict(path: &Path, flow: &str, of: &Verification) -> Value {
+    let findings = of.findings.iter().map(|finding| {
+        let trace = finding.trace.iter().map(|e| Value::from(e.to_string()));
+        let about = finding.about.iter().map(|name| Value::from(name.as_str()));
+        value!({
+            "code": (finding.kind.code()),
+            "about": (about.collect::<Value>()),
+            "message": (finding.message.as_str()),
+            "trace": (trace.collect::<Value>()),
+        })
+    });
+    let limits = of.limits.iter().map(|limit| Value::from(limit.as_str()));
+    value!({
+        "file": (path.display().to_string()),
+        "flow": flow,
+        "verdict": (of.verdict.name()),
+        "method": (of.method.name()),
+        "states": (of.states),
+        "budget": {"states": (of.budget.states), "steps": (of.budget.steps)},
+        "findings": (findings.collect::<Value>()),
+        "limits": (limits.collect::<Value>()),
+    })
 }
 
 /// Refuses a flow with errors before anything is done with it. The problems are shown as `check` shows them, but on

@@ -13,8 +13,46 @@ tasks:
 fn a_sound_flow_is_ok() {
     let f = Folder::new();
     let spec = f.file("hello.yaml", HELLO);
-    assert_eq!(f.run(&["check", spec]).ok().stdout, "hello.yaml: ok\n");
-    assert_eq!(f.run(&["check", spec, "--json"]).ok().stdout, "");
+    assert_eq!(
+        f.run(&["check", spec]).ok().stdout,
+        "hello.yaml: ok (sound)\n"
+    );
+    let verdict = f.run(&["check", spec, "--json"]).ok().lines();
+    assert_eq!(verdict.len(), 1, "{verdict:?}");
+    assert_eq!(
+        (&verdict[0]["verdict"], &verdict[0]["method"]),
+        (&"sound".into(), &"state-space".into())
+    );
+}
+
+#[test]
+fn what_a_case_can_run_into_is_told_with_a_trace() {
+    let f = Folder::new();
+    let spec = f.file(
+        "stuck.yaml",
+        "name: stuck\nversion: 1\ntasks:\n  a: { split: or, next: [{ to: b, when: .b }, c] }\n  b: { next: d }\n  \
+         c: { next: d }\n  d: { join: and }\n",
+    );
+    let done = f.run(&["check", spec]).ok();
+    let first = done.stdout.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "stuck.yaml:7:3: warning[may-deadlock]: a case gets stuck with tokens in b>d"
+    );
+    assert!(
+        done.stdout
+            .contains("help: for example: a -> a>b; b -> b>d"),
+        "{done:?}"
+    );
+    assert!(
+        done.stdout.ends_with("stuck.yaml: ok (not sound)\n"),
+        "{done:?}"
+    );
+    let lines = f.run(&["check", spec, "--json"]).ok().lines();
+    assert_eq!(lines[0]["code"], "may-deadlock");
+    let verdict = &lines[lines.len() - 1];
+    assert_eq!(verdict["verdict"], "not-sound");
+    assert_eq!(verdict["findings"][0]["trace"][0], "a -> a>b");
 }
 
 #[test]
@@ -80,7 +118,7 @@ fn a_file_that_cannot_be_read_does_not_hide_the_others() {
     let f = Folder::new();
     let spec = f.file("hello.yaml", HELLO);
     let done = f.run(&["check", "missing.yaml", spec]).ended(2);
-    assert_eq!(done.stdout, "hello.yaml: ok\n");
+    assert_eq!(done.stdout, "hello.yaml: ok (sound)\n");
     assert!(
         done.stderr.starts_with("error[300]: ") && done.stderr.contains("missing.yaml"),
         "{done:?}"

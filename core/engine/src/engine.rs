@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use statewright_flow::analysis::{Budget, Verified};
 use statewright_flow::{
     CaseFilter, CaseInfo, Deployed, Failure, HistoryEvent, Problem, Waiting, WorkItem, net::Net,
 };
@@ -123,12 +124,22 @@ impl Engine {
         &self.core.store
     }
 
-    /// Finds everything that is wrong with a spec; warnings too. An empty list is a sound spec.
+    /// Finds everything that is wrong with a spec; warnings too. An empty list is a spec that can be run as it is.
+    /// What its nets can do is another question: [`verify`](Engine::verify).
     pub fn check(spec: &str) -> Vec<Problem> {
         match Net::compile(spec, None) {
             Ok(net) => net.warnings,
             Err(problems) => problems,
         }
+    }
+
+    /// Verifies the nets of a spec: whether every case can complete, whether a task can never run, … The first is the
+    /// main one. Takes up to seconds for large nets; `budget` says how much is tried.
+    ///
+    /// # Errors
+    /// The problems of a spec that is refused, as [`check`](Engine::check) finds them.
+    pub fn verify(spec: &str, budget: Budget) -> std::result::Result<Vec<Verified>, Vec<Problem>> {
+        Net::compile(spec, None).map(|net| net.verify(budget))
     }
 
     /// Checks a spec (YAML or JSON) and makes it the newest of its name. `dir` is what `$flow.dir` gives in it.

@@ -1,9 +1,9 @@
 //! OR-joins (pattern 38): whether one may fire now, or more may still come.
 //!
-//! An OR-join is enabled when one of its inputs is marked and no marking can be reached, without it firing, that marks a
-//! further input while the marked ones stay marked (PATTERNS.md §2; Wynn, Edmond, van der Aalst and ter Hofstede 2005). It is
-//! decided on the reset net of its level by backward coverability: exact for nets with loops and cancellation, other
-//! OR-joins taken as XOR-joins. Data is ignored: any outcome of a split counts as possible.
+//! An OR-join is enabled when one of its inputs is marked and no marking can be reached, without it firing, that
+//! marks a further input while the marked ones stay marked (PATTERNS.md §2; Wynn, Edmond, van der Aalst and ter
+//! Hofstede 2005). It is decided on the reset net of its level by backward coverability: exact for nets with loops
+//! and cancellation, other OR-joins taken as XOR-joins. Data is ignored: any outcome of a split counts as possible.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -79,8 +79,8 @@ impl OrJoins {
     /// A budget for engines: some milliseconds of work at most.
     pub const BUDGET: u64 = 1_000_000;
 
-    /// Prepares every OR-join (local ones too: on nets without cycles the answers are those of their tokens) and every
-    /// blocking partial join. O(joins · arcs · depth).
+    /// Prepares every OR-join (local ones too: on nets without cycles the answers are those of their tokens) and
+    /// every blocking partial join. O(joins · arcs · depth).
     pub fn new(net: &Skeleton) -> OrJoins {
         let all = Restriction {
             forward: true,
@@ -89,8 +89,8 @@ impl OrJoins {
         OrJoins::with(net, all)
     }
 
-    /// As [`new`](OrJoins::new), without one or both of the restrictions to the part of the net that matters: for tests, the
-    /// answers are the same.
+    /// As [`new`](OrJoins::new), without one or both of the restrictions to the part of the net that matters: for
+    /// tests, the answers are the same.
     #[doc(hidden)]
     pub fn unrestricted(net: &Skeleton, forward: bool, backward: bool) -> OrJoins {
         OrJoins::with(net, Restriction { forward, backward })
@@ -126,9 +126,10 @@ impl OrJoins {
 
     /// Whether OR-join `task` is enabled in `marking`; `No` for a task that is no OR-join.
     ///
-    /// Spends at most `budget` steps (a comparison of two markings, or a step back from one); the answer depends only on
-    /// net, marking and budget, but for this: what was once decided stays so for a smaller budget. O(places) when it was
-    /// asked before, else as many steps as the basis takes: linear in practice, without a useful bound in theory.
+    /// Spends at most `budget` steps (a comparison of two markings, or a step back from one); the answer depends
+    /// only on net, marking and budget, but for this: what was once decided stays so for a smaller budget. O(places)
+    /// when it was asked before, else as many steps as the basis takes: linear in practice, without a useful bound
+    /// in theory.
     pub fn enabled(&self, task: usize, marking: &Marking, budget: u64) -> Decision {
         let Some(join) = self.joins.get(&task) else {
             return Decision::No;
@@ -157,8 +158,8 @@ impl OrJoins {
         }
     }
 
-    /// Whether `input` (an index in the task's inputs) of a blocking partial join (patterns 28, 31) can still be marked
-    /// without the task firing: whether that branch is active. Costs as [`enabled`](OrJoins::enabled).
+    /// Whether `input` (an index in the task's inputs) of a blocking partial join (patterns 28, 31) can still be
+    /// marked without the task firing: whether that branch is active. Costs as [`enabled`](OrJoins::enabled).
     pub fn may_arrive(
         &self,
         task: usize,

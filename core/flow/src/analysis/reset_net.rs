@@ -1,9 +1,9 @@
 //! Reset nets and backward coverability: can a marking that holds at least so many tokens ever be reached?
 //!
 //! A net with cancellation is a reset net: some transitions empty places. Reachability is undecidable in those, but
-//! coverability is not: from the wanted marking one goes backwards, keeping only the minimal markings from which it can be
-//! covered; that basis is finite, because every infinite sequence of markings has one that is at least an earlier one
-//! (Dickson; Dufourd, Finkel and Schnoebelen 1998; Wynn, Edmond, van der Aalst and ter Hofstede 2005).
+//! coverability is not: from the wanted marking one goes backwards, keeping only the minimal markings from which it
+//! can be covered; that basis is finite, because every infinite sequence of markings has one that is at least an
+//! earlier one (Dickson; Dufourd, Finkel and Schnoebelen 1998; Wynn, Edmond, van der Aalst and ter Hofstede 2005).
 
 use super::skeleton::{Join, Marking, Reset, Skeleton, Split};
 
@@ -355,8 +355,8 @@ fn starts(net: &Skeleton, t: usize, sources: &mut Vec<Source>, all: &mut Vec<Tra
     }
 }
 
-/// The end transitions of a task. What an OR-split may produce is at most what an AND-split does, and more tokens never cover
-/// less: so the two are the same here, and no subset need be tried.
+/// The end transitions of a task. What an OR-split may produce is at most what an AND-split does, and more tokens
+/// never cover less: so the two are the same here, and no subset need be tried.
 fn ends(net: &Skeleton, t: usize, all: &mut Vec<Transition>) {
     let Some(task) = net.tasks().get(t).filter(|task| !task.terminate) else {
         return;

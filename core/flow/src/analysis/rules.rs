@@ -1,4 +1,5 @@
-//! The token game of one level of a net, for exploring it: what can start and complete in a marking, and what it leads to.
+//! The token game of one level of a net, for exploring it: what can start and complete in a marking, and what it
+//! leads to.
 
 use std::collections::BTreeSet;
 

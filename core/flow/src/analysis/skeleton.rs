@@ -14,7 +14,8 @@ pub enum Join {
     And,
     /// Some input holds its weight; that one is consumed (patterns 5, 8).
     Xor,
-    /// Some input holds its weight and no more can come for the others; all marked ones are consumed (patterns 7, 38).
+    /// Some input holds its weight and no more can come for the others; all marked ones are consumed (patterns 7,
+    /// 38).
     Or,
     /// Every input has a true or a false token, and one is true; decided from the join's own inputs (pattern 37).
     Local,
@@ -32,7 +33,8 @@ pub enum Join {
 pub enum Reset {
     /// When all inputs have arrived; a second token on an input before that is a modelling error (9, 30).
     All,
-    /// When all inputs that can still come have arrived; a second token on an input is held for the next round (28, 31).
+    /// When all inputs that can still come have arrived; a second token on an input is held for the next round (28,
+    /// 31).
     Blocking,
     /// At once; the task's cancellation region removes what is left of the round (29, 32).
     Cancel,
@@ -119,8 +121,8 @@ impl Default for Task {
 ///
 /// A section is active while one of its tasks runs or one of its inner places is marked, so that leaving it in
 /// whatever way (completion, cancellation) frees the mutex: there is no token that could be lost. A task of its own
-/// `mutex` is a section of one task without inner places. A task may start only if no *other* section with the same mutex
-/// is active.
+/// `mutex` is a section of one task without inner places. A task may start only if no *other* section with the same
+/// mutex is active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
     /// Its name, for messages.
@@ -301,8 +303,8 @@ impl Skeleton {
 
 /// How many tokens are where: tokens of places, runs of tasks, and what the joins of [`Join::Of`] have seen.
 ///
-/// Flat: one counter a slot, places first, then tasks. Made by [`Skeleton::empty`]; indices beyond its skeleton read 0 and
-/// write nothing.
+/// Flat: one counter a slot, places first, then tasks. Made by [`Skeleton::empty`]; indices beyond its skeleton read
+/// 0 and write nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Marking {
     pub(crate) slots: Vec<u32>,
@@ -341,8 +343,8 @@ impl Marking {
         self.get(skeleton.seen_slot(task, input)) > 0
     }
 
-    /// Says whether a [`Join::Of`] has counted its `input` in this round. A round has fired when any is counted: what waits
-    /// for the n-th arrival waits as tokens in the places.
+    /// Says whether a [`Join::Of`] has counted its `input` in this round. A round has fired when any is counted:
+    /// what waits for the n-th arrival waits as tokens in the places.
     pub fn set_seen(&mut self, skeleton: &Skeleton, task: usize, input: usize, seen: bool) {
         let of = skeleton
             .tasks

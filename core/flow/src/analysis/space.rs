@@ -70,8 +70,8 @@ impl Space {
             for (step, _) in steps.iter().filter(|(s, _)| s.starts) {
                 self.started.insert(step.task);
             }
-            // A task that commutes with all others is fired alone, unless that leads to what is known: then the others
-            // might be put off for ever.
+            // A task that commutes with all others is fired alone, unless that leads to what is known: then the
+            // others might be put off for ever.
             let fresh = |m: &Marking| !known.contains_key(&(m.clone(), None));
             if rules.is_local(t) && !steps.is_empty() && steps.iter().all(|(_, m)| fresh(m)) {
                 all = steps;
@@ -134,9 +134,10 @@ impl Space {
         new.then_some(number)
     }
 
-    /// A place that has more tokens than at a marking before it on the way here, when the steps between can be repeated for
-    /// ever: nothing has less, nothing empties that place, nothing runs that did not, and no step depends on a place being
-    /// empty (Karp and Miller 1969; with reset arcs the condition is sufficient, not necessary).
+    /// A place that has more tokens than at a marking before it on the way here, when the steps between can be
+    /// repeated for ever: nothing has less, nothing empties that place, nothing runs that did not, and no step
+    /// depends on a place being empty (Karp and Miller 1969; with reset arcs the condition is sufficient, not
+    /// necessary).
     fn grows(&self, rules: &Rules<'_>, new: usize) -> Option<usize> {
         let places = rules.net.places().len();
         let here = &self.states.get(new)?.marking;

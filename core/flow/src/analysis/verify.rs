@@ -1,10 +1,10 @@
 //! Soundness: what can be said of every case of a net before one is started.
 //!
-//! A net is *sound* when every case can always still complete, completes without tokens left behind, and every task can be
-//! started in some case (van der Aalst 1997; PATTERNS.md §5). Small nets are decided by going through all their markings.
-//! Where there are too many, or without end, reachability is undecidable for nets that cancel, and only *weak* soundness is
-//! decided, by coverability: some case can complete, and no task is dead (Wynn et al. 2009). What was decided, how, and
-//! within which budget is part of the verdict.
+//! A net is *sound* when every case can always still complete, completes without tokens left behind, and every task
+//! can be started in some case (van der Aalst 1997; PATTERNS.md §5). Small nets are decided by going through all
+//! their markings. Where there are too many, or without end, reachability is undecidable for nets that cancel, and
+//! only *weak* soundness is decided, by coverability: some case can complete, and no task is dead (Wynn et al.
+//! 2009). What was decided, how, and within which budget is part of the verdict.
 
 use std::fmt;
 
@@ -70,8 +70,46 @@ pub enum FindingKind {
     Unbounded,
     /// A mutex that is taken and can never be free again.
     LeakedMutex,
-    /// A case that is ended by a terminating task while there is something left. It is what pattern 43 asks for: a note.
+    /// A case that is ended by a terminating task while there is something left. It is what pattern 43 asks for: a
+    /// note.
     LeftOver,
+}
+
+impl Verdict {
+    /// `sound`, `weakly-sound`, `not-sound` or `undecided`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Sound => "sound",
+            Verdict::WeaklySound => "weakly-sound",
+            Verdict::NotSound => "not-sound",
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
+impl Method {
+    /// `state-space` or `coverability`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::StateSpace => "state-space",
+            Method::Coverability => "coverability",
+        }
+    }
+}
+
+impl FindingKind {
+    /// A short, stable word for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            FindingKind::Deadlock => "may-deadlock",
+            FindingKind::ViciousCircle => "vicious-circle",
+            FindingKind::Livelock => "may-livelock",
+            FindingKind::DeadTask => "dead-task",
+            FindingKind::Unbounded => "unbounded-place",
+            FindingKind::LeakedMutex => "leaked-mutex",
+            FindingKind::LeftOver => "left-over",
+        }
+    }
 }
 
 /// One step of a case that shows a finding.
@@ -245,8 +283,8 @@ impl Report<'_> {
         completes
     }
 
-    /// Nothing runs, and all tokens that are left are in places that lead nowhere: they have arrived. A round that some
-    /// branch never came to is no token.
+    /// Nothing runs, and all tokens that are left are in places that lead nowhere: they have arrived. A round that
+    /// some branch never came to is no token.
     fn is_done(&self, marking: &Marking) -> bool {
         let consumed = |p: usize| {
             let mut inputs = self.net.tasks().iter().flat_map(|t| &t.inputs);

@@ -22,7 +22,7 @@ use statewright_value::Value;
 
 use crate::analysis::{Decision, Marking, OrJoins, Skeleton};
 use crate::expr::Expr;
-use crate::problem::Problem;
+use crate::problem::{Pos, Problem};
 use crate::spec;
 
 pub use crate::analysis::{Join, Reset, Split};
@@ -79,6 +79,8 @@ pub struct Net {
     pub(crate) or_joins: Arc<OrJoins>,
     /// Tasks and places by name.
     pub(crate) names: Names,
+    /// Where each task is in the spec.
+    pub(crate) positions: Vec<Pos>,
 }
 
 /// Where names lead, so that a stored case is read without searching.

@@ -111,12 +111,13 @@ fn level_net(level: Level, spec: &Spec<'_>, problems: &mut Problems) -> Option<N
     }
     check::level(&level, &graph, problems);
     let positions: Vec<Pos> = level.tasks.iter().map(|task| task.at).collect();
-    let net = assemble(level, graph, spec, problems)?;
+    let mut net = assemble(level, graph, spec, problems)?;
     check::local_joins(&net, &positions, problems);
     if problems.has_errors() {
         return None;
     }
     explore::warn(&net, &positions, problems);
+    net.positions = positions;
     Some(net)
 }
 
@@ -416,6 +417,7 @@ fn assemble(
         skeleton,
         far_joins,
         names,
+        positions: Vec::new(),
     })
 }
 
