@@ -292,8 +292,8 @@ pub fn or_join_by_hand(net: &Skeleton, j: usize, start: &Tokens) -> Option<bool>
     Some(true)
 }
 
-/// Every marking that one start or completion leads to, and the task and whether it started: the whole game of a net of
-/// AND-, XOR- and OR-joins, read arcs, cancellation and sections. `None` when an OR-join is too much to try.
+/// Every marking that one start or completion leads to, and the task and whether it started: the whole game of a net
+/// of AND-, XOR- and OR-joins, read arcs, cancellation and sections. `None` when an OR-join is too much to try.
 pub fn successors(net: &Skeleton, now: &Tokens) -> Option<Vec<(usize, bool, Tokens)>> {
     let mut after = Vec::new();
     for (t, task) in net.tasks().iter().enumerate() {
