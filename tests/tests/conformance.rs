@@ -7,6 +7,9 @@
 
 use statewright_tests::conformance::{PAGE, Report, SUITES, Suite, page};
 
+/// Random orders in which a flow is run; `cargo xtask conformance` tries more.
+const ORDERS: usize = 5;
+
 #[test]
 fn every_suite_passes_and_the_page_says_so() {
     if !Suite::data().is_dir() {
@@ -17,7 +20,7 @@ fn every_suite_passes_and_the_page_says_so() {
     }
     let results: Vec<(&Suite, Report)> = SUITES
         .iter()
-        .map(|suite| (suite, suite.run().unwrap()))
+        .map(|suite| (suite, suite.run(ORDERS).unwrap()))
         .collect();
     for (suite, report) in &results {
         assert!(

@@ -14,6 +14,9 @@ pub struct Options {
     /// Print one JSON object for each suite: suite, passed, failed, skipped, failures, skips
     #[arg(long)]
     json: bool,
+    /// In how many random orders each flow of a pattern is run [default: 1000]
+    #[arg(long)]
+    orders: Option<usize>,
     /// Write docs/CONFORMANCE.md from the results
     #[arg(long, conflicts_with = "suites")]
     write: bool,
@@ -25,6 +28,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
         .args(["run", "--locked", "--quiet"])
         .args(program)
         .arg("--")
+        .args(
+            options
+                .orders
+                .iter()
+                .flat_map(|n| ["--orders".to_owned(), n.to_string()]),
+        )
         .args(options.json.then_some("--json"))
         .args(options.write.then_some("--write"))
         .args(&options.suites)

@@ -15,17 +15,24 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use statewright_tests::conformance::{PAGE, Report, SUITES, Suite, page};
 
+/// Random orders in which a flow is run, unless told otherwise.
+const ORDERS: usize = 1_000;
+
 const USAGE: &str = "\
-usage: conformance [--json] [--write] [suite …]
+usage: conformance [--json] [--write] [--orders N] [suite …]
 
   --json    print one JSON object for each suite
   --write   write the page of the documentation from the results; all suites are run
+  --orders  in how many random orders each flow is run; 1000 unless told otherwise
 ";
 
 fn main() -> ExitCode {
     let (mut json, mut write, mut wanted) = (false, false, Vec::new());
-    for argument in std::env::args().skip(1) {
+    let mut orders = Some(ORDERS);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--orders" => orders = arguments.next().and_then(|n| n.parse().ok()),
             "--json" => json = true,
             "--write" => write = true,
             name if SUITES.iter().any(|suite| suite.name == name) => wanted.push(argument),
@@ -38,7 +45,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    match run(json, write, &wanted) {
+    let Some(orders) = orders else {
+        eprintln!("--orders needs a number\n\n{USAGE}");
+        return ExitCode::from(2);
+    };
+    match run(json, write, orders, &wanted) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -48,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(json: bool, write: bool, wanted: &[String]) -> Result<bool> {
+fn run(json: bool, write: bool, orders: usize, wanted: &[String]) -> Result<bool> {
     let mut results: Vec<(&Suite, Report)> = Vec::new();
     let all = write || wanted.is_empty();
     if !json {
@@ -61,7 +72,7 @@ fn run(json: bool, write: bool, wanted: &[String]) -> Result<bool> {
         .iter()
         .filter(|suite| all || wanted.iter().any(|name| name == suite.name))
     {
-        let report = suite.run()?;
+        let report = suite.run(orders)?;
         if json {
             println!("{}", as_json(suite, &report));
         } else {

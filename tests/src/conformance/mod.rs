@@ -11,9 +11,11 @@ mod jsonpath;
 mod msgpack;
 mod page;
 mod patch;
+mod patterns;
 mod pointer;
 mod schema;
 mod toml;
+mod traces;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,8 @@ pub const SUITES: &[Suite] = &[
     msgpack::SUITE,
     cbor::SUITE,
     toml::SUITE,
+    patterns::SUITE,
+    traces::SUITE,
 ];
 
 /// What a run of a suite gave.
@@ -58,6 +62,8 @@ pub struct Report {
     pub failures: Vec<(String, String)>,
     /// Cases that do not apply: which, and why.
     pub skips: Vec<(String, String)>,
+    /// How many random orders a suite tries where it tries any.
+    effort: usize,
 }
 
 impl Report {
@@ -86,12 +92,15 @@ impl Suite {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance")
     }
 
-    /// Judges every case.
+    /// Judges every case; `effort` is how many random orders are tried where there are any.
     ///
     /// # Errors
     /// When the data is not there or is not what it should be.
-    pub fn run(&self) -> Result<Report> {
-        let mut report = Report::default();
+    pub fn run(&self, effort: usize) -> Result<Report> {
+        let mut report = Report {
+            effort,
+            ..Report::default()
+        };
         (self.run)(&Suite::data(), &mut report)
             .with_context(|| format!("the data of the suite {}", self.name))?;
         let found = report.cases();
