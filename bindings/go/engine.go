@@ -201,6 +201,14 @@ type Stats struct {
 	// Transactions is how many transactions and snapshots are open.
 	Transactions uint64 `msgpack:"transactions"`
 
+	// Limits are the bounds in force: operations in a transaction, writes remembered for conflicts, attempts of a
+	// transaction that is run again.
+	Limits struct {
+		MaxOps      uint64 `msgpack:"max_ops"`
+		MaxRecent   uint64 `msgpack:"max_recent"`
+		MaxAttempts uint64 `msgpack:"max_attempts"`
+	} `msgpack:"limits"`
+
 	// Log counts since the engine was opened.
 	Log struct {
 		Commits        uint64  `msgpack:"commits"`

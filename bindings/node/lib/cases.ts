@@ -80,6 +80,8 @@ export interface Stats {
   entries: number;
   /** How many transactions are open. */
   transactions: number;
+  /** The bounds in force: operations in a transaction, writes remembered for conflicts, attempts of a transaction. */
+  limits: { maxOps: number; maxRecent: number; maxAttempts: number };
   /** Since the engine was opened. */
   log: {
     commits: number;

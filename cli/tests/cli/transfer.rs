@@ -254,6 +254,7 @@ fn stats_tell_what_is_in_force_and_what_is_there() {
     assert_eq!(stats["recovery"]["commits"], 2);
     assert_eq!(stats["recovery"]["clean"], true);
     assert_eq!(stats["checkpoint"]["version"], 0);
+    assert_eq!(stats["limits"]["max_ops"], 100_000);
     assert!(stats["folder"]["bytes"].as_u64().unwrap() > 1000);
     assert_eq!(stats["spaces"]["default"]["keys"], 4);
     assert_eq!(stats["spaces"]["acme/shop"]["streams"], 1);

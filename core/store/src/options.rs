@@ -72,6 +72,8 @@ pub struct StoreStats {
     pub durable_version: u64,
     /// The durability in force.
     pub durability: Durability,
+    /// The bounds in force.
+    pub limits: StoreLimits,
     /// Entries in the tree.
     pub entries: usize,
     /// Open transactions.
@@ -86,8 +88,8 @@ pub struct StoreStats {
 
 impl StoreStats {
     /// The figures as an object, as the C ABI, the bindings and the command line give them: `version`,
-    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `log` (since opening),
-    /// `recovery` (what opening found) and `checkpoint` (the newest one).
+    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `limits` (in force),
+    /// `log` (since opening), `recovery` (what opening found) and `checkpoint` (the newest one).
     pub fn to_value(&self) -> Value {
         let log = &self.log;
         let sizes = log.batch_sizes.iter().rev().skip_while(|n| **n == 0);
@@ -101,6 +103,11 @@ impl StoreStats {
             "durability": (self.durability.to_string()),
             "entries": (self.entries as u64),
             "transactions": (self.transactions as u64),
+            "limits": {
+                "max_ops": (self.limits.max_ops as u64),
+                "max_recent": (self.limits.max_recent as u64),
+                "max_attempts": (self.limits.max_attempts)
+            },
             "log": {
                 "commits": (log.commits),
                 "bytes": (log.bytes),

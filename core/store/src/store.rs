@@ -150,6 +150,7 @@ impl Store {
             version: writer.version,
             durable_version: self.shared.log.durable_version(),
             durability: self.shared.log.durability(),
+            limits: self.shared.limits,
             entries: writer.tree.len(),
             transactions: self.shared.transactions(&writer),
             log: self.shared.log.stats(),
