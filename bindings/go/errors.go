@@ -167,6 +167,8 @@ const (
 	ErrDamaged = Code(capi.SW_DAMAGED)
 	// ErrRandom: the system gave no random bytes.
 	ErrRandom = Code(capi.SW_RANDOM)
+	// ErrRefused: the case is not in a state for what was asked of it; the message says why.
+	ErrRefused = Code(capi.SW_REFUSED)
 
 	// ErrEngineClosed: as Rust numbers a closed engine; this package gives ErrClosed.
 	ErrEngineClosed = Code(capi.SW_ENGINE_CLOSED)
