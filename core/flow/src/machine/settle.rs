@@ -8,24 +8,46 @@ use crate::failure::Failure;
 use crate::net::{Join, Reset, Task, TaskId, TaskKind};
 
 /// Routing tasks fired in one event. A flow that routes in circles must not be one endless event.
-const MAX_ROUTED: u32 = 10_000;
+const MAX_ROUTED: u32 = 1000;
+
+/// Whether what happens elsewhere in the net enables or ends its join.
+fn is_far(task: &Task) -> bool {
+    task.join == Join::Or
+        || matches!(
+            task.join,
+            Join::Of {
+                reset: Reset::Blocking,
+                ..
+            }
+        )
+}
 
 impl Machine<'_> {
     /// Looks at every task that what happened may have enabled or disabled, until nothing follows any more.
     pub(super) fn settle(&mut self) {
+        // Joins that look at the whole net are looked at when nothing else is left to do: the question is dear, and
+        // until then the answer is that more may come.
+        let mut far = false;
         while self.case.status == Status::Running {
-            if std::mem::take(&mut self.moved) {
+            let Some(task) = self.dirty.pop_first() else {
+                if !std::mem::take(&mut self.moved) {
+                    break;
+                }
+                far = true;
                 self.net
                     .far_joins
                     .iter()
                     .for_each(|t| self.dirty.insert(*t));
-            }
-            let Some(task) = self.dirty.pop_first() else {
-                break;
+                continue;
             };
             let Some(spec) = self.task(task) else {
                 continue;
             };
+            if is_far(spec) && (!far || self.moved) {
+                self.moved = true;
+                continue;
+            }
+            far &= is_far(spec);
             if let Err(failure) = self.look_at(task, spec) {
                 self.fail_case(Some(task), None, failure);
             }

@@ -19,6 +19,8 @@ pub enum Mode {
     Crash,
     /// Whatever the seed says.
     Random(u64),
+    /// The same, with a power cut and recovery after every event.
+    RandomCrash(u64),
 }
 
 pub struct Game {
@@ -27,6 +29,7 @@ pub struct Game {
     pub flows: Flows,
     pub mode: Mode,
     seed: u64,
+    crashes: u64,
     /// What workers have claimed and not completed.
     pub claimed: Vec<WorkItem>,
     done: BTreeSet<String>,
@@ -55,7 +58,7 @@ impl Game {
             .case
             .to_string();
         let seed = match mode {
-            Mode::Random(seed) => seed,
+            Mode::Random(seed) | Mode::RandomCrash(seed) => seed,
             _ => 0,
         };
         let mut game = Game {
@@ -64,6 +67,7 @@ impl Game {
             flows,
             mode,
             seed,
+            crashes: 0,
             claimed: Vec::new(),
             done: BTreeSet::new(),
             case,
@@ -74,19 +78,19 @@ impl Game {
 
     /// If this game has crashes: the power fails, and the store is opened again from what was durable.
     pub fn crash(&mut self) {
-        if self.mode != Mode::Crash {
+        if !matches!(self.mode, Mode::Crash | Mode::RandomCrash(_)) {
             return;
         }
-        self.seed += 1;
-        let image = Image::series(self.seed, 1).next().unwrap();
+        self.crashes += 1;
+        let image = Image::series(self.crashes, 1).next().unwrap();
         self.io = self.io.crash(&image);
-        self.flows = open(&self.io, &self.clock, self.seed);
+        self.flows = open(&self.io, &self.clock, self.crashes);
     }
 
     fn pick(&mut self, len: usize) -> usize {
-        let Mode::Random(_) = self.mode else {
+        if !matches!(self.mode, Mode::Random(_) | Mode::RandomCrash(_)) {
             return 0;
-        };
+        }
         self.seed = self
             .seed
             .wrapping_mul(6_364_136_223_846_793_005)

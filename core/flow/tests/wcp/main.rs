@@ -16,3 +16,4 @@ mod instances;
 mod life;
 mod offers;
 mod outside;
+mod random;
