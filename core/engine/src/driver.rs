@@ -101,6 +101,7 @@ impl Core {
             &self.stopping,
             self.store.unsynced_gate(),
             self.store.checkpoint_gate(),
+            self.store.expiry_gate(),
         ] {
             gate.notify();
         }
@@ -401,6 +402,32 @@ impl Core {
         }
     }
 
+    /// Gives back the memory of expired keys in the background.
+    fn purge_behind(&self, interval: Duration) {
+        const BATCH: u64 = 256;
+        const LONGEST: Duration = Duration::from_secs(3600);
+        let clock = &self.store.env().clock;
+        let expiry = self.store.expiry_gate();
+        loop {
+            let seen = expiry.epoch();
+            // What cannot be purged now can be later; nobody sees it meanwhile.
+            let purged = self.store.purge_expired(BATCH).unwrap_or_default();
+            let now = clock.now();
+            let soonest = now.saturating_add(interval);
+            let latest = now.saturating_add(LONGEST);
+            let next = purged.next.map(|next| next.max(soonest).min(latest));
+            clock.wait(expiry, seen, next);
+            if self.is_stopped() {
+                return;
+            }
+            // Not more often than that, however many keys are set; closing cuts this short.
+            clock.wait(&self.stopping, 0, Some(soonest));
+            if self.is_stopped() {
+                return;
+            }
+        }
+    }
+
     /// The bodies of the threads: the first is the driver's.
     pub fn driver(self: Arc<Self>) {
         if let Err(e) = self.drive_timers() {
@@ -412,6 +439,10 @@ impl Core {
         if let Err(e) = self.work(&format!("{WORKER}-{number}")) {
             self.fail(e);
         }
+    }
+
+    pub fn purger(self: Arc<Self>, interval: Duration) {
+        self.purge_behind(interval);
     }
 
     pub fn syncer(self: Arc<Self>, interval: Duration) {

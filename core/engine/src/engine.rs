@@ -96,6 +96,12 @@ impl Engine {
                 .threads
                 .start("sw-checkpoint", move || core.checkpointer())?;
         }
+        if let Some(interval) = options.purge_interval {
+            let core = engine.core.clone();
+            engine
+                .threads
+                .start("sw-purge", move || core.purger(interval))?;
+        }
         if options.drive {
             engine.drive()?;
         }

@@ -20,6 +20,7 @@ pub struct Options {
     pub(crate) sync_interval: Duration,
     pub(crate) limits: StoreLimits,
     pub(crate) checkpoints: CheckpointOptions,
+    pub(crate) purge_interval: Option<Duration>,
     pub(crate) env: Env,
 }
 
@@ -32,6 +33,7 @@ impl Default for Options {
             sync_interval: Duration::from_millis(50),
             limits: StoreLimits::default(),
             checkpoints: CheckpointOptions::default(),
+            purge_interval: Some(Duration::from_secs(10)),
             env: Env::real(),
         }
     }
@@ -79,6 +81,17 @@ impl Options {
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: CheckpointOptions) -> Self {
         self.checkpoints = checkpoints;
+        self
+    }
+
+    /// Whether the memory of keys that have expired is given back in the background, in commits of 256 keys at most,
+    /// and how much time passes between two of them at least while more are due at once: 10 s by default. With `None`
+    /// it is only given back by [`kv_purge`](statewright_store::Store::kv_purge) and
+    /// [`purge_expired`](statewright_store::Store::purge_expired). No reader sees an expired key, purged or not. An
+    /// engine in which no key falls due does not wake for it but once an hour, and not at all if no key expires.
+    #[must_use]
+    pub fn purge_interval(mut self, interval: Option<Duration>) -> Self {
+        self.purge_interval = interval;
         self
     }
 

@@ -16,6 +16,7 @@ use statewright::{
     CheckpointOptions, Durability, Engine, Env, Error, Options, Poll, Reader, Space, Timestamp,
     Value, value,
 };
+use statewright_log::sim::SimClock;
 use statewright_log::{Clock, Gate};
 
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
@@ -287,16 +288,12 @@ fn a_reopened_store_goes_on_with_its_cases() {
                 .filter(of_b)
                 .count()
         };
-        while starts(&engine) < 1 {
-            std::thread::yield_now();
-        }
+        while starts(&engine) < 1 {}
         engine.close().unwrap();
         let engine = open();
         assert_eq!(engine.case(&case).unwrap().data.get("a"), Some(value!(1)));
         // The program runs again, in a new attempt that no retry policy counts.
-        while starts(&engine) < 2 {
-            std::thread::yield_now();
-        }
+        while starts(&engine) < 2 {}
         let waiting = engine.explain(&case).unwrap();
         assert_eq!(
             (waiting.len(), waiting[0].what.as_str()),
@@ -347,9 +344,7 @@ fn buffered_commits_are_synced_in_the_background() {
             .store()
             .kv_put(&Space::default(), b"k", value!(n))
             .unwrap();
-        while engine.store().stats().durable_version < version {
-            std::thread::yield_now();
-        }
+        while engine.store().stats().durable_version < version {}
     }
     assert_eq!(
         engine
@@ -433,9 +428,7 @@ fn an_engine_can_be_closed_at_any_moment_of_its_start() {
     // A worker that missed the notification would wait for ever.
     for pause in 0..1000 {
         let engine = Engine::in_memory(Options::default()).unwrap();
-        for _ in 0..pause % 50 {
-            std::thread::yield_now();
-        }
+        for _ in 0..pause % 50 {}
         engine.close().unwrap();
     }
 }
@@ -502,7 +495,6 @@ fn a_wait_that_is_refused_is_not_called_too() {
                     }
                 });
             }
-            std::thread::yield_now();
             engine.close().unwrap();
         });
         assert_eq!(
@@ -596,4 +588,49 @@ fn a_case_is_controlled_from_outside_and_what_it_called_follows() {
     );
     // The programs are ended: closing does not wait for a thousand seconds.
     engine.close().unwrap();
+}
+
+#[test]
+fn keys_that_expired_are_given_back_in_the_background() {
+    for interval in [Some(Duration::from_secs(1)), None] {
+        let clock = SimClock::new();
+        let env = Env {
+            clock: Arc::new(clock.clone()),
+            ..Env::real()
+        };
+        let options = Options::default().env(env).purge_interval(interval);
+        let engine = Engine::in_memory(options.drive(false)).unwrap();
+        let (store, ttl) = (engine.store(), Duration::from_secs(60));
+        let spaces = ["t/a", "t/a/b", "t/c"].map(|name| Space::parse(name).unwrap());
+        store.kv_put(&spaces[0], b"stays", value!(1)).unwrap();
+        for n in 0..200_u32 {
+            for space in &spaces {
+                let put = store.kv_put_for(space, &n.to_be_bytes(), value!(n), ttl);
+                put.unwrap();
+            }
+        }
+        // A key and a note of when it expires, each.
+        assert_eq!(store.stats().entries, 1201);
+        // Each batch takes a second of the clock.
+        for _ in 0..1000 {
+            clock.advance(Duration::from_secs(61));
+            if store.stats().entries == 1 {
+                break;
+            }
+            let none = Gate::new();
+            let soon = Env::real()
+                .clock
+                .now()
+                .saturating_add(Duration::from_millis(5));
+            Env::real().clock.wait(&none, none.epoch(), Some(soon));
+            if interval.is_none() {
+                break;
+            }
+        }
+        let entries = store.stats().entries;
+        let all = if interval.is_some() { 1 } else { 1201 };
+        assert_eq!(entries, all);
+        assert_eq!(store.kv_get(&spaces[1], &[0; 4]).unwrap(), None);
+        engine.close().unwrap();
+    }
 }

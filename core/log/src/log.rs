@@ -492,15 +492,27 @@ impl Log {
         }
     }
 
+    /// [`close_with`](Log::close_with) no hooks.
+    ///
+    /// # Errors
+    /// As `close_with`.
+    pub fn close(&self) -> Result<()> {
+        self.close_with(&())
+    }
+
     /// Makes everything durable, marks the log as closed properly, and releases the folder. Later calls return
     /// `Closed`. Dropping a log closes it too, but then nobody hears of a failure.
     ///
+    /// What becomes durable goes through the hooks, as by [`sync_to`](Log::sync_to).
+    ///
     /// # Errors
     /// `Poisoned` if a write or sync fails or failed before; the folder is released even then.
-    pub fn close(&self) -> Result<()> {
+    pub fn close_with(&self, hooks: &dyn SyncHooks) -> Result<()> {
         let Some(files) = &self.files else {
             return Ok(());
         };
+        // If it fails the log is poisoned, and closing says so.
+        let _ = self.sync_to(self.last_version(), hooks);
         let result = files.close(&self.counters);
         if result.is_ok() {
             self.durable

@@ -439,3 +439,26 @@ fn folders_that_an_interrupted_opening_left_are_made_durable_by_the_next() {
     });
     assert_eq!(open(&io, Durability::Strict).2.len(), 1);
 }
+
+#[test]
+fn what_closing_makes_durable_goes_through_the_hooks() {
+    struct Told(Mutex<Vec<u64>>);
+    impl SyncHooks for Told {
+        fn freeze(&self, take: &mut dyn FnMut()) {
+            take();
+        }
+
+        fn durable(&self, version: u64) {
+            self.0.lock().push(version);
+        }
+    }
+    for durability in [Durability::Strict, Durability::Buffered] {
+        let (log, _, _) = open(&SimIo::new(), durability);
+        let told = Told(Mutex::default());
+        append(&log, 10);
+        append(&log, 20);
+        log.close_with(&told).unwrap();
+        assert_eq!(*told.0.lock(), [2], "{durability}");
+        assert_eq!(log.durable_version(), 2);
+    }
+}

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use statewright_log::{
-    CheckpointFile, CheckpointWriter, Durability, Gate, checkpoints, remove_checkpoint,
+    CheckpointFile, CheckpointWriter, Durability, Error as LogError, Gate, checkpoints,
+    remove_checkpoint,
 };
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sabotage::{self, Bug};
 use crate::store::Store;
 use crate::tree::Tree;
@@ -99,7 +100,8 @@ impl Store {
     /// changed since).
     ///
     /// It has its name only once it is complete, synced and read back, and the one before is kept, so a crash at any
-    /// moment loses nothing. Fails with the log's errors (no space, …); then nothing has changed.
+    /// moment loses nothing. Fails with the log's errors (no space, …); then nothing has changed. On a full disk it
+    /// gives the log's reserve up and tries once more.
     ///
     /// ```
     /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};
@@ -118,6 +120,16 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn checkpoint(&self) -> Result<CheckpointStats> {
+        let made = self.try_checkpoint();
+        let full = matches!(&made, Err(Error::Log(LogError::NoSpace { .. })));
+        // Beside a checkpoint of its own time the reserve is the only space that may be spent.
+        if full && self.shared.log.spend_reserve()? {
+            return self.try_checkpoint();
+        }
+        made
+    }
+
+    fn try_checkpoint(&self) -> Result<CheckpointStats> {
         let shared = &self.shared;
         let mut state = shared.checkpoints.lock();
         let (tree, position, before) = {

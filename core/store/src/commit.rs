@@ -47,6 +47,10 @@ pub(crate) struct Shared {
     pub unsynced_gate: Gate,
     /// Notified when a checkpoint is due.
     pub checkpoint_gate: Gate,
+    /// Whether a key that expires was set since the last purge began.
+    pub expiring: AtomicBool,
+    /// Notified when `expiring` becomes true.
+    pub expiry_gate: Gate,
 }
 
 pub(crate) struct Writer {
@@ -221,6 +225,13 @@ impl Writer {
 }
 
 impl Shared {
+    /// A key that expires was set.
+    pub fn expires(&self) {
+        if !self.expiring.swap(true, Ordering::AcqRel) {
+            self.expiry_gate.notify();
+        }
+    }
+
     pub fn now(&self) -> Timestamp {
         self.env.clock.now()
     }

@@ -39,7 +39,9 @@ impl Txn {
             value,
             expires,
         };
-        self.write(region, op)
+        self.write(region, op)?;
+        self.expires();
+        Ok(())
     }
 
     /// Sets a key for a time from now on; see [`kv_put_until`](Txn::kv_put_until).
@@ -216,7 +218,9 @@ impl Store {
             value,
             expires,
         };
-        Ok(self.direct(region, op, |_| ())?.0)
+        let version = self.direct(region, op, |_| ())?.0;
+        self.expires();
+        Ok(version)
     }
 
     /// [`Txn::kv_put_for`] in a commit of its own; gives the version.

@@ -75,6 +75,8 @@ impl Store {
         });
         let shared = Shared {
             checkpoint_gate: Gate::new(),
+            expiring: AtomicBool::new(false),
+            expiry_gate: Gate::new(),
             checkpoints: Mutex::new(Checkpoints::new(dir, options.checkpoints, files)),
             unsynced: AtomicBool::new(false),
             unsynced_gate: Gate::new(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use statewright_log::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::op::wire::{self, Decoded};
@@ -238,6 +239,12 @@ pub(crate) fn from_ordered(bytes: [u8; 8]) -> i64 {
     u64::from_be_bytes(bytes)
         .wrapping_sub(1 << 63)
         .cast_signed()
+}
+
+/// The time in a key that [`encode_expiry`] made, given what it begins with.
+pub(crate) fn expiry_of(prefix: &[u8], key: &[u8]) -> Option<Timestamp> {
+    let (time, _) = key.strip_prefix(prefix)?.split_first_chunk()?;
+    Some(Timestamp::from_micros(from_ordered(*time)))
 }
 
 /// The name of a stream, type, tag, trace or run: 1 to `max` bytes without NUL, which keys separate names by.

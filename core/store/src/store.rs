@@ -204,7 +204,7 @@ impl Store {
             return Ok(());
         }
         let synced = self.sync();
-        let closed = self.shared.log.close();
+        let closed = self.shared.log.close_with(&*self.shared);
         synced?;
         Ok(closed?)
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use statewright_log::Io;
 use statewright_log::sim::{self, Fault, Image, Op, SimIo};
 use statewright_store::{Durability, Env, Error, Place, Reader, Space, Store, StoreOptions};
 use statewright_value::{Path as ValuePath, Value, value};
@@ -387,4 +388,25 @@ fn a_damaged_page_that_opening_needs_passes_the_checkpoint_over() {
     let found = store.stats().checkpoint;
     assert_eq!((found.version, found.skipped.len()), (0, 1), "{found:?}");
     assert_eq!(state(&store), want);
+}
+
+#[test]
+fn on_a_full_disk_a_checkpoint_may_have_the_reserve() {
+    let (env, io, _) = sim::world(1);
+    let mut options = options(Durability::Strict);
+    options.log.reserve_bytes = 64 << 10;
+    let store = Store::open(env, Place::Dir(PathBuf::from(DIR)), options).unwrap();
+    for n in 0..40 {
+        step(&store, n);
+    }
+    let reserve = Path::new(DIR).join("statewright.reserve");
+    assert!(io.exists(&reserve).unwrap());
+    io.fail(Fault::once(Op::Write, 1, ErrorKind::StorageFull));
+    let version = store.stats().version;
+    assert_eq!(store.checkpoint().unwrap().version, version);
+    assert!(!io.exists(&reserve).unwrap());
+    // There is no second one.
+    put(&store, 7, value!(7));
+    io.fail(Fault::once(Op::Create, 1, ErrorKind::StorageFull));
+    assert_eq!(store.checkpoint().unwrap_err().code(), 305);
 }

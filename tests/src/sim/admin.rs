@@ -267,7 +267,7 @@ impl World {
             Ok(all) if state.agrees(&all, self.earliest(self.looks()), self.latest()) => {}
             Ok(all) => {
                 let text = format!("{all:?} instead of {state:?}");
-                let text: String = text.chars().take(600).collect();
+                let text: String = text.chars().take(2000).collect();
                 return Err(format!("at version {found} there is {text}"));
             }
             Err(e) if !self.trusted && REFUSALS.contains(&e.0) => {}

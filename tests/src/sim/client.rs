@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    fn record(&mut self, client: usize, level: Level, snapshot: u64) -> Record {
+    pub(super) fn record(&mut self, client: usize, level: Level, snapshot: u64) -> Record {
         Record {
             client,
             level,
@@ -171,6 +171,7 @@ impl World {
             2 | 3 => self.read_pinned(client),
             4 if self.random.below(3) == 0 => self.sync(),
             5 if self.seed.is_multiple_of(2) && self.random.below(2) == 0 => self.checkpoint(),
+            4 if self.random.below(3) == 0 => self.purge(client),
             4 => self.read_log(),
             _ => self.advance(client),
         }
@@ -593,7 +594,7 @@ impl World {
     }
 
     /// Notes how a commit ended.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         record: Record,
         changes: Vec<Change>,

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use statewright_log::Timestamp;
+use statewright_log::{Durability, Timestamp};
 use statewright_store::prelude::*;
 use statewright_store::{Error, MergeStrategy, NewRun, NewTrace, RunStatus, Snapshot, Space, Span};
 use statewright_value::{Path, Value, value};
@@ -16,6 +16,7 @@ use super::Checked;
 use super::client::{Open, differs};
 use super::model::{Change, Seen, number_in, value_of};
 use super::world::World;
+use crate::check::Level;
 
 /// The part of a state that these operations change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -428,6 +429,23 @@ impl World {
             }
         }
         Ok(open)
+    }
+
+    /// What the engine does in the background: removes what has expired.
+    pub(super) fn purge(&mut self, client: usize) -> Checked {
+        let record = self.record(client, Level::Serializable, self.judge.newest());
+        let purged = self.store()?.purge_expired(1 + self.random.below(6));
+        self.say(|| format!("purge: {purged:?}"));
+        let change = || vec![Change::More(More::Purge)];
+        match purged {
+            Ok(purged) => match purged.version {
+                // One space has keys that expire.
+                Some(version) => self.settle(record, change(), Ok(version), Durability::Memory),
+                None if purged.due == 0 => Ok(()),
+                None => Err("a purge without a commit".into()),
+            },
+            Err(e) => self.settle(record, change(), Err(e), Durability::Memory),
+        }
     }
 
     fn expire(&mut self, mut open: Open) -> Checked<Open> {

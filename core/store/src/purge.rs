@@ -1,0 +1,119 @@
+//! Giving back the memory of keys that have expired, in all spaces.
+
+use std::sync::atomic::Ordering;
+
+use statewright_log::{Gate, Timestamp};
+
+use crate::error::Result;
+use crate::reader::sealed::View;
+use crate::space::{self, Space};
+use crate::store::Store;
+use crate::txn::Txn;
+
+/// What [`Store::purge_expired`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Purged {
+    /// How many times of expiry had come; for each, the key was removed unless it was set anew since.
+    pub due: u64,
+    /// The version of the last commit that it made; none if nothing was due.
+    pub version: Option<u64>,
+    /// When it should be called again: at once if this time has come; none if no key expires.
+    pub next: Option<Timestamp>,
+}
+
+impl Store {
+    /// Removes keys that have expired, of all spaces, about `max` of them; one commit for each space. Nobody can see
+    /// that they are gone. A store does this by nobody's order; the engine calls it in the background.
+    ///
+    /// O(1) if no key expires, else O((spaces + keys removed) × log n).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use statewright_store::{Env, Place, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// let store = Store::open(Env::real(), Place::Memory, StoreOptions::default())?;
+    /// store.kv_put_for(&Space::default(), b"gone", value!(1), Duration::ZERO)?;
+    /// assert_eq!(store.purge_expired(100)?.due, 1);
+    /// assert_eq!(store.stats().entries, 0);
+    /// assert_eq!(store.purge_expired(100)?.next, None);
+    /// # Ok::<(), statewright_store::Error>(())
+    /// ```
+    pub fn purge_expired(&self, max: u64) -> Result<Purged> {
+        self.shared.expiring.store(false, Ordering::Release);
+        let mut purged = Purged::default();
+        let now = self.shared.now();
+        let mut from = Vec::new();
+        while let Some((space, first)) = self.expiry_from(&from)? {
+            if first > now {
+                purged.next = Some(purged.next.map_or(first, |next| next.min(first)));
+            } else if purged.due < max {
+                let left = max.saturating_sub(purged.due);
+                let due = self.due_in(&space, now, left)?;
+                purged.version = Some(self.kv_purge(&space, left)?);
+                purged.due = purged.due.saturating_add(due);
+                // What is left of this space is looked at again.
+                if due < left {
+                    continue;
+                }
+                purged.next = Some(now);
+            } else {
+                purged.next = Some(now);
+            }
+            // No name of a space contains a NUL, so this is behind everything in it.
+            from = [space.as_str().as_bytes(), &[1]].concat();
+        }
+        Ok(purged)
+    }
+
+    /// The first space at or behind a key in which a key expires, and when the first one does.
+    fn expiry_from(&self, from: &[u8]) -> Result<Option<(Space, Timestamp)>> {
+        let now = self.snapshot();
+        if !now.has_expiring() {
+            return Ok(None);
+        }
+        let mut from = from.to_vec();
+        loop {
+            let Some((key, _)) = now.range(&from, None, 1, false)?.pop() else {
+                return Ok(None);
+            };
+            let name = key.split(|b| *b == 0).next().unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            let space = Space::parse(&name)?;
+            let index = space::expiry_prefix(&space);
+            let first = now.range(&index, None, 1, false)?.pop();
+            if let Some(time) = first.and_then(|(key, _)| space::expiry_of(&index, &key)) {
+                return Ok(Some((space, time)));
+            }
+            from = [name.as_bytes(), &[1]].concat();
+        }
+    }
+
+    /// How many times of expiry have come in a space, up to `max`.
+    fn due_in(&self, space: &Space, now: Timestamp, max: u64) -> Result<u64> {
+        let index = space::expiry_prefix(space);
+        let limit = usize::try_from(max).unwrap_or(usize::MAX);
+        let found = self.snapshot().range(&index, None, limit, false)?;
+        let times = found.iter().map(|(key, _)| space::expiry_of(&index, key));
+        let due = times.take_while(|time| time.is_some_and(|time| time <= now));
+        Ok(due.count() as u64)
+    }
+
+    /// A gate that is notified when a key was set that expires, the first time since a
+    /// [`purge_expired`](Store::purge_expired) began: for whoever purges in the background.
+    pub fn expiry_gate(&self) -> &Gate {
+        &self.shared.expiry_gate
+    }
+
+    /// A key that expires was set.
+    pub(crate) fn expires(&self) {
+        self.shared.expires();
+    }
+}
+
+impl Txn {
+    /// A key that expires was set.
+    pub(crate) fn expires(&self) {
+        self.shared().expires();
+    }
+}
