@@ -1,4 +1,5 @@
-//! Random nets with everything a net can say: whatever they do, they do it again after every crash, and no rule is broken.
+//! Random nets with everything a net can say: whatever they do, they do it again after every crash, and no rule is
+//! broken.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
