@@ -8,7 +8,7 @@
 //! # How data flows
 //!
 //! `statewright-flow` decides what a step does and commits it; this crate gives it threads. Whoever moves a case (a
-//! call of [`start`](Engine::start) or [`complete`](Engine::complete), a worker whose program ended, the [`driver`]
+//! call of [`start`](Engine::start) or [`complete`](Engine::complete), a worker whose program ended, the `driver`
 //! when a timer falls due) fires what that enabled on its own thread, then hands offered work on: programs to the
 //! worker threads, items to waiting [polls](Engine::poll), closed cases to [waits](Engine::wait). Then everyone
 //! sleeps; an idle engine wakes for nothing but the next timer.
