@@ -17,6 +17,7 @@
     reason = "measuring needs a clock, and peers need files; the seams of core/log are for the library"
 )]
 
+pub mod exec;
 pub mod flow;
 pub mod measure;
 pub mod memory;

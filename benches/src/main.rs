@@ -8,7 +8,7 @@ use statewright_benches::memory::Counting;
 use statewright_benches::report::{Row, Summary, heading};
 use statewright_benches::store::Size;
 use statewright_benches::store::child::{self, Task};
-use statewright_benches::{flow, store, value, work_folder};
+use statewright_benches::{exec, flow, store, value, work_folder};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -97,6 +97,7 @@ fn main() -> Result<()> {
     }
     if wanted("flow") {
         flow::run(dir.path(), size.samples, &mut emit)?;
+        exec::run(size.samples, &mut emit)?;
     }
     if wanted("value") || !parts.is_empty() {
         value::run(samples(25), &parts, &mut emit)?;
