@@ -146,7 +146,14 @@ impl Edit {
         let Some(mut entry) = old.filter(|entry| entry.is_live(at.time)) else {
             return Ok(Entry::new(self.fresh().map_err(about)?, at.version));
         };
-        self.apply(&mut entry.value, &Path::root()).map_err(about)?;
+        match self {
+            // The most frequent one, without looking for the place.
+            Edit::Add { by, .. } => {
+                let sum = entry.value.checked_add(by);
+                entry.value = sum.map_err(|e| about(under(e, &Path::root())))?;
+            }
+            _ => self.apply(&mut entry.value, &Path::root()).map_err(about)?,
+        }
         entry.version = at.version;
         Ok(entry)
     }

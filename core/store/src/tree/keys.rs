@@ -45,10 +45,13 @@ impl<'a> Suffix<'a> {
     }
 
     /// The order of the bytes, of two suffixes with the same head.
+    #[inline]
     pub fn cmp_behind_head(&self, other: &Suffix<'_>) -> Ordering {
         // If one ends within the head, zeros made the heads equal: then the shorter one is a prefix of the other.
         if self.len <= 8 || other.len <= 8 {
             self.len.cmp(&other.len)
+        } else if same(self.rest, other.rest) {
+            Ordering::Equal
         } else {
             self.rest.cmp(other.rest)
         }
@@ -65,16 +68,25 @@ pub(super) enum Against<'a> {
     Among(Suffix<'a>),
 }
 
-/// The key without the prefix. Prefixes have 8 to 16 bytes mostly: these are compared as two numbers.
+/// The key without the prefix.
 #[inline]
 fn strip<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = key.split_at_checked(prefix.len())?;
-    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<8>()?, *bytes.last_chunk::<8>()?));
-    let same = match (prefix.len(), ends(head), ends(prefix)) {
-        (..=16, Some(head), Some(prefix)) => head == prefix,
-        _ => head == prefix,
-    };
-    same.then_some(rest)
+    same(head, prefix).then_some(rest)
+}
+
+/// Whether two byte strings are equal. Most have up to 16 bytes: these are compared as two numbers that overlap,
+/// without a call.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        Some((bytes.first_chunk()?, bytes.last_chunk()?))
+    }
+    match a.len() {
+        8..=16 => a.len() == b.len() && ends::<8>(a) == ends::<8>(b),
+        4..8 => a.len() == b.len() && ends::<4>(a) == ends::<4>(b),
+        _ => a == b,
+    }
 }
 
 impl<'a> Against<'a> {
