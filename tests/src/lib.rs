@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod crash;
 pub mod fuzz;
 pub mod kill;
+pub mod ledger;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
 pub mod sim;

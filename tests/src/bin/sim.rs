@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use statewright_log::Env;
+use statewright_tests::ledger::append;
 use statewright_tests::sim::{FaultKind, Options, Total, run};
 
 const USAGE: &str = "\
-usage: sim [--json] [--seeds A..B] [--seed N] [--steps N] [--repeat N] [--minutes N]
+usage: sim [--json] [--seeds A..B] [--seed N] [--steps N] [--repeat N] [--minutes N] [--ledger FILE]
 
   --json        print one JSON object
   --seeds A..B  the seeds from A up to B, B not included (0..300)
@@ -18,6 +19,7 @@ usage: sim [--json] [--seeds A..B] [--seed N] [--steps N] [--repeat N] [--minute
   --steps N     stop each seed after so many steps (as many as the seed says)
   --repeat N    run every N-th seed twice and compare the two runs (25; 0 for never)
   --minutes N   stop after so much time, with fewer seeds (never)
+  --ledger FILE put the report at the end of this file, as one line of JSON
 ";
 
 struct Plan {
@@ -27,6 +29,7 @@ struct Plan {
     repeat: u64,
     minutes: u64,
     json: bool,
+    ledger: Option<std::path::PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
         repeat: 25,
         minutes: 0,
         json: false,
+        ledger: None,
     };
     while let Some(arg) = args.next() {
         if arg == "--json" {
@@ -75,6 +79,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--seed" => plan.one = Some(number(&value)?),
             "--steps" => plan.options.steps = number(&value)?,
             "--repeat" => plan.repeat = number(&value)?,
+            "--ledger" => plan.ledger = Some(value.into()),
             "--minutes" => plan.minutes = number(&value)?,
             _ => return Err(format!("unknown argument {arg}")),
         }
@@ -114,7 +119,20 @@ fn all(plan: &Plan) -> bool {
         }
         total.add(seed, plan.options, plan.repeat);
     }
-    let report = report(&total, taken());
+    let mut report = report(&total, taken());
+    if let Some(ledger) = &plan.ledger {
+        let (from, to) = (
+            plan.seeds.start,
+            plan.seeds.start.saturating_add(total.seeds),
+        );
+        if let Some(report) = report.as_object_mut() {
+            report.insert("from".into(), json!(from));
+            report.insert("to".into(), json!(to));
+        }
+        if let Err(problem) = append(ledger, "sim", &report) {
+            eprintln!("the ledger could not be written: {problem}");
+        }
+    }
     if plan.json {
         println!("{report}");
     } else {
