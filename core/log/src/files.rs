@@ -1,6 +1,7 @@
 //! The files of an open log: appending to the last segment, syncing it, starting the next.
 
 mod read;
+mod turn;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,10 @@ use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
 };
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use crate::time::Timestamp;
+
+use turn::Turns;
 
 /// In strict mode, frames are collected up to this many bytes before they are written without waiting for a sync.
 const MAX_PENDING: usize = 4 << 20;
@@ -37,9 +40,7 @@ pub(crate) struct Files {
     pub(crate) options: LogOptions,
     writer: Mutex<Writer>,
     syncer: Mutex<Syncer>,
-    /// Whether somebody leads a sync; the others wait for `led`.
-    leading: Mutex<bool>,
-    led: Condvar,
+    turns: Turns,
     /// The first failure (rules W1, W2).
     poison: OnceLock<Arc<Error>>,
     closed: AtomicBool,
@@ -196,8 +197,7 @@ impl Files {
             options,
             writer: Mutex::new(writer),
             syncer: Mutex::default(),
-            leading: Mutex::new(false),
-            led: Condvar::new(),
+            turns: Turns::new(),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
             lock: Mutex::new(Some(lock)),
@@ -345,28 +345,18 @@ impl Files {
         Ok(())
     }
 
-    /// The right to lead a sync, if nobody else leads. Otherwise waits until somebody finished leading, unless
-    /// `done` says that there is nothing left to wait for, and returns None.
-    pub(crate) fn lead_or_wait(&self, done: impl Fn() -> bool) -> Option<Lead<'_>> {
-        let mut leading = self.leading.lock();
-        if !*leading {
-            *leading = true;
-            return Some(Lead {
-                files: self,
-                finished: false,
-            });
-        }
-        // A leader is done before it takes this lock to say so, so no wake-up is lost.
-        if !done() {
-            self.led.wait(&mut leading);
-        }
-        None
+    /// The right to lead a sync, if nobody else leads, or if it is this thread's turn after waiting; see [`Turns`].
+    pub(crate) fn lead_or_wait(&self, version: u64, done: impl Fn() -> bool) -> Option<Lead<'_>> {
+        let lead = self.turns.lead_or_wait(version, done);
+        // Made only if it leads: dropping one ends the turn.
+        lead.then(|| Lead {
+            files: self,
+            finished: false,
+        })
     }
 
     pub(crate) fn wake_followers(&self) {
-        // Whoever looked before it was time to wake up is asleep once the lock is free.
-        drop(self.leading.lock());
-        self.led.notify_all();
+        self.turns.wake_all();
     }
 
     /// Takes what was appended so far, and the right to write and sync it.
@@ -565,6 +555,11 @@ pub(crate) struct Lead<'a> {
 }
 
 impl Lead<'_> {
+    /// What was appended up to this version is being synced.
+    pub(crate) fn taken(&self, version: u64) {
+        self.files.turns.taken(version);
+    }
+
     pub(crate) fn finish(mut self, result: Result<()>) -> Result<()> {
         self.finished = true;
         result
@@ -581,7 +576,6 @@ impl Drop for Lead<'_> {
                 source,
             });
         }
-        *self.files.leading.lock() = false;
-        self.files.led.notify_all();
+        self.files.turns.finish(self.files.poison.get().is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::files::Files;
+use crate::files::{Files, Lead};
 use crate::options::{Durability, LogOptions, LogStats, Recovery};
 use crate::recover;
 use crate::repair::{self, Repair};
@@ -271,16 +271,21 @@ impl Log {
         let version = version.min(self.last_version());
         while self.durable_version() < version {
             files.usable()?;
-            let lead = files.lead_or_wait(|| self.durable_version() >= version);
-            if let Some(lead) = lead {
-                lead.finish(self.lead(files, hooks))?;
+            let done = || self.durable_version() >= version;
+            if let Some(lead) = files.lead_or_wait(version, done) {
+                // It may be its turn after somebody else synced its commit; then it only ends the turn.
+                let result = match done() {
+                    true => Ok(()),
+                    false => self.lead(files, &lead, hooks),
+                };
+                lead.finish(result)?;
             }
         }
         Ok(())
     }
 
     /// One turn as leader: take what was appended, write it, sync it, tell.
-    fn lead(&self, files: &Files, hooks: &dyn SyncHooks) -> Result<()> {
+    fn lead(&self, files: &Files, lead: &Lead<'_>, hooks: &dyn SyncHooks) -> Result<()> {
         let mut batch = None;
         hooks.freeze(&mut || {
             if batch.is_none() {
@@ -289,6 +294,7 @@ impl Log {
         });
         let batch = batch.unwrap_or_else(|| files.take());
         let version = batch.version;
+        lead.taken(version);
         let commits = version.saturating_sub(self.durable_version());
         files.write_batch(batch, &self.counters)?;
         self.counters.batch(commits);

@@ -72,6 +72,10 @@ mod modelled {
             guard.0 = Some(inner.unwrap_or_else(PoisonError::into_inner));
         }
 
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
         pub fn notify_all(&self) {
             self.0.notify_all();
         }
