@@ -409,7 +409,11 @@ impl Core {
         let clock = &self.store.env().clock;
         let expiry = self.store.expiry_gate();
         loop {
+            // Taken before looking whether to stop, so that no notification is missed in between.
             let seen = expiry.epoch();
+            if self.is_stopped() {
+                return;
+            }
             // What cannot be purged now can be later; nobody sees it meanwhile.
             let purged = self.store.purge_expired(BATCH).unwrap_or_default();
             let now = clock.now();
@@ -417,14 +421,8 @@ impl Core {
             let latest = now.saturating_add(LONGEST);
             let next = purged.next.map(|next| next.max(soonest).min(latest));
             clock.wait(expiry, seen, next);
-            if self.is_stopped() {
-                return;
-            }
             // Not more often than that, however many keys are set; closing cuts this short.
             clock.wait(&self.stopping, 0, Some(soonest));
-            if self.is_stopped() {
-                return;
-            }
         }
     }
 
