@@ -1,9 +1,9 @@
 //! Whose turn it is to sync: group commit with a leader and followers.
 //!
-//! One thread leads: it takes what was appended so far, syncs it and tells. Who comes while a leader still gathers, or
-//! whose commit the running sync covers, waits for this turn; everybody else for the next one. When a turn is over, all
-//! who waited for it are woken, and one of those who wait for the next, who leads it. So nobody wakes for nothing, and a
-//! commit that nobody else makes is synced by its own thread without waiting.
+//! One thread leads: it takes what was appended so far, syncs it and tells. Who comes while a leader still gathers,
+//! or whose commit the running sync covers, waits for this turn; everybody else for the next one. When a turn is
+//! over, all who waited for it are woken, and one of those who wait for the next, who leads it. So nobody wakes for
+//! nothing, and a commit that nobody else makes is synced by its own thread without waiting.
 
 use crate::sync::{Condvar, Mutex};
 
@@ -42,7 +42,8 @@ impl Turns {
     }
 
     /// The right to lead, if nobody else leads. Otherwise waits for the turn that syncs a version, unless `done` says
-    /// that there is nothing left to wait for; then gives the right to lead if that turn is this thread's, else false.
+    /// that there is nothing left to wait for; then gives the right to lead if that turn is this thread's, else
+    /// false.
     pub fn lead_or_wait(&self, version: u64, done: impl Fn() -> bool) -> bool {
         let mut state = self.state.lock();
         let mine = match state.phase {
