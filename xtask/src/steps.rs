@@ -203,7 +203,7 @@ fn abi(session: &mut Session<'_>) -> Result<()> {
 
 /// In small; `cargo xtask crash` alone tries three times as many moments and images.
 fn crash(session: &mut Session<'_>) -> Result<()> {
-    let size = "--random 3 --images 3 --nested 1 --depth 2";
+    let size = "--random 2 --images 2 --nested 1 --depth 2";
     let arguments = ["crash", "--json", "--"].into_iter().chain(size.split(' '));
     let mut crash = session.xtask(&arguments.collect::<Vec<_>>())?;
     session.run(&mut crash).map(drop)
