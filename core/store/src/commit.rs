@@ -225,9 +225,11 @@ impl Writer {
 }
 
 impl Shared {
-    /// A key that expires was set.
-    pub fn expires(&self) {
-        if !self.expiring.swap(true, Ordering::AcqRel) {
+    /// These ops were committed: tells who purges, if a key may expire by them. Not before: a purge in between would
+    /// see nothing, and wait.
+    fn note_expiry(&self, ops: &[Op]) {
+        let may = ops.iter().any(Op::may_set_expiry);
+        if may && !self.expiring.swap(true, Ordering::AcqRel) {
             self.expiry_gate.notify();
         }
     }
@@ -361,6 +363,7 @@ impl Shared {
             writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
             (version, after(&writer.tree))
         };
+        self.note_expiry(ops);
         self.settle(version, Durability::Memory)?;
         Ok((version, result))
     }
@@ -411,6 +414,7 @@ impl Shared {
             writer.remember(coming.unwrap_or(version), &writes);
             version
         };
+        self.note_expiry(&ops);
         self.settle(version, at_least)?;
         Ok(version)
     }

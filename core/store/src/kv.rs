@@ -39,9 +39,7 @@ impl Txn {
             value,
             expires,
         };
-        self.write(region, op)?;
-        self.expires();
-        Ok(())
+        self.write(region, op)
     }
 
     /// Sets a key for a time from now on; see [`kv_put_until`](Txn::kv_put_until).
@@ -218,9 +216,7 @@ impl Store {
             value,
             expires,
         };
-        let version = self.direct(region, op, |_| ())?.0;
-        self.expires();
-        Ok(version)
+        Ok(self.direct(region, op, |_| ())?.0)
     }
 
     /// [`Txn::kv_put_for`] in a commit of its own; gives the version.

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::reader::sealed::View;
 use crate::space::{self, Space};
 use crate::store::Store;
-use crate::txn::Txn;
 
 /// What [`Store::purge_expired`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,21 +98,9 @@ impl Store {
         Ok(due.count() as u64)
     }
 
-    /// A gate that is notified when a key was set that expires, the first time since a
+    /// A gate that is notified when a commit may have set a key that expires, the first time since a
     /// [`purge_expired`](Store::purge_expired) began: for whoever purges in the background.
     pub fn expiry_gate(&self) -> &Gate {
         &self.shared.expiry_gate
-    }
-
-    /// A key that expires was set.
-    pub(crate) fn expires(&self) {
-        self.shared.expires();
-    }
-}
-
-impl Txn {
-    /// A key that expires was set.
-    pub(crate) fn expires(&self) {
-        self.shared().expires();
     }
 }

@@ -569,3 +569,28 @@ fn a_whole_space_is_written_only_as_it_was_seen_whatever_the_isolation() {
         }
     }
 }
+
+/// Whoever purges in the background sleeps until a key expires; a purge between a transaction's write and its commit
+/// sees nothing yet.
+#[test]
+fn a_commit_that_makes_a_key_expire_wakes_who_purges() {
+    use std::time::Duration;
+    let store = memory();
+    let txn = store.begin();
+    txn.kv_put_for(&space(), b"key", value!(1), Duration::ZERO)
+        .unwrap();
+    let purged = store.purge_expired(10).unwrap();
+    assert_eq!((purged.due, purged.next), (0, None));
+    let seen = store.expiry_gate().epoch();
+    txn.commit().unwrap();
+    assert_ne!(store.expiry_gate().epoch(), seen, "by a transaction");
+    assert_eq!(store.purge_expired(10).unwrap().due, 1);
+
+    let seen = store.expiry_gate().epoch();
+    store.kv_put(&space(), b"stays", value!(1)).unwrap();
+    assert_eq!(store.expiry_gate().epoch(), seen, "nothing expires");
+    store
+        .kv_put_for(&space(), b"key", value!(1), Duration::ZERO)
+        .unwrap();
+    assert_ne!(store.expiry_gate().epoch(), seen, "by itself");
+}

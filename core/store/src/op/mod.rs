@@ -317,6 +317,11 @@ impl Op {
         Ok(())
     }
 
+    /// Whether a key may expire by it that did not before.
+    pub(crate) fn may_set_expiry(&self) -> bool {
+        matches!(self, Op::KvPutUntil { .. } | Op::Space(_))
+    }
+
     /// Whether there are sound states that it cannot be applied to.
     pub(crate) fn can_fail(&self) -> bool {
         match self {
