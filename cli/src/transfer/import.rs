@@ -16,6 +16,8 @@ use crate::value::progress::Progress;
 /// Lines and bytes of them in a commit.
 const BATCH_LINES: usize = 1000;
 const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of a line. A commit has at most 64 MiB, of which each byte can become six in JSON.
+const LINE_BYTES: u64 = 1 << 30;
 
 pub fn run(options: &Import) -> Result<Exit> {
     let mut lines = Lines::open(&options.file)?;
@@ -68,7 +70,8 @@ impl Importer<'_> {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let limits = Limits::default();
+            // What a store holds was accepted once, and is a level deeper here; ops are checked when they are made.
+            let limits = Limits::unlimited();
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
             let read = Value::from_typed_json_with(text, &limits);
             let call = read.map_err(|e| self.refused(number, e.code(), &e.to_string()))?;
@@ -100,6 +103,10 @@ impl Importer<'_> {
     fn mark(&mut self, number: u64, line: &Value) -> Result<()> {
         let text = |name: &str| line.get(name).unwrap_or_default();
         match text(MARK).as_str() {
+            Some("export") if self.open => {
+                let problem = "another export begins before the end of this one: it was cut off";
+                Err(self.refused(number, 302, problem))
+            }
             Some("export") if text("format").as_u64() == Some(FORMAT) => {
                 self.open = true;
                 self.since_header = 0;
@@ -227,6 +234,9 @@ impl Lines {
                 return Ok((Box::new(io::stdin()), None));
             }
             let metadata = fs::metadata(file)?;
+            if metadata.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
             let size = metadata.is_file().then_some(metadata.len());
             Ok((Box::new(File::open(file)?), size))
         };
@@ -239,11 +249,10 @@ impl Lines {
         })
     }
 
-    /// The next line; none at the end. A line that is longer than any value may be is refused before it is read.
+    /// The next line; none at the end. Of a line that is too long no more is read than is allowed.
     fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let most = Limits::default().max_bytes as u64;
         let mut line = Vec::new();
-        let mut upto = (&mut self.from).take(most.saturating_add(1));
+        let mut upto = (&mut self.from).take(LINE_BYTES.saturating_add(1));
         upto.read_until(b'\n', &mut line)
             .map_err(|e| unreadable(&self.name, &e))?;
         if line.is_empty() {
@@ -251,8 +260,8 @@ impl Lines {
         }
         self.number = self.number.saturating_add(1);
         self.progress.add(line.len());
-        if line.len() as u64 > most {
-            let message = format!("line {}: it is longer than {most} bytes", self.number);
+        if line.len() as u64 > LINE_BYTES {
+            let message = format!("line {}: it is longer than {LINE_BYTES} bytes", self.number);
             return Err(Failure::new(Exit::Usage, 204, message));
         }
         Ok(Some(line))

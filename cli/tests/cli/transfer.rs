@@ -106,6 +106,17 @@ fn values_and_keys_that_json_lacks_come_back() {
 }
 
 #[test]
+fn a_value_as_deep_as_can_be_put_comes_back() {
+    let f = Folder::new();
+    let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
+    f.run(&["kv", "put", "deep", &deep]).ok();
+    f.run(&["export", "-o", "all.ndjson"]).ok();
+    f.run(&["import", "all.ndjson", "--store", "copy"]).ok();
+    let there = f.run(&["export", "--store", "copy"]).ok();
+    assert!(body(&there) == body(&f.run(&["export"]).ok()));
+}
+
+#[test]
 fn a_part_of_a_store_is_exported() {
     let f = filled();
     let count = |args: &[&str]| body(&f.run(&[&["export"], args].concat()).ok()).len() - 1;
@@ -187,6 +198,7 @@ fn hostile_input_is_refused_with_its_line() {
         (vec!["\u{fffd}\0"], 200),
         (vec![head], 302),
         (vec![head, "{\"statewright\":\"end\",\"lines\":1}"], 302),
+        (vec![head, head], 302),
         (vec![r#"{"statewright":"export","format":2}"#], 304),
         (vec![r#"{"statewright":"what"}"#], 418),
         (vec![&event(1, "00")], 418),
@@ -212,6 +224,7 @@ fn hostile_input_is_refused_with_its_line() {
     let f = Folder::new();
     assert_eq!(f.run(&["import", "nowhere"]).code, Some(2));
     assert_eq!(f.run(&["import", "."]).code, Some(2));
+    assert!(!f.path(".statewright").exists());
 }
 
 #[test]

@@ -127,10 +127,6 @@ impl Txn {
         Ok(Commit { version })
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
     /// Gives the transaction up; the same as dropping it.
     pub fn rollback(self) {}
 

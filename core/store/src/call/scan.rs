@@ -6,6 +6,9 @@ use super::{Args, invalid};
 use crate::error::Result;
 use crate::txn::Txn;
 
+/// How many items are read at once, whatever is asked for: those that do not fit are read again.
+const AT_ONCE: u64 = 1024;
+
 /// A list that is gone through page by page: what a call such as `{"op": "kv.scan", "prefix": "a"}` gives, but all of
 /// it, or as much as its `limit` says.
 ///
@@ -102,15 +105,15 @@ impl Scan {
         self.done
     }
 
-    /// Passes up to `max` of the items that come next to `keep`, until that says false: an item that it does not keep
-    /// is the first of the next page. Gives how many were kept. O(log n + items).
+    /// Passes up to `max` of the items that come next, and 1,024 at most, to `keep`, until that says false: an item
+    /// that it does not keep is the first of the next page. Gives how many were kept. O(log n + items).
     pub fn page(
         &mut self,
         txn: &Txn,
         max: usize,
         keep: &mut dyn FnMut(&Value) -> bool,
     ) -> Result<usize> {
-        let wanted = self.left.min(max as u64);
+        let wanted = self.left.min(max as u64).min(AT_ONCE);
         if self.done || wanted == 0 {
             return Ok(0);
         }
@@ -247,6 +250,22 @@ mod tests {
             first.insert("limit", value!(7)).unwrap();
             assert_eq!(paged(&store, &first, 3, 3), all[..7], "{call}");
         }
+    }
+
+    #[test]
+    fn a_page_is_bounded_whatever_is_asked_for() {
+        let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+        let txn = store.begin();
+        for n in 0..2500_u64 {
+            let put = value!({"op": "kv.put", "key": (format!("k{n}")), "value": n});
+            txn.call(&put).unwrap();
+        }
+        let mut scan = Scan::new(value!({"op": "kv.scan"})).unwrap();
+        let mut pages = Vec::new();
+        while !scan.is_done() {
+            pages.push(scan.page(&txn, usize::MAX, &mut |_| true).unwrap());
+        }
+        assert_eq!(pages, [1024, 1024, 452]);
     }
 
     #[test]
