@@ -1,7 +1,9 @@
 //! What people and programs do to running cases from outside. What of it ends programs ends them before the call
 //! returns; everything else that follows happens as after any other event.
 
-use statewright_flow::Delivery;
+use std::time::Duration;
+
+use statewright_flow::{Delivery, WorkFilter, WorkInfo, WorkItem};
 use statewright_value::Value;
 
 use crate::engine::Engine;
@@ -100,5 +102,68 @@ impl Engine {
             self.core.follow(moved)?;
         }
         Ok(delivery)
+    }
+
+    /// The host work items that wait for somebody or are at work, by case and number.
+    ///
+    /// # Errors
+    /// As [`Flows::work`](statewright_flow::Flows::work).
+    pub fn work(&self, filter: &WorkFilter) -> Result<Vec<WorkInfo>> {
+        self.core.check()?;
+        Ok(self.core.flows.work(filter)?)
+    }
+
+    /// Takes one offered host item by its case and number. Without a `lease` it is the worker's until it is completed,
+    /// failed, given back or delegated, over restarts too. If computing its input fails, so does the case, and this is
+    /// refused.
+    ///
+    /// # Errors
+    /// As [`Flows::take`](statewright_flow::Flows::take).
+    pub fn take(
+        &self,
+        case: &str,
+        item: u64,
+        worker: &str,
+        lease: Option<Duration>,
+    ) -> Result<WorkItem> {
+        self.core.check()?;
+        let claim = self.core.flows.take(case, item, worker, lease)?;
+        self.core.follow(claim.moved)?;
+        claim.item.ok_or_else(|| {
+            let why = format!("computing its input failed case {case}");
+            let code = "failed";
+            statewright_flow::Error::Refused { code, why }.into()
+        })
+    }
+
+    /// Hands a claimed item to another worker, and gives it as they have it, with a new token.
+    ///
+    /// # Errors
+    /// As [`Flows::delegate`](statewright_flow::Flows::delegate).
+    pub fn delegate(&self, token: &str, worker: &str, lease: Option<Duration>) -> Result<WorkItem> {
+        self.core.check()?;
+        let (item, moved) = self.core.flows.delegate(token, worker, lease)?;
+        self.core.follow(moved)?;
+        Ok(item)
+    }
+
+    /// Gives a claimed item back: it is offered again at once.
+    ///
+    /// # Errors
+    /// As [`Flows::give_back`](statewright_flow::Flows::give_back).
+    pub fn give_back(&self, token: &str) -> Result<()> {
+        self.core.check()?;
+        let moved = self.core.flows.give_back(token)?;
+        self.core.follow(moved)
+    }
+
+    /// Decides that a host item is not to be done: its task completes without a result.
+    ///
+    /// # Errors
+    /// As [`Flows::skip`](statewright_flow::Flows::skip).
+    pub fn skip(&self, case: &str, item: u64, reason: &str) -> Result<()> {
+        self.core.check()?;
+        let moved = self.core.flows.skip(case, item, reason)?;
+        self.core.follow(moved)
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use statewright::flow::{CaseFilter, EventKind, Failure, HistoryEvent, Status};
+use statewright::flow::{CaseFilter, EventKind, Failure, HistoryEvent, Status, WorkFilter};
 use statewright::{
     CheckpointOptions, Durability, Engine, Env, Error, Options, Poll, Reader, Space, Timestamp,
     Value, value,
@@ -633,4 +633,34 @@ fn keys_that_expired_are_given_back_in_the_background() {
         assert_eq!(store.kv_get(&spaces[1], &[0; 4]).unwrap(), None);
         engine.close().unwrap();
     }
+}
+
+#[test]
+fn people_take_hand_over_give_back_and_skip_work() {
+    let spec = "
+name: desk
+tasks:
+  approve: { kind: host, topic: office, into: .approved, next: sign }
+  sign: { kind: host, topic: office }
+";
+    let engine = with(spec);
+    let case = engine.start("desk", Value::NULL, None).unwrap();
+    let office = WorkFilter {
+        topic: Some("office".into()),
+        ..WorkFilter::default()
+    };
+    let offered = engine.work(&office).unwrap().remove(0);
+    let mine = engine.take(&case, offered.item, "ann", None).unwrap();
+    let theirs = engine.delegate(&mine.token, "bob", None).unwrap();
+    assert!(engine.complete(&mine.token, value!(false)).is_err());
+    engine.give_back(&theirs.token).unwrap();
+    // It is offered again, to programs too.
+    let polled = engine.poll(Poll::topic("office"), MINUTE).unwrap();
+    engine.complete(&polled[0].token, value!(true)).unwrap();
+    let next = engine.work(&office).unwrap().remove(0);
+    assert_eq!(next.task, "sign");
+    engine.skip(&case, next.item, "signed on paper").unwrap();
+    let ended = engine.wait(&case, None).unwrap();
+    assert_eq!(ended.data.get("approved"), Some(value!(true)));
+    engine.close().unwrap();
 }

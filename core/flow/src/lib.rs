@@ -46,6 +46,6 @@ pub use machine::Delivery;
 pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
-    CaseFilter, CaseInfo, Claim, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkItem,
-    WorkKind,
+    CaseFilter, CaseInfo, Claim, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkFilter,
+    WorkInfo, WorkItem, WorkKind, WorkState,
 };

@@ -70,8 +70,12 @@ event_kinds! {
     TimedOut = "timed_out",
     /// No heartbeat came in time.
     LeaseExpired = "lease_expired",
-    /// Who worked on it is gone: the process was restarted.
+    /// Who worked on it gave it back, or is gone: the process was restarted.
     Released = "released",
+    /// Who worked on it handed it to somebody else; `detail.from` and `detail.worker`.
+    Delegated = "delegated",
+    /// Somebody decided that the work is not to be done; `detail.reason` if one was given.
+    WorkSkipped = "work_skipped",
     /// A wait began; `detail.until`.
     TimerSet = "timer_set",
     /// A wait is over.

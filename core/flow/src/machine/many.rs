@@ -192,8 +192,25 @@ impl Machine<'_> {
         if let Some(item) = self.case.items.get_mut(&number) {
             item.result = Some(result);
         }
+        self.instance_done(number, instance, EventKind::Completed, Value::NULL);
+    }
+
+    /// An instance whose result is known has ended.
+    pub(super) fn instance_done(
+        &mut self,
+        number: u64,
+        instance: &Instance,
+        kind: EventKind,
+        detail: Value,
+    ) {
+        let Some((task, spec)) = self.case.items.get(&number).and_then(|i| {
+            let spec = self.net.tasks.get(i.task)?;
+            Some((i.task, spec))
+        }) else {
+            return;
+        };
         self.end_item(number, ItemState::Completed);
-        self.note_item(EventKind::Completed, number, task, Value::NULL);
+        self.note_item(kind, number, task, detail);
         if let Some(group) = self.case.groups.get_mut(&instance.group) {
             group.active = group.active.saturating_sub(1);
             group.completed = group.completed.saturating_add(1);

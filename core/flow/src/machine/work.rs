@@ -100,8 +100,12 @@ impl Machine<'_> {
 
     /// An item is done: its task completes, and the case goes on.
     pub(super) fn leave(&mut self, task: TaskId, number: u64, kind: EventKind) {
+        self.leave_with(task, number, kind, Value::NULL);
+    }
+
+    fn leave_with(&mut self, task: TaskId, number: u64, kind: EventKind, detail: Value) {
         self.end_item(number, ItemState::Completed);
-        self.note_item(kind, number, task, Value::NULL);
+        self.note_item(kind, number, task, detail);
         match self.complete_task(task) {
             Ok(()) => self.settle(),
             Err(failure) => self.fail_case(Some(task), Some(number), failure),
@@ -116,6 +120,41 @@ impl Machine<'_> {
     /// Whoever worked on the item is gone without a word: it is offered again.
     pub fn release(&mut self, number: u64) {
         self.offer_again(number, EventKind::Released);
+    }
+
+    /// Whoever has the item hands it to another worker.
+    pub fn delegate(&mut self, number: u64, worker: &str, nonce: &str, until: Option<Timestamp>) {
+        let Some(item) = self.case.items.get_mut(&number) else {
+            return;
+        };
+        let task = item.task;
+        if let ItemState::Leased(lease) = &mut item.state {
+            let detail = value!({"from": lease.worker.as_str(), "worker": worker});
+            lease.worker = worker.to_owned();
+            lease.nonce = nonce.to_owned();
+            lease.until = until;
+            self.note_item(EventKind::Delegated, number, task, detail);
+        }
+    }
+
+    /// Somebody decides that an item is not to be done, whoever has it: its task completes without a result.
+    pub fn skip(&mut self, number: u64, detail: Value) {
+        let Some(item) = self.case.items.get_mut(&number) else {
+            return;
+        };
+        let task = item.task;
+        if let Some(instance) = item.instance.clone() {
+            item.result = Some(Value::NULL);
+            self.instance_done(number, &instance, EventKind::WorkSkipped, detail);
+            return;
+        }
+        if self.case.offers.get(&task) == Some(&number) {
+            if !self.is_enabled(task) {
+                return;
+            }
+            self.start_item(task, number);
+        }
+        self.leave_with(task, number, EventKind::WorkSkipped, detail);
     }
 
     /// Time has passed: does what is due for the item now.

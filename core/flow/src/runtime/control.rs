@@ -159,7 +159,7 @@ impl Flows {
     }
 
     /// An event that is refused if the case is closed.
-    fn control(
+    pub(super) fn control(
         &self,
         case: &str,
         wanted: Wanted,

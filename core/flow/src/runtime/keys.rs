@@ -27,6 +27,7 @@ use crate::case::{Item, ItemState, ItemWork};
 
 pub(crate) const OPEN: &str = "open/";
 pub(crate) const CASE: &str = "case/";
+pub(crate) const ITEM: &str = "item/";
 pub(crate) const TIMER: &str = "timer/";
 pub(crate) const PROCESS_QUEUE: &str = "queue/process/";
 pub(crate) const QUEUE: &str = "queue/";
@@ -48,7 +49,7 @@ pub(crate) fn open(id: &str) -> String {
 }
 
 pub(crate) fn item(case: &str, number: u64) -> String {
-    format!("item/{case}/{number:06}")
+    format!("{ITEM}{case}/{number:06}")
 }
 
 pub(crate) fn history(case: &str) -> String {

@@ -6,6 +6,7 @@
 mod control;
 mod explain;
 mod family;
+mod inbox;
 pub(crate) mod keys;
 mod query;
 mod record;
@@ -21,6 +22,7 @@ use statewright_store::{Primitive, Reader, Space, Store};
 use statewright_value::{Kind, Path, Value, value};
 
 pub use explain::Waiting;
+pub use inbox::{WorkFilter, WorkInfo, WorkState};
 pub use query::{CaseFilter, CaseInfo, ItemInfo};
 pub use save::Moved;
 pub use work::{Claim, Queue, WorkItem, WorkKind};

@@ -12,6 +12,7 @@ use crate::case::{Item, ItemState, ItemWork, Lease};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
+use crate::machine::Machine;
 use crate::net::{Format, Net, TaskKind};
 
 /// Timers handled in one go; the caller comes back for the rest.
@@ -97,10 +98,7 @@ impl Flows {
         lease: Option<Duration>,
         max: usize,
     ) -> Result<Vec<Claim>> {
-        if worker.is_empty() || worker.len() > MAX_WORKER_NAME {
-            let why = format!("a worker's name must have 1 to {MAX_WORKER_NAME} bytes");
-            return Err(Error::Input { why });
-        }
+        check_worker(worker)?;
         let mut offered = Vec::new();
         let view = self.store.snapshot();
         let prefixes: Vec<String> = match queue {
@@ -116,23 +114,24 @@ impl Flows {
         offered.sort();
         let mut claimed = Vec::new();
         for (_, case, number) in offered.into_iter().take(max) {
-            claimed.extend(self.claim_one(&case, number, worker, lease)?);
+            claimed.extend(self.claim_one(&case, number, worker, lease, |_| true)?);
         }
         Ok(claimed)
     }
 
-    /// Takes one item, unless somebody else was faster.
-    fn claim_one(
+    /// Takes one item if it is `fit`, unless somebody else was faster.
+    pub(super) fn claim_one(
         &self,
         case: &str,
         number: u64,
         worker: &str,
         lease: Option<Duration>,
+        fit: fn(&Item) -> bool,
     ) -> Result<Option<Claim>> {
         let nonce = ids::new_nonce(self.store.env())?;
         let mut taken = None;
         let moved = self.step(case, Wanted::one(number), |machine| {
-            let Some(item) = machine.case.items.get(&number) else {
+            let Some(item) = machine.case.items.get(&number).filter(|i| fit(i)) else {
                 return Ok(false);
             };
             let (now, task) = (machine.now, item.task);
@@ -178,6 +177,7 @@ impl Flows {
                 // A lease without an end needs no heartbeats; one with an end is never made shorter.
                 held.until = held.until.map(|u| u.max(until));
             }
+            Ok(())
         })?;
         Ok((until, moved))
     }
@@ -185,21 +185,25 @@ impl Flows {
     /// Gives a claimed item's result. In one commit, the result goes into the data and the case moves on.
     /// Fails with [`Error::StaleItem`], and then nothing was changed.
     pub fn complete(&self, token: &str, result: &Value) -> Result<Moved> {
-        self.with_claim(token, |machine, number| machine.complete(number, result))
+        self.with_claim(token, |machine, number| {
+            machine.complete(number, result);
+            Ok(())
+        })
     }
 
     /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
     /// Fails with [`Error::StaleItem`], and then nothing was changed.
     pub fn fail(&self, token: &str, failure: &Failure) -> Result<Moved> {
         self.with_claim(token, |machine, number| {
-            machine.fail(number, failure.clone())
+            machine.fail(number, failure.clone());
+            Ok(())
         })
     }
 
-    fn with_claim(
+    pub(super) fn with_claim(
         &self,
         token: &str,
-        mut event: impl FnMut(&mut crate::machine::Machine<'_>, u64),
+        mut event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
     ) -> Result<Moved> {
         let (case, number, nonce) = parse_token(token)?;
         let stale = |why: &str| Error::StaleItem {
@@ -208,7 +212,7 @@ impl Flows {
         };
         let moved = self.step(case, Wanted::one(number), |machine| {
             match machine.case.items.get(&number).map(|i| &i.state) {
-                Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number),
+                Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number)?,
                 Some(ItemState::Leased(_)) => {
                     return Err(stale("somebody else has claimed it since"));
                 }
@@ -285,7 +289,23 @@ impl Flows {
     }
 }
 
-fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
+pub(super) fn check_worker(name: &str) -> Result<()> {
+    if (1..=MAX_WORKER_NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    let why = format!("a worker's name must have 1 to {MAX_WORKER_NAME} bytes");
+    Err(Error::Input { why })
+}
+
+pub(super) fn is_host(item: &Item) -> bool {
+    matches!(item.work, ItemWork::Host { .. })
+}
+
+pub(super) fn token(case: &str, number: u64, nonce: &str) -> String {
+    format!("{case}/{number}/{nonce}")
+}
+
+pub(super) fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
     let task = net.tasks.get(item.task)?;
     let ItemState::Leased(lease) = &item.state else {
         return None;
@@ -311,7 +331,7 @@ fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
         _ => return None,
     };
     Some(WorkItem {
-        token: format!("{case}/{}/{}", item.number, lease.nonce),
+        token: token(case, item.number, &lease.nonce),
         case: case.to_owned(),
         item: item.number,
         task: task.name.to_string(),

@@ -1,0 +1,412 @@
+//! Host work items by name, for people more than for programs: listed, taken, handed over, given back, skipped.
+//!
+//! A program polls for whatever comes first. A person looks at a list and takes one thing, may hand it to somebody else
+//! or put it back, and somebody may decide that it need not be done. All of it keeps the rules of claims: one holder at
+//! a time, proved by a token, and what an earlier holder hands in is refused.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use statewright_log::Timestamp;
+use statewright_store::{Primitive, Reader, Snapshot, Space};
+use statewright_value::{Value, value};
+
+use super::query::task_name;
+use super::save::Wanted;
+use super::work::{self, WorkItem};
+use super::{Claim, Flows, Moved, keys, record, save};
+use crate::case::{Item, ItemState, ItemWork, Status};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::machine::Machine;
+use crate::net::Net;
+
+/// Items read at a time.
+const PAGE: usize = 256;
+
+/// Where a host item is between being offered and having ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkState {
+    /// Anybody may take it.
+    Offered,
+    /// Somebody has it.
+    Leased,
+    /// Its last attempt failed; it is offered again later.
+    BackingOff,
+}
+
+impl WorkState {
+    /// `offered`, `leased` or `backing_off`.
+    pub fn name(self) -> &'static str {
+        match self {
+            WorkState::Offered => "offered",
+            WorkState::Leased => "leased",
+            WorkState::BackingOff => "backing_off",
+        }
+    }
+
+    fn of(state: &ItemState) -> Option<WorkState> {
+        match state {
+            ItemState::Offered { .. } => Some(WorkState::Offered),
+            ItemState::Leased(_) => Some(WorkState::Leased),
+            ItemState::BackingOff { .. } => Some(WorkState::BackingOff),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for WorkState {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<WorkState, ()> {
+        let all = [WorkState::Offered, WorkState::Leased, WorkState::BackingOff];
+        all.into_iter().find(|s| s.name() == name).ok_or(())
+    }
+}
+
+/// Which work items to list. The default is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkFilter {
+    /// Only items of this topic.
+    pub topic: Option<String>,
+    /// Only items of this case.
+    pub case: Option<String>,
+    /// Only items of tasks of this name.
+    pub task: Option<String>,
+    /// Only items that this worker has.
+    pub worker: Option<String>,
+    /// Only items in this state.
+    pub state: Option<WorkState>,
+    /// Only items that come after this one (a case and a number) in the list.
+    pub after: Option<(String, u64)>,
+    /// At most this many; all if none.
+    pub limit: Option<usize>,
+}
+
+/// A host work item as it is now.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WorkInfo {
+    /// The case.
+    pub case: String,
+    /// The item's number in the case.
+    pub item: u64,
+    /// The task.
+    pub task: String,
+    /// The topic it is offered under.
+    pub topic: String,
+    /// Where it is.
+    pub state: WorkState,
+    /// Since when it is there.
+    pub since: Timestamp,
+    /// How often it was taken.
+    pub attempt: u32,
+    /// What the task's `input` gave; null before it is taken for the first time, when that is computed.
+    pub input: Value,
+    /// Who has it.
+    pub worker: Option<String>,
+    /// The holder's proof, for heartbeat, complete, fail, delegate and give back.
+    pub token: Option<String>,
+    /// When the attempt has taken too long, if the task has a timeout and somebody has it.
+    pub deadline: Option<Timestamp>,
+    /// When it is offered to others: the end of the lease, or of the pause after a failed attempt.
+    pub until: Option<Timestamp>,
+}
+
+impl Flows {
+    /// The host items of open cases that wait for somebody or are at work, by case and number. What a suspended case
+    /// has not handed out is not among them. O(items of that topic) for the offered ones of a topic, O(items of the
+    /// case) with a case, else O(items in the store), up to the limit.
+    pub fn work(&self, filter: &WorkFilter) -> Result<Vec<WorkInfo>> {
+        let view = self.store.snapshot();
+        let mut listing = Listing {
+            flows: self,
+            view: &view,
+            filter,
+            cases: BTreeMap::new(),
+            found: Vec::new(),
+        };
+        let after = filter.after.as_ref().map(|(c, n)| keys::item(c, *n));
+        match (&filter.topic, filter.state, &filter.case) {
+            (Some(topic), Some(WorkState::Offered), None) => {
+                let queue = keys::host_queue(topic);
+                let space = Space::default();
+                let offered = view.doc_scan(Primitive::Flow, &space, &queue, None, usize::MAX)?;
+                let places = offered.iter().filter_map(|(key, _)| keys::parse_place(key));
+                let mut items: Vec<String> = places.map(|(_, c, n)| keys::item(c, n)).collect();
+                items.retain(|key| after.as_ref().is_none_or(|after| key > after));
+                items.sort();
+                for key in items {
+                    if listing.is_full() {
+                        break;
+                    }
+                    if let Some(value) = save::read(&view, &key)? {
+                        listing.look_at(&key, &value)?;
+                    }
+                }
+            }
+            _ => listing.scan(after)?,
+        }
+        Ok(listing.found)
+    }
+
+    /// Takes one offered host item by its case and number, whoever else polls for its topic. Without a `lease` it is
+    /// the worker's until it is completed, failed, given back or delegated, over restarts too.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::UnknownItem`], or [`Error::Refused`]: somebody has it (`taken`), it
+    /// is no host item (`not-work`), it pauses after a failed attempt (`backing-off`), or the case is suspended
+    /// (`suspended`).
+    pub fn take(
+        &self,
+        case: &str,
+        item: u64,
+        worker: &str,
+        lease: Option<Duration>,
+    ) -> Result<Claim> {
+        work::check_worker(worker)?;
+        match self.claim_one(case, item, worker, lease, work::is_host)? {
+            Some(claim) => Ok(claim),
+            None => Err(self.why_not_taken(case, item)?),
+        }
+    }
+
+    /// Hands a claimed item to another worker, who gets a new token; the old one is refused from now on. Without a
+    /// `lease`, it is the new worker's until they do something with it. The attempt and its deadline go on.
+    ///
+    /// Fails with [`Error::StaleItem`], and then nothing was changed.
+    pub fn delegate(
+        &self,
+        token: &str,
+        worker: &str,
+        lease: Option<Duration>,
+    ) -> Result<(WorkItem, Moved)> {
+        work::check_worker(worker)?;
+        let nonce = ids::new_nonce(self.store.env())?;
+        let mut handed = None;
+        let moved = self.with_host_claim(token, |machine, number| {
+            let until = lease.map(|l| machine.now.saturating_add(l));
+            machine.delegate(number, worker, &nonce, until);
+            let item = machine.case.items.get(&number);
+            handed = item.and_then(|i| work::work_item(machine.net, &machine.case.id, i));
+        })?;
+        handed
+            .map(|item| (item, moved))
+            .ok_or_else(|| no_host(token))
+    }
+
+    /// Gives a claimed item back: it is offered again, and the attempt counts as none that failed.
+    ///
+    /// Fails with [`Error::StaleItem`], and then nothing was changed.
+    pub fn give_back(&self, token: &str) -> Result<Moved> {
+        self.with_host_claim(token, |machine, number| machine.release(number))
+    }
+
+    fn with_host_claim(
+        &self,
+        token: &str,
+        mut event: impl FnMut(&mut Machine<'_>, u64),
+    ) -> Result<Moved> {
+        self.with_claim(token, |machine, number| {
+            if !machine.case.items.get(&number).is_some_and(work::is_host) {
+                return Err(no_host(token));
+            }
+            event(machine, number);
+            Ok(())
+        })
+    }
+
+    /// Decides that a host item is not to be done, whoever has it: its task completes without a result, so nothing goes
+    /// `into` the data (an instance of several gives null), and the case goes on. A result that comes later is stale.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], [`Error::UnknownItem`], or [`Error::Refused`] if it is
+    /// no host item (`not-work`) or the case is suspended (`suspended`).
+    pub fn skip(&self, case: &str, item: u64, reason: &str) -> Result<Moved> {
+        self.control(case, Wanted::one(item), |machine| {
+            let Some(found) = machine.case.items.get(&item) else {
+                return Err(unknown(case, item));
+            };
+            if !work::is_host(found) || WorkState::of(&found.state).is_none() {
+                return Err(refused("not-work", "it is not work of a host"));
+            }
+            if machine.case.status != Status::Running {
+                return Err(suspended());
+            }
+            let detail = match reason {
+                "" => Value::NULL,
+                reason => value!({ "reason": reason }),
+            };
+            machine.skip(item, detail);
+            Ok(())
+        })
+    }
+
+    fn why_not_taken(&self, id: &str, item: u64) -> Result<Error> {
+        let (_, case) = self.load(id)?;
+        let Some(found) = case.items.get(&item) else {
+            return Ok(unknown(id, item));
+        };
+        Ok(match &found.state {
+            _ if !work::is_host(found) => refused("not-work", "it is not work of a host"),
+            ItemState::Leased(lease) => {
+                let why = format!("worker '{}' has it", lease.worker);
+                refused("taken", &why)
+            }
+            ItemState::BackingOff { until, .. } => {
+                let why = format!("its last attempt failed; it is offered again at {until}");
+                refused("backing-off", &why)
+            }
+            _ if case.status == Status::Suspended => suspended(),
+            _ => refused("withdrawn", "its task is not enabled any more"),
+        })
+    }
+}
+
+struct Listing<'a> {
+    flows: &'a Flows,
+    view: &'a Snapshot,
+    filter: &'a WorkFilter,
+    /// The nets of cases that were looked at, and whether they are suspended.
+    cases: BTreeMap<String, (Arc<Net>, bool)>,
+    found: Vec<WorkInfo>,
+}
+
+impl Listing<'_> {
+    fn is_full(&self) -> bool {
+        let limit = self.filter.limit;
+        limit.is_some_and(|limit| self.found.len() >= limit)
+    }
+
+    /// Looks at all items there are, or at those of one case.
+    fn scan(&mut self, mut after: Option<String>) -> Result<()> {
+        let prefix = match &self.filter.case {
+            Some(case) => format!("{}{case}/", keys::ITEM),
+            None => keys::ITEM.to_owned(),
+        };
+        let space = Space::default();
+        while !self.is_full() {
+            let from = after.as_deref();
+            let page = self
+                .view
+                .doc_scan(Primitive::Flow, &space, &prefix, from, PAGE)?;
+            let Some((last, _)) = page.last() else {
+                break;
+            };
+            after = Some(last.clone());
+            for (key, value) in page {
+                if self.is_full() {
+                    break;
+                }
+                self.look_at(&key, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, key: &str, value: &Value) -> Result<()> {
+        let place = key.strip_prefix(keys::ITEM).and_then(|k| k.split_once('/'));
+        let Some((case, number)) = place.and_then(|(c, n)| Some((c, n.parse().ok()?))) else {
+            return Ok(());
+        };
+        let topic = value.get("topic");
+        let Some(topic) = topic.as_ref().and_then(|t| t.as_str()) else {
+            return Ok(());
+        };
+        if self.filter.topic.as_deref().is_some_and(|t| t != topic) {
+            return Ok(());
+        }
+        let Some((net, suspended)) = self.case(case)? else {
+            return Ok(());
+        };
+        let item = record::item_from_value(&net, case, number, value)?;
+        let info = info(&net, case, &item);
+        self.found.extend(info.filter(|info| {
+            let filter = self.filter;
+            let is = |wanted: &Option<String>, is: Option<&str>| {
+                wanted.as_deref().is_none_or(|wanted| Some(wanted) == is)
+            };
+            is(&filter.task, Some(&info.task))
+                && is(&filter.worker, info.worker.as_deref())
+                && filter.state.is_none_or(|state| state == info.state)
+                && (!suspended || info.state == WorkState::Leased)
+        }));
+        Ok(())
+    }
+
+    /// None for a case that has ended.
+    fn case(&mut self, id: &str) -> Result<Option<(Arc<Net>, bool)>> {
+        if let Some(known) = self.cases.get(id) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(value) = save::read(self.view, &keys::case(id))? else {
+            return Ok(None);
+        };
+        let status = record::status_of(id, &value)?;
+        if status.is_final() {
+            return Ok(None);
+        }
+        let net = self
+            .flows
+            .net(self.view, &record::net_of_case(id, &value)?)?;
+        let known = (net, status == Status::Suspended);
+        self.cases.insert(id.to_owned(), known.clone());
+        Ok(Some(known))
+    }
+}
+
+fn info(net: &Net, case: &str, item: &Item) -> Option<WorkInfo> {
+    let ItemWork::Host { topic } = &item.work else {
+        return None;
+    };
+    let state = WorkState::of(&item.state)?;
+    let (since, until) = match &item.state {
+        ItemState::BackingOff { since, until } => (*since, Some(*until)),
+        ItemState::Leased(lease) => (lease.since, lease.until),
+        ItemState::Offered { since } => (*since, None),
+        _ => return None,
+    };
+    let lease = match &item.state {
+        ItemState::Leased(lease) => Some(lease),
+        _ => None,
+    };
+    Some(WorkInfo {
+        case: case.to_owned(),
+        item: item.number,
+        task: task_name(net, item.task),
+        topic: topic.clone(),
+        state,
+        since,
+        attempt: item.attempt,
+        input: item.input.clone(),
+        worker: lease.map(|l| l.worker.clone()),
+        token: lease.map(|l| work::token(case, item.number, &l.nonce)),
+        deadline: lease.and_then(|l| l.deadline),
+        until,
+    })
+}
+
+/// A program that the engine runs is its own.
+fn no_host(token: &str) -> Error {
+    Error::StaleItem {
+        item: token.to_owned(),
+        why: "it is not work of a host".to_owned(),
+    }
+}
+
+fn unknown(case: &str, item: u64) -> Error {
+    Error::UnknownItem {
+        item: format!("{case}/{item}"),
+    }
+}
+
+fn suspended() -> Error {
+    refused("suspended", "the case is suspended; resume it first")
+}
+
+fn refused(code: &'static str, why: &str) -> Error {
+    Error::Refused {
+        code,
+        why: why.to_owned(),
+    }
+}
