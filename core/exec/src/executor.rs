@@ -188,11 +188,21 @@ impl Executor {
     /// # Errors
     /// [`Rejected`]; then the task was dropped and did not run.
     pub fn spawn(&self, task: impl FnOnce() + Send + 'static) -> Result<(), Rejected> {
-        self.0.shared.spawn(Box::new(task))
+        let shared = &self.0.shared;
+        shared.spawn(Box::new(task), shared.max_waiting)
+    }
+
+    /// Adds a task however many wait: for who keeps count of its own.
+    pub(crate) fn spawn_in_any_case(
+        &self,
+        task: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Rejected> {
+        self.0.shared.spawn(Box::new(task), usize::MAX)
     }
 
     /// Runs one waiting task on this thread; tells whether there was one. What a thread does that waits for tasks, so
-    /// that it does not keep them from running.
+    /// that it does not keep them from running. A task that calls this takes as much more of the stack for each level
+    /// of tasks that wait so; a [`Nursery`](crate::Nursery) runs none but its own.
     pub fn run_one(&self) -> bool {
         let shared = &self.0.shared;
         let task = with_local(shared, |local| match local {
@@ -273,11 +283,11 @@ fn with_local<T>(shared: &Arc<Shared>, f: impl FnOnce(Option<&Local>) -> T) -> T
 }
 
 impl Shared {
-    fn spawn(self: &Arc<Self>, task: Task) -> Result<(), Rejected> {
+    fn spawn(self: &Arc<Self>, task: Task, max_waiting: usize) -> Result<(), Rejected> {
         // Counted before looking whether it is closed: no worker ends while a task is counted.
         let waiting = self.waiting.fetch_add(1, Ordering::SeqCst);
         let closed = self.closed.load(Ordering::SeqCst);
-        if closed || waiting >= self.max_waiting {
+        if closed || waiting >= max_waiting {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
             return Err(if closed {
                 Rejected::Closed

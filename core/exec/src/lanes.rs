@@ -34,7 +34,8 @@ pub struct Rate {
 }
 
 /// Hands tasks to an executor in fair order: higher priorities first, then the keys in turn, a key's tasks in their
-/// order, none above its key's limits. Clones are the same lanes.
+/// order, none above its key's limits. Clones are the same lanes. When the last one is dropped without
+/// [`shut_down`](Lanes::shut_down), tasks that a rate holds back are dropped too.
 ///
 /// ```
 /// use statewright_exec::{Executor, ExecutorOptions, LaneLimits, Lanes};
@@ -192,12 +193,13 @@ impl Shared {
             let closed = state.closed;
             drop(state);
             let (shared, name) = (self.clone(), key.clone());
-            let handed = self.executor.spawn(move || {
+            // It has no more of them than threads, so that it is never too full for one.
+            let handed = self.executor.spawn_in_any_case(move || {
                 let _running = Running { shared, key: name };
                 task();
             });
             if handed.is_err() {
-                // The executor takes no more; the task is dropped and the next one looked at.
+                // The executor was shut down; the task is dropped and the next one looked at.
                 self.end(&key);
             } else if closed {
                 self.changed.notify_all();

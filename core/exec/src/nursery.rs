@@ -1,6 +1,7 @@
 //! Tasks that belong together (structured concurrency; Smith 2018, "Notes on structured concurrency").
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -31,7 +32,8 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 impl<E: fmt::Debug + fmt::Display> std::error::Error for Failure<E> {}
 
 /// Tasks that end before what started them goes on. The first failure cancels the others; so does the caller's token,
-/// and dropping the nursery. Whoever waits runs other tasks meanwhile, so nurseries nest on any number of threads.
+/// and dropping the nursery. Whoever waits runs its tasks meanwhile, and no others: so nurseries nest on any number of
+/// threads, and the stack of one that waits grows with the levels of nurseries alone.
 ///
 /// ```
 /// use statewright_exec::{Executor, ExecutorOptions, Failure, Nursery, Token};
@@ -57,16 +59,26 @@ struct Shared<E> {
 }
 
 struct State<E> {
-    running: usize,
+    /// What has not begun, by number. The executor has a ticket for each: who comes first, it or who waits, runs the
+    /// oldest one.
+    waiting: VecDeque<(u64, Task<E>)>,
+    /// Tasks so far.
+    added: u64,
+    /// Tasks that have not ended.
+    open: usize,
     failure: Option<Failure<E>>,
 }
+
+type Task<E> = Box<dyn FnOnce(&Token) -> Result<(), E> + Send>;
 
 impl<E: Send + 'static> Nursery<E> {
     /// An empty nursery, cancelled with `parent`.
     #[must_use]
     pub fn new(executor: &Executor, parent: &Token) -> Nursery<E> {
         let state = State {
-            running: 0,
+            waiting: VecDeque::new(),
+            added: 0,
+            open: 0,
             failure: None,
         };
         Nursery {
@@ -93,21 +105,30 @@ impl<E: Send + 'static> Nursery<E> {
         &self,
         task: impl FnOnce(&Token) -> Result<(), E> + Send + 'static,
     ) -> Result<(), Rejected> {
+        let number = {
+            let mut state = self.shared.state.lock();
+            let number = state.added;
+            state.added += 1;
+            state.open += 1;
+            state.waiting.push_back((number, Box::new(task)));
+            number
+        };
         let (shared, token) = (self.shared.clone(), self.token.clone());
-        shared.state.lock().running += 1;
         let spawned = self.executor.spawn(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| task(&token)));
-            let failure = match ended {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(Failure::Failed(error)),
-                Err(panic) => Some(Failure::Panicked(message(&*panic))),
-            };
-            shared.end(failure, &token);
+            shared.run_one(&token);
         });
-        if spawned.is_err() {
-            self.shared.state.lock().running -= 1;
-        }
-        spawned
+        let Err(rejected) = spawned else {
+            return Ok(());
+        };
+        let mut state = self.shared.state.lock();
+        let Ok(at) = state.waiting.binary_search_by_key(&number, |(n, _)| *n) else {
+            return Ok(()); // another one's ticket ran it already
+        };
+        state.open -= 1;
+        let task = state.waiting.remove(at);
+        drop(state);
+        drop(task);
+        Err(rejected)
     }
 
     /// Waits until all tasks have ended.
@@ -120,24 +141,39 @@ impl<E: Send + 'static> Nursery<E> {
     }
 
     fn wait(&self) {
-        // Its own tasks may wait behind others; running them here is always right.
-        while self.shared.state.lock().running > 0 && self.executor.run_one() {}
+        // Whoever waits then waits for what runs below it, on some thread: never for one another.
+        while self.shared.run_one(&self.token) {}
         let mut state = self.shared.state.lock();
-        while state.running > 0 {
+        while state.open > 0 {
             self.shared.all_ended.wait(&mut state);
         }
     }
 }
 
 impl<E> Shared<E> {
+    /// Runs the oldest task that has not begun; tells whether there was one.
+    fn run_one(&self, token: &Token) -> bool {
+        let Some((_, task)) = self.state.lock().waiting.pop_front() else {
+            return false;
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| task(token)));
+        let failure = match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Failure::Failed(error)),
+            Err(panic) => Some(Failure::Panicked(message(&*panic))),
+        };
+        self.end(failure, token);
+        true
+    }
+
     fn end(&self, failure: Option<Failure<E>>, token: &Token) {
         let mut state = self.state.lock();
         let first = failure.is_some() && state.failure.is_none();
         if first {
             state.failure = failure;
         }
-        state.running -= 1;
-        let last = state.running == 0;
+        state.open -= 1;
+        let last = state.open == 0;
         drop(state);
         if first {
             token.cancel("another task of the nursery failed");
@@ -158,7 +194,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
 /// Nothing outlives it.
 impl<E: Send + 'static> Drop for Nursery<E> {
     fn drop(&mut self) {
-        if self.shared.state.lock().running > 0 {
+        if self.shared.state.lock().open > 0 {
             self.token.cancel("the nursery was dropped");
             self.wait();
         }

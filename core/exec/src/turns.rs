@@ -136,13 +136,17 @@ impl<T> Turns<T> {
         self.waiting
     }
 
-    /// Gives a key limits of its own.
+    /// Gives a key limits of its own. O(keys held back) if it is one of them.
     pub fn limit(&mut self, key: &str, limits: LaneLimits, now: Timestamp) {
         let key = self.lane(key, now);
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.limits = limits;
             lane.tokens = limits.rate.map_or(0, full);
             lane.filled = now;
+            // What its old rate allowed, and when, no longer matters.
+            if std::mem::take(&mut lane.held) {
+                self.held.retain(|Reverse((_, held))| *held != key);
+            }
         }
         self.line_up(&key);
     }
@@ -349,6 +353,23 @@ mod tests {
         assert_eq!(turns.next(after(50)), Turn::NotBefore(after(100)));
         assert_eq!(turns.next(after(1000)), Turn::Now("a".into(), 4));
         assert_eq!(turns.next(after(1000)), Turn::Nothing);
+    }
+
+    #[test]
+    fn new_limits_hold_for_a_key_that_its_old_rate_holds_back() {
+        let day = Duration::from_secs(86_400);
+        let mut turns = Turns::new(limits(0, rate(1, day, 1)));
+        for n in 0..3 {
+            turns.push("a", 0, n, NOW);
+        }
+        assert_eq!(turns.next(NOW), Turn::Now("a".into(), 0));
+        assert!(matches!(turns.next(NOW), Turn::NotBefore(_)));
+        turns.limit("a", limits(0, rate(1, Duration::from_micros(5), 1)), NOW);
+        assert_eq!(turns.next(NOW), Turn::Now("a".into(), 1));
+        assert_eq!(turns.next(NOW), Turn::NotBefore(after(5)));
+        turns.limit("a", limits(0, None), NOW);
+        assert_eq!(turns.next(NOW), Turn::Now("a".into(), 2));
+        assert!(turns.held.is_empty());
     }
 
     #[test]

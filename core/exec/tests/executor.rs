@@ -244,3 +244,57 @@ fn tasks_of_a_closed_executor_are_dropped_without_end() {
     lanes.shut_down();
     assert_eq!((lanes.waiting(), Arc::strong_count(&held)), (0, 1));
 }
+
+#[test]
+fn nurseries_side_by_side_take_no_deeper_stack_than_one() {
+    for threads in [0, 1, 2] {
+        let executor = executor(threads);
+        let count = Arc::new(AtomicUsize::new(0));
+        let outer = Nursery::<()>::new(&executor, &Token::new());
+        for _ in 0..50_000 {
+            let (inner, count) = (executor.clone(), count.clone());
+            let task = move |token: &Token| {
+                let nursery = Nursery::<()>::new(&inner, token);
+                let count = count.clone();
+                let child = move |_: &Token| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                };
+                nursery.spawn(child).unwrap();
+                nursery.join().map_err(|_| ())
+            };
+            outer.spawn(task).unwrap();
+        }
+        outer.join().unwrap();
+        assert_eq!(count.load(Ordering::Relaxed), 50_000);
+    }
+}
+
+#[test]
+fn lanes_lose_nothing_before_a_full_executor() {
+    let mut options = ExecutorOptions::threads(1);
+    options.max_waiting = 1;
+    let executor = Executor::new(options).unwrap();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (busy, is_busy) = std::sync::mpsc::channel();
+    let block = move || {
+        busy.send(()).unwrap();
+        wait.recv().unwrap();
+    };
+    executor.spawn(block).unwrap();
+    is_busy.recv().unwrap();
+    executor.spawn(|| {}).unwrap();
+    assert_eq!(executor.spawn(|| {}), Err(Rejected::Full));
+    let lanes = Lanes::new(&executor, &Env::real(), LaneLimits::default());
+    let count = Arc::new(AtomicUsize::new(0));
+    for _ in 0..10 {
+        let count = count.clone();
+        let task = move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        };
+        lanes.submit("key", 0, task).unwrap();
+    }
+    go.send(()).unwrap();
+    lanes.shut_down();
+    assert_eq!(count.load(Ordering::SeqCst), 10);
+}
