@@ -10,13 +10,13 @@ use super::{Effect, Machine, eval::truthy};
 use crate::case::{EventKind, Group, Instance, Item, ItemState, ItemWork};
 use crate::expr::Expr;
 use crate::failure::Failure;
-use crate::net::{Many, Rest, Task, TaskId, TaskKind};
+use crate::net::{FlowRef, Many, Rest, Task, TaskId, TaskKind};
 
 /// Instances of one firing at most, added ones included.
 pub(crate) const MAX_INSTANCES: u32 = 100_000;
 
 /// Why instances cannot be added, or a task not be forced to complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NoGroup {
     /// The task does not run, or has completed.
     NotRunning,
@@ -24,6 +24,21 @@ pub(crate) enum NoGroup {
     Fixed,
     /// There would be more than `max`.
     Full,
+    /// What an instance is given could not be made of its item.
+    Input(Failure),
+}
+
+/// An instance that can be made.
+struct Prepared {
+    instance: Instance,
+    input: Value,
+    work: PreparedWork,
+}
+
+enum PreparedWork {
+    Item(ItemWork),
+    /// A case of this flow.
+    Call(FlowRef),
 }
 
 impl Machine<'_> {
@@ -42,8 +57,9 @@ impl Machine<'_> {
             let message = format!("{count} instances, but there must be {min} to {most}");
             return Err(Failure::new("instances", message).for_good());
         }
-        self.consume(task);
         let first = self.case.next_item;
+        let prepared = self.prepare_instances(task, spec, first, 0, items)?;
+        self.consume(task);
         let detail = value!({"instances": count, "first": first});
         self.note(EventKind::InstancesStarted, Some(task), detail);
         let group = Group {
@@ -62,7 +78,7 @@ impl Machine<'_> {
         }
         if count > 0 {
             self.case.groups.insert(first, group);
-            self.instances(task, spec, first, 0, items)?;
+            self.make(task, prepared);
         }
         if !many.wait {
             self.complete_task(task)?;
@@ -114,60 +130,76 @@ impl Machine<'_> {
             .ok_or_else(|| Failure::wrong(field, "a whole number of instances, or null", &value))
     }
 
-    /// Makes instances, numbered on from `index`.
-    fn instances(
-        &mut self,
+    /// What instances are given, numbered on from `index`. Nothing is made unless all can be.
+    fn prepare_instances(
+        &self,
         task: TaskId,
         spec: &Task,
         group: u64,
         index: u32,
         items: Vec<Value>,
-    ) -> Result<(), Failure> {
-        let since = self.now;
-        for (index, of) in (index..).zip(items) {
+    ) -> Result<Vec<Prepared>, Failure> {
+        let prepare = |(index, of)| {
             let instance = Instance { group, index, of };
             let input = match spec.kind.work().and_then(|w| w.input.as_ref()) {
                 Some(input) => self.eval_instance(input, task, &instance, None)?,
                 None => instance.of.clone(),
             };
-            let (work, state) = match &spec.kind {
+            let work = match &spec.kind {
                 TaskKind::Process(process) => {
                     let (argv, cwd) = self.command(task, process)?;
+                    PreparedWork::Item(ItemWork::Process { argv, cwd })
+                }
+                TaskKind::Host(host) => PreparedWork::Item(ItemWork::Host {
+                    topic: host.topic.clone(),
+                }),
+                TaskKind::Flow(sub) => PreparedWork::Call(sub.flow.clone()),
+                // Other kinds have no instances in a spec.
+                _ => return Ok(None),
+            };
+            Ok(Some(Prepared {
+                instance,
+                input,
+                work,
+            }))
+        };
+        let prepared = (index..).zip(items).map(prepare);
+        prepared.filter_map(Result::transpose).collect()
+    }
+
+    fn make(&mut self, task: TaskId, prepared: Vec<Prepared>) {
+        let since = self.now;
+        for instance in prepared {
+            let next = self.case.next_item;
+            let (work, state, kind, detail) = match instance.work {
+                PreparedWork::Item(work) => {
+                    let state = ItemState::Offered { since };
+                    (work, state, EventKind::Offered, Value::NULL)
+                }
+                PreparedWork::Call(flow) => {
+                    let case = self.child_id(next);
+                    self.effects.push(Effect::Call {
+                        number: next,
+                        case: case.clone(),
+                        flow,
+                        input: instance.input.clone(),
+                    });
+                    let detail = value!({"case": case.as_str()});
+                    let state = ItemState::Running { since };
                     (
-                        ItemWork::Process { argv, cwd },
-                        ItemState::Offered { since },
+                        ItemWork::Flow { case },
+                        state,
+                        EventKind::CaseCalled,
+                        detail,
                     )
                 }
-                TaskKind::Host(host) => (
-                    ItemWork::Host {
-                        topic: host.topic.clone(),
-                    },
-                    ItemState::Offered { since },
-                ),
-                TaskKind::Flow(sub) => {
-                    let case = self.child_id(self.case.next_item);
-                    self.effects.push(Effect::Call {
-                        number: self.case.next_item,
-                        case: case.clone(),
-                        flow: sub.flow.clone(),
-                        input: input.clone(),
-                    });
-                    (ItemWork::Flow { case }, ItemState::Running { since })
-                }
-                // Other kinds have no instances in a spec.
-                _ => return Ok(()),
             };
-            let (kind, detail) = match &work {
-                ItemWork::Flow { case } => (EventKind::CaseCalled, value!({"case": case.as_str()})),
-                _ => (EventKind::Offered, Value::NULL),
-            };
-            let number = self.new_item(task, work, state, input);
+            let number = self.new_item(task, work, state, instance.input);
             if let Some(item) = self.case.items.get_mut(&number) {
-                item.instance = Some(instance);
+                item.instance = Some(instance.instance);
             }
             self.note_item(kind, number, task, detail);
         }
-        Ok(())
     }
 
     /// An instance gave a result.
@@ -319,24 +351,26 @@ impl Machine<'_> {
         if !spec.many.as_ref().is_some_and(|many| many.add) {
             return Err(NoGroup::Fixed);
         }
-        let first = self.case.next_item;
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        let Some(of) = self.case.groups.get_mut(&group) else {
+        let Some(of) = self.case.groups.get(&group) else {
             return Err(NoGroup::NotRunning);
         };
-        let total = of.total.saturating_add(count);
-        if total > of.max.unwrap_or(MAX_INSTANCES).min(MAX_INSTANCES) {
+        let (index, most) = (of.total, of.max.unwrap_or(MAX_INSTANCES));
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        let total = index.saturating_add(count);
+        if total > most.min(MAX_INSTANCES) {
             return Err(NoGroup::Full);
         }
-        let index = of.total;
-        of.total = total;
-        of.active = of.active.saturating_add(count);
-        of.ranges.push((first, u64::from(count)));
+        let prepared = self.prepare_instances(task, spec, group, index, items);
+        let prepared = prepared.map_err(NoGroup::Input)?;
+        let first = self.case.next_item;
+        if let Some(of) = self.case.groups.get_mut(&group) {
+            of.total = total;
+            of.active = of.active.saturating_add(count);
+            of.ranges.push((first, u64::from(count)));
+        }
         let detail = value!({"instances": count, "first": first});
         self.note(EventKind::InstancesAdded, Some(task), detail);
-        if let Err(failure) = self.instances(task, spec, group, index, items) {
-            self.fail_case(Some(task), None, failure);
-        }
+        self.make(task, prepared);
         Ok(())
     }
 

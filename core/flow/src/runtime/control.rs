@@ -87,7 +87,8 @@ impl Flows {
     /// Adds instances to a running task whose `many` says `add: true`, one for each item (pattern 15).
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`]: the task does not run, has
-    /// completed, takes none, or would have more than its `max`.
+    /// completed, takes none, would have more than its `max`, or its `input` cannot be made of an item; then none is
+    /// added.
     pub fn add_instances(&self, case: &str, task: &str, items: &[Value]) -> Result<Moved> {
         if items.is_empty() || items.len() > MAX_INSTANCES as usize {
             let why = format!("give 1 to {MAX_INSTANCES} items");
@@ -219,6 +220,13 @@ fn no_group(why: NoGroup, task: &str) -> Error {
         NoGroup::Full => refused(
             "full",
             format!("task '{task}' would have more instances than its `max`"),
+        ),
+        NoGroup::Input(failure) => refused(
+            "input",
+            format!(
+                "what an instance of task '{task}' is given: {}",
+                failure.message
+            ),
         ),
     }
 }

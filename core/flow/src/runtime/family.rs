@@ -118,7 +118,7 @@ impl<'a> Family<'a> {
     fn effects(&self, net: &Net, machine: &mut Machine<'_>) -> Vec<Todo> {
         let id = machine.case.id.to_string();
         let depth = machine.case.parent.as_ref().map_or(0, |p| p.depth);
-        let mut todo = Vec::new();
+        let (mut todo, mut paused) = (Vec::new(), Vec::new());
         for effect in std::mem::take(&mut machine.effects) {
             todo.push(match effect {
                 Effect::Call {
@@ -126,17 +126,25 @@ impl<'a> Family<'a> {
                     case,
                     flow,
                     input,
-                } => Todo::Call {
-                    parent: Parent {
+                } => {
+                    let suspend = machine.case.status == Status::Suspended;
+                    paused.extend(suspend.then(|| Todo::Pause {
+                        case: case.clone(),
+                        suspend,
+                    }));
+                    let parent = Parent {
                         case: machine.case.id.clone(),
                         item: number,
                         depth: depth.saturating_add(1),
-                    },
-                    parent_net: machine.case.net.clone(),
-                    case,
-                    flow,
-                    input,
-                },
+                    };
+                    Todo::Call {
+                        parent,
+                        parent_net: machine.case.net.clone(),
+                        case,
+                        flow,
+                        input,
+                    }
+                }
                 Effect::Cancel { case } => Todo::Cancel { case },
                 Effect::Pause { case, suspend } => Todo::Pause { case, suspend },
                 Effect::Listen {
@@ -157,6 +165,8 @@ impl<'a> Family<'a> {
             let outcome = outcome(net, &machine.case);
             todo.push(Todo::Ended { parent, outcome });
         }
+        // What a suspended case calls is suspended as soon as it is there.
+        todo.append(&mut paused);
         todo
     }
 

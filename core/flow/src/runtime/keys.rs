@@ -18,8 +18,8 @@
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
 //! Numbers are zero-padded, so byte order is their order. Queue, timer and listen keys follow from the item; they are
-//! written with it, in the same commit, and are not there while the case is suspended. In keys of signals, `/` and `%`
-//! are written as `%2F` and `%25`.
+//! written with it, in the same commit, and are not there while the case is suspended. In topics, and in names and
+//! keys of signals, `/` and `%` are written as `%2F` and `%25`.
 
 use statewright_log::Timestamp;
 
@@ -61,12 +61,12 @@ pub(crate) fn history_event(case: &str, seq: u64) -> String {
 }
 
 pub(crate) fn host_queue(topic: &str) -> String {
-    format!("queue/host/{topic}/")
+    format!("queue/host/{}/", escaped(topic))
 }
 
 /// A signal kept by a case.
 pub(crate) fn mail(case: &str, signal: &str, number: u64) -> String {
-    format!("mail/{case}/{signal}/{number:08}")
+    format!("mail/{case}/{}/{number:08}", escaped(signal))
 }
 
 fn escaped(key: &str) -> String {
@@ -75,12 +75,12 @@ fn escaped(key: &str) -> String {
 
 /// Those who wait for a signal of a key, longest first.
 pub(crate) fn listeners(signal: &str, key: &str) -> String {
-    format!("listen/{signal}/{}/", escaped(key))
+    format!("listen/{}/{}/", escaped(signal), escaped(key))
 }
 
 /// Signals that are kept for a key, oldest first.
 pub(crate) fn letters(signal: &str, key: &str) -> String {
-    format!("letter/{signal}/{}/", escaped(key))
+    format!("letter/{}/{}/", escaped(signal), escaped(key))
 }
 
 pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
@@ -88,11 +88,11 @@ pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
 }
 
 pub(crate) fn next_letter(signal: &str, key: &str) -> String {
-    format!("letters/{signal}/{}", escaped(key))
+    format!("letters/{}/{}", escaped(signal), escaped(key))
 }
 
 pub(crate) fn keeps(signal: &str) -> String {
-    format!("keeps/{signal}")
+    format!("keeps/{}", escaped(signal))
 }
 
 /// The timer, queue and listen keys that an item in this state has.

@@ -262,3 +262,46 @@ fn instances_of_a_flow_are_cases_and_end_with_their_caller() {
         assert_eq!(end.count(EventKind::Cancelled, "M"), 1);
     });
 }
+
+#[test]
+fn an_instance_that_cannot_be_made_leaves_nothing() {
+    let spec = "name: p\ntasks:\n  M: { kind: host, many: { items: .input.list, add: true }, input: '$item + 1', next: E }\n  \
+        E: { kind: host }\n";
+    for mode in [Mode::Straight, Mode::Crash] {
+        let mut game = Game::start(spec, value!({"list": [1, "x", 3]}), mode);
+        game.settle();
+        let end = game.end();
+        assert_eq!(end.status, Status::Failed, "{:?}", end.trace());
+        assert_eq!(game.offered(), [""; 0]);
+
+        let mut game = Game::start(spec, value!({"list": [1]}), mode);
+        game.settle();
+        let items = [value!(2), value!("x"), value!(3)];
+        let refused = game.flows.add_instances("case", "M", &items);
+        assert_eq!(refused.unwrap_err().code(), 512);
+        game.crash();
+        game.work("M");
+        game.work("E");
+        assert_eq!(game.end().status, Status::Completed);
+    }
+}
+
+#[test]
+fn an_instance_added_to_a_suspended_case_waits_for_its_resumption() {
+    let spec = "name: p\ntasks:\n  M: { kind: flow, flow: sub, input: '{}', many: { items: 1, add: true } }\n\
+        flows:\n  sub:\n    tasks:\n      X: { kind: host }\n";
+    for mode in [Mode::Straight, Mode::Crash] {
+        let mut game = Game::start(spec, Value::NULL, mode);
+        game.settle();
+        game.flows.suspend("case").unwrap();
+        game.flows
+            .add_instances("case", "M", &[Value::NULL])
+            .unwrap();
+        game.crash();
+        assert_eq!(game.claim("X"), None, "what it calls is suspended too");
+        game.flows.resume("case").unwrap();
+        game.work("X");
+        game.work("X");
+        assert_eq!(game.end().status, Status::Completed);
+    }
+}

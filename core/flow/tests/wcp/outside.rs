@@ -314,3 +314,19 @@ fn a_deployed_flow_can_be_called_by_name() {
     game.work("A");
     assert_eq!(game.end().result, Some(value!(41)));
 }
+
+#[test]
+fn a_signal_with_a_slash_in_its_name_is_another_signal() {
+    let spec = "name: p\ntasks:\n  W: { kind: signal, signal: paid, key: '\"k\"', keep: true }\n";
+    let game = Game::start(spec, Value::NULL, Mode::Straight);
+    let since = game.flows.explain("case").unwrap()[0].since.unwrap();
+    let key = format!("{:020}", since.as_micros());
+    let lost = game.flows.signal_key("paid/k", &key, &Value::NULL);
+    assert_eq!(
+        lost.unwrap().0,
+        Delivery::Dropped {
+            code: "nobody-waits"
+        }
+    );
+    assert_eq!(game.end().status, Status::Running);
+}
