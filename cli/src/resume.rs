@@ -16,16 +16,16 @@ pub fn resume(options: &Resume) -> Result<Exit> {
     store::must_exist(&options.store.dir)?;
     let mut session = Session::open(Place::Dir(options.store.dir.clone()), &options.drive)?;
     let cases = if options.cases.is_empty() {
-        let running = CaseFilter {
-            status: Some(Status::Running),
-            ..CaseFilter::default()
-        };
-        session
-            .engine
-            .cases(&running)?
-            .into_iter()
-            .map(|info| info.id)
-            .collect()
+        let mut open = Vec::new();
+        for status in [Status::Running, Status::Compensating] {
+            let filter = CaseFilter {
+                status: Some(status),
+                ..CaseFilter::default()
+            };
+            let cases = session.engine.cases(&filter)?;
+            open.extend(cases.into_iter().map(|info| info.id));
+        }
+        open
     } else {
         options.cases.clone()
     };

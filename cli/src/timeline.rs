@@ -251,6 +251,19 @@ impl Timeline {
                 };
                 Line::new(BAD, '✗', text)
             }
+            EventKind::Caught => Line::plain("the flow goes on from that failure".to_owned()),
+            EventKind::Compensating => Line::plain("is being undone".to_owned()),
+            EventKind::Compensated => Line::new(GOOD, '✓', "undone"),
+            EventKind::CompensationFailed => Line::new(
+                BAD,
+                '✗',
+                format!("could not be undone: {}", detail(event, "message")),
+            ),
+            EventKind::CaseCompensating => Line::plain("the case undoes what it did".to_owned()),
+            EventKind::CaseCompensated => Line::new(GOOD, '✓', self.ended(event, "undone")),
+            EventKind::CaseCompensationFailed => {
+                Line::new(BAD, '✗', self.ended(event, "not undone as a whole"))
+            }
             EventKind::CaseCompleted => Line::new(GOOD, '✓', self.ended(event, "completed")),
             EventKind::CaseFailed => Line::new(BAD, '✗', self.ended(event, "failed")),
             EventKind::CaseDeadlocked => Line::new(BAD, '✗', self.ended(event, "deadlocked")),

@@ -10,7 +10,8 @@ use crate::engine::Engine;
 use crate::error::Result;
 
 impl Engine {
-    /// Cancels a case with all its work, timers and called cases; it is then `cancelled`.
+    /// Cancels a case with all its work, timers and called cases; it is then `cancelled`, once what it did and can be
+    /// undone is undone.
     ///
     /// # Errors
     /// As [`Flows::cancel`](statewright_flow::Flows::cancel).
@@ -27,6 +28,16 @@ impl Engine {
     pub fn terminate_case(&self, case: &str, reason: &str) -> Result<()> {
         self.core.check()?;
         let moved = self.core.flows.terminate(case, reason)?;
+        self.core.follow(moved)
+    }
+
+    /// Has a case undo what its tasks have done, newest first; a running one is cancelled for it.
+    ///
+    /// # Errors
+    /// As [`Flows::compensate`](statewright_flow::Flows::compensate).
+    pub fn compensate_case(&self, case: &str, reason: &str) -> Result<()> {
+        self.core.check()?;
+        let moved = self.core.flows.compensate(case, reason)?;
         self.core.follow(moved)
     }
 

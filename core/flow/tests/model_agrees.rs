@@ -16,9 +16,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use common::World;
-use model::{NamedNet, Rng, Tokens, choices, completed, random_net, successors};
+use model::{NamedNet, Rng, Tokens, choices, completed, failed, random_net, successors};
 use statewright_flow::analysis::{Join, Skeleton, Split};
-use statewright_flow::{Error, Queue, Status};
+use statewright_flow::{Error, Failure, Queue, Status};
 use statewright_value::Value;
 
 /// A random net as a spec: every task is one for a host, whose result names the places that it chooses.
@@ -64,6 +64,7 @@ fn spec(net: &NamedNet, places: &BTreeSet<String>, start: &str) -> String {
             ("takes", format!("{{{}}}", takes.join(", "))),
             ("cancels", format!("[{}]", task.cancels.join(", "))),
             ("tests", format!("[{}]", task.tests.join(", "))),
+            ("on_error", format!("[{}]", task.fails.join(", "))),
         ];
         for (field, list) in lists.iter().filter(|(_, list)| list.len() > 2) {
             let _ = writeln!(text, "    {field}: {list}");
@@ -118,6 +119,7 @@ struct Tally {
     events: usize,
     or_joins: usize,
     stuck: usize,
+    failures: usize,
 }
 
 /// Plays one net; false if the engine refuses it, or it is too much for the model.
@@ -125,6 +127,7 @@ fn play(seed: u64, tally: &mut Tally) -> bool {
     let mut rng = Rng(seed ^ 0x5EED);
     let mut named = random_net(seed);
     named.marking.retain(|name| name.starts_with('c'));
+    let fails = ["c0", "c1", "c2", "end"].map(str::to_owned);
     for task in &mut named.tasks {
         if rng.chance(15) {
             task.outputs.push("end".to_owned());
@@ -135,9 +138,13 @@ fn play(seed: u64, tally: &mut Tally) -> bool {
         if rng.chance(10) {
             task.tests = vec!["c0".to_owned()];
         }
+        if rng.chance(20) {
+            task.fails = vec![rng.pick(&fails).clone()];
+        }
     }
     let arcs = named.tasks.iter().flat_map(|t| {
         let places = t.inputs.iter().chain(&t.outputs).chain(&t.tests);
+        let places = places.chain(&t.fails);
         places.chain(t.cancels.iter().filter(|c| c.starts_with('c')))
     });
     let places: BTreeSet<String> = arcs.chain(&named.marking).cloned().collect();
@@ -206,6 +213,14 @@ fn play(seed: u64, tally: &mut Tally) -> bool {
                 .any(|(of, starts, to)| *of == t && *starts && *to == after);
             assert!(possible, "start {}: {after:?}\n{}", name(&t), what());
             now = after;
+        } else if let (Some(place), true) = (net.tasks()[t].fails_to.first(), rng.chance(40)) {
+            let failure = Failure::new("no", "no").for_good();
+            world
+                .flows
+                .fail(&held.remove(&t).unwrap(), &failure)
+                .unwrap();
+            now = failed(t, &now, *place);
+            tally.failures += 1;
         } else {
             let chosen = rng.pick(&choices(&net, t)).clone();
             let mut result = Value::object();
@@ -232,9 +247,10 @@ fn the_engine_does_what_the_model_does() {
         events,
         or_joins,
         stuck,
+        failures,
     } = tally;
     assert!(
-        nets > 100 && events > 700 && or_joins > 100 && stuck > 5,
-        "{nets} nets, {events} events, {or_joins} or-joins enabled, {stuck} stuck"
+        nets > 100 && events > 700 && or_joins > 100 && stuck > 5 && failures > 20,
+        "{nets} nets, {events} events, {or_joins} or-joins enabled, {stuck} stuck, {failures} failed"
     );
 }

@@ -304,7 +304,8 @@ const SAMPLE_BUDGET: u64 = 2_000;
 /// The nets, so that a changed generator is told from a wrong verdict.
 fn fingerprint(nets: u64) -> u64 {
     (0..nets).fold(0, |hash, seed| {
-        let text = format!("{:?}", random_net(seed));
+        // Error edges came later; the nets of the sample have none.
+        let text = format!("{:?}", random_net(seed)).replace(", fails: []", "");
         text.bytes().fold(hash, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
         })

@@ -275,6 +275,9 @@ fn random_nets_are_judged_as_by_trying_everything() {
             if rng.chance(15) {
                 task.tests = vec![format!("c{}", rng.range(0, 2))];
             }
+            if rng.chance(10) {
+                task.fails = vec![format!("c{}", rng.range(0, 2))];
+            }
         }
         let plain = named.skeleton();
         let marking = named.marking(&plain);

@@ -358,10 +358,18 @@ fn starts(net: &Skeleton, t: usize, sources: &mut Vec<Source>, all: &mut Vec<Tra
 /// The end transitions of a task. What an OR-split may produce is at most what an AND-split does, and more tokens
 /// never cover less: so the two are the same here, and no subset need be tried.
 fn ends(net: &Skeleton, t: usize, all: &mut Vec<Transition>) {
-    let Some(task) = net.tasks().get(t).filter(|task| !task.terminate) else {
+    let Some(task) = net.tasks().get(t) else {
         return;
     };
     let running = |t: usize| number(net.places().len().saturating_add(t));
+    all.extend(task.fails_to.iter().map(|place| Transition {
+        pre: vec![(running(t), 1)],
+        post: vec![(number(*place), 1)],
+        reset: Vec::new(),
+    }));
+    if task.terminate {
+        return;
+    }
     let mut reset: Vec<u32> = task.cancels_places.iter().map(|p| number(*p)).collect();
     reset.extend(task.cancels_tasks.iter().map(|t| running(*t)));
     reset.sort_unstable();

@@ -16,6 +16,8 @@ pub(super) struct Step {
     pub starts: bool,
     /// Where the tokens go when it completes with this step.
     pub completes: Option<Tokens>,
+    /// Whether it ends by failing, with a token on an error edge.
+    pub fails: bool,
     /// An OR-join that fired with an empty input, a counting join, or a mutex: more tokens could prevent it.
     pub delicate: bool,
 }
@@ -87,6 +89,7 @@ impl<'a> Rules<'a> {
                 let after = self.complete(now, t, &to);
                 found.push((step(t, false, Some(to), false), after));
             }
+            found.extend(self.failures(now, t, false, false));
             return found;
         }
         let mutex = self
@@ -102,12 +105,34 @@ impl<'a> Rules<'a> {
                     let after = self.complete(&started, t, &to);
                     found.push((step(t, true, Some(to), delicate), after));
                 }
+                found.extend(self.failures(&started, t, true, delicate));
             } else {
                 let after = self.settle(started);
                 found.push((step(t, true, None, delicate), after));
             }
         }
         found
+    }
+
+    /// The ways in which a task that runs can fail and the case go on.
+    fn failures(
+        &self,
+        now: &Marking,
+        t: usize,
+        starts: bool,
+        delicate: bool,
+    ) -> impl Iterator<Item = (Step, Marking)> {
+        let places = self.net.tasks().get(t).map(|task| task.fails_to.as_slice());
+        places.unwrap_or_default().iter().map(move |place| {
+            let mut next = now.clone();
+            next.set_running(t, 0);
+            next.set_tokens(*place, next.tokens(*place).saturating_add(1));
+            let step = Step {
+                fails: true,
+                ..step(t, starts, Some(vec![(*place, 1)]), delicate)
+            };
+            (step, self.settle(next))
+        })
     }
 
     /// The OR-joins that have a token and wait for more.
@@ -295,6 +320,7 @@ fn step(task: usize, starts: bool, completes: Option<Tokens>, delicate: bool) ->
         task,
         starts,
         completes,
+        fails: false,
         delicate,
     }
 }
@@ -383,9 +409,10 @@ impl Uses {
     /// Nobody empties its outputs, and the order in which they arrive says nothing.
     fn outputs_are_plain(&self, net: &Skeleton, t: usize) -> bool {
         net.tasks().get(t).is_some_and(|task| {
-            task.outputs
-                .iter()
-                .all(|a| !Uses::flag(&self.emptied, a.place) && !Uses::flag(&self.counted, a.place))
+            let places = task.outputs.iter().map(|a| &a.place);
+            places
+                .chain(&task.fails_to)
+                .all(|p| !Uses::flag(&self.emptied, *p) && !Uses::flag(&self.counted, *p))
         })
     }
 

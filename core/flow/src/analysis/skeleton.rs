@@ -96,6 +96,11 @@ pub struct Task {
     pub external: bool,
     /// Whether its completion ends the case at once, whatever is left (pattern 43).
     pub terminate: bool,
+    /// Places of which one gets a token when it fails instead of completing; nothing is emptied then, and nothing
+    /// ends. None for a task whose failure is the case's.
+    pub fails_to: Vec<usize>,
+    /// Whether it only ever undoes another: it has no arcs, and no token starts it.
+    pub undoes: bool,
 }
 
 impl Default for Task {
@@ -113,6 +118,8 @@ impl Default for Task {
             composite: false,
             external: false,
             terminate: false,
+            fails_to: Vec::new(),
+            undoes: false,
         }
     }
 }
@@ -192,6 +199,7 @@ impl Skeleton {
             }
             let ends = arcs.map(|a| &a.place);
             let tests = task.tests.iter().chain(&task.cancels_places);
+            let tests = tests.chain(&task.fails_to);
             if ends.chain(tests).any(|p| *p >= places.len())
                 || task.cancels_tasks.iter().any(|t| *t >= tasks.len())
             {
@@ -502,6 +510,17 @@ impl TaskBuilder<'_> {
             let place = self.builder.place(name);
             if let Some(task) = self.builder.tasks.get_mut(self.task) {
                 task.tests.push(place);
+            }
+        }
+        self
+    }
+
+    /// Adds places of which one gets a token when it fails.
+    pub fn fails_to(self, places: &[&str]) -> Self {
+        for name in places {
+            let place = self.builder.place(name);
+            if let Some(task) = self.builder.tasks.get_mut(self.task) {
+                task.fails_to.push(place);
             }
         }
         self

@@ -81,6 +81,7 @@ impl Space {
         }
         for (step, marking) in all {
             let ends = step.completes.is_some()
+                && !step.fails
                 && rules
                     .net
                     .tasks()
@@ -148,7 +149,7 @@ impl Space {
                 return None;
             }
             let task = rules.net.tasks().get(step.task)?;
-            if step.completes.is_some() {
+            if step.completes.is_some() && !step.fails {
                 emptied.extend(&task.cancels_places);
             }
             at = *before;

@@ -121,13 +121,16 @@ pub struct Event {
     pub starts: bool,
     /// Whether it completes here, and which places get tokens.
     pub completes: Option<Vec<String>>,
+    /// Whether it fails here instead of completing, and goes on by an error edge.
+    pub fails: bool,
 }
 
 impl fmt::Display for Event {
-    /// `start A`, `complete A -> p, q` or `A -> p, q` for both.
+    /// `start A`, `complete A -> p, q` or `A -> p, q` for both; `fail A -> p` for a failure that the flow goes on from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.completes {
             None => write!(f, "start {}", self.task)?,
+            Some(_) if self.fails => write!(f, "fail {}", self.task)?,
             Some(_) if self.starts => f.write_str(&self.task)?,
             Some(_) => write!(f, "complete {}", self.task)?,
         }
@@ -415,7 +418,8 @@ impl Report<'_> {
             return;
         }
         for t in 0..self.net.tasks().len() {
-            if !self.space.started.contains(&t) {
+            let undoes = self.net.tasks().get(t).is_some_and(|t| t.undoes);
+            if !undoes && !self.space.started.contains(&t) {
                 self.dead(t);
             }
         }
@@ -435,7 +439,8 @@ impl Report<'_> {
                 .push("no case was seen to complete among the markings looked at".to_owned());
         }
         for t in 0..self.net.tasks().len() {
-            if self.space.started.contains(&t) {
+            let undoes = self.net.tasks().get(t).is_some_and(|t| t.undoes);
+            if undoes || self.space.started.contains(&t) {
                 continue;
             }
             let running = self.net.places().len().saturating_add(t);
@@ -506,6 +511,7 @@ impl Report<'_> {
             task: self.task(step.task),
             starts: step.starts,
             completes: step.completes.as_ref().map(places),
+            fails: step.fails,
         }
     }
 

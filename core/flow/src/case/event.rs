@@ -114,8 +114,23 @@ event_kinds! {
     TaskCancelled = "task_cancelled",
     /// Somebody had a task with several instances complete.
     TaskForced = "task_forced",
-    /// The task failed for good; `detail` is the error.
+    /// The task failed for good; `detail` is the error, with the errors that led to it as `cause`.
     Failed = "failed",
+    /// The flow goes on after the failure of a task; `detail` says how: `to`, `skip` or `result`.
+    Caught = "caught",
+    /// What a task has done is being undone; `detail.item` is the item that did it. Of a task of kind `compensate`: it
+    /// has begun.
+    Compensating = "compensating",
+    /// What the task did once is undone.
+    Compensated = "compensated",
+    /// What the task did once could not be undone; `detail` is the error.
+    CompensationFailed = "compensation_failed",
+    /// The case undoes what it did before it ends.
+    CaseCompensating = "case_compensating",
+    /// All that somebody wanted to be undone is undone; `detail.reason`.
+    CaseCompensated = "case_compensated",
+    /// The case has ended, and not all could be undone; `detail` is the error.
+    CaseCompensationFailed = "case_compensation_failed",
     /// The case completed.
     CaseCompleted = "case_completed",
     /// The case failed; `detail` is the error.

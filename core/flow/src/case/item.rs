@@ -41,6 +41,8 @@ pub(crate) enum ItemWork {
     Flow {
         case: String,
     },
+    /// Other items undo what was done; this one ends when they have.
+    Compensate,
 }
 
 /// One of several instances.

@@ -2,6 +2,7 @@
 
 mod event;
 mod item;
+mod recovery;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::net::{PlaceId, TaskId};
 
 pub use event::{EventKind, HistoryEvent};
 pub(crate) use item::{Group, Instance, Item, ItemState, ItemWork, Lease};
+pub(crate) use recovery::{Active, Caught, Done, Ending, Recovery};
 
 /// Where a case is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,9 +38,15 @@ pub enum Status {
     Cancelled,
     /// Somebody ended it by force.
     Terminated,
+    /// It will fail or was cancelled, and undoes first what it did.
+    Compensating,
+    /// Somebody had it undo what it did, and that is done.
+    Compensated,
+    /// Something of what it did could not be undone.
+    CompensationFailed,
 }
 
-const STATUSES: [Status; 7] = [
+const STATUSES: [Status; 10] = [
     Status::Running,
     Status::Suspended,
     Status::Completed,
@@ -46,10 +54,14 @@ const STATUSES: [Status; 7] = [
     Status::Deadlocked,
     Status::Cancelled,
     Status::Terminated,
+    Status::Compensating,
+    Status::Compensated,
+    Status::CompensationFailed,
 ];
 
 impl Status {
-    /// `running`, `suspended`, `completed`, `failed`, `deadlocked`, `cancelled` or `terminated`.
+    /// `running`, `suspended`, `completed`, `failed`, `deadlocked`, `cancelled`, `terminated`, `compensating`,
+    /// `compensated` or `compensation_failed`.
     pub fn name(self) -> &'static str {
         match self {
             Status::Running => "running",
@@ -59,12 +71,18 @@ impl Status {
             Status::Deadlocked => "deadlocked",
             Status::Cancelled => "cancelled",
             Status::Terminated => "terminated",
+            Status::Compensating => "compensating",
+            Status::Compensated => "compensated",
+            Status::CompensationFailed => "compensation_failed",
         }
     }
 
     /// Whether the case has ended.
     pub fn is_final(self) -> bool {
-        !matches!(self, Status::Running | Status::Suspended)
+        !matches!(
+            self,
+            Status::Running | Status::Suspended | Status::Compensating
+        )
     }
 }
 
@@ -121,6 +139,10 @@ pub(crate) struct Case {
     pub finished: BTreeMap<u64, Item>,
     /// Those letters that the running event concerns, and those it adds.
     pub letters: BTreeMap<(Arc<str>, u64), Value>,
+    /// What can be undone, is being undone, and was caught.
+    pub recovery: Recovery,
+    /// Those completions that can be undone and that the running event concerns or makes; none for what is gone.
+    pub done: BTreeMap<u64, Option<Done>>,
     pub next_item: u64,
     /// How many history events there are.
     pub seq: u64,
@@ -151,6 +173,8 @@ impl Case {
             items: BTreeMap::new(),
             finished: BTreeMap::new(),
             letters: BTreeMap::new(),
+            recovery: Recovery::default(),
+            done: BTreeMap::new(),
             next_item: 1,
             seq: 0,
             result: None,
@@ -168,13 +192,21 @@ impl Case {
 
     /// Whether nothing is offered and nothing runs.
     pub fn is_idle(&self) -> bool {
-        self.offers.is_empty() && self.in_flight.is_empty() && self.groups.is_empty()
+        self.offers.is_empty()
+            && self.in_flight.is_empty()
+            && self.groups.is_empty()
+            && self.recovery.active.is_none()
     }
 
     /// The numbers of all items that may not have ended.
     pub fn numbers(&self) -> impl Iterator<Item = u64> + use<'_> {
         let groups = self.groups.values().flat_map(Group::numbers);
         let offers = self.offers.values().copied();
-        offers.chain(self.in_flight.keys().copied()).chain(groups)
+        let undoing = self.recovery.active.as_ref().and_then(|a| a.running);
+        let undoing = undoing.map(|(item, _)| item);
+        offers
+            .chain(self.in_flight.keys().copied())
+            .chain(groups)
+            .chain(undoing)
     }
 }

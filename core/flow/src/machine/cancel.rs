@@ -60,6 +60,14 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether all items are here; if not, the event runs again with them.
+    pub(super) fn has_all_items(&mut self) -> bool {
+        for number in self.case.numbers().collect::<Vec<u64>>() {
+            self.has_item(number);
+        }
+        self.needs.is_empty()
+    }
+
     /// Cancels an item that was started.
     pub(super) fn cancel_item(&mut self, number: u64) {
         if !self.has_item(number) {
@@ -71,7 +79,8 @@ impl Machine<'_> {
         let task = item.task;
         if let ItemWork::Flow { case } = &item.work {
             let case = case.clone();
-            self.effects.push(Effect::Cancel { case });
+            let force = self.forced;
+            self.effects.push(Effect::Cancel { case, force });
         }
         self.end_item(number, ItemState::Cancelled);
         self.note_item(EventKind::Cancelled, number, task, Value::NULL);
@@ -109,21 +118,24 @@ impl Machine<'_> {
 
     /// Ends all work: what was offered is withdrawn, what was started is cancelled, with the cases it called. False if
     /// it needs more of the case first.
-    pub(super) fn end_all_work(&mut self) -> bool {
-        let numbers: Vec<u64> = self.case.numbers().collect();
-        for number in &numbers {
-            self.has_item(*number);
-        }
-        if !self.needs.is_empty() {
+    ///
+    /// With `force`, what undoes something is cancelled too, and called cases undo nothing.
+    pub(super) fn end_all_work(&mut self, force: bool) -> bool {
+        if !self.has_all_items() {
             return false;
         }
+        self.forced = force;
         let offered: Vec<(TaskId, u64)> = self.case.offers.iter().map(|(t, n)| (*t, *n)).collect();
         for (task, number) in offered {
             self.withdraw(task, number);
         }
         let open: Vec<u64> = self.case.items.keys().copied().collect();
-        for number in open {
+        let kept = |n: &u64| !force && self.undoes(*n).is_some();
+        for number in open.into_iter().filter(|n| !kept(n)).collect::<Vec<u64>>() {
             self.cancel_item(number);
+        }
+        if force {
+            self.case.recovery.active = None;
         }
         self.case.groups.clear();
         for task in 0..self.net.tasks.len() {

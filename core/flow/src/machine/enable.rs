@@ -34,6 +34,7 @@ impl Machine<'_> {
         let Some(spec) = self.task(task) else {
             return;
         };
+        self.took = Some(task);
         match spec.join {
             Join::Xor => {
                 let first = spec

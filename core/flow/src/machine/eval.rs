@@ -63,6 +63,19 @@ impl Machine<'_> {
         self.eval_in(expr, name, attempt, raw, None)
     }
 
+    /// On an error, which is `$error` too.
+    pub(super) fn eval_error(
+        &mut self,
+        expr: &Expr,
+        task: TaskId,
+        error: &Value,
+    ) -> Result<Value, Failure> {
+        self.error = Some(error.clone());
+        let value = self.eval(expr, task, 1, Some(error));
+        self.error = None;
+        value
+    }
+
     /// For one instance of a task: with `$item` and `$index`.
     pub(super) fn eval_instance(
         &self,
@@ -90,6 +103,13 @@ impl Machine<'_> {
             Some(instance) => (instance.of.clone(), Value::from(u64::from(instance.index))),
             None => (Value::NULL, Value::NULL),
         };
+        let caught = self.case.recovery.caught.as_ref();
+        let error = self.error.clone().or_else(|| {
+            let ending = self.case.recovery.ending.as_ref();
+            ending
+                .map(|e| e.error.clone())
+                .or_else(|| caught.map(|c| c.error.clone()))
+        });
         let variables = [
             value!({"id": &*self.case.id, "flow": name, "version": version}),
             value!({"name": name, "version": version, "dir": self.net.dir.as_deref()}),
@@ -98,6 +118,8 @@ impl Machine<'_> {
             data.clone(),
             item,
             index,
+            error.unwrap_or_default(),
+            self.done.clone().unwrap_or_default(),
         ];
         let limits = ExprLimits::default();
         expr.eval(raw.unwrap_or(data), &variables, &limits)

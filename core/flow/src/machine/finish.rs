@@ -3,49 +3,14 @@
 use statewright_value::{Value, value};
 
 use super::{Effect, Machine};
-use crate::case::{EventKind, ItemState, ItemWork, Status};
+use crate::case::{EventKind, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{PlaceId, TaskId, TaskKind};
 
 impl Machine<'_> {
-    /// The case fails because a task did: everything else in flight is cancelled.
-    pub(super) fn fail_case(
-        &mut self,
-        task: Option<TaskId>,
-        number: Option<u64>,
-        failure: Failure,
-    ) {
-        if self.case.status.is_final() {
-            return;
-        }
-        let mut error = failure.to_value();
-        if let Some(task) = task {
-            let name = self.task(task).map_or("", |t| &*t.name);
-            // An object that was just made takes another key.
-            let _ = error.insert("task", Value::from(name));
-        }
-        if let (Some(number), Some(task)) = (number, task) {
-            if self.case.items.contains_key(&number) {
-                let state = ItemState::Failed {
-                    error: error.clone(),
-                };
-                self.end_item(number, state);
-            }
-            self.note_item(EventKind::Failed, number, task, error.clone());
-        } else if task.is_some() {
-            self.note(EventKind::Failed, task, error.clone());
-        }
-        self.case.status = Status::Failed;
-        if !self.end_all_work() {
-            return;
-        }
-        self.case.error = Some(error.clone());
-        self.note(EventKind::CaseFailed, None, error);
-    }
-
     /// A task that ends the case has completed: it did what it was for, whatever is left (pattern 43).
     pub(super) fn end_explicitly(&mut self, task: TaskId) {
-        if !self.end_all_work() {
+        if !self.end_all_work(true) {
             return;
         }
         let name = self.task(task).map_or("", |t| &*t.name);
@@ -54,7 +19,7 @@ impl Machine<'_> {
     }
 
     /// Removes every token.
-    fn forget_tokens(&mut self) {
+    pub(super) fn forget_tokens(&mut self) {
         self.case.marking.clear();
         self.case.dead.clear();
         self.dirty.clear();
@@ -124,29 +89,36 @@ impl Machine<'_> {
         }
     }
 
-    /// Somebody ends the case (pattern 20): as cancelled, or by force as terminated.
+    /// Somebody ends the case (pattern 20): as cancelled, when it has undone what it did; or by force as terminated,
+    /// at once.
     pub fn stop(&mut self, status: Status, reason: &str) {
-        self.case.status = status;
-        if !self.end_all_work() {
-            return;
-        }
-        self.forget_tokens();
-        let (kind, code) = match status {
-            Status::Terminated => (EventKind::CaseTerminated, "terminated"),
-            _ => (EventKind::CaseCancelled, "cancelled"),
-        };
         let message = if reason.is_empty() {
             "somebody ended the case"
         } else {
             reason
         };
-        self.case.error = Some(Failure::new(code, message).for_good().to_value());
-        self.note(kind, None, value!({"reason": reason}));
+        let code = status.name();
+        let error = Failure::new(code, message).for_good().to_value();
+        let detail = value!({"reason": reason});
+        if status != Status::Terminated {
+            self.end_case(status, error, detail);
+            if self.needs.is_empty() {
+                self.forget_tokens();
+            }
+            return;
+        }
+        self.case.status = status;
+        if !self.end_all_work(true) {
+            return;
+        }
+        self.forget_tokens();
+        self.case.error = Some(error);
+        self.note(EventKind::CaseTerminated, None, detail);
     }
 
     /// Nothing more is offered or started, and no timer fires, until the case is resumed.
     pub fn suspend(&mut self) -> bool {
-        let running = self.case.status == Status::Running;
+        let running = matches!(self.case.status, Status::Running | Status::Compensating);
         if running {
             for number in self.case.numbers().collect::<Vec<u64>>() {
                 self.has_item(number);
@@ -165,9 +137,17 @@ impl Machine<'_> {
             for number in self.case.numbers().collect::<Vec<u64>>() {
                 self.has_item(number);
             }
-            self.case.status = Status::Running;
+            let compensating = self.case.recovery.ending.is_some();
+            self.case.status = if compensating {
+                Status::Compensating
+            } else {
+                Status::Running
+            };
             self.note(EventKind::CaseResumed, None, Value::NULL);
             self.pause_called(false);
+            if compensating {
+                return true;
+            }
             self.listen_again();
             self.settle_all();
         }

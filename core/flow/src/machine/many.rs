@@ -222,8 +222,10 @@ impl Machine<'_> {
             }
         };
         if let Some(item) = self.case.items.get_mut(&number) {
-            item.result = Some(result);
+            item.result = Some(result.clone());
         }
+        let called = self.called.take();
+        self.remember(number, result, called);
         self.instance_done(number, instance, EventKind::Completed, Value::NULL);
     }
 
@@ -327,7 +329,7 @@ impl Machine<'_> {
         self.complete_task(task)
     }
 
-    fn cancel_group(&mut self, group: u64) {
+    pub(super) fn cancel_group(&mut self, group: u64) {
         if let Some(of) = self.case.groups.remove(&group) {
             for number in of.numbers() {
                 self.cancel_item(number);

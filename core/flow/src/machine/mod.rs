@@ -15,10 +15,13 @@
 //! | `many` | instances |
 //! | `outside` | signals and sub-flows |
 //! | `cancel` | regions, tasks, the case |
+//! | `catch` | failures: error edges, or the end of the case |
+//! | `undo` | compensation |
 //! | `finish` | how a case ends |
 //! | `eval` | expressions on the case's data |
 
 mod cancel;
+mod catch;
 mod count;
 mod enable;
 mod eval;
@@ -28,6 +31,7 @@ mod outside;
 mod produce;
 mod settle;
 mod task_set;
+mod undo;
 mod work;
 
 use std::collections::BTreeSet;
@@ -45,7 +49,8 @@ use task_set::TaskSet;
 pub(crate) use enable::{Why, why_not};
 pub(crate) use many::{MAX_INSTANCES, NoGroup};
 pub use outside::Delivery;
-pub(crate) use outside::MAX_SIGNAL_KEY;
+pub(crate) use outside::{Ended, MAX_SIGNAL_KEY};
+pub(crate) use undo::NoUndo;
 
 /// What happened, before it has a number and a version.
 #[derive(Clone, Debug)]
@@ -66,8 +71,10 @@ pub(crate) enum Effect {
         flow: FlowRef,
         input: Value,
     },
-    /// The case is not wanted any more.
-    Cancel { case: String },
+    /// The case is not wanted any more; with `force`, it undoes nothing.
+    Cancel { case: String, force: bool },
+    /// The case is to undo what it did, as the work of item `number`.
+    Compensate { number: u64, case: String },
     /// The case is to be suspended, or to go on.
     Pause { case: String, suspend: bool },
     /// An item waits for a signal of this name and key; one may be kept already.
@@ -83,11 +90,12 @@ pub(crate) enum Effect {
 pub(crate) struct Needs {
     pub items: BTreeSet<u64>,
     pub letters: BTreeSet<(Arc<str>, u64)>,
+    pub done: BTreeSet<u64>,
 }
 
 impl Needs {
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.letters.is_empty()
+        self.items.is_empty() && self.letters.is_empty() && self.done.is_empty()
     }
 }
 
@@ -110,6 +118,17 @@ pub(crate) struct Machine<'a> {
     skipped: Vec<TaskId>,
     /// How many routing tasks fired in this event.
     routed: u32,
+    /// The task that took tokens last in this event.
+    took: Option<TaskId>,
+    /// The task whose failure is being dealt with.
+    catching: Option<TaskId>,
+    /// Whether the case ends by force.
+    forced: bool,
+    /// What expressions see as `$done` and `$error` now.
+    done: Option<Value>,
+    error: Option<Value>,
+    /// The case that gave the result that is being taken, if it could undo itself.
+    called: Option<String>,
 }
 
 impl<'a> Machine<'a> {
@@ -126,6 +145,12 @@ impl<'a> Machine<'a> {
             moved: false,
             skipped: Vec::new(),
             routed: 0,
+            took: None,
+            catching: None,
+            forced: false,
+            done: None,
+            error: None,
+            called: None,
         }
     }
 
@@ -142,6 +167,10 @@ impl<'a> Machine<'a> {
 
     /// Fires one enabled automatic task; tells whether there was one.
     pub fn fire(&mut self) -> bool {
+        if self.undo_is_due() {
+            self.undo_next();
+            return true;
+        }
         if self.case.status != Status::Running {
             return false;
         }
@@ -165,8 +194,13 @@ impl<'a> Machine<'a> {
         if spec.many.is_some() {
             return self.begin_many(task, spec);
         }
-        if let TaskKind::Flow(sub) = &spec.kind {
-            return self.call_flow(task, sub);
+        match &spec.kind {
+            TaskKind::Flow(sub) => return self.call_flow(task, sub),
+            TaskKind::Compensate(_) => {
+                self.begin_compensate(task);
+                return Ok(());
+            }
+            _ => {}
         }
         self.consume(task);
         match &spec.kind {
@@ -200,8 +234,9 @@ impl<'a> Machine<'a> {
 
     /// Whether [`fire`](Machine::fire) has something to do.
     pub fn can_fire(&self) -> bool {
-        self.case.status == Status::Running
-            && (self.next_with_letter().is_some() || self.next_automatic().is_some())
+        self.undo_is_due()
+            || self.case.status == Status::Running
+                && (self.next_with_letter().is_some() || self.next_automatic().is_some())
     }
 
     /// The first enabled task, in the spec's order, that starts by itself.

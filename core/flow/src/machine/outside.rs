@@ -207,16 +207,38 @@ impl Machine<'_> {
     }
 
     /// The case that an item called has ended, or could not be started.
-    pub fn called_ended(&mut self, number: u64, outcome: Result<&Value, Failure>) {
-        let running = self.case.items.get(&number).map(|i| &i.state);
-        if !matches!(running, Some(ItemState::Running { .. })) {
-            return;
+    ///
+    /// Tells whether that is of any consequence.
+    pub fn called_ended(&mut self, number: u64, ended: &Ended) -> bool {
+        if self.called_is_over(number) {
+            return true;
         }
-        match outcome {
+        let running = self.case.items.get(&number).map(|i| (&i.state, &i.work));
+        let Some((ItemState::Running { .. }, ItemWork::Flow { case })) = running else {
+            return false;
+        };
+        self.called = ended.undoable.then(|| case.clone());
+        match &ended.outcome {
+            // What it was called for now is to undo itself.
+            _ if ended.compensated && self.undoes(number).is_some() => {
+                self.complete(number, &Value::NULL);
+            }
             Ok(result) => self.complete(number, result),
             Err(failure) => {
-                self.attempt_failed(number, EventKind::AttemptFailed, failure.for_good());
+                let failure = failure.clone().for_good();
+                self.attempt_failed(number, EventKind::AttemptFailed, failure);
             }
         }
+        true
     }
+}
+
+/// How a case that was called has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub outcome: Result<Value, Failure>,
+    /// Whether it could undo what it did.
+    pub undoable: bool,
+    /// Whether it has undone what it did.
+    pub compensated: bool,
 }

@@ -14,6 +14,8 @@ impl Machine<'_> {
         let Some(spec) = self.task(task) else {
             return Ok(());
         };
+        // Whatever fails from here on, the task has had its tokens.
+        self.took = Some(task);
         if self.case.marking.running(task) > 0 {
             self.set_running(task, 0);
         }
@@ -29,6 +31,11 @@ impl Machine<'_> {
     }
 
     fn produce(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {
+        for place in spec.error_places() {
+            if spec.outputs.iter().all(|e| e.place != place) {
+                self.add_dead(place);
+            }
+        }
         if spec.split == Split::And {
             for edge in &spec.outputs {
                 self.add(edge.place, edge.tokens)?;
@@ -68,7 +75,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn add(&mut self, place: PlaceId, tokens: u32) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, place: PlaceId, tokens: u32) -> Result<(), Failure> {
         let sum = self.tokens(place).checked_add(tokens).ok_or_else(|| {
             let message = format!("too many tokens in {}", self.place_name(place));
             Failure::new("tokens", message).for_good()
@@ -79,7 +86,7 @@ impl Machine<'_> {
     }
 
     /// Tells the joins behind a place that the path to it was not taken.
-    fn add_dead(&mut self, place: PlaceId) {
+    pub(super) fn add_dead(&mut self, place: PlaceId) {
         if !self.net.places.get(place).is_some_and(|p| p.dead_paths) {
             return;
         }
@@ -110,8 +117,8 @@ impl Machine<'_> {
             self.take_dead(input.place);
         }
         self.skipped.push(task);
-        for edge in &spec.outputs {
-            self.add_dead(edge.place);
+        for place in spec.places_out() {
+            self.add_dead(place);
         }
     }
 

@@ -16,7 +16,8 @@ impl Machine<'_> {
         let Some(item) = self.case.items.get(&number) else {
             return false;
         };
-        if !matches!(item.state, ItemState::Offered { .. }) || self.case.status != Status::Running {
+        let open = matches!(self.case.status, Status::Running | Status::Compensating);
+        if !matches!(item.state, ItemState::Offered { .. }) || !open {
             return false;
         }
         let task = item.task;
@@ -84,13 +85,22 @@ impl Machine<'_> {
         let Some(item) = self.case.items.get(&number) else {
             return;
         };
+        if let Some(of) = self.undoes(number) {
+            return self.undo_completed(number, of, raw);
+        }
         if let Some(instance) = item.instance.clone() {
             self.complete_instance(number, &instance, raw);
             return;
         }
         let (task, attempt) = (item.task, item.attempt);
         match self.store_result(task, attempt, raw) {
-            Ok(()) => self.leave(task, number, EventKind::Completed),
+            Ok(()) => {
+                let into = self.task(task).and_then(|t| t.kind.work()).map(|w| &w.into);
+                let result = into.and_then(|path| self.case.data.at(path));
+                let called = self.called.take();
+                self.remember(number, result.unwrap_or_default(), called);
+                self.leave(task, number, EventKind::Completed);
+            }
             // The same result would fail the same way again.
             Err(failure) => {
                 self.attempt_failed(number, EventKind::AttemptFailed, failure.for_good());
@@ -139,10 +149,16 @@ impl Machine<'_> {
 
     /// Somebody decides that an item is not to be done, whoever has it: its task completes without a result.
     pub fn skip(&mut self, number: u64, detail: Value) {
-        let Some(item) = self.case.items.get_mut(&number) else {
+        let Some(item) = self.case.items.get(&number) else {
             return;
         };
         let task = item.task;
+        if let Some(of) = self.undoes(number) {
+            return self.undo_skipped(number, of, detail);
+        }
+        let Some(item) = self.case.items.get_mut(&number) else {
+            return;
+        };
         if let Some(instance) = item.instance.clone() {
             item.result = Some(Value::NULL);
             self.instance_done(number, &instance, EventKind::WorkSkipped, detail);

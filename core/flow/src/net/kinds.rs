@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use statewright_value::Path;
 
+use super::failing::Undo;
 use crate::expr::Expr;
 
 /// What a task does.
@@ -25,6 +26,8 @@ pub enum TaskKind {
     Signal(Signal),
     /// Runs another flow as a case of its own.
     Flow(SubFlow),
+    /// Undoes what tasks of the case have done, and completes when that is undone.
+    Compensate(Undo),
 }
 
 /// A wait for a signal.
@@ -193,6 +196,7 @@ impl TaskKind {
             TaskKind::Route => "route",
             TaskKind::Signal(_) => "signal",
             TaskKind::Flow(_) => "flow",
+            TaskKind::Compensate(_) => "compensate",
         }
     }
 
@@ -203,7 +207,7 @@ impl TaskKind {
 
     /// Whether something outside the case starts it: a worker, time, a signal. Until then it is only offered.
     pub fn is_offered(&self) -> bool {
-        self.takes_time() && !self.is_flow()
+        self.takes_time() && !matches!(self, TaskKind::Flow(_) | TaskKind::Compensate(_))
     }
 
     /// Whether it runs another flow.

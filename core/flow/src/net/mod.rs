@@ -12,6 +12,7 @@
 //! - A mutex is not a token but a rule: while a task or section that holds it is active, no other starts. So there is
 //!   nothing that cancellation or failure could lose.
 
+mod failing;
 mod kinds;
 mod skeleton;
 
@@ -26,6 +27,7 @@ use crate::problem::{Pos, Problem};
 use crate::spec;
 
 pub use crate::analysis::{Join, Reset, Split};
+pub use failing::{Catch, Then, Undo};
 pub use kinds::{
     FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow, TaskKind, Wait, Work,
 };
@@ -37,7 +39,9 @@ pub type PlaceId = usize;
 pub type TaskId = usize;
 
 /// The variables every expression of a flow is compiled with, in this order.
-pub const VARIABLES: [&str; 7] = ["case", "flow", "task", "attempt", "data", "item", "index"];
+pub const VARIABLES: [&str; 9] = [
+    "case", "flow", "task", "attempt", "data", "item", "index", "error", "done",
+];
 
 /// A flow, ready to run.
 #[derive(Clone, Debug)]
@@ -148,6 +152,12 @@ pub struct Task {
     pub many: Option<Many>,
     /// Whether its completion ends the case, whatever else is going on.
     pub terminate: bool,
+    /// What happens when it fails for good, in order; the case fails if none of it holds.
+    pub on_error: Vec<Catch>,
+    /// The task that undoes it once it has completed.
+    pub compensate: Option<TaskId>,
+    /// Whether it only ever undoes others: no edge leads to it.
+    pub undoes: bool,
 }
 
 /// An edge into a task.

@@ -41,6 +41,8 @@ pub(crate) fn of(
         composite: t.kind.is_flow(),
         external: t.kind.is_offered() && t.many.is_none(),
         terminate: t.terminate,
+        fails_to: t.error_places().collect(),
+        undoes: t.undoes,
     });
     let sections = sections.iter().map(|s| skeleton::Section {
         name: s.name.clone(),

@@ -8,13 +8,14 @@ use super::save::Wanted;
 use super::{Flows, Moved, keys, save};
 use crate::case::Status;
 use crate::error::{Error, Result};
-use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup};
+use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup, NoUndo};
 
 impl Flows {
     /// Cancels a case (pattern 20): all its work, timers, instances and called cases end in one commit, and it is
-    /// recorded as `cancelled`. What comes later for any of them is refused as stale.
+    /// recorded as `cancelled`. What comes later for any of them is refused as stale. What its tasks have done and can
+    /// be undone (`compensate`) is undone first; until then it is `compensating`.
     ///
-    /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is compensating already.
     pub fn cancel(&self, case: &str, reason: &str) -> Result<Moved> {
         self.stop(case, Status::Cancelled, reason)
     }
@@ -27,9 +28,30 @@ impl Flows {
 
     fn stop(&self, case: &str, status: Status, reason: &str) -> Result<Moved> {
         self.control(case, Wanted::all(), |machine| {
+            if machine.case.status == Status::Compensating && status != Status::Terminated {
+                return Err(no_undo(NoUndo::Compensating));
+            }
             machine.stop(status, reason);
             Ok(())
         })
+    }
+
+    /// Has a case undo what its tasks have done (`compensate` in their specs), newest first; then it is `compensated`.
+    /// A running case is cancelled for it; of a completed, deadlocked or terminated one, what it did is undone
+    /// afterwards, with the cases it called; of one that could not undo everything (`compensation_failed`), what is
+    /// left is tried again, and it ends as it was to end the first time.
+    ///
+    /// Fails with [`Error::UnknownCase`], or [`Error::Refused`]: nothing is left to be undone, that is going on
+    /// already, or the case is suspended.
+    pub fn compensate(&self, case: &str, reason: &str) -> Result<Moved> {
+        let moved = self.transact(|family, _| {
+            family.event_even_if_closed(case, Wanted::all(), &mut |machine| {
+                machine.compensate(reason).map_err(no_undo)?;
+                Ok(true)
+            })?;
+            Ok(())
+        })?;
+        Ok(moved.unwrap_or_else(|| Moved::nothing(case)))
     }
 
     /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work
@@ -204,6 +226,17 @@ fn refused(code: &'static str, why: impl Into<String>) -> Error {
     Error::Refused {
         code,
         why: why.into(),
+    }
+}
+
+fn no_undo(why: NoUndo) -> Error {
+    match why {
+        NoUndo::Nothing => refused(
+            "nothing-to-undo",
+            "nothing of the case is left to be undone",
+        ),
+        NoUndo::Compensating => refused("compensating", "the case is undoing what it did already"),
+        NoUndo::Suspended => refused("suspended", "the case is suspended; resume it first"),
     }
 }
 

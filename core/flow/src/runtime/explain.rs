@@ -1,6 +1,7 @@
 //! What a case waits for, since when, and what would move it on.
 
 use statewright_log::Timestamp;
+use statewright_value::Path;
 
 use super::Flows;
 use super::query::task_name;
@@ -29,14 +30,17 @@ pub struct Waiting {
 
 impl Flows {
     /// What a case waits for: every piece of work in flight and every task that lacks something to start. Empty if it
-    /// is closed, or if it can move on by itself; a deadlocked case still says what it lacks. Fails with
+    /// is closed, or if it can move on by itself; a deadlocked case still says what it lacks, and one that could not
+    /// undo everything what became of that. Fails with
     /// [`Error::UnknownCase`](crate::Error::UnknownCase).
     pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
         let (net, case) = self.load(id)?;
-        if case.status.is_final() && case.status != Status::Deadlocked {
+        let stays = [Status::Deadlocked, Status::CompensationFailed];
+        if case.status.is_final() && !stays.contains(&case.status) {
             return Ok(Vec::new());
         }
         let mut waiting = Vec::new();
+        waiting.extend(recovering(&net, &case));
         if case.status == Status::Suspended {
             waiting.push(Waiting {
                 task: String::new(),
@@ -109,6 +113,12 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
                 format!("send signal '{signal}'{key}"),
             )
         }
+        (ItemState::Running { since }, ItemWork::Compensate) => (
+            "what it undoes to be undone".to_owned(),
+            *since,
+            None,
+            "the work of what undoes".to_owned(),
+        ),
         (ItemState::Running { since }, ItemWork::Flow { case }) => (
             format!("case {case} to end"),
             *since,
@@ -130,6 +140,62 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
         until,
         unblocks,
     }
+}
+
+/// What a case undoes, waits for before it does, or could not undo.
+fn recovering(net: &Net, case: &Case) -> Vec<Waiting> {
+    let whole = |what: String, unblocks: String| Waiting {
+        task: String::new(),
+        item: None,
+        what,
+        since: Some(case.updated),
+        until: None,
+        unblocks,
+    };
+    let recovery = &case.recovery;
+    if case.status == Status::CompensationFailed {
+        let text = |key: &str| {
+            case.error
+                .as_ref()
+                .and_then(|e| e.at(&Path::parse(key).ok()?))
+        };
+        let message = text(".message").unwrap_or_default();
+        let task = text(".cause.task").unwrap_or_default();
+        let (message, task) = (message.as_str(), task.as_str());
+        return vec![Waiting {
+            task: task.unwrap_or_default().to_owned(),
+            ..whole(
+                format!("somebody to see to it: {}", message.unwrap_or_default()),
+                "compensate the case again when what undoes it can work".to_owned(),
+            )
+        }];
+    }
+    let mut waiting = Vec::new();
+    if !recovery.waits.is_empty() {
+        let cases = recovery.waits.iter();
+        let cases: Vec<String> = cases.map(|n| format!("{}~{n}", case.id)).collect();
+        let cases = cases.join(", ");
+        waiting.push(whole(
+            format!("the cases it called to undo what they did: {cases}"),
+            format!("see what {cases} wait for"),
+        ));
+    }
+    if let Some(active) = &recovery.active {
+        let what = match active.running {
+            Some((number, _)) => {
+                let task = case.items.get(&number).map(|item| item.task);
+                let task = task.map_or_else(String::new, |t| task_name(net, t));
+                format!(
+                    "its compensation by '{task}', one of {} left",
+                    recovery.left
+                )
+            }
+            None => format!("its compensation: {} are left to be undone", recovery.left),
+        };
+        let unblocks = "an engine that drives this store, and the work of what undoes".to_owned();
+        waiting.push(whole(what, unblocks));
+    }
+    waiting
 }
 
 /// Tasks that have some token and are not enabled.

@@ -16,7 +16,7 @@ use super::{Flows, Moved, initial_data, keys, newest, record};
 use crate::case::{Case, Parent, Status};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::machine::{Effect, Machine};
+use crate::machine::{Effect, Ended, Machine};
 use crate::net::{FlowRef, Net};
 
 /// How many cases may wait for each other: recursion without end is an error, not a full disk.
@@ -33,6 +33,11 @@ enum Todo {
     },
     Cancel {
         case: String,
+        force: bool,
+    },
+    Compensate {
+        parent: Parent,
+        case: String,
     },
     Pause {
         case: String,
@@ -40,7 +45,7 @@ enum Todo {
     },
     Ended {
         parent: Parent,
-        outcome: Result<Value, Failure>,
+        ended: Ended,
     },
     Listen {
         case: String,
@@ -75,6 +80,18 @@ impl<'a> Family<'a> {
     pub fn event(
         &mut self,
         id: &str,
+        wanted: Wanted,
+        event: &mut dyn FnMut(&mut Machine<'_>) -> Result<bool>,
+    ) -> Result<bool> {
+        self.event_even_if_closed(id, wanted, &mut |machine| {
+            Ok(!machine.case.status.is_final() && event(machine)?)
+        })
+    }
+
+    /// The same, for the one thing that opens a closed case again.
+    pub fn event_even_if_closed(
+        &mut self,
+        id: &str,
         mut wanted: Wanted,
         event: &mut dyn FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<bool> {
@@ -88,7 +105,7 @@ impl<'a> Family<'a> {
         loop {
             let before = save::load(self.txn, &net, id, &value, &wanted)?;
             let mut machine = Machine::new(&net, before.clone(), self.now);
-            if before.status.is_final() || !event(&mut machine)? {
+            if !event(&mut machine)? {
                 return Ok(false);
             }
             if !machine.needs.is_empty() {
@@ -145,7 +162,15 @@ impl<'a> Family<'a> {
                         input,
                     }
                 }
-                Effect::Cancel { case } => Todo::Cancel { case },
+                Effect::Cancel { case, force } => Todo::Cancel { case, force },
+                Effect::Compensate { number, case } => Todo::Compensate {
+                    parent: Parent {
+                        case: machine.case.id.clone(),
+                        item: number,
+                        depth: depth.saturating_add(1),
+                    },
+                    case,
+                },
                 Effect::Pause { case, suspend } => Todo::Pause { case, suspend },
                 Effect::Listen {
                     number,
@@ -162,8 +187,8 @@ impl<'a> Family<'a> {
         if machine.case.status.is_final()
             && let Some(parent) = machine.case.parent.clone()
         {
-            let outcome = outcome(net, &machine.case);
-            todo.push(Todo::Ended { parent, outcome });
+            let ended = ended(net, &machine.case);
+            todo.push(Todo::Ended { parent, ended });
         }
         // What a suspended case calls is suspended as soon as it is there.
         todo.append(&mut paused);
@@ -171,7 +196,11 @@ impl<'a> Family<'a> {
     }
 
     fn done(&mut self, moved: Moved, after: Vec<Todo>) {
-        self.moved.push(moved);
+        // What a case waited for can end in the same commit: for whoever follows the case, all that is one.
+        match self.moved.iter_mut().find(|m| m.case == moved.case) {
+            Some(before) => before.then(moved),
+            None => self.moved.push(moved),
+        }
         self.todo.extend(after);
     }
 
@@ -201,13 +230,22 @@ impl<'a> Family<'a> {
                 flow,
                 input,
             } => self.call(parent, &parent_net, &case, &flow, &input),
-            Todo::Cancel { case } => nobody(self.event(&case, Wanted::all(), &mut |machine| {
-                machine.stop(
-                    Status::Cancelled,
-                    "what called it does not want it any more",
-                );
-                Ok(true)
-            })),
+            Todo::Cancel { case, force } => {
+                let status = if force {
+                    Status::Terminated
+                } else {
+                    Status::Cancelled
+                };
+                nobody(self.event(&case, Wanted::all(), &mut |machine| {
+                    // What is ending already tells when it has ended.
+                    let ends = machine.case.status == Status::Compensating && !force;
+                    if !ends {
+                        machine.stop(status, "what called it does not want it any more");
+                    }
+                    Ok(!ends)
+                }))
+            }
+            Todo::Compensate { parent, case } => self.compensate(parent, &case),
             Todo::Pause { case, suspend } => {
                 nobody(self.event(&case, Wanted::all(), &mut |machine| {
                     Ok(if suspend {
@@ -217,11 +255,10 @@ impl<'a> Family<'a> {
                     })
                 }))
             }
-            Todo::Ended { parent, outcome } => {
+            Todo::Ended { parent, ended } => {
                 let item = parent.item;
                 nobody(self.event(&parent.case, Wanted::one(item), &mut |machine| {
-                    machine.called_ended(item, outcome.as_ref().map_err(Clone::clone));
-                    Ok(!machine.notes.is_empty())
+                    Ok(machine.called_ended(item, &ended))
                 }))
             }
             Todo::Listen {
@@ -273,11 +310,44 @@ impl<'a> Family<'a> {
                 self.create(&net, child)
             }
             Err(failure) => {
-                let outcome = Err(failure);
-                self.todo.push_back(Todo::Ended { parent, outcome });
+                let ended = Ended {
+                    outcome: Err(failure),
+                    undoable: false,
+                    compensated: false,
+                };
+                self.todo.push_back(Todo::Ended { parent, ended });
                 Ok(())
             }
         }
+    }
+
+    /// Has a case that was called undo what it did, as the work of another item of its caller.
+    fn compensate(&mut self, parent: Parent, case: &str) -> Result<()> {
+        let begun = self.event_even_if_closed(case, Wanted::all(), &mut |machine| {
+            if machine.compensate("what called it is undone").is_err() {
+                return Ok(false);
+            }
+            machine.case.parent = Some(parent.clone());
+            Ok(true)
+        });
+        let (outcome, compensated) = match begun {
+            Ok(true) => return Ok(()),
+            // Somebody else had it undone.
+            Ok(false) => (Ok(Value::NULL), true),
+            Err(Error::UnknownCase { case }) => {
+                let message = format!("case {case} is not there any more");
+                let failure = Failure::new("sub-flow", message).for_good();
+                (Err(failure), false)
+            }
+            Err(other) => return Err(other),
+        };
+        let ended = Ended {
+            outcome,
+            undoable: false,
+            compensated,
+        };
+        self.todo.push_back(Todo::Ended { parent, ended });
+        Ok(())
     }
 
     /// Gives an item that has begun to wait the oldest signal that is kept for its key.
@@ -315,6 +385,14 @@ impl<'a> Family<'a> {
 }
 
 /// What a called case tells its caller.
+fn ended(net: &Net, case: &Case) -> Ended {
+    Ended {
+        outcome: outcome(net, case),
+        undoable: case.recovery.left > 0,
+        compensated: case.status == Status::Compensated,
+    }
+}
+
 fn outcome(net: &Net, case: &Case) -> Result<Value, Failure> {
     match case.status {
         Status::Completed => Ok(case.result.clone().unwrap_or_default()),

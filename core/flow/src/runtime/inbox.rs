@@ -230,7 +230,7 @@ impl Flows {
             if !work::is_host(found) || WorkState::of(&found.state).is_none() {
                 return Err(refused("not-work", "it is not work of a host"));
             }
-            if machine.case.status != Status::Running {
+            if machine.case.status == Status::Suspended {
                 return Err(suspended());
             }
             let detail = match reason {

@@ -8,6 +8,7 @@
 //! | `open/<case>` | null; there while the case is not closed |
 //! | `item/<case>/<n>` | a work item or wait |
 //! | `history/<case>/<seq>` | a history event |
+//! | `done/<case>/<n>` | a completion that can be undone |
 //! | `queue/host/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts |
 //! | `queue/process/<since>/<case>/<n>` | null; there while the item is offered to process workers |
 //! | `timer/<due>/<case>/<n>` | null; there while time alone will change the item |
@@ -50,6 +51,11 @@ pub(crate) fn open(id: &str) -> String {
 
 pub(crate) fn item(case: &str, number: u64) -> String {
     format!("{ITEM}{case}/{number:06}")
+}
+
+/// A completion that can be undone.
+pub(crate) fn done(case: &str, number: u64) -> String {
+    format!("done/{case}/{number:06}")
 }
 
 pub(crate) fn history(case: &str) -> String {

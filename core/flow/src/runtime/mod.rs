@@ -10,6 +10,7 @@ mod inbox;
 pub(crate) mod keys;
 mod query;
 mod record;
+mod recovery;
 mod save;
 mod work;
 

@@ -35,7 +35,8 @@ pub struct CaseInfo {
     pub items: Vec<ItemInfo>,
     /// What it gave, if it completed.
     pub result: Option<Value>,
-    /// Why it failed, if it did: `{code, message, retryable, task, detail}`.
+    /// Why it failed, if it did: `{code, message, retryable, task, detail, cause}`; `cause` is the error that led to
+    /// this one, if one did.
     pub error: Option<Value>,
 }
 
@@ -47,7 +48,7 @@ pub struct ItemInfo {
     pub item: u64,
     /// The task.
     pub task: String,
-    /// `process`, `host`, `wait`, `signal` or `flow`.
+    /// `process`, `host`, `wait`, `signal`, `flow` or `compensate`.
     pub kind: &'static str,
     /// `offered`, `leased`, `backing_off`, `waiting` (for time), `listening` (for a signal) or `running` (a called
     /// case).
@@ -196,5 +197,6 @@ fn kind(item: &Item) -> &'static str {
         ItemWork::Wait => "wait",
         ItemWork::Signal { .. } => "signal",
         ItemWork::Flow { .. } => "flow",
+        ItemWork::Compensate => "compensate",
     }
 }

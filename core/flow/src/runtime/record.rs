@@ -132,9 +132,7 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
         "created": (case.created.as_micros()), "updated": (case.updated.as_micros()),
     });
     if let Some(parent) = &case.parent {
-        let (case, item, depth) = (&*parent.case, parent.item, parent.depth);
-        let parent = value!({"case": case, "item": item, "depth": depth});
-        put(&mut object, "parent", parent);
+        put(&mut object, "parent", parent_to_value(parent));
     }
     put(&mut object, "data", case.data.clone());
     put(&mut object, "marking", marking(net, case));
@@ -166,6 +164,9 @@ pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
         if !value.is_empty() {
             put(&mut object, key, value);
         }
+    }
+    if let Some(recovery) = super::recovery::to_value(net, &case.recovery) {
+        put(&mut object, super::recovery::FIELD, recovery);
     }
     put(&mut object, "offers", offers);
     put(&mut object, "items", items);
@@ -314,10 +315,17 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<Case
     case.seq = fields.number("seq")?;
     case.result = value.get("result");
     case.error = value.get("error");
+    let recovery = value.get(super::recovery::FIELD);
+    case.recovery = super::recovery::from_value(net, id, recovery.as_ref())?;
     let parts = Parts { net, fields };
     parts.marking(&mut case)?;
     parts.work(&mut case)?;
     Ok(case)
+}
+
+pub(crate) fn parent_to_value(parent: &Parent) -> Value {
+    let (case, item, depth) = (&*parent.case, parent.item, parent.depth);
+    value!({"case": case, "item": item, "depth": depth})
 }
 
 fn parent(of: &str, value: &Value) -> Result<Option<Parent>> {
@@ -383,6 +391,7 @@ fn work_to_value(work: &ItemWork, object: &mut Value) {
                 put(object, "key", Value::from(key.as_str()));
             }
         }
+        ItemWork::Compensate => put(object, "kind", Value::from("compensate")),
         ItemWork::Flow { case } => {
             put(object, "kind", Value::from("flow"));
             put(object, "case", Value::from(case.as_str()));
@@ -467,6 +476,7 @@ fn work_from_value(fields: &Fields<'_>) -> Result<ItemWork> {
             topic: fields.text("topic")?,
         },
         "wait" => ItemWork::Wait,
+        "compensate" => ItemWork::Compensate,
         "signal" => ItemWork::Signal {
             signal: fields.text("signal")?,
             key: optional("key")?,

@@ -7,8 +7,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Segment, Value};
 
-use super::keys;
-use super::record;
+use super::{keys, record, recovery};
 use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::machine::{Machine, Needs, Note};
@@ -70,10 +69,12 @@ impl Wanted {
 
     /// Adds to it; false if that is all there already.
     pub fn add(&mut self, needs: Needs) -> bool {
-        let before = (self.needs.items.len(), self.needs.letters.len());
+        let count = |n: &Needs| (n.items.len(), n.letters.len(), n.done.len());
+        let before = count(&self.needs);
         self.needs.items.extend(needs.items);
         self.needs.letters.extend(needs.letters);
-        before != (self.needs.items.len(), self.needs.letters.len())
+        self.needs.done.extend(needs.done);
+        before != count(&self.needs)
     }
 }
 
@@ -92,9 +93,11 @@ pub(crate) fn load(
         let offered = |n: &u64| case.offers.values().any(|offer| offer == n);
         let in_flight = |n: &u64| case.in_flight.contains_key(n);
         let instance = |n: &u64| case.groups.values().any(|g| g.has(*n));
+        let undoing = case.recovery.active.as_ref().and_then(|a| a.running);
+        let undoes = |n: &u64| undoing.is_some_and(|(item, _)| item == *n);
         let wanted = wanted.needs.items.iter().copied();
         wanted
-            .filter(|n| in_flight(n) || offered(n) || instance(n))
+            .filter(|n| in_flight(n) || offered(n) || instance(n) || undoes(n))
             .collect()
     };
     for number in numbers {
@@ -107,6 +110,7 @@ pub(crate) fn load(
             case.items.insert(number, item);
         }
     }
+    recovery::load(view, net, &mut case, wanted.needs.done.iter().copied())?;
     for (signal, number) in &wanted.needs.letters {
         let key = keys::mail(id, signal, *number);
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
@@ -153,6 +157,13 @@ pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<M
     writer.mail(&key, before, &after)?;
     if before.next_item != after.next_item {
         set("next_item", Value::from(after.next_item))?;
+    }
+    recovery::update(txn, net, before, &after)?;
+    if let (true, Some(parent)) = (before.parent != after.parent, &after.parent) {
+        set("parent", record::parent_to_value(parent))?;
+    }
+    if before.status.is_final() && !after.status.is_final() {
+        writer.create(&keys::open(&after.id), Value::NULL)?;
     }
     if before.status != after.status {
         set("status", Value::from(after.status.name()))?;
@@ -232,6 +243,12 @@ impl Writer<'_> {
             )?;
             moved.events.push(event);
         }
+        recovery::save(
+            self.txn,
+            net,
+            before.map_or(&BTreeMap::new(), |b| &b.done),
+            &case,
+        )?;
         if let (Some(key), Some(result)) = (document, &case.result) {
             self.txn
                 .json_set(&self.space, &key, &Path::root(), result.clone())?;
@@ -479,6 +496,16 @@ impl Moved {
             closed: None,
             also: Vec::new(),
         }
+    }
+
+    /// Adds what happened to the same case next.
+    pub(crate) fn then(&mut self, next: Moved) {
+        self.events.extend(next.events);
+        self.process_offered |= next.process_offered;
+        self.topics_offered.extend(next.topics_offered);
+        self.timers_changed |= next.timers_changed;
+        self.more = next.more;
+        self.closed = next.closed;
     }
 
     /// Says in which commit it was.

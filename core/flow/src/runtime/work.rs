@@ -156,6 +156,12 @@ impl Flows {
                 .items
                 .get(&number)
                 .and_then(|item| work_item(machine.net, case, item));
+            if let (Some(item), Some(active)) = (&mut taken, &machine.case.recovery.active)
+                && let Some((_, done)) = active.running.filter(|(n, _)| *n == number)
+            {
+                // The same for every time that this is tried to be undone.
+                item.idempotency_key = format!("{case}/undo/{done}");
+            }
             Ok(true)
         });
         let moved = self.or_fail(case, Wanted::one(number), moved, |machine, failure| {

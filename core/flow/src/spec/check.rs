@@ -170,10 +170,7 @@ fn reach(level: &Level, graph: &Graph, problems: &mut Problems) {
         let targets = graph.places.get(place).map(|p| p.targets.as_slice());
         targets.unwrap_or_default().to_vec()
     };
-    let forward = |id: TaskId| -> Vec<TaskId> {
-        let edges = graph.outputs.get(id).into_iter().flatten();
-        edges.flat_map(|e| targets(e.place)).collect()
-    };
+    let forward = |id: TaskId| -> Vec<TaskId> { graph.places_out(id).flat_map(targets).collect() };
     let mut before: Vec<Vec<TaskId>> = vec![Vec::new(); level.tasks.len()];
     for id in 0..level.tasks.len() {
         for next in forward(id) {
@@ -188,7 +185,7 @@ fn reach(level: &Level, graph: &Graph, problems: &mut Problems) {
             .get(*id)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        edges.is_empty() || edges.iter().any(|e| targets(e.place).is_empty())
+        edges.is_empty() || graph.places_out(*id).any(|place| targets(place).is_empty())
     };
     let starts = (0..graph.places.len())
         .filter(|p| graph.places.get(*p).is_some_and(|p| p.tokens > 0))
@@ -204,7 +201,13 @@ fn reach(level: &Level, graph: &Graph, problems: &mut Problems) {
         .first()
         .and_then(|id| level.tasks.get(*id))
         .map_or("", |task| task.name.as_str());
-    for ((task, reached), ending) in level.tasks.iter().zip(reached).zip(ending) {
+    let undoes = graph.undoes.iter();
+    for (((task, reached), ending), undoes) in
+        level.tasks.iter().zip(reached).zip(ending).zip(undoes)
+    {
+        if *undoes {
+            continue;
+        }
         if !reached {
             let message = format!(
                 "task `{}` cannot be reached from the start, `{start}`",
@@ -241,8 +244,8 @@ fn closure(
 fn producers(tasks: &[Task], places: usize) -> Vec<Vec<TaskId>> {
     let mut producers = vec![Vec::new(); places];
     for (id, task) in tasks.iter().enumerate() {
-        for edge in &task.outputs {
-            if let Some(of) = producers.get_mut(edge.place) {
+        for place in task.places_out() {
+            if let Some(of) = producers.get_mut(place) {
                 of.push(id);
             }
         }

@@ -50,6 +50,7 @@ fn is_plain(net: &Net) -> bool {
             && t.tests.is_empty()
             && t.cancels.is_empty()
             && !t.terminate
+            && t.on_error.is_empty()
             && t.inputs.iter().all(|i| i.tokens == 1)
             && t.outputs.iter().all(|e| e.tokens == 1)
     };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::check;
 use super::explore;
-use super::read::{Flow, Level, Name, Task as SpecTask, listed};
+use super::failing;
+use super::read::{CatchSpec, Flow, Level, Name, Task as SpecTask, ThenSpec, listed};
 use crate::analysis::OrJoins;
 use crate::names::closest;
 use crate::net::{
-    self, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region, Section, Split, TaskId,
-    TaskKind,
+    self, Catch, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region, Section, Split,
+    TaskId, TaskKind, Then,
 };
 use crate::problem::{Pos, Problems};
 
@@ -70,6 +71,10 @@ pub(super) struct Graph {
     pub places: Vec<Place>,
     pub inputs: Vec<Vec<Input>>,
     pub outputs: Vec<Vec<Edge>>,
+    /// The places that the lines of `on_error` lead to; none for those that lead nowhere.
+    pub errors: Vec<Vec<Option<PlaceId>>>,
+    /// The tasks that undo others.
+    pub undoes: Vec<bool>,
     /// The tasks and places with an edge into each task, for messages.
     pub from: Vec<Vec<String>>,
     pub start: PlaceId,
@@ -161,6 +166,8 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
         places,
         inputs: vec![Vec::new(); count],
         outputs: vec![Vec::new(); count],
+        errors: vec![Vec::new(); count],
+        undoes: failing::undoing(level, problems),
         from: vec![Vec::new(); count],
         start: 0,
         whole: true,
@@ -171,6 +178,8 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
     for (from, task) in level.tasks.iter().enumerate() {
         edges = edges.saturating_add(task.next.len());
         edges_out(from, task, &finder, &mut graph, problems);
+        edges = edges.saturating_add(task.on_error.len());
+        error_edges(from, task, &finder, &mut graph, problems);
     }
     for place in &level.places {
         edges = edges.saturating_add(place.next.len());
@@ -276,7 +285,78 @@ fn edges_out(
     }
 }
 
+/// The places that failures of a task lead to: an edge to a task has one of its own, `A!B`, whatever lines share it.
+fn error_edges(
+    from: TaskId,
+    task: &SpecTask,
+    finder: &Finder<'_>,
+    graph: &mut Graph,
+    problems: &mut Problems,
+) {
+    let mut made: BTreeMap<&str, PlaceId> = BTreeMap::new();
+    for line in &task.on_error {
+        let ThenSpec::To(name) = &line.then else {
+            if let Some(errors) = graph.errors.get_mut(from) {
+                errors.push(None);
+            }
+            continue;
+        };
+        let (to, place) = (
+            finder.tasks.get(name.text.as_str()),
+            finder.places.get(name.text.as_str()),
+        );
+        let place = match (made.get(name.text.as_str()), to, place) {
+            (Some(place), ..) => *place,
+            (None, Some(to), _) => {
+                let place = graph.places.len();
+                graph.places.push(Place {
+                    name: format!("{}!{}", task.name, name.text),
+                    ..Place::default()
+                });
+                graph.input(place, *to, &task.name, name, problems);
+                place
+            }
+            (None, None, Some(place)) => *place,
+            (None, None, None) => {
+                finder.unknown(&name.text, name.at, "task", problems);
+                graph.whole = false;
+                continue;
+            }
+        };
+        made.insert(&name.text, place);
+        if let Some(errors) = graph.errors.get_mut(from) {
+            errors.push(Some(place));
+        }
+    }
+}
+
+/// The lines of `on_error` with the places that they lead to.
+fn catches(lines: Vec<CatchSpec>, places: Vec<Option<PlaceId>>) -> Vec<Catch> {
+    let lines = lines.into_iter().zip(places);
+    let catch = |(line, place): (CatchSpec, Option<PlaceId>)| {
+        let then = match (line.then, place) {
+            (ThenSpec::To(_), place) => Then::To(place?),
+            (ThenSpec::Skip, _) => Then::Skip,
+            (ThenSpec::Result(expr), _) => Then::Result(expr),
+            (ThenSpec::Abort, _) => Then::Abort,
+        };
+        Some(Catch {
+            when: line.when,
+            then,
+            into: line.into,
+        })
+    };
+    lines.filter_map(catch).collect()
+}
+
 impl Graph {
+    /// All places that a task leads to, by whatever outcome.
+    pub fn places_out(&self, task: TaskId) -> impl Iterator<Item = PlaceId> {
+        let completed = self.outputs.get(task).into_iter().flatten();
+        let failed = self.errors.get(task).into_iter().flatten();
+        completed.map(|e| e.place).chain(failed.copied().flatten())
+    }
+
     /// An edge from a place to a task.
     fn input(
         &mut self,
@@ -346,9 +426,14 @@ fn assemble(
         .into_iter()
         .zip(graph.inputs)
         .zip(graph.outputs)
+        .zip(graph.errors)
         .zip(regions.into_iter().zip(tests));
-    for (id, (((task, inputs), outputs), (cancels, tests))) in parts.enumerate() {
+    for (id, ((((task, inputs), outputs), errors), (cancels, tests))) in parts.enumerate() {
         let mut kind = task.kind?;
+        let named = |name: &Name| named.get(&name.text).copied();
+        if let TaskKind::Compensate(undo) = &mut kind {
+            undo.tasks = task.of.iter().filter_map(named).collect();
+        }
         if let TaskKind::Flow(sub) = &mut kind
             && let FlowRef::Deployed(name) = &sub.flow
         {
@@ -372,6 +457,9 @@ fn assemble(
                 .collect(),
             many: task.many,
             terminate: task.terminate.is_some(),
+            on_error: catches(task.on_error, errors),
+            compensate: task.compensate.as_ref().and_then(named),
+            undoes: graph.undoes.get(id) == Some(&true),
         });
     }
     let is_far = |t: &net::Task| {
@@ -486,10 +574,7 @@ fn inner_places(tasks: &[TaskId], graph: &Graph) -> Vec<PlaceId> {
     let mut places = Vec::new();
     for (id, place) in graph.places.iter().enumerate() {
         let producers: Vec<TaskId> = (0..graph.outputs.len())
-            .filter(|t| {
-                let outputs = graph.outputs.get(*t);
-                outputs.is_some_and(|edges| edges.iter().any(|e| e.place == id))
-            })
+            .filter(|t| graph.places_out(*t).any(|place| place == id))
             .collect();
         let all_inside = |of: &[TaskId]| !of.is_empty() && of.iter().all(|t| tasks.contains(t));
         if place.tokens == 0 && all_inside(&producers) && all_inside(&place.targets) {

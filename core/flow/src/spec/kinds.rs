@@ -39,7 +39,7 @@ impl Reader<'_> {
         assignments
     }
 
-    fn path(&mut self, text: &str, at: Pos) -> Option<Path> {
+    pub(super) fn path(&mut self, text: &str, at: Pos) -> Option<Path> {
         let help = "a path begins with a dot, such as `.report.total` or `.rows[0]`";
         match Path::parse(text) {
             Ok(path) if path.segments().is_empty() => {

@@ -7,6 +7,7 @@
 
 mod check;
 mod explore;
+mod failing;
 mod graph;
 mod kinds;
 mod locate;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statewright_value::Value;
+use statewright_value::{Path, Value};
 
 use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
@@ -46,6 +46,25 @@ pub(crate) struct Task {
     pub mutex: Option<Name>,
     pub many: Option<Many>,
     pub terminate: Option<Pos>,
+    pub on_error: Vec<CatchSpec>,
+    pub compensate: Option<Name>,
+    /// Of a task of kind `compensate`: what it undoes.
+    pub of: Vec<Name>,
+}
+
+/// A line of `on_error`.
+pub(crate) struct CatchSpec {
+    pub at: Pos,
+    pub when: Option<Expr>,
+    pub into: Path,
+    pub then: ThenSpec,
+}
+
+pub(crate) enum ThenSpec {
+    To(Name),
+    Skip,
+    Result(Expr),
+    Abort,
 }
 
 /// A name of something, to be looked up.

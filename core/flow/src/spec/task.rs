@@ -2,7 +2,7 @@
 
 use super::read::{Fields, Name, Next, Reader, Task, When, is_task_name, listed};
 use super::yaml::{Data, Key, Node};
-use crate::net::{Join, Reset, Split, TaskKind};
+use crate::net::{Join, Reset, Split, TaskKind, Undo};
 use crate::problem::Pos;
 
 /// Most tasks, and most edges, of a flow.
@@ -75,6 +75,9 @@ impl Reader<'_> {
             mutex: None,
             many: None,
             terminate: None,
+            on_error: Vec::new(),
+            compensate: None,
+            of: Vec::new(),
         };
         let Some((kind, fields)) = self.task_fields(key, node) else {
             return task;
@@ -120,6 +123,17 @@ impl Reader<'_> {
         task.mutex = fields
             .get("mutex")
             .and_then(|node| self.name(node, "mutex", "mutex"));
+        task.on_error = fields
+            .get("on_error")
+            .map(|node| self.on_error(node, &task.name))
+            .unwrap_or_default();
+        task.compensate = fields
+            .get("compensate")
+            .and_then(|node| self.name(node, "compensate", "task"));
+        task.of = fields
+            .get("of")
+            .map(|node| self.names(node, "of"))
+            .unwrap_or_default();
         task.terminate = fields
             .get("terminate")
             .filter(|node| self.flag(node, "terminate"))
@@ -138,6 +152,8 @@ impl Reader<'_> {
             "host" => self.host(fields, name).map(TaskKind::Host),
             "signal" => self.signal(fields, name).map(TaskKind::Signal),
             "flow" => self.sub_flow(fields, name).map(TaskKind::Flow),
+            // What it undoes is looked up when all tasks are known.
+            "compensate" => Some(TaskKind::Compensate(Undo::default())),
             _ => Some(TaskKind::Route),
         }
     }
@@ -284,7 +300,7 @@ impl Reader<'_> {
     }
 }
 
-const COMMON: [&str; 10] = [
+pub(super) const COMMON: [&str; 11] = [
     "kind",
     "description",
     "join",
@@ -295,27 +311,49 @@ const COMMON: [&str; 10] = [
     "cancels",
     "mutex",
     "terminate",
+    "on_error",
 ];
 
-const KINDS: [(&str, &[&str]); 7] = [
+pub(super) const KINDS: [(&str, &[&str]); 8] = [
     ("set", &["set"]),
     ("log", &["message"]),
     ("wait", &["for", "until"]),
     (
         "process",
         &[
-            "run", "args", "cwd", "stdin", "stdout", "input", "output", "into", "retry", "timeout",
+            "run",
+            "args",
+            "cwd",
+            "stdin",
+            "stdout",
+            "input",
+            "output",
+            "into",
+            "retry",
+            "timeout",
             "many",
+            "compensate",
         ],
     ),
     (
         "host",
         &[
-            "topic", "input", "output", "into", "retry", "timeout", "many",
+            "topic",
+            "input",
+            "output",
+            "into",
+            "retry",
+            "timeout",
+            "many",
+            "compensate",
         ],
     ),
     ("signal", &["signal", "keep", "key", "output", "into"]),
-    ("flow", &["flow", "input", "output", "into", "many"]),
+    (
+        "flow",
+        &["flow", "input", "output", "into", "many", "compensate"],
+    ),
+    ("compensate", &["of"]),
 ];
 
 fn is_own(field: &str) -> bool {

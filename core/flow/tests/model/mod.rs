@@ -55,6 +55,8 @@ pub struct NamedTask {
     pub outputs: Vec<String>,
     pub cancels: Vec<String>,
     pub tests: Vec<String>,
+    /// Where a token goes when it fails.
+    pub fails: Vec<String>,
 }
 
 /// A net and a marking, by names; a task's name in the marking is a run of it.
@@ -72,7 +74,8 @@ impl NamedNet {
                 .join(task.join)
                 .split(task.split)
                 .cancels(&strs(&task.cancels))
-                .tests(&strs(&task.tests));
+                .tests(&strs(&task.tests))
+                .fails_to(&strs(&task.fails));
         }
         // Places that no arc leads to or from.
         let cancelled = self.tasks.iter().flat_map(|t| &t.cancels);
@@ -126,6 +129,7 @@ pub fn random_net(seed: u64) -> NamedNet {
             outputs,
             cancels,
             tests: Vec::new(),
+            fails: Vec::new(),
         });
     }
     let size = rng.range(2, 3);
@@ -137,6 +141,7 @@ pub fn random_net(seed: u64) -> NamedNet {
         outputs: vec![rng.pick(&places).clone()],
         cancels: Vec::new(),
         tests: Vec::new(),
+        fails: Vec::new(),
     });
     // One input is marked: else the answer is plain.
     let mut marking = vec![rng.pick(&tasks[tasks.len() - 1].inputs).clone()];
@@ -220,6 +225,8 @@ pub fn successors_without(net: &Skeleton, j: usize, now: &Tokens) -> Vec<Tokens>
             for produced in choices(net, t) {
                 after.push(completed(net, t, now, &produced));
             }
+            let places = net.tasks()[t].fails_to.iter();
+            after.extend(places.map(|place| failed(t, now, *place)));
         }
     }
     after
@@ -256,6 +263,14 @@ pub fn completed(net: &Skeleton, t: usize, now: &Tokens, produced: &[(usize, u32
     for (p, n) in produced {
         Tokens::put(&mut next.places, *p, *n);
     }
+    next
+}
+
+/// A run of `t` fails, and the flow goes on from a place: nothing else happens.
+pub fn failed(t: usize, now: &Tokens, place: usize) -> Tokens {
+    let mut next = now.clone();
+    Tokens::take(&mut next.runs, t, 1);
+    Tokens::put(&mut next.places, place, 1);
     next
 }
 
@@ -301,6 +316,8 @@ pub fn successors(net: &Skeleton, now: &Tokens) -> Option<Vec<(usize, bool, Toke
             for produced in choices(net, t) {
                 after.push((t, false, completed(net, t, now, &produced)));
             }
+            let places = task.fails_to.iter();
+            after.extend(places.map(|place| (t, false, failed(t, now, *place))));
             continue;
         }
         if !is_free(net, t, now) {
