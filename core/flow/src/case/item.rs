@@ -22,7 +22,12 @@ pub(crate) struct Item {
     /// How many of those starts the retry policy counts.
     pub failures: u32,
     pub state: ItemState,
+    /// Its key and priority, if its task has a lane.
+    pub lane: ItemLane,
 }
+
+/// The key and priority of an item in its lane.
+pub(crate) type ItemLane = Option<(String, u8)>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ItemWork {

@@ -16,7 +16,7 @@ use crate::analysis::Marking;
 use crate::net::{PlaceId, TaskId};
 
 pub use event::{EventKind, HistoryEvent};
-pub(crate) use item::{Group, Instance, Item, ItemState, ItemWork, Lease};
+pub(crate) use item::{Group, Instance, Item, ItemLane, ItemState, ItemWork, Lease};
 pub(crate) use recovery::{Active, Caught, Done, Ending, Recovery};
 
 /// Where a case is in its life.

@@ -7,7 +7,7 @@
 use statewright_value::{Kind, Value, value};
 
 use super::{Effect, Machine, eval::truthy};
-use crate::case::{EventKind, Group, Instance, Item, ItemState, ItemWork};
+use crate::case::{EventKind, Group, Instance, Item, ItemLane, ItemState, ItemWork};
 use crate::expr::Expr;
 use crate::failure::Failure;
 use crate::net::{FlowRef, Many, Rest, Task, TaskId, TaskKind};
@@ -30,6 +30,7 @@ pub(crate) enum NoGroup {
 
 /// An instance that can be made.
 struct Prepared {
+    lane: ItemLane,
     instance: Instance,
     input: Value,
     work: PreparedWork,
@@ -158,6 +159,7 @@ impl Machine<'_> {
                 _ => return Ok(None),
             };
             Ok(Some(Prepared {
+                lane: self.lane(task, Some(&instance))?,
                 instance,
                 input,
                 work,
@@ -195,6 +197,7 @@ impl Machine<'_> {
                 }
             };
             let number = self.new_item(task, work, state, instance.input);
+            self.set_lane(number, instance.lane);
             if let Some(item) = self.case.items.get_mut(&number) {
                 item.instance = Some(instance.instance);
             }

@@ -26,6 +26,7 @@ mod count;
 mod enable;
 mod eval;
 mod finish;
+mod lane;
 mod many;
 mod outside;
 mod produce;

@@ -39,17 +39,7 @@ impl Machine<'_> {
     pub(super) fn listen(&mut self, task: TaskId, signal: &Signal) -> Result<(), Failure> {
         let key = match &signal.key {
             None => None,
-            Some(key) => {
-                let value = self.eval(key, task, 1, None)?;
-                let text = value.as_str().map(str::to_owned).or_else(|| {
-                    let number = value.as_i64().is_some() || value.as_u64().is_some();
-                    number.then(|| value.to_string())
-                });
-                let good = text.filter(|t| (1..=MAX_SIGNAL_KEY).contains(&t.len()));
-                Some(good.ok_or_else(|| {
-                    Failure::wrong("key", "text of 1 to 512 bytes, or a whole number", &value)
-                })?)
-            }
+            Some(key) => Some(signal_key(&self.eval(key, task, 1, None)?)?),
         };
         let mut detail = value!({"signal": signal.signal.as_str()});
         if let Some(key) = &key {
@@ -231,6 +221,16 @@ impl Machine<'_> {
         }
         true
     }
+}
+
+/// A key as text.
+pub(super) fn signal_key(value: &Value) -> Result<String, Failure> {
+    let text = value.as_str().map(str::to_owned).or_else(|| {
+        let number = value.as_i64().is_some() || value.as_u64().is_some();
+        number.then(|| value.to_string())
+    });
+    let good = text.filter(|t| (1..=MAX_SIGNAL_KEY).contains(&t.len()));
+    good.ok_or_else(|| Failure::wrong("key", "text of 1 to 512 bytes, or a whole number", value))
 }
 
 /// How a case that was called has ended.

@@ -3,7 +3,7 @@
 use statewright_value::{Value, value};
 
 use super::{Machine, is_offered};
-use crate::case::{EventKind, Item, ItemState, ItemWork, Status};
+use crate::case::{EventKind, Item, ItemLane, ItemState, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{Join, Reset, Task, TaskId, TaskKind};
 
@@ -120,7 +120,9 @@ impl Machine<'_> {
             }
             _ => (EventKind::Offered, Value::NULL),
         };
+        let lane = self.lane(task, None)?;
         let number = self.new_item(task, work, state, Value::NULL);
+        self.set_lane(number, lane);
         self.case.offers.insert(task, number);
         self.note_item(kind, number, task, detail);
         Ok(())
@@ -147,9 +149,16 @@ impl Machine<'_> {
             attempt: 0,
             failures: 0,
             state,
+            lane: None,
         };
         self.case.items.insert(number, item);
         number
+    }
+
+    pub(super) fn set_lane(&mut self, number: u64, lane: ItemLane) {
+        if let Some(item) = self.case.items.get_mut(&number) {
+            item.lane = lane;
+        }
     }
 
     /// An offered task is not enabled any more: nobody has started it, so nothing remains of it.

@@ -301,7 +301,9 @@ impl Machine<'_> {
             ItemWork::Flow { case } => (EventKind::CaseCalled, value!({"case": (case.as_str())})),
             _ => (EventKind::Offered, Value::NULL),
         };
+        let lane = self.lane(handler, None)?;
         let number = self.new_item(handler, work, state, input);
+        self.set_lane(number, lane);
         self.note_item(kind, number, handler, detail);
         Ok(Some(number))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use statewright_value::Path;
 
 use super::failing::Undo;
+use super::lane::Lane;
 use crate::expr::Expr;
 
 /// What a task does.
@@ -117,6 +118,8 @@ pub struct Work {
     pub retry: Retry,
     /// How long an attempt may take; none = as long as it likes.
     pub timeout: Option<Duration>,
+    /// What holds its items back, and orders them.
+    pub lane: Option<Lane>,
 }
 
 /// A program to run.

@@ -14,6 +14,7 @@
 
 mod failing;
 mod kinds;
+mod lane;
 mod skeleton;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use failing::{Catch, Then, Undo};
 pub use kinds::{
     FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow, TaskKind, Wait, Work,
 };
+pub use lane::{Lane, Rate};
 pub(crate) use skeleton::of as skeleton_of;
 
 /// The index of a place in [`Net::places`].

@@ -3,8 +3,8 @@
 use statewright_log::Timestamp;
 use statewright_value::Path;
 
-use super::Flows;
 use super::query::task_name;
+use super::{Flows, lanes};
 use crate::case::{Case, Item, ItemState, ItemWork, Status};
 use crate::error::Result;
 use crate::machine::{Why, why_not};
@@ -51,7 +51,15 @@ impl Flows {
                 unblocks: "resume the case".to_owned(),
             });
         }
-        waiting.extend(case.items.values().map(|item| waiting_item(&net, item)));
+        let view = self.store.snapshot();
+        for item in case.items.values() {
+            let mut of = waiting_item(&net, item);
+            if let Some((what, due)) = lanes::held_by(&view, &net, item)? {
+                of.what = what;
+                of.until = due.map(|due| (due, "it is offered".to_owned()));
+            }
+            waiting.push(of);
+        }
         waiting.extend(waiting_tasks(&net, &case));
         Ok(waiting)
     }

@@ -16,7 +16,7 @@ use statewright_value::{Value, value};
 use super::query::task_name;
 use super::save::Wanted;
 use super::work::{self, WorkItem};
-use super::{Claim, Flows, Moved, keys, record, save};
+use super::{Claim, Flows, Moved, keys, lanes, record, save};
 use crate::case::{Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -133,7 +133,10 @@ impl Flows {
             (Some(topic), Some(WorkState::Offered), None) => {
                 let queue = keys::host_queue(topic);
                 let space = Space::default();
-                let offered = view.doc_scan(Primitive::Flow, &space, &queue, None, usize::MAX)?;
+                let mut offered =
+                    view.doc_scan(Primitive::Flow, &space, &queue, None, usize::MAX)?;
+                let lanes = lanes::items(topic);
+                offered.extend(view.doc_scan(Primitive::Flow, &space, &lanes, None, usize::MAX)?);
                 let places = offered.iter().filter_map(|(key, _)| keys::parse_place(key));
                 let mut items: Vec<String> = places.map(|(_, c, n)| keys::item(c, n)).collect();
                 items.retain(|key| after.as_ref().is_none_or(|after| key > after));

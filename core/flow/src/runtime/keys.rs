@@ -18,6 +18,8 @@
 //! | `letters/<signal>/<key>` | the number of the next one of those |
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
+//! What lanes keep is described in `lanes.rs`.
+//!
 //! Numbers are zero-padded, so byte order is their order. Queue, timer and listen keys follow from the item; they are
 //! written with it, in the same commit, and are not there while the case is suspended. In topics, and in names and
 //! keys of signals, `/` and `%` are written as `%2F` and `%25`.
@@ -75,7 +77,7 @@ pub(crate) fn mail(case: &str, signal: &str, number: u64) -> String {
     format!("mail/{case}/{}/{number:08}", escaped(signal))
 }
 
-fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace('%', "%25").replace('/', "%2F")
 }
 
@@ -107,6 +109,8 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
         |prefix: &str, at: Timestamp| format!("{prefix}{}/{case}/{:06}", time(at), item.number);
     let timer = item.state.due().map(|due| place(TIMER, due));
     let queue = match (&item.state, &item.work) {
+        // Those of a lane wait for their turn.
+        (ItemState::Offered { .. }, _) if item.lane.is_some() => None,
         (ItemState::Offered { since }, ItemWork::Host { topic }) => {
             Some(place(&host_queue(topic), *since))
         }
@@ -128,6 +132,11 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
 /// Sorts as the times do; times before 1970 do not come from any clock worth its name and count as 1970.
 pub(crate) fn time(at: Timestamp) -> String {
     format!("{:020}", at.as_micros().max(0))
+}
+
+/// Reads a [`time`] back.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+    Some(Timestamp::from_micros(text.parse().ok()?))
 }
 
 /// Reads `…/<time>/<case>/<n>` back.

@@ -8,6 +8,7 @@ mod explain;
 mod family;
 mod inbox;
 pub(crate) mod keys;
+mod lanes;
 mod query;
 mod record;
 mod recovery;

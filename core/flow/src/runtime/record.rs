@@ -4,8 +4,8 @@ use statewright_log::Timestamp;
 use statewright_value::{Value, value};
 
 use crate::case::{
-    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemState, ItemWork, Lease, Parent,
-    Status,
+    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemLane, ItemState, ItemWork, Lease,
+    Parent, Status,
 };
 use crate::error::{Error, Result};
 use crate::net::Net;
@@ -358,6 +358,10 @@ pub(crate) fn item_to_value(net: &Net, item: &Item) -> Value {
     if let Some(result) = &item.result {
         put(&mut object, "result", result.clone());
     }
+    if let Some((key, priority)) = &item.lane {
+        let lane = [Value::from(key.as_str()), Value::from(u64::from(*priority))];
+        put(&mut object, "lane", Value::from(lane));
+    }
     put(&mut object, "input", item.input.clone());
     put(&mut object, "attempt", Value::from(item.attempt));
     put(&mut object, "failures", Value::from(item.failures));
@@ -440,7 +444,18 @@ pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value)
         attempt: fields.small("attempt")?,
         failures: fields.small("failures")?,
         state: state_from_value(&of, &fields.get("state")?)?,
+        lane: lane(&of, value)?,
     })
+}
+
+fn lane(of: &str, value: &Value) -> Result<ItemLane> {
+    let Some(lane) = value.get("lane") else {
+        return Ok(None);
+    };
+    let key = lane.index(0).and_then(|k| k.as_str().map(str::to_owned));
+    let priority = lane.index(1).and_then(|p| u8::try_from(p.as_u64()?).ok());
+    let lane = key.zip(priority);
+    lane.map(Some).ok_or_else(|| Error::damaged(of, "lane"))
 }
 
 fn instance(of: &str, value: &Value) -> Result<Option<Instance>> {

@@ -7,7 +7,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Segment, Value};
 
-use super::{keys, record, recovery};
+use super::{keys, lanes, record, recovery};
 use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::machine::{Machine, Needs, Note};
@@ -219,6 +219,12 @@ impl Writer<'_> {
             } else if was == is {
                 continue;
             }
+            let standings = (
+                (old, lanes::standing(old, was)),
+                (item, lanes::standing(Some(item), is)),
+            );
+            let at = (&*case.id, now);
+            lanes::changed(self.txn, net, at, standings.0, standings.1, &mut moved)?;
             let place = |item: &Item| keys::of_item(&case.id, item);
             let was: BTreeSet<String> = old
                 .filter(|_| !was)

@@ -1,5 +1,6 @@
 //! Work items: taken, kept alive, completed, failed, and what time does to them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use statewright_log::Timestamp;
@@ -112,9 +113,34 @@ impl Flows {
             }
         }
         offered.sort();
-        let mut claimed = Vec::new();
-        for (_, case, number) in offered.into_iter().take(max) {
-            claimed.extend(self.claim_one(&case, number, worker, lease, |_| true)?);
+        let mut offered = offered.into_iter().peekable();
+        let mut claimed: Vec<Claim> = Vec::new();
+        // The head of the line against the others: whoever has waited longer goes first.
+        let (mut turns, mut heads) = (0, VecDeque::from(self.heads(queue, max)?));
+        while claimed.len() < max {
+            if heads.is_empty() && turns > 0 {
+                heads = self.heads(queue, max.saturating_sub(claimed.len()))?.into();
+                turns = 0;
+            }
+            let first = match (heads.front(), offered.peek()) {
+                (Some(head), Some(other)) => head.0 <= other.0,
+                (head, _) => head.is_some(),
+            };
+            let next = if first {
+                heads.pop_front()
+            } else {
+                offered.next()
+            };
+            let Some((_, case, number)) = next else { break };
+            match self.claim_one(&case, number, worker, lease, |_| true) {
+                Ok(claim) => {
+                    turns += u32::from(first && claim.is_some());
+                    claimed.extend(claim);
+                }
+                // Somebody else had the last turn.
+                Err(Error::Refused { code: "lane", .. }) => {}
+                Err(other) => return Err(other),
+            }
         }
         Ok(claimed)
     }
@@ -255,10 +281,9 @@ impl Flows {
     pub fn next_due(&self) -> Result<Option<Timestamp>> {
         let view = self.store.snapshot();
         let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
-        Ok(first
-            .first()
-            .and_then(|(key, _)| keys::parse_place(key))
-            .map(|(due, _, _)| due))
+        let timer = first.first().and_then(|(key, _)| keys::parse_place(key));
+        let timer = timer.map(|(due, _, _)| due);
+        Ok(timer.into_iter().chain(self.next_rate()?).min())
     }
 
     /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one
@@ -274,6 +299,7 @@ impl Flows {
             DUE_BATCH,
         )?;
         let mut moved = Vec::new();
+        moved.extend(self.release_rates(now)?);
         for (key, _) in due {
             let Some((at, case, number)) = keys::parse_place(&key) else {
                 continue;

@@ -430,6 +430,7 @@ fn assemble(
         .zip(regions.into_iter().zip(tests));
     for (id, ((((task, inputs), outputs), errors), (cancels, tests))) in parts.enumerate() {
         let mut kind = task.kind?;
+        name_lane(&mut kind, &task.name, &level.name, spec);
         let named = |name: &Name| named.get(&name.text).copied();
         if let TaskKind::Compensate(undo) = &mut kind {
             undo.tasks = task.of.iter().filter_map(named).collect();
@@ -507,6 +508,24 @@ fn assemble(
         names,
         positions: Vec::new(),
     })
+}
+
+/// A lane without a name is that of its topic, or of its task.
+fn name_lane(kind: &mut TaskKind, task: &str, level: &str, spec: &Spec<'_>) {
+    let (name, lane) = match kind {
+        TaskKind::Host(host) => (host.topic.clone(), &mut host.work.lane),
+        TaskKind::Process(process) if *level == *spec.main => {
+            (format!("{level}.{task}"), &mut process.work.lane)
+        }
+        TaskKind::Process(process) => (
+            format!("{}.{level}.{task}", spec.main),
+            &mut process.work.lane,
+        ),
+        _ => return,
+    };
+    if let Some(lane) = lane.as_mut().filter(|lane| lane.name.is_empty()) {
+        lane.name = name;
+    }
 }
 
 /// The sections of a net, with one for each task that has a mutex of its own.

@@ -178,7 +178,7 @@ impl Reader<'_> {
     }
 
     /// A topic or the name of a signal.
-    fn label(&mut self, node: &Node, field: &str) -> Option<String> {
+    pub(super) fn label(&mut self, node: &Node, field: &str) -> Option<String> {
         let topic = self.text(node, field)?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let good = (1..=128).contains(&topic.len()) && topic.chars().all(allowed);
@@ -242,7 +242,11 @@ impl Reader<'_> {
     }
 
     /// None if there is one that does not compile.
-    fn optional_expr(&mut self, fields: &Fields<'_>, name: &str) -> Option<Option<Expr>> {
+    pub(super) fn optional_expr(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+    ) -> Option<Option<Expr>> {
         match fields.get(name) {
             None => Some(None),
             Some(node) => self.expr(node, name).map(Some),
@@ -265,16 +269,21 @@ impl Reader<'_> {
             None => Some(None),
             Some(node) => self.positive(node, "timeout").map(Some),
         };
+        let lane = match fields.get("lane") {
+            None => Some(None),
+            Some(node) => self.lane(node).map(Some),
+        };
         Some(Work {
             input: input?,
             output: output?,
             into: into?,
             retry: retry?,
             timeout: timeout?,
+            lane: lane?,
         })
     }
 
-    fn positive(&mut self, node: &Node, field: &str) -> Option<Duration> {
+    pub(super) fn positive(&mut self, node: &Node, field: &str) -> Option<Duration> {
         let duration = self.duration(node, field)?;
         if duration.is_zero() {
             let help = "leave it out for no limit";

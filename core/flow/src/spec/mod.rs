@@ -10,6 +10,7 @@ mod explore;
 mod failing;
 mod graph;
 mod kinds;
+mod lane;
 mod locate;
 mod places;
 mod read;

@@ -333,6 +333,7 @@ pub(super) const KINDS: [(&str, &[&str]); 8] = [
             "timeout",
             "many",
             "compensate",
+            "lane",
         ],
     ),
     (
@@ -346,6 +347,7 @@ pub(super) const KINDS: [(&str, &[&str]); 8] = [
             "timeout",
             "many",
             "compensate",
+            "lane",
         ],
     ),
     ("signal", &["signal", "keep", "key", "output", "into"]),
