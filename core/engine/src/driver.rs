@@ -7,12 +7,12 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use statewright_flow::{EventKind, Failure, Flows, HistoryEvent, Moved, Queue, WorkItem, WorkKind};
-use statewright_log::Gate;
+use statewright_log::{Gate, Timestamp};
 use statewright_store::Store;
 use statewright_value::Value;
 
@@ -38,6 +38,8 @@ pub(crate) struct Core {
     observers: RwLock<Vec<Observer>>,
     /// Tells the driver to look at the timers again.
     timers: Gate,
+    /// When the driver wakes by itself, in microseconds; the end of time if it does not, or is awake.
+    alarm: AtomicI64,
     /// Tells workers that programs are offered.
     offers: Gate,
     /// Notified once, when the engine stops.
@@ -58,6 +60,7 @@ impl Core {
             driving: AtomicBool::new(false),
             observers: RwLock::default(),
             timers: Gate::new(),
+            alarm: AtomicI64::new(i64::MAX),
             offers: Gate::new(),
             stopping: Gate::new(),
             stopped: AtomicBool::new(false),
@@ -129,7 +132,7 @@ impl Core {
             if !moved.topics_offered.is_empty() {
                 next.extend(self.serve_waiting()?);
             }
-            if moved.closed.is_some() {
+            if moved.closed.is_some() && self.waits.is_awaited(&moved.case) {
                 self.waits.case_closed(&self.flows.case(&moved.case)?);
             }
             // A case that loops without work must not keep the engine from closing.
@@ -167,7 +170,7 @@ impl Core {
             // The worker must not be faster than those who watch.
             self.announce(&claim.moved);
             claim.moved.events.clear();
-            claim.moved.timers_changed = false;
+            claim.moved.next_due = None;
             all.push(claim.moved);
             items.extend(claim.item);
         }
@@ -187,16 +190,17 @@ impl Core {
                 .iter()
                 .for_each(|observer| observer(event));
         }
-        if moved.timers_changed {
+        let alarm = self.alarm.load(Ordering::SeqCst);
+        if moved.next_due.is_some_and(|due| due.as_micros() < alarm) {
             self.timers.notify();
         }
     }
 
-    /// Takes up every open case where it was left.
+    /// Takes up every case that goes on by itself where it was left; the others wait for somebody, who will come.
     fn recover(&self) -> Result<()> {
         let mut after = None;
         loop {
-            let page = self.flows.open_cases(after.as_deref(), RECOVERY_PAGE)?;
+            let page = self.flows.ready_cases(after.as_deref(), RECOVERY_PAGE)?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
@@ -224,12 +228,16 @@ impl Core {
             if self.is_stopped() {
                 return Ok(());
             }
+            // Whatever comes while it looks around ends the wait below at once.
+            self.alarm.store(i64::MAX, Ordering::SeqCst);
             for moved in self.flows.fire_due()? {
                 self.follow(moved)?;
             }
             match self.flows.next_due()? {
                 Some(due) if due <= clock.now() => {}
                 due => {
+                    let alarm = due.map_or(i64::MAX, Timestamp::as_micros);
+                    self.alarm.store(alarm, Ordering::SeqCst);
                     clock.wait(&self.timers, seen, due);
                 }
             }

@@ -209,10 +209,9 @@ impl Engine {
     /// Calls `callback` once when a case has ended, or at once if it has. [`cancel`](Engine::cancel) ends the wait.
     pub fn on_closed(&self, case: &str, callback: Callback<CaseInfo>) -> Result<WaitId> {
         self.core.check()?;
-        // Fails now, rather than in the callback, for a case that does not exist.
-        self.core.flows.case(case)?;
         let id = self.core.waits.add_case(case, callback);
-        // Looked at after the wait was added, so that it cannot end unseen in between.
+        // Looked at after the wait was added, so that it cannot end unseen in between. That fails for a case that does
+        // not exist, and then the wait is taken back.
         let looked = self.core.ended(case).map(|ended| {
             if let Some(info) = ended {
                 self.core.waits.case_closed(&info);

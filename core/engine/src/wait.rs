@@ -85,11 +85,24 @@ pub(crate) struct Waits {
 struct Inner {
     next: u64,
     cases: BTreeMap<WaitId, (String, Callback<CaseInfo>)>,
+    /// The waits for each case.
+    by_case: BTreeMap<String, Vec<WaitId>>,
     polls: BTreeMap<WaitId, (Poll, Callback<Vec<WorkItem>>)>,
     over: Option<Error>,
 }
 
 impl Inner {
+    fn remove_case(&mut self, id: WaitId) -> Option<Callback<CaseInfo>> {
+        let (case, callback) = self.cases.remove(&id)?;
+        if let Some(ids) = self.by_case.get_mut(&case) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_case.remove(&case);
+            }
+        }
+        Some(callback)
+    }
+
     fn id(&mut self) -> WaitId {
         self.next = self.next.saturating_add(1);
         WaitId(self.next)
@@ -103,6 +116,7 @@ impl Waits {
         match inner.over.clone() {
             None => {
                 inner.cases.insert(id, (case.to_owned(), callback));
+                inner.by_case.entry(case.to_owned()).or_default().push(id);
             }
             Some(why) => {
                 drop(inner);
@@ -132,7 +146,7 @@ impl Waits {
         let _turn = self.serving.lock();
         let why = Error::Cancelled;
         let mut inner = self.inner.lock();
-        if let Some((_, callback)) = inner.cases.remove(&id) {
+        if let Some(callback) = inner.remove_case(id) {
             drop(inner);
             callback(Err(why));
             return true;
@@ -148,7 +162,7 @@ impl Waits {
     /// Takes a wait back without calling it; tells whether it was still waiting.
     pub fn forget(&self, id: WaitId) -> bool {
         let mut inner = self.inner.lock();
-        let case = inner.cases.remove(&id);
+        let case = inner.remove_case(id);
         let poll = inner.polls.remove(&id);
         drop(inner); // what a callback holds is dropped outside the lock
         case.is_some() || poll.is_some()
@@ -157,17 +171,17 @@ impl Waits {
     /// Tells everyone who waits for this case.
     pub fn case_closed(&self, info: &CaseInfo) {
         let mut inner = self.inner.lock();
-        let ids: Vec<WaitId> = inner
-            .cases
-            .iter()
-            .filter(|(_, (case, _))| *case == info.id)
-            .map(|(id, _)| *id)
-            .collect();
+        let ids = inner.by_case.remove(&info.id).unwrap_or_default();
         let waiting: Vec<_> = ids.iter().filter_map(|id| inner.cases.remove(id)).collect();
         drop(inner);
         for (_, callback) in waiting {
             callback(Ok(info.clone()));
         }
+    }
+
+    /// Whether somebody waits for this case to end.
+    pub fn is_awaited(&self, case: &str) -> bool {
+        self.inner.lock().by_case.contains_key(case)
     }
 
     /// Whether somebody polls at all.
@@ -211,6 +225,7 @@ impl Waits {
     pub fn end_all(&self, why: &Error) {
         let mut inner = self.inner.lock();
         inner.over.get_or_insert_with(|| why.clone());
+        inner.by_case.clear();
         let cases = std::mem::take(&mut inner.cases);
         let polls = std::mem::take(&mut inner.polls);
         drop(inner);

@@ -21,15 +21,35 @@ pub(crate) fn is_any_case_id(text: &str) -> bool {
     parts.next().is_some_and(is_case_id) && parts.all(number)
 }
 
-/// A new case id: 10 characters of milliseconds and 10 random ones, so ids sort by time.
+/// A new case id: 9 characters of milliseconds and 8 random ones, so ids sort by time. It is in every key of the case,
+/// so it is short; whoever makes a case of it tries again if there is one already.
 pub(crate) fn new_case_id(env: &Env) -> Result<String> {
     let millis = u64::try_from(env.clock.now().as_micros() / 1000).unwrap_or(0);
-    Ok(digits(millis, 10) + &digits(random(env)?, 10))
+    Ok(digits(millis, 9) + &digits(random(env)?, 8))
+}
+
+/// The id of the case that item `number` of another calls. `~` is in no id that a user can give.
+pub(crate) fn child(case: &str, number: u64) -> String {
+    format!("{case}~{number}")
+}
+
+/// The case that a case was called by, over any number of others; itself if nobody called it.
+pub(crate) fn root(case: &str) -> &str {
+    case.split('~').next().unwrap_or_default()
 }
 
 /// What only the holder of a claim knows: 60 random bits. A claim lasts for minutes and a guess costs a transaction.
 pub(crate) fn new_nonce(env: &Env) -> Result<String> {
     Ok(digits(random(env)?, 12))
+}
+
+/// What a store signs claims with.
+pub(crate) fn new_secret(env: &Env) -> Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    for part in secret.chunks_mut(8) {
+        part.copy_from_slice(&random(env)?.to_le_bytes());
+    }
+    Ok(secret)
 }
 
 fn random(env: &Env) -> Result<u64> {
@@ -38,14 +58,22 @@ fn random(env: &Env) -> Result<u64> {
         .map_err(|e| Error::Random { why: e.to_string() })
 }
 
-/// The lowest `count` digits.
-fn digits(number: u64, count: u32) -> String {
+/// The lowest `count` digits of 5 bits each: as text they sort as the numbers do.
+pub(crate) fn digits(number: u64, count: u32) -> String {
     let digit = |i: u32| {
         DIGITS
             .get((number >> (5 * i)) as usize & 31)
             .map_or('0', |d| char::from(*d))
     };
     (0..count).rev().map(digit).collect()
+}
+
+/// Reads [`digits`] back.
+pub(crate) fn from_digits(text: &str) -> Option<u64> {
+    text.bytes().try_fold(0_u64, |number, byte| {
+        let digit = DIGITS.iter().position(|d| *d == byte)?;
+        Some((number << 5) | digit as u64)
+    })
 }
 
 #[cfg(test)]
@@ -56,9 +84,11 @@ mod tests {
     fn ids_sort_by_number_and_are_case_ids() {
         assert_eq!(digits(0, 3), "000");
         assert_eq!(digits(33, 3), "011");
+        assert_eq!(from_digits(&digits(123_456_789, 11)), Some(123_456_789));
+        assert_eq!(from_digits("0u1"), None);
         assert!(digits(1_700_000_000_000, 10) < digits(1_700_000_000_001, 10));
         let id = new_case_id(&Env::real()).unwrap();
-        assert!(is_case_id(&id) && id.len() == 20);
+        assert!(is_case_id(&id) && id.len() == 17);
         for bad in ["", "a/b", "ä", "a b", &"x".repeat(129)] {
             assert!(!is_case_id(bad));
         }

@@ -329,6 +329,12 @@ impl Marking {
         }
     }
 
+    /// The places that have tokens, and how many, in order.
+    pub fn marked(&self) -> impl Iterator<Item = (usize, u32)> + use<'_> {
+        let places = self.slots.iter().take(self.places).copied().enumerate();
+        places.filter(|(_, tokens)| *tokens > 0)
+    }
+
     /// Sets the tokens of a place.
     pub fn set_tokens(&mut self, place: usize, tokens: u32) {
         if place < self.places {

@@ -42,8 +42,14 @@ macro_rules! event_kinds {
                 match self { $(EventKind::$variant => $name,)* }
             }
 
-            pub(crate) fn from_name(name: &str) -> Option<EventKind> {
-                match name { $($name => Some(EventKind::$variant),)* _ => None }
+            /// As the history has it: its place in the list, so new kinds go to the end.
+            pub(crate) fn number(self) -> u64 {
+                self as u64
+            }
+
+            pub(crate) fn from_number(number: u64) -> Option<EventKind> {
+                const ALL: &[EventKind] = &[$(EventKind::$variant,)*];
+                ALL.get(usize::try_from(number).ok()?).copied()
             }
         }
     };
@@ -145,4 +151,16 @@ event_kinds! {
     CaseSuspended = "case_suspended",
     /// The case was resumed.
     CaseResumed = "case_resumed",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lead_back() {
+        let all: Vec<EventKind> = (0..).map_while(EventKind::from_number).collect();
+        assert!(all.iter().zip(0..).all(|(kind, n)| kind.number() == n));
+        assert!(all.contains(&EventKind::CaseResumed));
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Item {
     pub state: ItemState,
     /// Its key and priority, if its task has a lane.
     pub lane: ItemLane,
+    /// Whether the store has a document of it, beside what its case's says.
+    pub stored: bool,
 }
 
 /// The key and priority of an item in its lane.
@@ -138,6 +140,13 @@ pub(crate) struct Lease {
     pub deadline: Option<Timestamp>,
 }
 
+impl Lease {
+    /// When time alone changes it.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.until.into_iter().chain(self.deadline).min()
+    }
+}
+
 impl ItemState {
     pub fn name(&self) -> &'static str {
         match self {
@@ -168,7 +177,7 @@ impl ItemState {
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             ItemState::BackingOff { until, .. } | ItemState::Waiting { until, .. } => Some(*until),
-            ItemState::Leased(lease) => lease.until.into_iter().chain(lease.deadline).min(),
+            ItemState::Leased(lease) => lease.due(),
             _ => None,
         }
     }

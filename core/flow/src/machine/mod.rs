@@ -56,6 +56,7 @@ pub(crate) use undo::NoUndo;
 /// What happened, before it has a number and a version.
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
+    pub at: Timestamp,
     pub kind: EventKind,
     pub task: Option<TaskId>,
     pub item: Option<(u64, u32)>,
@@ -334,6 +335,7 @@ impl<'a> Machine<'a> {
 
     fn note(&mut self, kind: EventKind, task: Option<TaskId>, detail: Value) {
         self.notes.push(Note {
+            at: self.now,
             kind,
             task,
             item: None,
@@ -346,6 +348,7 @@ impl<'a> Machine<'a> {
         let item: Option<&Item> = self.case.items.get(&number).or(ended);
         let attempt = item.map_or(0, |i| i.attempt);
         self.notes.push(Note {
+            at: self.now,
             kind,
             task: Some(task),
             item: Some((number, attempt)),

@@ -7,6 +7,7 @@ use statewright_value::{Value, value};
 use super::{Effect, Machine};
 use crate::case::{EventKind, ItemState, ItemWork, Status};
 use crate::failure::Failure;
+use crate::ids;
 use crate::net::{Signal, SubFlow, TaskId, TaskKind};
 
 /// Signals of one name that a case keeps at most.
@@ -169,9 +170,9 @@ impl Machine<'_> {
         Delivery::Dropped { code }
     }
 
-    /// The id of the case that item `number` calls. `~` is in no id that a user can give.
+    /// The id of the case that item `number` calls.
     pub(super) fn child_id(&self, number: u64) -> String {
-        format!("{}~{number}", self.case.id)
+        ids::child(&self.case.id, number)
     }
 
     /// Starts a task that is a case of another flow.

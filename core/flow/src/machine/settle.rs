@@ -150,6 +150,7 @@ impl Machine<'_> {
             failures: 0,
             state,
             lane: None,
+            stored: false,
         };
         self.case.items.insert(number, item);
         number

@@ -4,53 +4,110 @@ use statewright_log::Timestamp;
 use statewright_value::{Kind, Value, value};
 
 use super::Machine;
-use crate::case::{EventKind, ItemState, ItemWork, Lease, Status};
+use crate::case::{EventKind, Item, ItemState, ItemWork, Lease, Status};
 use crate::failure::Failure;
-use crate::net::{Process, TaskId, TaskKind, Wait, Work};
+use crate::net::{Join, PlaceId, Process, Task, TaskId, TaskKind, Wait, Work};
 use crate::schedule;
+
+/// Bytes of an item's input that a claim that is not written has at most.
+const MAX_QUIET_INPUT: usize = 64 << 10;
 
 impl Machine<'_> {
     /// Somebody takes an offered item; false if it cannot be had. If it is the first attempt, the task starts: its
     /// tokens are consumed and its input is computed, which may fail the case instead.
     pub fn claim(&mut self, number: u64, lease: Lease) -> bool {
-        let Some(item) = self.case.items.get(&number) else {
+        let open = matches!(self.case.status, Status::Running | Status::Compensating);
+        open && self.claim_again(number, lease)
+    }
+
+    /// As [`claim`](Machine::claim), of what was claimed already and not written, so it may complete though the case
+    /// is suspended.
+    pub fn claim_again(&mut self, number: u64, lease: Lease) -> bool {
+        let Some(item) = self.offered(number) else {
             return false;
         };
-        let open = matches!(self.case.status, Status::Running | Status::Compensating);
-        if !matches!(item.state, ItemState::Offered { .. }) || !open {
+        let (task, work) = (item.task, item.work.clone());
+        if self.case.offers.get(&task) != Some(&number) {
+            return self.hold(number, lease, None);
+        }
+        if !self.is_enabled(task) {
             return false;
         }
-        let task = item.task;
+        match self.prepare(task) {
+            Ok((other, input)) => self.hold(number, lease, Some((other.unwrap_or(work), input))),
+            Err(failure) => {
+                self.start_item(task, number);
+                self.fail_case(Some(task), Some(number), failure);
+                true
+            }
+        }
+    }
+
+    fn offered(&self, number: u64) -> Option<&Item> {
+        let offered = |i: &&Item| matches!(i.state, ItemState::Offered { .. });
+        self.case.items.get(&number).filter(offered)
+    }
+
+    /// As [`claim`](Machine::claim), with what the work is and gets known already; none if it has that.
+    pub fn hold(&mut self, number: u64, lease: Lease, prepared: Option<(ItemWork, Value)>) -> bool {
+        let Some(item) = self.offered(number) else {
+            return false;
+        };
+        let (task, at) = (item.task, lease.since);
         let starts = self.case.offers.get(&task) == Some(&number);
         if starts {
             if !self.is_enabled(task) {
                 return false;
             }
-            let prepared = self.prepare(task);
             self.start_item(task, number);
-            match prepared {
-                Ok((work, input)) => {
-                    if let Some(item) = self.case.items.get_mut(&number) {
-                        item.work = work.unwrap_or_else(|| item.work.clone());
-                        item.input = input;
-                    }
-                }
-                Err(failure) => {
-                    self.fail_case(Some(task), Some(number), failure);
-                    return true;
-                }
-            }
         }
         let worker = value!({"worker": lease.worker.as_str()});
         if let Some(item) = self.case.items.get_mut(&number) {
+            if let Some((work, input)) = prepared {
+                item.work = work;
+                item.input = input;
+            }
             item.attempt = item.attempt.saturating_add(1);
             item.state = ItemState::Leased(lease);
         }
         self.note_item(EventKind::Started, number, task, worker);
+        if let Some(note) = self.notes.last_mut() {
+            note.at = at;
+        }
         if starts {
             self.settle();
         }
         true
+    }
+
+    /// Whether a claim that was just made is nobody's business but its holder's: it did nothing but start its item,
+    /// and nothing else wants what it took. So it need not be written before something else is.
+    pub fn is_quiet_claim(&self, number: u64) -> bool {
+        let Some(item) = self.case.items.get(&number) else {
+            return false;
+        };
+        let alone = |place: PlaceId| {
+            self.net.places.get(place).is_some_and(|p| {
+                p.targets == [item.task] && p.testers.is_empty() && p.sections.is_empty()
+            })
+        };
+        let quiet = |t: &Task| {
+            t.sections.is_empty()
+                && t.tests.is_empty()
+                && matches!(t.join, Join::And | Join::Xor)
+                && t.inputs.iter().all(|i| alone(i.place))
+        };
+        // What is large is written at once, so that nobody else's commit fails of it.
+        let small = item.input.is_null() || item.input.to_msgpack().len() <= MAX_QUIET_INPUT;
+        small
+            && item.lane.is_none()
+            && matches!(item.work, ItemWork::Host { .. })
+            && matches!(item.state, ItemState::Leased(_))
+            && (item.instance.is_some() || self.task(item.task).is_some_and(quiet))
+            && self.effects.is_empty()
+            && self.case.ended.is_empty()
+            && self.notes.iter().all(|n| n.kind == EventKind::Started)
+            && !self.can_fire()
     }
 
     /// What an offered item would get cannot be stored: its task fails.

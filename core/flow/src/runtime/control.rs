@@ -1,13 +1,15 @@
 //! What people and programs do to a running case from outside.
 
-use statewright_store::{Primitive, Reader, Space};
+use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::Value;
 
+use super::desk::Shard;
 use super::family::Family;
 use super::save::Wanted;
 use super::{Flows, Moved, keys, save};
 use crate::case::Status;
 use crate::error::{Error, Result};
+use crate::ids;
 use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup, NoUndo};
 
 impl Flows {
@@ -44,7 +46,7 @@ impl Flows {
     /// Fails with [`Error::UnknownCase`], or [`Error::Refused`]: nothing is left to be undone, that is going on
     /// already, or the case is suspended.
     pub fn compensate(&self, case: &str, reason: &str) -> Result<Moved> {
-        let moved = self.transact(|family, _| {
+        let moved = self.transact(case, |family, _| {
             family.event_even_if_closed(case, Wanted::all(), &mut |machine| {
                 machine.compensate(reason).map_err(no_undo)?;
                 Ok(true)
@@ -152,33 +154,25 @@ impl Flows {
             return Err(Error::Input { why });
         }
         let mut delivery = Delivery::Kept;
-        let moved = self.transact(|family, txn| {
-            let (space, prefix) = (Space::default(), keys::listeners(signal, key));
-            let waiting = txn.doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
-            let waiting = waiting.first().and_then(|(at, _)| {
-                let (_, case, number) = keys::parse_place(at)?;
-                Some((case.to_owned(), number))
-            });
-            if let Some((case, number)) = waiting {
-                let mut task = String::new();
-                family.event(&case, Wanted::one(number), &mut |machine| {
-                    let of = machine.case.items.get(&number).map(|i| i.task);
-                    let of = of.and_then(|t| machine.net.tasks.get(t));
-                    task = of.map_or_else(String::new, |t| t.name.to_string());
-                    machine.signalled(number, data);
-                    Ok(!machine.notes.is_empty())
-                })?;
-                delivery = Delivery::Taken { case, task };
-            } else if save::read(txn, &keys::keeps(signal))?.is_some() {
-                family.keep_letter(signal, key, data)?;
-                delivery = Delivery::Kept;
-            } else {
-                let code = "nobody-waits";
-                delivery = Delivery::Dropped { code };
+        loop {
+            let waiting = listener(&self.store.snapshot(), signal, key)?;
+            // Without a listener, there is no case to lock; who begins to listen writes what this reads.
+            let locked = waiting.as_ref().map_or(key, |(case, _)| ids::root(case));
+            let mut elsewhere = false;
+            let moved = self.transact(locked, |family, txn| {
+                let waiting = listener(txn, signal, key)?;
+                let of = waiting.as_ref().map(|(case, _)| ids::root(case));
+                elsewhere = of.is_some_and(|root| root != locked);
+                if elsewhere {
+                    return Ok(());
+                }
+                delivery = deliver(family, txn, (signal, key), data, waiting)?;
+                Ok(())
+            })?;
+            if !elsewhere {
+                return Ok((delivery, moved));
             }
-            Ok(())
-        })?;
-        Ok((delivery, moved))
+        }
     }
 
     /// An event that is refused if the case is closed.
@@ -198,21 +192,73 @@ impl Flows {
         }
     }
 
-    /// One transaction of events.
+    /// One transaction of events on a case and those it calls or is called by. Its claims are written with it.
     pub(super) fn transact(
         &self,
-        mut events: impl FnMut(&mut Family<'_>, &statewright_store::Txn) -> Result<()>,
+        case: &str,
+        events: impl FnMut(&mut Family<'_>, &Txn) -> Result<()>,
+    ) -> Result<Option<Moved>> {
+        self.locked(&mut self.desk.lock(case), events)
+    }
+
+    /// The same under a lock that is held already.
+    pub(super) fn locked(
+        &self,
+        shard: &mut Shard,
+        mut events: impl FnMut(&mut Family<'_>, &Txn) -> Result<()>,
     ) -> Result<Option<Moved>> {
         let (moved, version) = self.store.transact_versioned(|txn| -> Result<_> {
-            let mut family = Family::new(self, txn);
+            let mut family = Family::new(self, txn, shard);
             events(&mut family, txn)?;
             family.finish()
         })?;
-        Ok(moved.map(|mut moved| {
-            moved.set_version(version);
-            moved
-        }))
+        let Some(mut moved) = moved else {
+            return Ok(None);
+        };
+        for moved in std::iter::once(&moved).chain(&moved.also) {
+            self.desk.forget(shard, &moved.case);
+            self.desk.offered(&moved.offered);
+        }
+        moved.set_version(version);
+        Ok(Some(moved))
     }
+}
+
+/// The item that has waited longest for a signal of a key.
+fn listener(view: &impl Reader, signal: &str, key: &str) -> Result<Option<(String, u64)>> {
+    let (space, prefix) = (Space::default(), keys::listeners(signal, key));
+    let found = view.doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
+    Ok(found.first().and_then(|(at, _)| {
+        let (_, case, number) = keys::parse_place(at)?;
+        Some((case.to_owned(), number))
+    }))
+}
+
+/// Gives a signal of a key to the item that waits for it; else it is kept, or lost.
+fn deliver(
+    family: &mut Family<'_>,
+    txn: &Txn,
+    (signal, key): (&str, &str),
+    data: &Value,
+    waiting: Option<(String, u64)>,
+) -> Result<Delivery> {
+    if let Some((case, number)) = waiting {
+        let mut task = String::new();
+        family.event(&case, Wanted::one(number), &mut |machine| {
+            let of = machine.case.items.get(&number).map(|i| i.task);
+            let of = of.and_then(|t| machine.net.tasks.get(t));
+            task = of.map_or_else(String::new, |t| t.name.to_string());
+            machine.signalled(number, data);
+            Ok(!machine.notes.is_empty())
+        })?;
+        return Ok(Delivery::Taken { case, task });
+    }
+    if save::read(txn, &keys::keeps(signal))?.is_none() {
+        let code = "nobody-waits";
+        return Ok(Delivery::Dropped { code });
+    }
+    family.keep_letter(signal, key, data)?;
+    Ok(Delivery::Kept)
 }
 
 fn task_id(machine: &Machine<'_>, task: &str) -> Result<usize> {

@@ -11,6 +11,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Value};
 
+use super::desk::Shard;
 use super::save::{self, Wanted};
 use super::{Flows, Moved, initial_data, keys, newest, record};
 use crate::case::{Case, Parent, Status};
@@ -55,24 +56,43 @@ enum Todo {
     },
 }
 
-/// A transaction of events on related cases.
+/// A transaction of events on related cases, whose lock is held.
 pub(super) struct Family<'a> {
     flows: &'a Flows,
     txn: &'a Txn,
+    /// Claims that are not written.
+    shard: &'a Shard,
     now: Timestamp,
     moved: Vec<Moved>,
     todo: VecDeque<Todo>,
 }
 
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// It did nothing.
+    Nothing,
+    /// It is a claim that need not be written.
+    Quiet,
+    /// It is written.
+    Written,
+}
+
 impl<'a> Family<'a> {
-    pub fn new(flows: &'a Flows, txn: &'a Txn) -> Self {
+    pub fn new(flows: &'a Flows, txn: &'a Txn, shard: &'a Shard) -> Self {
         Family {
             flows,
             txn,
+            shard,
             now: flows.now(),
             moved: Vec::new(),
             todo: VecDeque::new(),
         }
+    }
+
+    /// When all of it happens.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Runs an event on a case: loads it with what the event needs, lets `event` change it, writes the difference.
@@ -92,9 +112,20 @@ impl<'a> Family<'a> {
     pub fn event_even_if_closed(
         &mut self,
         id: &str,
-        mut wanted: Wanted,
+        wanted: Wanted,
         event: &mut dyn FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<bool> {
+        Ok(self.run(id, wanted, event, None)? == Ran::Written)
+    }
+
+    /// The same. If it is a claim of item `claim` and nobody else's business, it is not written.
+    pub fn run(
+        &mut self,
+        id: &str,
+        mut wanted: Wanted,
+        event: &mut dyn FnMut(&mut Machine<'_>) -> Result<bool>,
+        claim: Option<u64>,
+    ) -> Result<Ran> {
         let value = save::read(self.txn, &keys::case(id))?;
         let value = value.ok_or_else(|| Error::UnknownCase {
             case: id.to_owned(),
@@ -102,11 +133,14 @@ impl<'a> Family<'a> {
         let net = self
             .flows
             .net(self.txn, &record::net_of_case(id, &value)?)?;
+        let held = self.shard.get(id).map_or(&[][..], Vec::as_slice);
+        held.iter().for_each(|held| wanted.item(held.number));
         loop {
-            let before = save::load(self.txn, &net, id, &value, &wanted)?;
+            let (before, ready) = save::load(self.txn, &net, id, &value, &wanted)?;
             let mut machine = Machine::new(&net, before.clone(), self.now);
+            held.iter().for_each(|held| held.put_into(&mut machine));
             if !event(&mut machine)? {
-                return Ok(false);
+                return Ok(Ran::Nothing);
             }
             if !machine.needs.is_empty() {
                 if !wanted.add(std::mem::take(&mut machine.needs)) {
@@ -114,10 +148,13 @@ impl<'a> Family<'a> {
                 }
                 continue;
             }
+            if claim.is_some_and(|number| machine.is_quiet_claim(number)) {
+                return Ok(Ran::Quiet);
+            }
             let after = self.effects(&net, &mut machine);
-            let moved = save::update(self.txn, &before, machine)?;
+            let moved = save::update(self.txn, &before, ready, machine)?;
             self.done(moved, after);
-            return Ok(true);
+            return Ok(Ran::Written);
         }
     }
 
@@ -125,6 +162,7 @@ impl<'a> Family<'a> {
     pub fn create(&mut self, net: &Net, case: Case) -> Result<()> {
         let mut machine = Machine::new(net, case, self.now);
         machine.start();
+        self.flows.go_on(&mut machine);
         let after = self.effects(net, &mut machine);
         let moved = save::create(self.txn, machine)?;
         self.done(moved, after);

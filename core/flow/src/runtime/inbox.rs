@@ -4,9 +4,8 @@
 //! or put it back, and somebody may decide that it need not be done. All of it keeps the rules of claims: one holder at
 //! a time, proved by a token, and what an earlier holder hands in is refused.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use statewright_log::Timestamp;
@@ -23,7 +22,7 @@ use crate::ids;
 use crate::machine::Machine;
 use crate::net::Net;
 
-/// Items read at a time.
+/// Cases read at a time.
 const PAGE: usize = 256;
 
 /// Where a host item is between being offered and having ended.
@@ -118,18 +117,14 @@ pub struct WorkInfo {
 impl Flows {
     /// The host items of open cases that wait for somebody or are at work, by case and number. What a suspended case
     /// has not handed out is not among them. O(items of that topic) for the offered ones of a topic, O(items of the
-    /// case) with a case, else O(items in the store), up to the limit.
+    /// case) with a case, else O(open cases), up to the limit.
     pub fn work(&self, filter: &WorkFilter) -> Result<Vec<WorkInfo>> {
         let view = self.store.snapshot();
-        let mut listing = Listing {
-            flows: self,
-            view: &view,
-            filter,
-            cases: BTreeMap::new(),
-            found: Vec::new(),
-        };
-        let after = filter.after.as_ref().map(|(c, n)| keys::item(c, *n));
+        let mut found = Vec::new();
+        let from = filter.after.as_ref().map(|(case, _)| case.as_str());
+        let is_full = |found: &[WorkInfo]| filter.limit.is_some_and(|limit| found.len() >= limit);
         match (&filter.topic, filter.state, &filter.case) {
+            (_, _, Some(case)) => self.work_of(&view, case, filter, &mut found)?,
             (Some(topic), Some(WorkState::Offered), None) => {
                 let queue = keys::host_queue(topic);
                 let space = Space::default();
@@ -138,21 +133,76 @@ impl Flows {
                 let lanes = lanes::items(topic);
                 offered.extend(view.doc_scan(Primitive::Flow, &space, &lanes, None, usize::MAX)?);
                 let places = offered.iter().filter_map(|(key, _)| keys::parse_place(key));
-                let mut items: Vec<String> = places.map(|(_, c, n)| keys::item(c, n)).collect();
-                items.retain(|key| after.as_ref().is_none_or(|after| key > after));
-                items.sort();
-                for key in items {
-                    if listing.is_full() {
+                let cases: BTreeSet<&str> = places.map(|(_, case, _)| case).collect();
+                for case in cases
+                    .into_iter()
+                    .filter(|case| from.is_none_or(|f| *case >= f))
+                {
+                    if is_full(&found) {
                         break;
                     }
-                    if let Some(value) = save::read(&view, &key)? {
-                        listing.look_at(&key, &value)?;
-                    }
+                    self.work_of(&view, case, filter, &mut found)?;
                 }
             }
-            _ => listing.scan(after)?,
+            _ => {
+                if let Some(case) = from {
+                    self.work_of(&view, case, filter, &mut found)?;
+                }
+                let mut after = from.map(str::to_owned);
+                while !is_full(&found) {
+                    let page = self.open_cases(after.as_deref(), PAGE)?;
+                    if page.is_empty() {
+                        break;
+                    }
+                    for case in &page {
+                        self.work_of(&view, case, filter, &mut found)?;
+                        if is_full(&found) {
+                            break;
+                        }
+                    }
+                    after = page.into_iter().next_back();
+                }
+            }
         }
-        Ok(listing.found)
+        found.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    /// Those of one case.
+    fn work_of(
+        &self,
+        view: &Snapshot,
+        id: &str,
+        filter: &WorkFilter,
+        found: &mut Vec<WorkInfo>,
+    ) -> Result<()> {
+        // It may have begun or ended since the view.
+        let Some(value) = save::read(view, &keys::case(id))? else {
+            return Ok(());
+        };
+        if record::status_of(id, &value)?.is_final() {
+            return Ok(());
+        }
+        let net = self.net(view, &record::net_of_case(id, &value)?)?;
+        let case = self.read(view, &net, id, &value)?;
+        let suspended = case.status == Status::Suspended;
+        let is = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == is)
+        };
+        let after = |info: &WorkInfo| {
+            let after = filter.after.as_ref();
+            after.is_none_or(|(c, n)| (info.case.as_str(), info.item) > (c.as_str(), *n))
+        };
+        let infos = case.items.values().filter_map(|item| info(&net, id, item));
+        found.extend(infos.filter(|info| {
+            is(&filter.topic, Some(&info.topic))
+                && is(&filter.task, Some(&info.task))
+                && is(&filter.worker, info.worker.as_deref())
+                && filter.state.is_none_or(|state| state == info.state)
+                && (!suspended || info.state == WorkState::Leased)
+                && after(info)
+        }));
+        Ok(())
     }
 
     /// Takes one offered host item by its case and number, whoever else polls for its topic. Without a `lease` it is
@@ -263,98 +313,6 @@ impl Flows {
             _ if case.status == Status::Suspended => suspended(),
             _ => refused("withdrawn", "its task is not enabled any more"),
         })
-    }
-}
-
-struct Listing<'a> {
-    flows: &'a Flows,
-    view: &'a Snapshot,
-    filter: &'a WorkFilter,
-    /// The nets of cases that were looked at, and whether they are suspended.
-    cases: BTreeMap<String, (Arc<Net>, bool)>,
-    found: Vec<WorkInfo>,
-}
-
-impl Listing<'_> {
-    fn is_full(&self) -> bool {
-        let limit = self.filter.limit;
-        limit.is_some_and(|limit| self.found.len() >= limit)
-    }
-
-    /// Looks at all items there are, or at those of one case.
-    fn scan(&mut self, mut after: Option<String>) -> Result<()> {
-        let prefix = match &self.filter.case {
-            Some(case) => format!("{}{case}/", keys::ITEM),
-            None => keys::ITEM.to_owned(),
-        };
-        let space = Space::default();
-        while !self.is_full() {
-            let from = after.as_deref();
-            let page = self
-                .view
-                .doc_scan(Primitive::Flow, &space, &prefix, from, PAGE)?;
-            let Some((last, _)) = page.last() else {
-                break;
-            };
-            after = Some(last.clone());
-            for (key, value) in page {
-                if self.is_full() {
-                    break;
-                }
-                self.look_at(&key, &value)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at(&mut self, key: &str, value: &Value) -> Result<()> {
-        let place = key.strip_prefix(keys::ITEM).and_then(|k| k.split_once('/'));
-        let Some((case, number)) = place.and_then(|(c, n)| Some((c, n.parse().ok()?))) else {
-            return Ok(());
-        };
-        let topic = value.get("topic");
-        let Some(topic) = topic.as_ref().and_then(|t| t.as_str()) else {
-            return Ok(());
-        };
-        if self.filter.topic.as_deref().is_some_and(|t| t != topic) {
-            return Ok(());
-        }
-        let Some((net, suspended)) = self.case(case)? else {
-            return Ok(());
-        };
-        let item = record::item_from_value(&net, case, number, value)?;
-        let info = info(&net, case, &item);
-        self.found.extend(info.filter(|info| {
-            let filter = self.filter;
-            let is = |wanted: &Option<String>, is: Option<&str>| {
-                wanted.as_deref().is_none_or(|wanted| Some(wanted) == is)
-            };
-            is(&filter.task, Some(&info.task))
-                && is(&filter.worker, info.worker.as_deref())
-                && filter.state.is_none_or(|state| state == info.state)
-                && (!suspended || info.state == WorkState::Leased)
-        }));
-        Ok(())
-    }
-
-    /// None for a case that has ended.
-    fn case(&mut self, id: &str) -> Result<Option<(Arc<Net>, bool)>> {
-        if let Some(known) = self.cases.get(id) {
-            return Ok(Some(known.clone()));
-        }
-        let Some(value) = save::read(self.view, &keys::case(id))? else {
-            return Ok(None);
-        };
-        let status = record::status_of(id, &value)?;
-        if status.is_final() {
-            return Ok(None);
-        }
-        let net = self
-            .flows
-            .net(self.view, &record::net_of_case(id, &value)?)?;
-        let known = (net, status == Status::Suspended);
-        self.cases.insert(id.to_owned(), known.clone());
-        Ok(Some(known))
     }
 }
 

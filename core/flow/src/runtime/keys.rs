@@ -1,39 +1,61 @@
-//! The keys of flow documents, all in the default space under the flow primitive.
+//! The keys of flow documents, all in the default space under the flow primitive. They are in every commit, so they
+//! are short.
 //!
 //! | key | document |
 //! | --- | --- |
 //! | `net/<key>` | `{name, version, source, dir}` |
 //! | `flow/<name>` | the newest deployment: `{version, net}` |
-//! | `case/<case>` | the case: status, data, marking, work in flight |
-//! | `open/<case>` | null; there while the case is not closed |
-//! | `item/<case>/<n>` | a work item or wait |
-//! | `history/<case>/<seq>` | a history event |
-//! | `done/<case>/<n>` | a completion that can be undone |
-//! | `queue/host/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts |
-//! | `queue/process/<since>/<case>/<n>` | null; there while the item is offered to process workers |
-//! | `timer/<due>/<case>/<n>` | null; there while time alone will change the item |
-//! | `listen/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |
-//! | `mail/<case>/<signal>/<n>` | the data of a signal that a case keeps |
+//! | `secret` | what claims are signed with |
+//! | `c/<case>` | the case: net, data, state |
+//! | `h/<case>/<seq>` | history: the events of one commit, of which this is the last |
+//! | `i/<case>/<n>` | what is large of a work item; all of an instance |
+//! | `d/<case>/<n>` | a completion that can be undone |
+//! | `o/<case>` | null; there while the case is not closed |
+//! | `r/<case>` | null; there while the case goes on by itself or a process worker has work of it |
+//! | `q/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts, or claimed and nothing else came |
+//! | `p/<since>/<case>/<n>` | null; there while the item is offered to process workers |
+//! | `t/<due>/<case>/<n>` | null; there while time alone will change the item |
+//! | `l/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |
+//! | `m/<case>/<signal>/<n>` | the data of a signal that a case keeps |
 //! | `letter/<signal>/<key>/<n>` | the data of a signal that is kept for whoever will wait for this key |
 //! | `letters/<signal>/<key>` | the number of the next one of those |
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
 //! What lanes keep is described in `lanes.rs`.
 //!
-//! Numbers are zero-padded, so byte order is their order. Queue, timer and listen keys follow from the item; they are
-//! written with it, in the same commit, and are not there while the case is suspended. In topics, and in names and
-//! keys of signals, `/` and `%` are written as `%2F` and `%25`.
+//! Byte order is the order of numbers and times: a number is a letter that says how many digits follow, and those;
+//! a time is 12 digits of 5 bits of its microseconds, in queues 9 digits of its milliseconds. Queue, timer and listen
+//! keys follow from the item; they are written with it, in the same commit, and are not there while the case is
+//! suspended. In topics, and in names and keys of signals, `/` and `%` are written as `%2F` and `%25`.
 
 use statewright_log::Timestamp;
 
 use crate::case::{Item, ItemState, ItemWork};
+use crate::ids;
 
-pub(crate) const OPEN: &str = "open/";
-pub(crate) const CASE: &str = "case/";
-pub(crate) const ITEM: &str = "item/";
-pub(crate) const TIMER: &str = "timer/";
-pub(crate) const PROCESS_QUEUE: &str = "queue/process/";
-pub(crate) const QUEUE: &str = "queue/";
+pub(crate) const OPEN: &str = "o/";
+pub(crate) const READY: &str = "r/";
+pub(crate) const CASE: &str = "c/";
+pub(crate) const TIMER: &str = "t/";
+pub(crate) const PROCESS_QUEUE: &str = "p/";
+pub(crate) const QUEUE: &str = "q/";
+pub(crate) const SECRET: &str = "secret";
+
+/// A number so that byte order is its order: `a7`, `b12`.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    // A number has 1 to 20 digits.
+    let len = u8::try_from(digits.len()).unwrap_or(20);
+    let mut text = String::with_capacity(digits.len().saturating_add(1));
+    text.push(char::from(b'a'.saturating_add(len.saturating_sub(1))));
+    text.push_str(&digits);
+    text
+}
+
+/// Reads a [`number`] back.
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
+    text.get(1..)?.parse().ok()
+}
 
 pub(crate) fn net(key: &str) -> String {
     format!("net/{key}")
@@ -44,37 +66,41 @@ pub(crate) fn flow(name: &str) -> String {
 }
 
 pub(crate) fn case(id: &str) -> String {
-    format!("{CASE}{id}")
+    [CASE, id].concat()
 }
 
 pub(crate) fn open(id: &str) -> String {
-    format!("{OPEN}{id}")
+    [OPEN, id].concat()
 }
 
-pub(crate) fn item(case: &str, number: u64) -> String {
-    format!("{ITEM}{case}/{number:06}")
+pub(crate) fn ready(id: &str) -> String {
+    [READY, id].concat()
+}
+
+pub(crate) fn item(case: &str, n: u64) -> String {
+    ["i/", case, "/", &number(n)].concat()
 }
 
 /// A completion that can be undone.
-pub(crate) fn done(case: &str, number: u64) -> String {
-    format!("done/{case}/{number:06}")
+pub(crate) fn done(case: &str, n: u64) -> String {
+    ["d/", case, "/", &number(n)].concat()
 }
 
 pub(crate) fn history(case: &str) -> String {
-    format!("history/{case}/")
+    ["h/", case, "/"].concat()
 }
 
 pub(crate) fn history_event(case: &str, seq: u64) -> String {
-    format!("history/{case}/{seq:08}")
+    ["h/", case, "/", &number(seq)].concat()
 }
 
 pub(crate) fn host_queue(topic: &str) -> String {
-    format!("queue/host/{}/", escaped(topic))
+    [QUEUE, &escaped(topic), "/"].concat()
 }
 
 /// A signal kept by a case.
-pub(crate) fn mail(case: &str, signal: &str, number: u64) -> String {
-    format!("mail/{case}/{}/{number:08}", escaped(signal))
+pub(crate) fn mail(case: &str, signal: &str, n: u64) -> String {
+    format!("m/{case}/{}/{}", escaped(signal), number(n))
 }
 
 pub(crate) fn escaped(key: &str) -> String {
@@ -83,7 +109,7 @@ pub(crate) fn escaped(key: &str) -> String {
 
 /// Those who wait for a signal of a key, longest first.
 pub(crate) fn listeners(signal: &str, key: &str) -> String {
-    format!("listen/{}/{}/", escaped(signal), escaped(key))
+    format!("l/{}/{}/", escaped(signal), escaped(key))
 }
 
 /// Signals that are kept for a key, oldest first.
@@ -105,17 +131,18 @@ pub(crate) fn keeps(signal: &str) -> String {
 
 /// The timer, queue and listen keys that an item in this state has.
 pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
-    let place =
-        |prefix: &str, at: Timestamp| format!("{prefix}{}/{case}/{:06}", time(at), item.number);
+    let n = number(item.number);
+    let place = |prefix: &str, at: Timestamp| [prefix, &time(at), "/", case, "/", &n].concat();
+    let queued = |prefix: &str, at: Timestamp| [prefix, &millis(at), "/", case, "/", &n].concat();
     let timer = item.state.due().map(|due| place(TIMER, due));
     let queue = match (&item.state, &item.work) {
         // Those of a lane wait for their turn.
         (ItemState::Offered { .. }, _) if item.lane.is_some() => None,
         (ItemState::Offered { since }, ItemWork::Host { topic }) => {
-            Some(place(&host_queue(topic), *since))
+            Some(queued(&host_queue(topic), *since))
         }
         (ItemState::Offered { since }, ItemWork::Process { .. }) => {
-            Some(place(PROCESS_QUEUE, *since))
+            Some(queued(PROCESS_QUEUE, *since))
         }
         (
             ItemState::Listening { since },
@@ -129,21 +156,62 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
     timer.into_iter().chain(queue).collect()
 }
 
+/// The last time that a key can have: some 36,000 years from now.
+const LAST: u64 = (1 << 60) - 1;
+
 /// Sorts as the times do; times before 1970 do not come from any clock worth its name and count as 1970.
 pub(crate) fn time(at: Timestamp) -> String {
-    format!("{:020}", at.as_micros().max(0))
+    ids::digits(u64::try_from(at.as_micros()).unwrap_or(0).min(LAST), 12)
+}
+
+/// A time to the millisecond, for queues: 9 digits, for a thousand years.
+fn millis(at: Timestamp) -> String {
+    let millis = u64::try_from(at.as_micros() / 1000).unwrap_or(0);
+    ids::digits(millis.min((1 << 45) - 1), 9)
 }
 
 /// Reads a [`time`] back.
 pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
-    Some(Timestamp::from_micros(text.parse().ok()?))
+    let micros = ids::from_digits(text).filter(|m| *m <= LAST)?;
+    Some(Timestamp::from_micros(i64::try_from(micros).ok()?))
 }
 
 /// Reads `…/<time>/<case>/<n>` back.
 pub(crate) fn parse_place(key: &str) -> Option<(Timestamp, &str, u64)> {
     let mut parts = key.rsplit('/');
-    let number = parts.next()?.parse().ok()?;
+    let number = parse_number(parts.next()?)?;
     let case = parts.next()?;
-    let at = parts.next()?.parse().ok()?;
-    Some((Timestamp::from_micros(at), case, number))
+    let at = match parts.next()? {
+        millis if millis.len() == 9 => {
+            let millis = i64::try_from(ids::from_digits(millis)?).ok()?;
+            Timestamp::from_micros(millis.checked_mul(1000)?)
+        }
+        micros => parse_time(micros)?,
+    };
+    Some((at, case, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_sort_as_text_and_lead_back() {
+        let numbers = [0, 7, 9, 10, 99, 100, 12_345, u64::MAX];
+        let texts: Vec<String> = numbers.iter().map(|n| number(*n)).collect();
+        assert!(texts.is_sorted(), "{texts:?}");
+        let back: Vec<u64> = texts.iter().filter_map(|t| parse_number(t)).collect();
+        assert_eq!(back, numbers);
+        assert_eq!(parse_number("ä"), None);
+        let times = [0, 1, 31, 32, 1_700_000_000_000_000, (1 << 60) - 1];
+        let keys: Vec<String> = times
+            .iter()
+            .map(|t| format!("t/{}/case/{}", time(Timestamp::from_micros(*t)), number(12)))
+            .collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        for (key, at) in keys.iter().zip(times) {
+            let place = (Timestamp::from_micros(at), "case", 12);
+            assert_eq!(parse_place(key), Some(place));
+        }
+    }
 }

@@ -194,8 +194,9 @@ impl Key {
     fn item_key(&self, line: &str, since: Timestamp, case: &str, number: u64) -> String {
         let (key, since) = (keys::escaped(&self.key), keys::time(since));
         format!(
-            "lane/item/{line}/{}/{key}/{since}/{case}/{number:06}",
-            self.name
+            "lane/item/{line}/{}/{key}/{since}/{case}/{}",
+            self.name,
+            keys::number(number)
         )
     }
 
@@ -250,7 +251,8 @@ impl Key {
             }
             if let Some(due) = wait {
                 txn.doc_create(Primitive::Flow, &space, &self.wait_key(due), Value::NULL)?;
-                moved.timers_changed = true;
+                let due = Timestamp::from_micros(due);
+                moved.next_due = moved.next_due.into_iter().chain([due]).min();
             }
             self.wait = wait;
         }

@@ -4,9 +4,11 @@
 //! offered work out, sets an alarm for [`Flows::next_due`].
 
 mod control;
+mod desk;
 mod explain;
 mod family;
 mod inbox;
+mod journal;
 pub(crate) mod keys;
 mod lanes;
 mod query;
@@ -16,10 +18,10 @@ mod save;
 mod work;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use statewright_log::Timestamp;
+use statewright_log::{Durability, Timestamp};
 use statewright_store::{Primitive, Reader, Space, Store};
 use statewright_value::{Kind, Path, Value, value};
 
@@ -29,6 +31,7 @@ pub use query::{CaseFilter, CaseInfo, ItemInfo};
 pub use save::Moved;
 pub use work::{Claim, Queue, WorkItem, WorkKind};
 
+use desk::Desk;
 use save::Wanted;
 
 use crate::case::Case;
@@ -58,14 +61,27 @@ pub struct Deployed {
 pub struct Flows {
     store: Store,
     nets: Mutex<BTreeMap<String, Arc<Net>>>,
+    desk: Desk,
+    /// What claims are signed with, once that was needed.
+    secret: OnceLock<[u8; 32]>,
+    /// How many automatic tasks one commit fires at most.
+    burst: u32,
 }
 
+/// In memory there is no journal whose commits could be lost one by one, so tasks that need nobody share a commit.
+const BURST_IN_MEMORY: u32 = 64;
+
 impl Flows {
-    /// Works on this store.
+    /// Works on this store. There should be one of it for an open store: claims that are not written yet are known to
+    /// the one alone that made them.
     pub fn new(store: Store) -> Flows {
+        let in_memory = store.stats().durability == Durability::Memory;
         Flows {
             store,
             nets: Mutex::default(),
+            desk: Desk::default(),
+            secret: OnceLock::new(),
+            burst: if in_memory { BURST_IN_MEMORY } else { 1 },
         }
     }
 
@@ -93,6 +109,10 @@ impl Flows {
         let newest = value!({"version": version, "net": (key.as_str())});
         let space = Space::default();
         self.store.transact(|txn| -> Result<()> {
+            if save::read(txn, keys::SECRET)?.is_none() {
+                let secret = Value::bytes(ids::new_secret(self.store.env())?);
+                txn.doc_create(Primitive::Flow, &space, keys::SECRET, secret)?;
+            }
             let net_at = keys::net(&key);
             if save::read(txn, &net_at)?.is_none() {
                 let content =
@@ -126,33 +146,66 @@ impl Flows {
     ///
     /// Fails with [`Error::UnknownFlow`], [`Error::Input`] or [`Error::CaseExists`].
     pub fn start(&self, flow: &str, input: &Value, id: Option<&str>) -> Result<Moved> {
-        let id = match id {
-            Some(id) if ids::is_case_id(id) => id.to_owned(),
+        match id {
+            Some(id) if ids::is_case_id(id) => self.start_as(flow, input, id),
             Some(id) => {
                 let why = format!("'{id}' is not a case id: write 1 to 128 of A-Z a-z 0-9 . _ -");
-                return Err(Error::Input { why });
+                Err(Error::Input { why })
             }
-            None => ids::new_case_id(self.store.env())?,
-        };
-        let moved = self.transact(|family, txn| {
+            // There are so many ids that two of a millisecond are hardly ever the same.
+            None => loop {
+                let id = ids::new_case_id(self.store.env())?;
+                match self.start_as(flow, input, &id) {
+                    Err(Error::CaseExists { .. }) => {}
+                    started => return started,
+                }
+            },
+        }
+    }
+
+    fn start_as(&self, flow: &str, input: &Value, id: &str) -> Result<Moved> {
+        let moved = self.transact(id, |family, txn| {
             let key = newest(txn, flow)?.ok_or_else(|| Error::UnknownFlow {
                 flow: flow.to_owned(),
             })?;
             let net = self.net(txn, &key)?;
             let data = initial_data(&net, input)?;
             let marking = net.skeleton().empty();
-            let case = Case::new(id.as_str().into(), key.into(), marking, data, self.now());
+            let case = Case::new(id.into(), key.into(), marking, data, family.now());
             family.create(&net, case)
         })?;
-        Ok(moved.unwrap_or_else(|| Moved::nothing(&id)))
+        Ok(moved.unwrap_or_else(|| Moved::nothing(id)))
     }
 
-    /// Fires one enabled automatic task of a case (`set`, `log`), in one commit. None if there is nothing to fire.
+    /// Fires one enabled automatic task of a case (`set`, `log`), in one commit; in a store in memory, also those that
+    /// follow, up to 64. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
-        let fired = self.step(case, Wanted::none(), |machine| Ok(machine.fire()));
+        let fired = self.step(case, Wanted::none(), |machine| {
+            let fired = machine.fire();
+            if fired {
+                self.go_on(machine);
+            }
+            Ok(fired)
+        });
+        let fired = match fired {
+            // Which of them it was is found out one by one.
+            Err(Error::Store(e)) if self.burst > 1 && e.is_about_input() => {
+                self.step(case, Wanted::none(), |machine| Ok(machine.fire()))
+            }
+            fired => fired,
+        };
         self.or_fail(case, Wanted::none(), fired, |machine, failure| {
             machine.refuse(failure);
         })
+    }
+
+    /// After one automatic task, or the start: fires those that follow and share its commit.
+    pub(crate) fn go_on(&self, machine: &mut Machine<'_>) {
+        for _ in 1..self.burst {
+            if !machine.needs.is_empty() || !machine.effects.is_empty() || !machine.fire() {
+                return;
+            }
+        }
     }
 
     /// An event whose outcome cannot be stored (it is larger than a commit may be) fails its task instead: nobody is
@@ -178,19 +231,22 @@ impl Flows {
 
     /// The open cases, oldest id first, after `after`.
     pub fn open_cases(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
-        let after = after.map(keys::open);
-        let view = self.store.snapshot();
-        let found = view.doc_scan(
-            Primitive::Flow,
-            &Space::default(),
-            keys::OPEN,
-            after.as_deref(),
-            limit,
-        )?;
-        Ok(found
-            .into_iter()
-            .filter_map(|(k, _)| k.strip_prefix(keys::OPEN).map(str::to_owned))
-            .collect())
+        self.indexed(keys::OPEN, after, limit)
+    }
+
+    /// The cases that somebody must look at who begins to drive them, oldest id first, after `after`: those that go on
+    /// by themselves, to be [advanced](Flows::advance), and those of which process workers had work, which are to
+    /// [give it back](Flows::release). Cases that wait for time, hosts or signals are not among them.
+    pub fn ready_cases(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        self.indexed(keys::READY, after, limit)
+    }
+
+    fn indexed(&self, index: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let after = after.map(|id| [index, id].concat());
+        let (view, space) = (self.store.snapshot(), Space::default());
+        let found = view.doc_scan(Primitive::Flow, &space, index, after.as_deref(), limit)?;
+        let ids = found.iter().filter_map(|(key, _)| key.strip_prefix(index));
+        Ok(ids.map(str::to_owned).collect())
     }
 
     /// Runs an event on a case, with what follows from it in other cases, as one commit. `event` says whether it did
@@ -201,7 +257,7 @@ impl Flows {
         wanted: Wanted,
         mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<Option<Moved>> {
-        self.transact(|family, _| {
+        self.transact(id, |family, _| {
             family.event(id, wanted.clone(), &mut event)?;
             Ok(())
         })

@@ -4,9 +4,10 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
-use super::{Flows, keys, record, save};
+use super::{Flows, journal, keys, record, save};
 use crate::case::{Case, HistoryEvent, Item, ItemWork, Status};
 use crate::error::{Error, Result};
+use crate::machine::Machine;
 use crate::net::Net;
 
 /// A case as it is now.
@@ -101,20 +102,15 @@ impl Flows {
                 if filter.limit.is_some_and(|limit| found.len() >= limit) {
                     return Ok(found);
                 }
-                let flow = value.get("flow");
-                let other_flow = filter
-                    .flow
-                    .as_deref()
-                    .is_some_and(|f| flow.as_ref().and_then(|v| v.as_str()) != Some(f));
                 let status = record::status_of(id, &value)?;
-                if other_flow || filter.status.is_some_and(|wanted| wanted != status) {
+                if filter.status.is_some_and(|wanted| wanted != status) {
                     continue;
                 }
                 let net = self.net(&view, &record::net_of_case(id, &value)?)?;
-                found.push(info(
-                    &net,
-                    &save::load(&view, &net, id, &value, &save::Wanted::all())?,
-                ));
+                if filter.flow.as_deref().is_some_and(|f| f != &*net.name) {
+                    continue;
+                }
+                found.push(info(&net, &self.read(&view, &net, id, &value)?));
             }
         }
     }
@@ -123,24 +119,24 @@ impl Flows {
     pub fn history(&self, id: &str, after: u64) -> Result<Vec<HistoryEvent>> {
         let view = self.store.snapshot();
         let (space, prefix) = (Space::default(), keys::history(id));
-        if save::read(&view, &keys::case(id))?.is_none() {
-            return Err(Error::UnknownCase {
-                case: id.to_owned(),
-            });
+        let value = save::read(&view, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
+            case: id.to_owned(),
+        })?;
+        let net = self.net(&view, &record::net_of_case(id, &value)?)?;
+        let created = record::created_of(id, &value)?;
+        // A document is named by its last event, so the first one behind this key may have events before `after`.
+        let from = keys::history_event(id, after);
+        let found = view.doc_scan(Primitive::Flow, &space, &prefix, Some(&from), usize::MAX)?;
+        let mut events = Vec::with_capacity(found.len());
+        for (key, value) in found {
+            let last = key.strip_prefix(&prefix).and_then(keys::parse_number);
+            let last = last.ok_or_else(|| Error::damaged(&key, "key"))?;
+            let version = view.doc_version(Primitive::Flow, &space, &key)?;
+            let at = (last, version.unwrap_or_default());
+            let all = journal::from_value(&net, id, created, at, &value)?;
+            events.extend(all.into_iter().filter(|event| event.seq > after));
         }
-        let after = keys::history_event(id, after);
-        let found = view.doc_scan(Primitive::Flow, &space, &prefix, Some(&after), usize::MAX)?;
-        found
-            .into_iter()
-            .map(|(key, value)| {
-                let seq = key.strip_prefix(&prefix).and_then(|n| n.parse().ok());
-                let seq = seq.ok_or_else(|| Error::damaged(&key, "key"))?;
-                let version = view
-                    .doc_version(Primitive::Flow, &space, &key)?
-                    .unwrap_or_default();
-                record::event_from_value(id, seq, version, &value)
-            })
-            .collect()
+        Ok(events)
     }
 
     pub(super) fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
@@ -149,8 +145,25 @@ impl Flows {
             case: id.to_owned(),
         })?;
         let net = self.net(&view, &record::net_of_case(id, &value)?)?;
-        let case = save::load(&view, &net, id, &value, &save::Wanted::all())?;
+        let case = self.read(&view, &net, id, &value)?;
         Ok((net, case))
+    }
+
+    /// A case with all of its items, and with claims that are not written.
+    pub(super) fn read(
+        &self,
+        view: &impl Reader,
+        net: &Net,
+        id: &str,
+        value: &Value,
+    ) -> Result<Case> {
+        let (case, _) = save::load(view, net, id, value, &save::Wanted::all())?;
+        if case.status.is_final() {
+            return Ok(case);
+        }
+        let mut machine = Machine::new(net, case, self.now());
+        self.desk.put_into(&mut machine);
+        Ok(machine.case)
     }
 }
 

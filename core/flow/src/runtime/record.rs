@@ -1,17 +1,114 @@
-//! Cases and items as documents: how they are written in full and read back.
+//! Cases, items and history events as documents: positional arrays, written on every step, so they are short.
+//!
+//! A task, a place and an input are written as their index in the case's net, which never changes under a case: its
+//! key is a hash of its source. Times are microseconds: those of a case since it was created, those of an item since it
+//! was, and that since the case last changed (of an instance, since the case was created).
+//! What is empty or nought at the end of an array is left out. `docs/FORMAT.md` has the tables.
 
 use statewright_log::Timestamp;
 use statewright_value::{Value, value};
 
 use crate::case::{
-    Case, EventKind, Group, HistoryEvent, Instance, Item, ItemLane, ItemState, ItemWork, Lease,
-    Parent, Status,
+    Case, Group, Instance, Item, ItemLane, ItemState, ItemWork, Lease, Parent, Status,
 };
 use crate::error::{Error, Result};
-use crate::net::Net;
+use crate::ids;
+use crate::net::{Join, Net, TaskKind};
 
-fn micros(at: Timestamp) -> Value {
-    Value::from(at.as_micros())
+/// The fields of a case's document.
+pub(crate) mod field {
+    /// The key of its net.
+    pub const NET: &str = "n";
+    /// When it was created, in microseconds.
+    pub const CREATED: &str = "t";
+    /// The case that called it.
+    pub const PARENT: &str = "p";
+    /// Its data.
+    pub const DATA: &str = "d";
+    /// Everything that changes on a step but the data.
+    pub const STATE: &str = "s";
+    /// What it gave.
+    pub const RESULT: &str = "r";
+    /// Why it failed.
+    pub const ERROR: &str = "e";
+    /// What can be undone, is being undone, and was caught.
+    pub const RECOVERY: &str = "u";
+}
+
+/// The fields of an item's document: what of it is large, and all of an instance.
+pub(crate) mod part {
+    /// What the work gets.
+    pub const INPUT: &str = "i";
+    /// The program and its arguments.
+    pub const ARGV: &str = "a";
+    /// Where the program runs.
+    pub const CWD: &str = "c";
+    /// Of an instance: the row that others have in their case.
+    pub const ROW: &str = "s";
+    /// Of an instance: the group, the index, and what it was made of.
+    pub const INSTANCE: &str = "g";
+    /// Of an instance: what it gave.
+    pub const RESULT: &str = "r";
+}
+
+/// Added to a status: the case is in the index of those that go on by themselves.
+const READY: u64 = 16;
+/// Added to the code of an item's state: its task has started.
+const STARTED: u64 = 16;
+/// Added to the code of an item's state: it has a document of its own.
+const STORED: u64 = 32;
+/// Added to the code of an item's state: no token of its task is waiting or taken for it, as it undoes another.
+const ASIDE: u64 = 64;
+
+const STATUSES: [Status; 10] = [
+    Status::Running,
+    Status::Suspended,
+    Status::Completed,
+    Status::Failed,
+    Status::Deadlocked,
+    Status::Cancelled,
+    Status::Terminated,
+    Status::Compensating,
+    Status::Compensated,
+    Status::CompensationFailed,
+];
+
+/// Puts a row together; what is null at its end is left out.
+pub(crate) fn row(mut parts: Vec<Value>) -> Value {
+    while parts.last().is_some_and(Value::is_null) {
+        parts.pop();
+    }
+    parts.into_iter().collect()
+}
+
+/// A count, null if it is nought.
+fn count(n: u64) -> Value {
+    if n == 0 { Value::NULL } else { Value::from(n) }
+}
+
+fn index(n: usize) -> Value {
+    Value::from(n as u64)
+}
+
+/// A list, null if it is empty.
+fn list(items: Vec<Value>) -> Value {
+    match items.is_empty() {
+        true => Value::NULL,
+        false => items.into_iter().collect(),
+    }
+}
+
+/// Microseconds from one time to another.
+pub(crate) fn since(base: Timestamp, at: Timestamp) -> i64 {
+    at.as_micros().saturating_sub(base.as_micros())
+}
+
+/// The same, null if they are equal.
+fn apart(base: Timestamp, at: Timestamp) -> Value {
+    match since(base, at) {
+        0 => Value::NULL,
+        micros => Value::from(micros),
+    }
 }
 
 fn put(object: &mut Value, key: &str, value: Value) {
@@ -19,52 +116,164 @@ fn put(object: &mut Value, key: &str, value: Value) {
     let _ = object.insert(key, value);
 }
 
-/// Reads fields; what is missing or of another type is a damaged document.
-struct Fields<'a> {
+/// Reads the parts of an array; one that is missing is null, one of another type is a damaged document.
+struct Row<'a> {
     of: &'a str,
+    field: &'static str,
     value: &'a Value,
 }
 
-impl Fields<'_> {
-    fn bad(&self, key: &str) -> Error {
-        Error::damaged(self.of, key)
+impl Row<'_> {
+    fn bad(&self) -> Error {
+        Error::damaged(self.of, self.field)
     }
 
-    fn get(&self, key: &str) -> Result<Value> {
-        self.value.get(key).ok_or_else(|| self.bad(key))
+    fn get(&self, index: usize) -> Value {
+        self.value.index(index).unwrap_or_default()
     }
 
-    fn text(&self, key: &str) -> Result<String> {
-        self.get(key)?
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| self.bad(key))
-    }
-
-    fn number(&self, key: &str) -> Result<u64> {
-        self.get(key)?.as_u64().ok_or_else(|| self.bad(key))
-    }
-
-    fn small(&self, key: &str) -> Result<u32> {
-        u32::try_from(self.number(key)?).map_err(|_| self.bad(key))
-    }
-
-    fn time(&self, key: &str) -> Result<Timestamp> {
-        self.optional_time(key)?.ok_or_else(|| self.bad(key))
-    }
-
-    fn optional_time(&self, key: &str) -> Result<Option<Timestamp>> {
-        match self.value.get(key) {
-            None => Ok(None),
-            Some(at) => at
-                .as_i64()
-                .map(|m| Some(Timestamp::from_micros(m)))
-                .ok_or_else(|| self.bad(key)),
+    fn number(&self, index: usize) -> Result<u64> {
+        match self.get(index) {
+            v if v.is_null() => Ok(0),
+            v => v.as_u64().ok_or_else(|| self.bad()),
         }
+    }
+
+    fn small(&self, index: usize) -> Result<u32> {
+        u32::try_from(self.number(index)?).map_err(|_| self.bad())
+    }
+
+    fn index(&self, index: usize) -> Result<usize> {
+        usize::try_from(self.number(index)?).map_err(|_| self.bad())
+    }
+
+    /// None if it is null.
+    fn maybe_time(&self, base: Timestamp, index: usize) -> Result<Option<Timestamp>> {
+        let micros = match self.get(index) {
+            v if v.is_null() => return Ok(None),
+            v => v.as_i64().ok_or_else(|| self.bad())?,
+        };
+        let at = base.as_micros().saturating_add(micros);
+        Ok(Some(Timestamp::from_micros(at)))
+    }
+
+    fn time(&self, base: Timestamp, index: usize) -> Result<Timestamp> {
+        Ok(self.maybe_time(base, index)?.unwrap_or(base))
+    }
+
+    fn text(&self, index: usize) -> Result<Option<String>> {
+        match self.get(index) {
+            v if v.is_null() => Ok(None),
+            v => v
+                .as_str()
+                .map(|text| Some(text.to_owned()))
+                .ok_or_else(|| self.bad()),
+        }
+    }
+
+    /// The numbers of a list, two by two.
+    fn pairs(&self, index: usize) -> Result<Vec<(usize, u32)>> {
+        let list = self.get(index);
+        let of = Row {
+            value: &list,
+            ..*self
+        };
+        let pair = |i: usize| Ok((of.index(2 * i)?, of.small(2 * i + 1)?));
+        (0..list.len() / 2).map(pair).collect()
     }
 }
 
-/// A task by its name: names stay when a spec's order changes.
+/// Everything of a case that changes on a step, but its data. `ready`: whether it is in the index of those that go on
+/// by themselves.
+pub(crate) fn state_to_value(net: &Net, case: &Case, ready: bool) -> Value {
+    let status = STATUSES.iter().position(|s| *s == case.status);
+    let status = status.unwrap_or_default() as u64 + if ready { READY } else { 0 };
+    let mut marking = Vec::new();
+    for (place, tokens) in case.marking.marked() {
+        marking.extend([index(place), Value::from(tokens)]);
+    }
+    let items = case.items.values().filter(|i| i.instance.is_none());
+    let items = items.map(|item| item_to_row(case, case.updated, item));
+    let mut dead = Vec::new();
+    for (place, tokens) in &case.dead {
+        dead.extend([index(*place), Value::from(*tokens)]);
+    }
+    let tasks = net.tasks.iter().enumerate();
+    let counting = tasks.filter(|(_, t)| matches!(t.join, Join::Of { .. }));
+    let rounds = counting.filter_map(|(task, of)| {
+        let seen = |i: &usize| case.marking.seen(net.skeleton(), task, *i);
+        let seen: Vec<Value> = (0..of.inputs.len()).filter(seen).map(index).collect();
+        let all = std::iter::once(index(task)).chain(seen.iter().cloned());
+        (!seen.is_empty()).then(|| all.collect::<Value>())
+    });
+    let groups = case.groups.iter().map(|(n, g)| group_to_row(*n, g));
+    let mail = case.mail.iter().map(|(signal, (first, next))| {
+        let signal = Value::from(&**signal);
+        Value::from([signal, Value::from(*first), Value::from(*next)])
+    });
+    row(vec![
+        Value::from(status),
+        Value::from(case.next_item),
+        Value::from(case.seq),
+        apart(case.created, case.updated),
+        list(marking),
+        list(items.collect()),
+        list(dead),
+        list(rounds.collect()),
+        list(groups.collect()),
+        list(mail.collect()),
+    ])
+}
+
+fn group_to_row(number: u64, group: &Group) -> Value {
+    let ranges = group.ranges.iter();
+    let ranges = ranges.flat_map(|(first, len)| [Value::from(*first), Value::from(*len)]);
+    let limit = |n: Option<u32>| n.map_or(Value::NULL, Value::from);
+    row(vec![
+        Value::from(number),
+        index(group.task),
+        ranges.collect(),
+        Value::from(group.total),
+        count(u64::from(group.completed)),
+        count(u64::from(group.active)),
+        count(u64::from(group.left) | u64::from(group.free) << 1),
+        limit(group.max),
+        limit(group.threshold),
+    ])
+}
+
+/// A new case in full.
+pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
+    let mut object = value!({});
+    put(&mut object, field::NET, Value::from(&*case.net));
+    let created = Value::from(case.created.as_micros());
+    put(&mut object, field::CREATED, created);
+    if let Some(parent) = &case.parent {
+        put(&mut object, field::PARENT, parent_to_value(parent));
+    }
+    if let Some(recovery) = super::recovery::to_value(net, &case.recovery) {
+        put(&mut object, field::RECOVERY, recovery);
+    }
+    put(&mut object, field::DATA, case.data.clone());
+    let state = state_to_value(net, case, ready);
+    put(&mut object, field::STATE, state);
+    for (key, value) in [(field::RESULT, &case.result), (field::ERROR, &case.error)] {
+        if let Some(value) = value {
+            put(&mut object, key, value.clone());
+        }
+    }
+    object
+}
+
+pub(crate) fn parent_to_value(parent: &Parent) -> Value {
+    Value::from([
+        Value::from(&*parent.case),
+        Value::from(parent.item),
+        Value::from(parent.depth),
+    ])
+}
+
+/// A task by its name.
 pub(crate) fn task_name(net: &Net, task: usize) -> Value {
     Value::from(net.tasks.get(task).map_or("", |t| &*t.name))
 }
@@ -74,299 +283,316 @@ pub(crate) fn place_name(net: &Net, place: usize) -> &str {
     net.places.get(place).map_or("", |p| p.name.as_str())
 }
 
-/// Tokens by place name.
-fn marking(net: &Net, case: &Case) -> Value {
-    let mut object = Value::object();
-    for place in 0..net.places.len() {
-        let tokens = case.marking.tokens(place);
-        if tokens > 0 {
-            put(&mut object, place_name(net, place), Value::from(tokens));
-        }
-    }
-    object
-}
-
-/// What a join that counts has seen in its round, by place; none if no round has fired.
-pub(crate) fn seen(net: &Net, case: &Case, task: usize) -> Option<Value> {
-    let inputs = &net.tasks.get(task)?.inputs;
-    let seen = inputs
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| case.marking.seen(net.skeleton(), task, *index))
-        .map(|(_, input)| Value::from(place_name(net, input.place)));
-    let seen: Vec<Value> = seen.collect();
-    (!seen.is_empty()).then(|| seen.into_iter().collect())
-}
-
-pub(crate) fn group_to_value(net: &Net, group: &Group) -> Value {
-    let ranges: Value = group
-        .ranges
-        .iter()
-        .map(|(first, len)| Value::from([Value::from(*first), Value::from(*len)]))
-        .collect();
-    let mut object = value!({
-        "ranges": ranges, "total": (group.total), "completed": (group.completed), "active": (group.active),
-    });
-    put(&mut object, "task", task_name(net, group.task));
-    for (key, count) in [("max", group.max), ("threshold", group.threshold)] {
-        if let Some(count) = count {
-            put(&mut object, key, Value::from(count));
-        }
-    }
-    for (key, flag) in [("left", group.left), ("free", group.free)] {
-        if flag {
-            put(&mut object, key, Value::from(true));
-        }
-    }
-    object
-}
-
-pub(crate) fn mail_to_value((first, next): (u64, u64)) -> Value {
-    Value::from([Value::from(first), Value::from(next)])
-}
-
-pub(crate) fn case_to_value(net: &Net, case: &Case) -> Value {
-    let (id, key, flow) = (&*case.id, &*case.net, &*net.name);
-    let mut object = value!({
-        "id": id, "flow": flow, "version": (net.version), "net": key, "status": (case.status.name()),
-        "created": (case.created.as_micros()), "updated": (case.updated.as_micros()),
-    });
-    if let Some(parent) = &case.parent {
-        put(&mut object, "parent", parent_to_value(parent));
-    }
-    put(&mut object, "data", case.data.clone());
-    put(&mut object, "marking", marking(net, case));
-    let mut dead = Value::object();
-    for (place, tokens) in &case.dead {
-        put(&mut dead, place_name(net, *place), Value::from(*tokens));
-    }
-    let mut rounds = Value::object();
-    for (task, of) in net.tasks.iter().enumerate() {
-        if let Some(seen) = seen(net, case, task) {
-            put(&mut rounds, &of.name, seen);
-        }
-    }
-    let mut offers = Value::object();
-    for (task, number) in &case.offers {
-        let name = net.tasks.get(*task).map_or("", |t| &*t.name);
-        put(&mut offers, name, Value::from(*number));
-    }
-    let mut items = Value::object();
-    for (number, task) in &case.in_flight {
-        put(&mut items, &number.to_string(), task_name(net, *task));
-    }
-    let mut groups = Value::object();
-    for (number, group) in &case.groups {
-        put(&mut groups, &number.to_string(), group_to_value(net, group));
-    }
-    // What most cases never have is not written.
-    for (key, value) in [("dead", dead), ("rounds", rounds), ("groups", groups)] {
-        if !value.is_empty() {
-            put(&mut object, key, value);
-        }
-    }
-    if let Some(recovery) = super::recovery::to_value(net, &case.recovery) {
-        put(&mut object, super::recovery::FIELD, recovery);
-    }
-    put(&mut object, "offers", offers);
-    put(&mut object, "items", items);
-    put(&mut object, "next_item", Value::from(case.next_item));
-    put(&mut object, "seq", Value::from(case.seq));
-    for (key, value) in [("result", &case.result), ("error", &case.error)] {
-        if let Some(value) = value {
-            put(&mut object, key, value.clone());
-        }
-    }
-    object
-}
-
-/// Reads the parts of a case that hold names of its net.
-struct Parts<'a> {
-    net: &'a Net,
-    fields: Fields<'a>,
-}
-
-impl Parts<'_> {
-    /// The entries of an object that may not be there.
-    fn entries(&self, key: &str) -> Vec<(String, Value)> {
-        let object = self.fields.value.get(key).unwrap_or_default();
-        let entries = object.entries();
-        entries.map(|(k, v)| (k.to_owned(), v)).collect()
-    }
-
-    fn place(&self, name: &str, field: &str) -> Result<usize> {
-        self.net.place(name).ok_or_else(|| self.fields.bad(field))
-    }
-
-    fn task(&self, name: Option<&str>, field: &str) -> Result<usize> {
-        name.and_then(|name| self.net.task(name))
-            .ok_or_else(|| self.fields.bad(field))
-    }
-
-    fn count(&self, value: &Value, field: &str) -> Result<u32> {
-        let count = value.as_u64().and_then(|n| u32::try_from(n).ok());
-        count.ok_or_else(|| self.fields.bad(field))
-    }
-
-    fn marking(&self, case: &mut Case) -> Result<()> {
-        for (name, tokens) in self.entries("marking") {
-            let place = self.place(&name, "marking")?;
-            let tokens = self.count(&tokens, "marking")?;
-            case.marking.set_tokens(place, tokens);
-        }
-        for (name, tokens) in self.entries("dead") {
-            let place = self.place(&name, "dead")?;
-            case.dead.insert(place, self.count(&tokens, "dead")?);
-        }
-        for (name, seen) in self.entries("rounds") {
-            let task = self.task(Some(&name), "rounds")?;
-            let inputs = self.net.tasks.get(task).map_or(&[][..], |t| &t.inputs);
-            for place in seen.items() {
-                let place = self.place(place.as_str().unwrap_or_default(), "rounds")?;
-                let index = inputs.iter().position(|i| i.place == place);
-                let index = index.ok_or_else(|| self.fields.bad("rounds"))?;
-                let skeleton = self.net.skeleton();
-                case.marking.set_seen(skeleton, task, index, true);
-            }
-        }
-        Ok(())
-    }
-
-    fn work(&self, case: &mut Case) -> Result<()> {
-        for (name, number) in self.entries("offers") {
-            let task = self.task(Some(&name), "offers")?;
-            let number = number.as_u64().ok_or_else(|| self.fields.bad("offers"))?;
-            case.offers.insert(task, number);
-        }
-        for (number, task) in self.entries("items") {
-            let task = self.task(task.as_str(), "items")?;
-            let number = number.parse().map_err(|_| self.fields.bad("items"))?;
-            case.in_flight.insert(number, task);
-            case.marking.set_running(task, 1);
-        }
-        for (number, group) in self.entries("groups") {
-            let number = number.parse().map_err(|_| self.fields.bad("groups"))?;
-            let group = self.group(&group)?;
-            if !group.left {
-                case.marking.set_running(group.task, 1);
-            }
-            case.groups.insert(number, group);
-        }
-        for (name, range) in self.entries("mail") {
-            let number = |index: usize| range.items().nth(index).and_then(|n| n.as_u64());
-            let (Some(first), Some(next)) = (number(0), number(1)) else {
-                return Err(self.fields.bad("mail"));
-            };
-            case.mail.insert(name.as_str().into(), (first, next));
-        }
-        Ok(())
-    }
-
-    fn group(&self, value: &Value) -> Result<Group> {
-        let fields = Fields {
-            of: self.fields.of,
-            value,
-        };
-        let optional = |key: &str| match value.get(key) {
-            None => Ok(None),
-            Some(count) => self.count(&count, key).map(Some),
-        };
-        let flag = |key: &str| value.get(key).is_some();
-        let mut ranges = Vec::new();
-        for range in fields.get("ranges")?.items() {
-            let number = |index: usize| range.items().nth(index).and_then(|n| n.as_u64());
-            match (number(0), number(1)) {
-                (Some(first), Some(len)) => ranges.push((first, len)),
-                _ => return Err(fields.bad("ranges")),
-            }
-        }
-        Ok(Group {
-            task: self.task(Some(&fields.text("task")?), "groups")?,
-            ranges,
-            total: fields.small("total")?,
-            completed: fields.small("completed")?,
-            active: fields.small("active")?,
-            max: optional("max")?,
-            threshold: optional("threshold")?,
-            left: flag("left"),
-            free: flag("free"),
-        })
-    }
-}
-
-/// The case without its items, which are documents of their own.
-pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<Case> {
-    let of = format!("case/{id}");
-    let fields = Fields { of: &of, value };
+/// A case with its items but for instances, and but for what items have in documents of their own; and whether it is
+/// in the index of those that go on by themselves.
+pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Case, bool)> {
+    let of = super::keys::case(id);
+    let bad = |field: &str| Error::damaged(&of, field);
+    let created = value.get(field::CREATED).and_then(|at| at.as_i64());
     let mut case = Case::new(
         id.into(),
-        fields.text("net")?.into(),
+        net_of_case(id, value)?.into(),
         net.skeleton().empty(),
-        fields.get("data")?,
-        fields.time("created")?,
+        value.get(field::DATA).ok_or_else(|| bad(field::DATA))?,
+        Timestamp::from_micros(created.ok_or_else(|| bad(field::CREATED))?),
     );
-    case.parent = parent(&of, value)?;
-    case.updated = fields.time("updated")?;
-    case.status = fields
-        .text("status")?
-        .parse()
-        .map_err(|()| fields.bad("status"))?;
-    case.next_item = fields.number("next_item")?;
-    case.seq = fields.number("seq")?;
-    case.result = value.get("result");
-    case.error = value.get("error");
-    let recovery = value.get(super::recovery::FIELD);
+    if let Some(parent) = value.get(field::PARENT) {
+        let row = Row {
+            of: &of,
+            field: field::PARENT,
+            value: &parent,
+        };
+        case.parent = Some(Parent {
+            case: row.text(0)?.ok_or_else(|| row.bad())?.into(),
+            item: row.number(1)?,
+            depth: row.small(2)?,
+        });
+    }
+    case.result = value.get(field::RESULT);
+    case.error = value.get(field::ERROR);
+    let recovery = value.get(field::RECOVERY);
     case.recovery = super::recovery::from_value(net, id, recovery.as_ref())?;
-    let parts = Parts { net, fields };
-    parts.marking(&mut case)?;
-    parts.work(&mut case)?;
-    Ok(case)
-}
-
-pub(crate) fn parent_to_value(parent: &Parent) -> Value {
-    let (case, item, depth) = (&*parent.case, parent.item, parent.depth);
-    value!({"case": case, "item": item, "depth": depth})
-}
-
-fn parent(of: &str, value: &Value) -> Result<Option<Parent>> {
-    let Some(value) = value.get("parent") else {
-        return Ok(None);
+    let state = value.get(field::STATE).ok_or_else(|| bad(field::STATE))?;
+    let row = Row {
+        of: &of,
+        field: field::STATE,
+        value: &state,
     };
-    let fields = Fields { of, value: &value };
-    Ok(Some(Parent {
-        case: fields.text("case")?.into(),
-        item: fields.number("item")?,
-        depth: fields.small("depth")?,
-    }))
+    let status = row.index(0)?;
+    case.status = *STATUSES.get(status & 15).ok_or_else(|| row.bad())?;
+    case.next_item = row.number(1)?;
+    case.seq = row.number(2)?;
+    case.updated = row.time(case.created, 3)?;
+    for (place, tokens) in row.pairs(4)? {
+        case.marking.set_tokens(place, tokens);
+    }
+    for item in row.get(5).items() {
+        let (item, code) = item_from_row(net, &of, (&case, case.updated), &item)?;
+        if code & STARTED != 0 {
+            case.in_flight.insert(item.number, item.task);
+            case.marking.set_running(item.task, 1);
+        } else if code & ASIDE == 0 {
+            case.offers.insert(item.task, item.number);
+        }
+        case.items.insert(item.number, item);
+    }
+    case.dead.extend(row.pairs(6)?);
+    rounds(net, &row, &mut case)?;
+    for group in row.get(8).items() {
+        let (number, group) = group_from_row(net, &of, &group)?;
+        if !group.left {
+            case.marking.set_running(group.task, 1);
+        }
+        case.groups.insert(number, group);
+    }
+    for mail in row.get(9).items() {
+        let mail = Row {
+            value: &mail,
+            ..row
+        };
+        let signal = mail.text(0)?.ok_or_else(|| mail.bad())?;
+        let numbers = (mail.number(1)?, mail.number(2)?);
+        case.mail.insert(signal.into(), numbers);
+    }
+    Ok((case, status as u64 & READY != 0))
+}
+
+fn rounds(net: &Net, row: &Row<'_>, case: &mut Case) -> Result<()> {
+    for round in row.get(7).items() {
+        let round = Row {
+            value: &round,
+            ..*row
+        };
+        let task = round.index(0)?;
+        for input in 1..round.value.len() {
+            let input = round.index(input)?;
+            case.marking.set_seen(net.skeleton(), task, input, true);
+        }
+    }
+    Ok(())
+}
+
+fn group_from_row(net: &Net, of: &str, value: &Value) -> Result<(u64, Group)> {
+    let row = Row {
+        of,
+        field: field::STATE,
+        value,
+    };
+    let task = row.index(1)?;
+    let ranges = row.get(2);
+    let range = Row {
+        value: &ranges,
+        ..row
+    };
+    let range = |i: usize| Ok((range.number(2 * i)?, range.number(2 * i + 1)?));
+    let limit = |i: usize| match row.get(i).is_null() {
+        true => Ok(None),
+        false => row.small(i).map(Some),
+    };
+    net.tasks.get(task).ok_or_else(|| row.bad())?;
+    let flags = row.number(6)?;
+    let group = Group {
+        task,
+        ranges: (0..ranges.len() / 2).map(range).collect::<Result<_>>()?,
+        total: row.small(3)?,
+        completed: row.small(4)?,
+        active: row.small(5)?,
+        left: flags & 1 != 0,
+        free: flags & 2 != 0,
+        max: limit(7)?,
+        threshold: limit(8)?,
+    };
+    Ok((row.number(0)?, group))
 }
 
 /// The key of the net that a case runs on.
 pub(crate) fn net_of_case(id: &str, value: &Value) -> Result<String> {
-    let of = format!("case/{id}");
-    Fields { of: &of, value }.text("net")
+    let key = value.get(field::NET);
+    let key = key.and_then(|key| key.as_str().map(str::to_owned));
+    key.ok_or_else(|| Error::damaged(&super::keys::case(id), field::NET))
 }
 
-pub(crate) fn item_to_value(net: &Net, item: &Item) -> Value {
-    let task = net.tasks.get(item.task).map_or("", |t| &*t.name);
-    let mut object = value!({ "task": task, "created": (item.created.as_micros()) });
-    work_to_value(&item.work, &mut object);
-    if let Some(instance) = &item.instance {
-        let mut of = value!({"group": (instance.group), "index": (instance.index)});
-        put(&mut of, "of", instance.of.clone());
-        put(&mut object, "instance", of);
+/// A case's status without the rest of it.
+pub(crate) fn status_of(id: &str, value: &Value) -> Result<Status> {
+    let state = value.get(field::STATE).unwrap_or_default();
+    let status = state.index(0).and_then(|s| s.as_u64());
+    let status = status.and_then(|s| STATUSES.get(usize::try_from(s & 15).ok()?));
+    status
+        .copied()
+        .ok_or_else(|| Error::damaged(&super::keys::case(id), field::STATE))
+}
+
+/// When a case was created.
+pub(crate) fn created_of(id: &str, value: &Value) -> Result<Timestamp> {
+    let at = value.get(field::CREATED).and_then(|at| at.as_i64());
+    at.map(Timestamp::from_micros)
+        .ok_or_else(|| Error::damaged(&super::keys::case(id), field::CREATED))
+}
+
+/// What of an item is short: its number, task, state and times, those since `base`.
+pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Value {
+    let at = |time: Timestamp| apart(item.created, time);
+    let maybe =
+        |time: Option<Timestamp>| time.map_or(Value::NULL, |t| Value::from(since(item.created, t)));
+    let text = |text: &str| Value::from(text);
+    let null = || Value::NULL;
+    // Since, until, deadline, worker, nonce.
+    let (code, [from, until, deadline, worker, nonce]) = match &item.state {
+        ItemState::Offered { since } => (0, [at(*since), null(), null(), null(), null()]),
+        ItemState::Leased(lease) => (
+            1,
+            [
+                at(lease.since),
+                maybe(lease.until),
+                maybe(lease.deadline),
+                text(&lease.worker),
+                text(&lease.nonce),
+            ],
+        ),
+        ItemState::BackingOff { since, until } => {
+            (2, [at(*since), maybe(Some(*until)), null(), null(), null()])
+        }
+        ItemState::Waiting { since, until } => {
+            (3, [at(*since), maybe(Some(*until)), null(), null(), null()])
+        }
+        ItemState::Listening { since } => (4, [at(*since), null(), null(), null(), null()]),
+        ItemState::Running { since } => (5, [at(*since), null(), null(), null(), null()]),
+        ItemState::Completed => (6, [null(), null(), null(), null(), null()]),
+        ItemState::Failed { error } => (7, [null(), null(), null(), error.clone(), null()]),
+        ItemState::Cancelled => (8, [null(), null(), null(), null(), null()]),
+        ItemState::Withdrawn => (9, [null(), null(), null(), null(), null()]),
+    };
+    let flag = |on: bool, flag: u64| if on { flag } else { 0 };
+    let started = case.in_flight.contains_key(&item.number);
+    let offered = case.offers.get(&item.task) == Some(&item.number);
+    let code = code
+        | flag(started, STARTED)
+        | flag(item.stored && item.instance.is_none(), STORED)
+        | flag(!started && !offered && item.instance.is_none(), ASIDE);
+    // Of a signal its key; of what else the task does not say, the case.
+    let key = match &item.work {
+        ItemWork::Signal { key: Some(key), .. } => text(key),
+        ItemWork::Flow { case: other } if *other != ids::child(&case.id, item.number) => {
+            text(other)
+        }
+        _ => null(),
+    };
+    let lane = item.lane.as_ref().map_or(Value::NULL, |(key, priority)| {
+        Value::from([text(key), Value::from(*priority)])
+    });
+    row(vec![
+        Value::from(item.number),
+        index(item.task),
+        Value::from(code),
+        apart(base, item.created),
+        count(u64::from(item.attempt)),
+        count(u64::from(item.failures)),
+        from,
+        until,
+        deadline,
+        worker,
+        nonce,
+        key,
+        lane,
+    ])
+}
+
+/// An item, and the code of its state with what is added to it.
+fn item_from_row(
+    net: &Net,
+    of: &str,
+    (case, base): (&Case, Timestamp),
+    value: &Value,
+) -> Result<(Item, u64)> {
+    let row = Row {
+        of,
+        field: field::STATE,
+        value,
+    };
+    let number = row.number(0)?;
+    let task = row.index(1)?;
+    let code = row.number(2)?;
+    let created = row.time(base, 3)?;
+    let since = row.time(created, 6)?;
+    let until = || row.maybe_time(created, 7);
+    let due = || until()?.ok_or_else(|| row.bad());
+    let text = |i| row.text(i)?.ok_or_else(|| row.bad());
+    let state = match code & 15 {
+        0 => ItemState::Offered { since },
+        1 => ItemState::Leased(Lease {
+            worker: text(9)?,
+            nonce: text(10)?,
+            since,
+            until: until()?,
+            deadline: row.maybe_time(created, 8)?,
+        }),
+        2 => ItemState::BackingOff {
+            since,
+            until: due()?,
+        },
+        3 => ItemState::Waiting {
+            since,
+            until: due()?,
+        },
+        4 => ItemState::Listening { since },
+        5 => ItemState::Running { since },
+        6 => ItemState::Completed,
+        7 => ItemState::Failed { error: row.get(9) },
+        8 => ItemState::Cancelled,
+        _ => return Err(row.bad()),
+    };
+    let kind = &net.tasks.get(task).ok_or_else(|| row.bad())?.kind;
+    let item = Item {
+        number,
+        task,
+        instance: None,
+        work: work(kind, case, number, row.text(11)?).ok_or_else(|| row.bad())?,
+        input: Value::NULL,
+        result: None,
+        created,
+        attempt: row.small(4)?,
+        failures: row.small(5)?,
+        state,
+        lane: lane(&row)?,
+        stored: code & STORED != 0,
+    };
+    Ok((item, code))
+}
+
+fn lane(row: &Row<'_>) -> Result<ItemLane> {
+    let lane = row.get(12);
+    if lane.is_null() {
+        return Ok(None);
     }
-    if let Some(result) = &item.result {
-        put(&mut object, "result", result.clone());
-    }
-    if let Some((key, priority)) = &item.lane {
-        let lane = [Value::from(key.as_str()), Value::from(u64::from(*priority))];
-        put(&mut object, "lane", Value::from(lane));
-    }
-    put(&mut object, "input", item.input.clone());
-    put(&mut object, "attempt", Value::from(item.attempt));
-    put(&mut object, "failures", Value::from(item.failures));
-    put(&mut object, "state", state_to_value(&item.state));
-    object
+    let of = Row {
+        value: &lane,
+        ..*row
+    };
+    let priority = u8::try_from(of.number(1)?).map_err(|_| of.bad())?;
+    Ok(Some((of.text(0)?.ok_or_else(|| of.bad())?, priority)))
+}
+
+/// What an item's work is, as far as its task says.
+fn work(kind: &TaskKind, case: &Case, number: u64, key: Option<String>) -> Option<ItemWork> {
+    Some(match kind {
+        TaskKind::Process(_) => ItemWork::Process {
+            argv: Vec::new(),
+            cwd: None,
+        },
+        TaskKind::Host(host) => ItemWork::Host {
+            topic: host.topic.clone(),
+        },
+        TaskKind::Wait(_) => ItemWork::Wait,
+        TaskKind::Signal(signal) => ItemWork::Signal {
+            signal: signal.signal.clone(),
+            key,
+        },
+        TaskKind::Flow(_) => ItemWork::Flow {
+            case: key.unwrap_or_else(|| ids::child(&case.id, number)),
+        },
+        TaskKind::Compensate(_) => ItemWork::Compensate,
+        TaskKind::Set(_) | TaskKind::Log(_) | TaskKind::Route => return None,
+    })
 }
 
 /// The program that a process item runs, as a document has it.
@@ -374,226 +600,76 @@ pub(crate) fn argv_to_value(argv: &[String]) -> Value {
     argv.iter().map(|a| Value::from(a.as_str())).collect()
 }
 
-fn work_to_value(work: &ItemWork, object: &mut Value) {
-    match work {
-        ItemWork::Process { argv, cwd } => {
-            put(object, "kind", Value::from("process"));
-            put(object, "argv", argv_to_value(argv));
-            if let Some(cwd) = cwd {
-                put(object, "cwd", Value::from(cwd.as_str()));
-            }
-        }
-        ItemWork::Host { topic } => {
-            put(object, "kind", Value::from("host"));
-            put(object, "topic", Value::from(topic.as_str()));
-        }
-        ItemWork::Wait => put(object, "kind", Value::from("wait")),
-        ItemWork::Signal { signal, key } => {
-            put(object, "kind", Value::from("signal"));
-            put(object, "signal", Value::from(signal.as_str()));
-            if let Some(key) = key {
-                put(object, "key", Value::from(key.as_str()));
-            }
-        }
-        ItemWork::Compensate => put(object, "kind", Value::from("compensate")),
-        ItemWork::Flow { case } => {
-            put(object, "kind", Value::from("flow"));
-            put(object, "case", Value::from(case.as_str()));
+/// What an item has in a document of its own; none if there is nothing.
+pub(crate) fn item_to_value(case: &Case, item: &Item) -> Option<Value> {
+    let mut object = Value::object();
+    if let ItemWork::Process { argv, cwd } = &item.work
+        && !argv.is_empty()
+    {
+        put(&mut object, part::ARGV, argv_to_value(argv));
+        if let Some(cwd) = cwd {
+            put(&mut object, part::CWD, Value::from(cwd.as_str()));
         }
     }
-}
-
-pub(crate) fn state_to_value(state: &ItemState) -> Value {
-    let mut object = value!({ "name": (state.name()) });
-    match state {
-        ItemState::Offered { since }
-        | ItemState::Listening { since }
-        | ItemState::Running { since } => put(&mut object, "since", micros(*since)),
-        ItemState::BackingOff { since, until } | ItemState::Waiting { since, until } => {
-            put(&mut object, "since", micros(*since));
-            put(&mut object, "until", micros(*until));
-        }
-        ItemState::Leased(lease) => {
-            put(&mut object, "worker", Value::from(lease.worker.as_str()));
-            put(&mut object, "nonce", Value::from(lease.nonce.as_str()));
-            put(&mut object, "since", micros(lease.since));
-            for (key, at) in [("until", lease.until), ("deadline", lease.deadline)] {
-                if let Some(at) = at {
-                    put(&mut object, key, micros(at));
-                }
-            }
-        }
-        ItemState::Failed { error } => put(&mut object, "error", error.clone()),
-        ItemState::Completed | ItemState::Cancelled | ItemState::Withdrawn => {}
+    if !item.input.is_null() {
+        put(&mut object, part::INPUT, item.input.clone());
     }
-    object
-}
-
-pub(crate) fn item_from_value(net: &Net, case: &str, number: u64, value: &Value) -> Result<Item> {
-    let of = super::keys::item(case, number);
-    let fields = Fields { of: &of, value };
-    let task = fields.text("task")?;
-    Ok(Item {
-        number,
-        task: net.task(&task).ok_or_else(|| fields.bad("task"))?,
-        instance: instance(&of, value)?,
-        work: work_from_value(&fields)?,
-        input: fields.get("input")?,
-        result: value.get("result"),
-        created: fields.time("created")?,
-        attempt: fields.small("attempt")?,
-        failures: fields.small("failures")?,
-        state: state_from_value(&of, &fields.get("state")?)?,
-        lane: lane(&of, value)?,
-    })
-}
-
-fn lane(of: &str, value: &Value) -> Result<ItemLane> {
-    let Some(lane) = value.get("lane") else {
-        return Ok(None);
-    };
-    let key = lane.index(0).and_then(|k| k.as_str().map(str::to_owned));
-    let priority = lane.index(1).and_then(|p| u8::try_from(p.as_u64()?).ok());
-    let lane = key.zip(priority);
-    lane.map(Some).ok_or_else(|| Error::damaged(of, "lane"))
-}
-
-fn instance(of: &str, value: &Value) -> Result<Option<Instance>> {
-    let Some(value) = value.get("instance") else {
-        return Ok(None);
-    };
-    let fields = Fields { of, value: &value };
-    Ok(Some(Instance {
-        group: fields.number("group")?,
-        index: fields.small("index")?,
-        of: fields.get("of")?,
-    }))
-}
-
-fn work_from_value(fields: &Fields<'_>) -> Result<ItemWork> {
-    let optional = |key: &str| match fields.value.get(key) {
-        None => Ok(None),
-        Some(_) => fields.text(key).map(Some),
-    };
-    Ok(match fields.text("kind")?.as_str() {
-        "process" => {
-            let argv: Option<Vec<String>> = fields
-                .get("argv")?
-                .items()
-                .map(|a| a.as_str().map(str::to_owned))
-                .collect();
-            ItemWork::Process {
-                argv: argv.ok_or_else(|| fields.bad("argv"))?,
-                cwd: optional("cwd")?,
-            }
-        }
-        "host" => ItemWork::Host {
-            topic: fields.text("topic")?,
-        },
-        "wait" => ItemWork::Wait,
-        "compensate" => ItemWork::Compensate,
-        "signal" => ItemWork::Signal {
-            signal: fields.text("signal")?,
-            key: optional("key")?,
-        },
-        "flow" => ItemWork::Flow {
-            case: fields.text("case")?,
-        },
-        _ => return Err(fields.bad("kind")),
-    })
-}
-
-fn state_from_value(of: &str, value: &Value) -> Result<ItemState> {
-    let fields = Fields { of, value };
-    Ok(match fields.text("name")?.as_str() {
-        "offered" => ItemState::Offered {
-            since: fields.time("since")?,
-        },
-        "leased" => ItemState::Leased(Lease {
-            worker: fields.text("worker")?,
-            nonce: fields.text("nonce")?,
-            since: fields.time("since")?,
-            until: fields.optional_time("until")?,
-            deadline: fields.optional_time("deadline")?,
-        }),
-        "backing_off" => ItemState::BackingOff {
-            since: fields.time("since")?,
-            until: fields.time("until")?,
-        },
-        "waiting" => ItemState::Waiting {
-            since: fields.time("since")?,
-            until: fields.time("until")?,
-        },
-        "listening" => ItemState::Listening {
-            since: fields.time("since")?,
-        },
-        "running" => ItemState::Running {
-            since: fields.time("since")?,
-        },
-        "completed" => ItemState::Completed,
-        "failed" => ItemState::Failed {
-            error: fields.get("error")?,
-        },
-        "cancelled" => ItemState::Cancelled,
-        _ => return Err(fields.bad("state")),
-    })
-}
-
-pub(crate) fn event_to_value(event: &HistoryEvent) -> Value {
-    let mut object = value!({ "at": (event.at.as_micros()), "event": (event.kind.name()) });
-    if let Some(task) = &event.task {
-        put(&mut object, "task", Value::from(&**task));
-    }
-    if let Some(item) = event.item {
-        put(&mut object, "item", Value::from(item));
+    if let Some(instance) = &item.instance {
         put(
             &mut object,
-            "attempt",
-            Value::from(event.attempt.unwrap_or(0)),
+            part::ROW,
+            item_to_row(case, case.created, item),
         );
+        let of = [
+            Value::from(instance.group),
+            Value::from(instance.index),
+            instance.of.clone(),
+        ];
+        put(&mut object, part::INSTANCE, Value::from(of));
     }
-    if !event.detail.is_null() {
-        put(&mut object, "detail", event.detail.clone());
+    if let Some(result) = &item.result {
+        put(&mut object, part::RESULT, result.clone());
     }
-    object
+    (!object.is_empty()).then_some(object)
 }
 
-pub(crate) fn event_from_value(
-    case: &str,
-    seq: u64,
-    version: u64,
+/// Reads what an item has in a document of its own.
+pub(crate) fn complete_item(of: &str, item: &mut Item, value: &Value) -> Result<()> {
+    item.input = value.get(part::INPUT).unwrap_or_default();
+    item.result = value.get(part::RESULT);
+    if let ItemWork::Process { argv, cwd } = &mut item.work {
+        let all = value.get(part::ARGV).unwrap_or_default();
+        let texts = all.items().map(|a| a.as_str().map(str::to_owned));
+        let texts: Option<Vec<String>> = texts.collect();
+        *argv = texts.ok_or_else(|| Error::damaged(of, part::ARGV))?;
+        let folder = value.get(part::CWD);
+        *cwd = folder.and_then(|c| c.as_str().map(str::to_owned));
+    }
+    Ok(())
+}
+
+/// Reads the document of an instance.
+pub(crate) fn instance_from_value(
+    net: &Net,
+    case: &Case,
+    number: u64,
     value: &Value,
-) -> Result<HistoryEvent> {
-    let of = super::keys::history_event(case, seq);
-    let fields = Fields { of: &of, value };
-    let item = value.get("item").is_some();
-    Ok(HistoryEvent {
-        case: case.into(),
-        seq,
-        version,
-        at: fields.time("at")?,
-        kind: EventKind::from_name(&fields.text("event")?).ok_or_else(|| fields.bad("event"))?,
-        task: value.get("task").and_then(|t| t.as_str().map(Into::into)),
-        item: if item {
-            Some(fields.number("item")?)
-        } else {
-            None
-        },
-        attempt: if item {
-            Some(fields.small("attempt")?)
-        } else {
-            None
-        },
-        detail: value.get("detail").unwrap_or(Value::NULL),
-    })
-}
-
-/// A case's status without the rest of it.
-pub(crate) fn status_of(id: &str, value: &Value) -> Result<Status> {
-    let of = format!("case/{id}");
-    let fields = Fields { of: &of, value };
-    fields
-        .text("status")?
-        .parse()
-        .map_err(|()| fields.bad("status"))
+) -> Result<Item> {
+    let of = super::keys::item(&case.id, number);
+    let row = value.get(part::ROW).unwrap_or_default();
+    let (mut item, _) = item_from_row(net, &of, (case, case.created), &row)?;
+    let instance = value.get(part::INSTANCE).unwrap_or_default();
+    let row = Row {
+        of: &of,
+        field: part::INSTANCE,
+        value: &instance,
+    };
+    item.instance = Some(Instance {
+        group: row.number(0)?,
+        index: row.small(1)?,
+        of: row.get(2),
+    });
+    complete_item(&of, &mut item, value)?;
+    item.stored = true;
+    Ok(item)
 }

@@ -7,13 +7,11 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Value, value};
 
+use super::record::field::RECOVERY;
 use super::{keys, record, save};
 use crate::case::{Active, Case, Caught, Done, Ending, Instance, Recovery, Status};
 use crate::error::{Error, Result};
 use crate::net::Net;
-
-/// The field of a case.
-pub(super) const FIELD: &str = "recovery";
 
 fn put(object: &mut Value, key: &str, value: Value) {
     // An object made here takes another key.
@@ -67,7 +65,7 @@ pub(super) fn from_value(net: &Net, id: &str, value: Option<&Value>) -> Result<R
     let Some(value) = value else {
         return Ok(Recovery::default());
     };
-    let bad = || Error::damaged(&keys::case(id), FIELD);
+    let bad = || Error::damaged(&keys::case(id), RECOVERY);
     let number = |of: &Value, key: &str| of.get(key).and_then(|n| n.as_u64());
     let active = value.get("active").map(|active| -> Result<Active> {
         let failed = number(&active, "failed").and_then(|n| u32::try_from(n).ok());
@@ -135,13 +133,16 @@ pub(super) fn load(
 pub(super) fn save(
     txn: &Txn,
     net: &Net,
-    before: &BTreeMap<u64, Option<Done>>,
+    before: Option<&BTreeMap<u64, Option<Done>>>,
     after: &Case,
 ) -> Result<()> {
     let space = Space::default();
     for (number, done) in &after.done {
         let key = keys::done(&after.id, *number);
-        match (before.get(number).and_then(|d| d.as_ref()), done) {
+        match (
+            before.and_then(|b| b.get(number)).and_then(|d| d.as_ref()),
+            done,
+        ) {
             (None, Some(done)) => {
                 txn.doc_create(Primitive::Flow, &space, &key, done_to_value(net, done))?;
             }
@@ -160,7 +161,7 @@ pub(super) fn update(txn: &Txn, net: &Net, before: &Case, after: &Case) -> Resul
         return Ok(());
     }
     let (key, space) = (keys::case(&after.id), Space::default());
-    let path = Path::root().key(FIELD);
+    let path = Path::root().key(RECOVERY);
     match to_value(net, &after.recovery) {
         Some(value) => txn.doc_set(Primitive::Flow, &space, &key, &path, value)?,
         None => {

@@ -1,17 +1,17 @@
 //! Loading a case into a transaction and writing back what an event changed, as path-level ops.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Segment, Value};
 
-use super::{keys, lanes, record, recovery};
+use super::record::{self, field, part};
+use super::{journal, keys, lanes, recovery};
 use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
-use crate::machine::{Machine, Needs, Note};
-use crate::net::Net;
+use crate::machine::{Machine, Needs};
+use crate::net::{Net, Task, TaskKind};
 
 /// What one commit did to a case, for whoever goes on from there.
 #[derive(Clone, Debug)]
@@ -27,12 +27,14 @@ pub struct Moved {
     pub process_offered: bool,
     /// The topics under which work was offered to hosts.
     pub topics_offered: Vec<String>,
-    /// Whether time alone may change the case earlier than before.
-    pub timers_changed: bool,
+    /// When time alone may change the case, if that is new: of several, the earliest.
+    pub next_due: Option<Timestamp>,
     /// Whether an automatic task is enabled: the case is to be [advanced](crate::Flows::advance).
     pub more: bool,
     /// How the case ended, if it did in this commit.
     pub closed: Option<Status>,
+    /// The keys under which work was offered to hosts.
+    pub(crate) offered: Vec<String>,
     /// What the same commit did to other cases: those it called, and the one that called it.
     pub also: Vec<Moved>,
 }
@@ -63,8 +65,13 @@ impl Wanted {
 
     pub fn one(number: u64) -> Wanted {
         let mut wanted = Wanted::default();
-        wanted.needs.items.insert(number);
+        wanted.item(number);
         wanted
+    }
+
+    /// Adds an item.
+    pub fn item(&mut self, number: u64) {
+        self.needs.items.insert(number);
     }
 
     /// Adds to it; false if that is all there already.
@@ -78,36 +85,34 @@ impl Wanted {
     }
 }
 
-/// A case with what of it is wanted.
+/// A case with what of it is wanted; and whether it is in the index of those that go on by themselves.
 pub(crate) fn load(
     view: &impl Reader,
     net: &Net,
     id: &str,
     value: &Value,
     wanted: &Wanted,
-) -> Result<Case> {
-    let mut case = record::case_from_value(net, id, value)?;
+) -> Result<(Case, bool)> {
+    let (mut case, ready) = record::case_from_value(net, id, value)?;
     let numbers: Vec<u64> = if wanted.all {
         case.numbers().collect()
     } else {
-        let offered = |n: &u64| case.offers.values().any(|offer| offer == n);
-        let in_flight = |n: &u64| case.in_flight.contains_key(n);
-        let instance = |n: &u64| case.groups.values().any(|g| g.has(*n));
-        let undoing = case.recovery.active.as_ref().and_then(|a| a.running);
-        let undoes = |n: &u64| undoing.is_some_and(|(item, _)| item == *n);
-        let wanted = wanted.needs.items.iter().copied();
-        wanted
-            .filter(|n| in_flight(n) || offered(n) || instance(n) || undoes(n))
-            .collect()
+        wanted.needs.items.iter().copied().collect()
     };
     for number in numbers {
         let key = keys::item(id, number);
-        let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
-        let item = record::item_from_value(net, id, number, &value)?;
-        if item.state.is_final() {
-            case.finished.insert(number, item);
-        } else {
-            case.items.insert(number, item);
+        let read = || read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"));
+        if let Some(item) = case.items.get_mut(&number) {
+            if item.stored {
+                record::complete_item(&key, item, &read()?)?;
+            }
+        } else if case.groups.values().any(|g| g.has(number)) {
+            let item = record::instance_from_value(net, &case, number, &read()?)?;
+            if item.state.is_final() {
+                case.finished.insert(number, item);
+            } else {
+                case.items.insert(number, item);
+            }
         }
     }
     recovery::load(view, net, &mut case, wanted.needs.done.iter().copied())?;
@@ -116,7 +121,7 @@ pub(crate) fn load(
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
         case.letters.insert((signal.clone(), *number), value);
     }
-    Ok(case)
+    Ok((case, ready))
 }
 
 /// Writes a new case.
@@ -133,15 +138,24 @@ pub(crate) fn create(txn: &Txn, machine: Machine<'_>) -> Result<Moved> {
         space: Space::default(),
     };
     let (moved, (net, case)) = writer.parts(None, machine)?;
-    writer.create(&key, record::case_to_value(net, &case))?;
+    let ready = is_ready(net, &moved, &case);
+    writer.create(&key, record::case_to_value(net, &case, ready))?;
     if moved.closed.is_none() {
         writer.create(&keys::open(&id), Value::NULL)?;
+    }
+    if ready {
+        writer.create(&keys::ready(&id), Value::NULL)?;
     }
     Ok(moved)
 }
 
-/// Writes what an event changed in a case.
-pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<Moved> {
+/// Writes what an event changed in a case; `was_ready` is what [`load`] said.
+pub(crate) fn update(
+    txn: &Txn,
+    before: &Case,
+    was_ready: bool,
+    machine: Machine<'_>,
+) -> Result<Moved> {
     let writer = Writer {
         txn,
         space: Space::default(),
@@ -150,35 +164,45 @@ pub(crate) fn update(txn: &Txn, before: &Case, machine: Machine<'_>) -> Result<M
     let key = keys::case(&after.id);
     let set = |field: &str, value: Value| writer.set(&key, &Path::root().key(field), value);
     for (path, value) in &after.writes {
-        writer.set(&key, &below("data", path), value.clone())?;
+        writer.set(&key, &below(field::DATA, path), value.clone())?;
     }
-    writer.marking(&key, net, before, &after)?;
-    writer.work(&key, net, before, &after)?;
-    writer.mail(&key, before, &after)?;
-    if before.next_item != after.next_item {
-        set("next_item", Value::from(after.next_item))?;
-    }
+    writer.mail(before, &after)?;
     recovery::update(txn, net, before, &after)?;
     if let (true, Some(parent)) = (before.parent != after.parent, &after.parent) {
-        set("parent", record::parent_to_value(parent))?;
+        set(field::PARENT, record::parent_to_value(parent))?;
     }
-    if before.status.is_final() && !after.status.is_final() {
-        writer.create(&keys::open(&after.id), Value::NULL)?;
-    }
-    if before.status != after.status {
-        set("status", Value::from(after.status.name()))?;
-        if after.status.is_final() {
-            txn.doc_drop(Primitive::Flow, &writer.space, &keys::open(&after.id))?;
-        }
-    }
-    for (field, value) in [("result", &after.result), ("error", &after.error)] {
+    let ready = is_ready(net, &moved, &after);
+    set(field::STATE, record::state_to_value(net, &after, ready))?;
+    for (field, value) in [(field::RESULT, &after.result), (field::ERROR, &after.error)] {
         if let Some(value) = value {
             set(field, value.clone())?;
         }
     }
-    set("seq", Value::from(after.seq))?;
-    set("updated", Value::from(after.updated.as_micros()))?;
+    match (before.status.is_final(), after.status.is_final()) {
+        (false, true) => writer.drop(&keys::open(&after.id))?,
+        (true, false) => writer.create(&keys::open(&after.id), Value::NULL)?,
+        _ => {}
+    }
+    match (was_ready, ready) {
+        (false, true) => writer.create(&keys::ready(&after.id), Value::NULL)?,
+        (true, false) => writer.drop(&keys::ready(&after.id))?,
+        _ => {}
+    }
     Ok(moved)
+}
+
+/// Whether somebody must look at a case when its store is opened again: it can go on by itself, or a process worker
+/// that is then gone has work of it.
+fn is_ready(net: &Net, moved: &Moved, case: &Case) -> bool {
+    let programs = |i: &Item| {
+        let leased = matches!(i.state, ItemState::Leased(_));
+        leased && matches!(i.work, ItemWork::Process { .. })
+    };
+    // Of instances, only those that the event concerns are here.
+    let of_programs = |t: &Task| matches!(t.kind, TaskKind::Process(_));
+    let mut groups = case.groups.values();
+    let instances = groups.any(|g| net.tasks.get(g.task).is_some_and(of_programs));
+    !case.status.is_final() && (moved.more || instances || case.items.values().any(programs))
 }
 
 struct Writer<'a> {
@@ -203,8 +227,6 @@ impl Writer<'_> {
             ..
         } = machine;
         case.updated = now;
-        let none = BTreeMap::new();
-        let old = before.map_or(&none, |b| &b.items);
         let mut moved = Moved {
             more,
             closed: case.status.is_final().then_some(case.status),
@@ -212,49 +234,39 @@ impl Writer<'_> {
         };
         let was = before.is_some_and(|b| b.status == Status::Suspended);
         let is = case.status == Status::Suspended;
-        for item in case.items.values().chain(&case.ended) {
-            let old = old.get(&item.number);
-            if old != Some(item) {
-                self.item(net, &case.id, old, item)?;
+        let mut items = std::mem::take(&mut case.items);
+        let mut ended = std::mem::take(&mut case.ended);
+        for item in items.values_mut().chain(&mut ended) {
+            let old = before.and_then(|b| b.items.get(&item.number));
+            if old != Some(&*item) {
+                self.item(&case, old, item)?;
             } else if was == is {
                 continue;
             }
-            let standings = (
-                (old, lanes::standing(old, was)),
-                (item, lanes::standing(Some(item), is)),
-            );
+            let standings = (lanes::standing(old, was), lanes::standing(Some(item), is));
             let at = (&*case.id, now);
-            lanes::changed(self.txn, net, at, standings.0, standings.1, &mut moved)?;
-            let place = |item: &Item| keys::of_item(&case.id, item);
-            let was: BTreeSet<String> = old
-                .filter(|_| !was)
-                .map(place)
-                .into_iter()
-                .flatten()
-                .collect();
-            let is: BTreeSet<String> = Some(item)
-                .filter(|_| !is)
-                .map(place)
-                .into_iter()
-                .flatten()
-                .collect();
-            self.places_of(item, &was, &is, &mut moved)?;
+            let (old_at, item_at) = ((old, standings.0), (&*item, standings.1));
+            lanes::changed(self.txn, net, at, old_at, item_at, &mut moved)?;
+            let was: Vec<String> = match old {
+                Some(old) if !was => keys::of_item(&case.id, old),
+                _ => Vec::new(),
+            };
+            let is = match is {
+                false => keys::of_item(&case.id, item),
+                true => Vec::new(),
+            };
+            self.places_of(item, &was, is, &mut moved)?;
         }
-        for note in notes {
-            case.seq = case.seq.saturating_add(1);
-            let event = history_event(net, &case, now, note);
-            self.create(
-                &keys::history_event(&case.id, event.seq),
-                record::event_to_value(&event),
-            )?;
-            moved.events.push(event);
+        case.items = items;
+        if !notes.is_empty() {
+            let events = journal::to_value(&case, now, &notes);
+            for note in notes {
+                case.seq = case.seq.saturating_add(1);
+                moved.events.push(journal::told(net, &case, case.seq, note));
+            }
+            self.create(&keys::history_event(&case.id, case.seq), events)?;
         }
-        recovery::save(
-            self.txn,
-            net,
-            before.map_or(&BTreeMap::new(), |b| &b.done),
-            &case,
-        )?;
+        recovery::save(self.txn, net, before.map(|b| &b.done), &case)?;
         if let (Some(key), Some(result)) = (document, &case.result) {
             self.txn
                 .json_set(&self.space, &key, &Path::root(), result.clone())?;
@@ -262,177 +274,81 @@ impl Writer<'_> {
         Ok((moved, (net, case)))
     }
 
-    /// Writes an item that changed.
-    fn item(&self, net: &Net, case: &str, old: Option<&Item>, item: &Item) -> Result<()> {
-        let key = keys::item(case, item.number);
-        let Some(old) = old else {
-            if item.state == ItemState::Withdrawn {
-                return Ok(());
+    /// Writes what an item that changed has in a document of its own.
+    fn item(&self, case: &Case, old: Option<&Item>, item: &mut Item) -> Result<()> {
+        let key = keys::item(&case.id, item.number);
+        if item.instance.is_some() {
+            return self.instance(&key, case, old, item);
+        }
+        if item.state.is_final() {
+            // What it gave is in the data, and what became of it in the history.
+            if item.stored {
+                self.drop(&key)?;
             }
-            return self.create(&key, record::item_to_value(net, item));
-        };
-        if item.state == ItemState::Withdrawn {
-            // Nobody had it, and the history says that it was offered.
-            self.txn.doc_drop(Primitive::Flow, &self.space, &key)?;
             return Ok(());
         }
-        let set = |field: &str, value: Value| self.set(&key, &Path::root().key(field), value);
-        for (field, was, is) in [
-            ("attempt", old.attempt, item.attempt),
-            ("failures", old.failures, item.failures),
-        ] {
-            if was != is {
-                set(field, Value::from(is))?;
+        if old.is_some_and(|old| old.input == item.input && old.work == item.work) {
+            return Ok(());
+        }
+        if let Some(document) = record::item_to_value(case, item) {
+            if item.stored {
+                self.set(&key, &Path::root(), document)?;
+            } else {
+                self.create(&key, document)?;
+                item.stored = true;
             }
         }
-        if old.input != item.input {
-            set("input", item.input.clone())?;
-        }
-        if let (ItemWork::Process { argv, cwd }, true) = (&item.work, old.work != item.work) {
-            set("argv", record::argv_to_value(argv))?;
-            if let Some(cwd) = cwd {
-                set("cwd", Value::from(cwd.as_str()))?;
-            }
-        }
+        Ok(())
+    }
+
+    /// Writes an instance that changed; its result is asked for later.
+    fn instance(&self, key: &str, case: &Case, old: Option<&Item>, item: &mut Item) -> Result<()> {
+        let Some(old) = old else {
+            let document = record::item_to_value(case, item).unwrap_or_default();
+            item.stored = true;
+            return self.create(key, document);
+        };
+        let row = record::item_to_row(case, case.created, item);
+        self.set(key, &Path::root().key(part::ROW), row)?;
         if let (Some(result), true) = (&item.result, old.result != item.result) {
-            set("result", result.clone())?;
+            self.set(key, &Path::root().key(part::RESULT), result.clone())?;
         }
-        set("state", record::state_to_value(&item.state))
+        Ok(())
     }
 
     /// Writes where an item is to be found: queues, timers, listeners.
     fn places_of(
         &self,
         item: &Item,
-        was: &BTreeSet<String>,
-        is: &BTreeSet<String>,
+        was: &[String],
+        is: Vec<String>,
         moved: &mut Moved,
     ) -> Result<()> {
-        for gone in was.difference(is) {
-            self.txn.doc_drop(Primitive::Flow, &self.space, gone)?;
+        for gone in was.iter().filter(|key| !is.contains(key)) {
+            self.drop(gone)?;
         }
-        for new in is.difference(was) {
-            self.create(new, Value::NULL)?;
+        for new in is.into_iter().filter(|key| !was.contains(key)) {
+            self.create(&new, Value::NULL)?;
             match &item.work {
-                _ if new.starts_with(keys::TIMER) => moved.timers_changed = true,
-                _ if !new.starts_with(keys::QUEUE) => {}
-                ItemWork::Host { topic } => moved.topics_offered.push(topic.clone()),
-                _ => moved.process_offered = true,
+                _ if new.starts_with(keys::TIMER) => {
+                    let due = item.state.due();
+                    moved.next_due = moved.next_due.into_iter().chain(due).min();
+                }
+                ItemWork::Host { topic } if new.starts_with(keys::QUEUE) => {
+                    moved.topics_offered.push(topic.clone());
+                    moved.offered.push(new);
+                }
+                _ => moved.process_offered |= new.starts_with(keys::PROCESS_QUEUE),
             }
         }
         Ok(())
-    }
-
-    /// Sets the places whose tokens changed, and only those; what local and counting joins know too.
-    fn marking(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
-        for (place, named) in net.places.iter().enumerate() {
-            let (was, is) = (before.marking.tokens(place), after.marking.tokens(place));
-            self.count(key, "marking", &named.name, was, is)?;
-        }
-        let dead = |case: &Case, place: &usize| case.dead.get(place).copied().unwrap_or(0);
-        let places: BTreeSet<usize> = before
-            .dead
-            .keys()
-            .chain(after.dead.keys())
-            .copied()
-            .collect();
-        for place in places {
-            let (was, is) = (dead(before, &place), dead(after, &place));
-            self.count(key, "dead", record::place_name(net, place), was, is)?;
-        }
-        for (task, of) in net.tasks.iter().enumerate() {
-            if !matches!(of.join, crate::net::Join::Of { .. }) {
-                continue;
-            }
-            let (was, is) = (
-                record::seen(net, before, task),
-                record::seen(net, after, task),
-            );
-            self.entry(key, "rounds", &of.name, was, is)?;
-        }
-        Ok(())
-    }
-
-    fn count(&self, key: &str, field: &str, name: &str, was: u32, is: u32) -> Result<()> {
-        let value = |n: u32| (n > 0).then(|| Value::from(n));
-        if was == is {
-            return Ok(());
-        }
-        self.entry(key, field, name, value(was), value(is))
-    }
-
-    /// Sets or removes one entry of an object in the case, if it changed.
-    fn entry(
-        &self,
-        key: &str,
-        field: &str,
-        name: &str,
-        was: Option<Value>,
-        is: Option<Value>,
-    ) -> Result<()> {
-        let path = || Path::root().key(field).key(name);
-        match (was, is) {
-            (was, is) if was == is => Ok(()),
-            (_, Some(is)) => self.set(key, &path(), is),
-            (_, None) => {
-                let path = path();
-                self.txn
-                    .doc_remove(Primitive::Flow, &self.space, key, &path)?;
-                Ok(())
-            }
-        }
-    }
-
-    /// The entries of a map that differ.
-    fn map<K: Ord, V: PartialEq>(
-        &self,
-        (key, field): (&str, &str),
-        (before, after): (&BTreeMap<K, V>, &BTreeMap<K, V>),
-        name: impl Fn(&K) -> String,
-        value: impl Fn(&V) -> Value,
-    ) -> Result<()> {
-        for gone in before.keys().filter(|k| !after.contains_key(k)) {
-            let path = Path::root().key(field).key(&name(gone));
-            self.txn
-                .doc_remove(Primitive::Flow, &self.space, key, &path)?;
-        }
-        for (k, v) in after {
-            if before.get(k) != Some(v) {
-                let path = Path::root().key(field).key(&name(k));
-                self.set(key, &path, value(v))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Offers, items and groups that began, changed or ended.
-    fn work(&self, key: &str, net: &Net, before: &Case, after: &Case) -> Result<()> {
-        let task = |t: &usize| net.tasks.get(*t).map_or("", |t| &*t.name).to_owned();
-        let number = |n: &u64| n.to_string();
-        let offers = (&before.offers, &after.offers);
-        self.map((key, "offers"), offers, task, |n| Value::from(*n))?;
-        let items = (&before.in_flight, &after.in_flight);
-        self.map((key, "items"), items, number, |t| {
-            record::task_name(net, *t)
-        })?;
-        let groups = (&before.groups, &after.groups);
-        self.map((key, "groups"), groups, number, |g| {
-            record::group_to_value(net, g)
-        })
     }
 
     /// Signals that were kept, and kept ones that were taken.
-    fn mail(&self, key: &str, before: &Case, after: &Case) -> Result<()> {
+    fn mail(&self, before: &Case, after: &Case) -> Result<()> {
         if before.mail == after.mail {
             return Ok(());
         }
-        let mail = (&before.mail, &after.mail);
-        self.map(
-            (key, "mail"),
-            mail,
-            |s| s.to_string(),
-            |m| record::mail_to_value(*m),
-        )?;
         for ((signal, number), value) in &after.letters {
             let (_, next) = before.mail.get(signal).copied().unwrap_or((1, 1));
             if *number >= next || !before.mail.contains_key(signal) {
@@ -443,9 +359,15 @@ impl Writer<'_> {
             let now = after.mail.get(signal).map_or(*next, |(first, _)| *first);
             for number in *first..now.min(*next) {
                 let key = keys::mail(&after.id, signal, number);
-                self.txn.doc_drop(Primitive::Flow, &self.space, &key)?;
+                self.drop(&key)?;
             }
         }
+        Ok(())
+    }
+
+    /// Removes a document that is there.
+    fn drop(&self, key: &str) -> Result<()> {
+        self.txn.doc_drop(Primitive::Flow, &self.space, key)?;
         Ok(())
     }
 
@@ -459,23 +381,6 @@ impl Writer<'_> {
         Ok(self
             .txn
             .doc_set(Primitive::Flow, &self.space, key, path, value)?)
-    }
-}
-
-fn history_event(net: &Net, case: &Case, at: Timestamp, note: Note) -> HistoryEvent {
-    HistoryEvent {
-        case: case.id.clone(),
-        seq: case.seq,
-        version: 0,
-        at,
-        kind: note.kind,
-        task: note
-            .task
-            .and_then(|t| net.tasks.get(t))
-            .map(|t| t.name.clone()),
-        item: note.item.map(|(number, _)| number),
-        attempt: note.item.map(|(_, attempt)| attempt),
-        detail: note.detail,
     }
 }
 
@@ -497,7 +402,8 @@ impl Moved {
             events: Vec::new(),
             process_offered: false,
             topics_offered: Vec::new(),
-            timers_changed: false,
+            next_due: None,
+            offered: Vec::new(),
             more: false,
             closed: None,
             also: Vec::new(),
@@ -509,7 +415,8 @@ impl Moved {
         self.events.extend(next.events);
         self.process_offered |= next.process_offered;
         self.topics_offered.extend(next.topics_offered);
-        self.timers_changed |= next.timers_changed;
+        self.next_due = self.next_due.into_iter().chain(next.next_due).min();
+        self.offered.extend(next.offered);
         self.more = next.more;
         self.closed = next.closed;
     }

@@ -7,14 +7,16 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
-use super::save::Wanted;
+use super::desk::{Desk, Held};
+use super::family::Ran;
+use super::save::{self, Wanted};
 use super::{Flows, Moved, keys};
 use crate::case::{Item, ItemState, ItemWork, Lease};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
-use crate::net::{Format, Net, TaskKind};
+use crate::net::{Format, Net, TaskId, TaskKind};
 
 /// Timers handled in one go; the caller comes back for the rest.
 const DUE_BATCH: usize = 256;
@@ -89,7 +91,11 @@ pub struct Claim {
 }
 
 impl Flows {
-    /// Takes up to `max` offered items, longest offered first. Each is one commit. O(offered items looked at).
+    /// Takes up to `max` offered items, longest offered first. O(offered items looked at).
+    ///
+    /// A claim of a host item with a lease that is nobody else's business is not a commit: it is known in this process
+    /// alone, and written with what happens to the case next. After a restart such items are offered again; until somebody claims
+    /// one anew, its result is still taken from whoever had claimed it.
     ///
     /// `lease` is how long they are this worker's alone without a heartbeat; none for as long as this process lives.
     pub fn claim(
@@ -100,17 +106,16 @@ impl Flows {
         max: usize,
     ) -> Result<Vec<Claim>> {
         check_worker(worker)?;
-        let mut offered = Vec::new();
-        let view = self.store.snapshot();
-        let prefixes: Vec<String> = match queue {
+        let queues: Vec<String> = match queue {
             Queue::Process => vec![keys::PROCESS_QUEUE.to_owned()],
             Queue::Topics(topics) => topics.iter().map(|t| keys::host_queue(t)).collect(),
         };
-        for prefix in prefixes {
-            for (key, _) in view.doc_scan(Primitive::Flow, &Space::default(), &prefix, None, max)? {
-                offered
-                    .extend(keys::parse_place(&key).map(|(at, case, n)| (at, case.to_owned(), n)));
-            }
+        // Before looking, so that nothing that is offered meanwhile is passed over for good.
+        let offers = self.desk.offers();
+        let view = self.store.snapshot();
+        let mut offered = Vec::new();
+        for queue in &queues {
+            self.offered(&view, queue, max, offers, &mut offered)?;
         }
         offered.sort();
         let mut offered = offered.into_iter().peekable();
@@ -145,6 +150,44 @@ impl Flows {
         Ok(claimed)
     }
 
+    /// The first items of a queue that are not claimed.
+    fn offered(
+        &self,
+        view: &impl Reader,
+        queue: &str,
+        max: usize,
+        offers: u64,
+        offered: &mut Vec<(Timestamp, String, u64)>,
+    ) -> Result<()> {
+        let (space, first) = (Space::default(), offered.len());
+        let mut after = self.desk.passed(queue);
+        let mut passing = true;
+        loop {
+            let page = view.doc_scan(Primitive::Flow, &space, queue, after.as_deref(), max)?;
+            let full = page.len() == max;
+            let mut passed = None;
+            for (key, _) in page {
+                let place = keys::parse_place(&key);
+                if let Some((at, case, number)) = place
+                    && !self.desk.has(case, number)
+                {
+                    offered.push((at, case.to_owned(), number));
+                    passing = false;
+                }
+                if passing {
+                    passed = Some(key.clone());
+                }
+                after = Some(key);
+            }
+            if let Some(passed) = passed {
+                self.desk.pass(queue, &passed, offers);
+            }
+            if !full || offered.len().saturating_sub(first) >= max {
+                return Ok(());
+            }
+        }
+    }
+
     /// Takes one item if it is `fit`, unless somebody else was faster.
     pub(super) fn claim_one(
         &self,
@@ -154,34 +197,32 @@ impl Flows {
         lease: Option<Duration>,
         fit: fn(&Item) -> bool,
     ) -> Result<Option<Claim>> {
-        let nonce = ids::new_nonce(self.store.env())?;
-        let mut taken = None;
-        let moved = self.step(case, Wanted::one(number), |machine| {
+        let (mut taken, mut held, mut ran) = (None, None, Ran::Nothing);
+        let secret = self.secret()?;
+        let mut claim = |machine: &mut Machine<'_>| {
             let Some(item) = machine.case.items.get(&number).filter(|i| fit(i)) else {
                 return Ok(false);
             };
-            let (now, task) = (machine.now, item.task);
-            let timeout = machine
-                .net
-                .tasks
-                .get(task)
-                .and_then(|t| t.kind.work())
-                .and_then(|w| w.timeout);
+            let now = machine.now;
+            let attempt = item.attempt.saturating_add(1);
             let lease = Lease {
                 worker: worker.to_owned(),
-                nonce: nonce.clone(),
+                nonce: sign(&secret, (case, number), attempt, now),
                 since: now,
                 until: lease.map(|l| now.saturating_add(l)),
-                deadline: timeout.map(|t| now.saturating_add(t)),
+                deadline: timeout_of(machine.net, item.task).map(|t| now.saturating_add(t)),
             };
-            if !machine.claim(number, lease) {
+            if !machine.claim(number, lease.clone()) {
                 return Ok(false);
             }
-            taken = machine
-                .case
-                .items
-                .get(&number)
-                .and_then(|item| work_item(machine.net, case, item));
+            let item = machine.case.items.get(&number);
+            taken = item.and_then(|item| work_item(machine.net, case, item));
+            held = item.map(|item| Held {
+                number,
+                lease,
+                work: item.work.clone(),
+                input: item.input.clone(),
+            });
             if let (Some(item), Some(active)) = (&mut taken, &machine.case.recovery.active)
                 && let Some((_, done)) = active.running.filter(|(n, _)| *n == number)
             {
@@ -189,7 +230,24 @@ impl Flows {
                 item.idempotency_key = format!("{case}/undo/{done}");
             }
             Ok(true)
+        };
+        let mut lock = self.desk.lock(case);
+        if Desk::is_held(&lock, case, number) {
+            return Ok(None);
+        }
+        // One without an end is to outlive this process.
+        let quiet = lease.map(|_| number);
+        let moved = self.locked(&mut lock, |family, _| {
+            ran = family.run(case, Wanted::one(number), &mut claim, quiet)?;
+            Ok(())
         });
+        if let (Ran::Quiet, Ok(None), Some(held)) = (ran, &moved, held) {
+            let mut moved = Moved::nothing(case);
+            moved.next_due = held.lease.due();
+            self.desk.keep(&mut lock, case, held);
+            return Ok(Some(Claim { item: taken, moved }));
+        }
+        drop(lock);
         let moved = self.or_fail(case, Wanted::one(number), moved, |machine, failure| {
             taken = None;
             machine.fail_offered(number, failure);
@@ -197,9 +255,26 @@ impl Flows {
         Ok(moved.map(|moved| Claim { item: taken, moved }))
     }
 
+    /// What claims are signed with.
+    fn secret(&self) -> Result<[u8; 32]> {
+        if let Some(secret) = self.secret.get() {
+            return Ok(*secret);
+        }
+        // A flow was deployed before anything could be claimed, so it is there.
+        let stored = save::read(&self.store.snapshot(), keys::SECRET)?.unwrap_or_default();
+        let secret = stored.as_bytes().and_then(|bytes| bytes.try_into().ok());
+        let secret = secret.ok_or_else(|| Error::damaged(keys::SECRET, "document"))?;
+        Ok(*self.secret.get_or_init(|| secret))
+    }
+
     /// Extends a claim: the item stays this worker's for `lease` from now. Gives the new end.
     /// Fails with [`Error::StaleItem`] if the item is not this claim's any more.
     pub fn heartbeat(&self, token: &str, lease: Duration) -> Result<(Timestamp, Moved)> {
+        let (case, number, nonce) = parse_token(token)?;
+        let extended = self.now().saturating_add(lease);
+        if self.desk.extend(case, number, nonce, extended) {
+            return Ok((extended, Moved::nothing(case)));
+        }
         let mut until = Timestamp::default();
         let moved = self.with_claim(token, |machine, number| {
             until = machine.now.saturating_add(lease);
@@ -243,14 +318,21 @@ impl Flows {
             why: why.to_owned(),
         };
         let moved = self.step(case, Wanted::one(number), |machine| {
-            match machine.case.items.get(&number).map(|i| &i.state) {
-                Some(ItemState::Leased(lease)) if lease.nonce == nonce => event(machine, number)?,
-                Some(ItemState::Leased(_)) => {
-                    return Err(stale("somebody else has claimed it since"));
+            let state = machine.case.items.get(&number).map(|i| &i.state);
+            let why = match state {
+                Some(ItemState::Leased(lease)) if lease.nonce == nonce => None,
+                Some(ItemState::Leased(_)) => Some("somebody else has claimed it since"),
+                Some(_) => Some("the claim has ended"),
+                None => Some("it is finished"),
+            };
+            if let Some(why) = why {
+                // It may not have been written when an earlier process ended.
+                let offered = matches!(state, Some(ItemState::Offered { .. }));
+                if !offered || !adopt(machine, &self.secret()?, (case, number), nonce) {
+                    return Err(stale(why));
                 }
-                Some(_) => return Err(stale("the claim has ended")),
-                None => return Err(stale("it is finished")),
             }
+            event(machine, number)?;
             Ok(true)
         });
         match moved {
@@ -283,7 +365,9 @@ impl Flows {
         let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
         let timer = first.first().and_then(|(key, _)| keys::parse_place(key));
         let timer = timer.map(|(due, _, _)| due);
-        Ok(timer.into_iter().chain(self.next_rate()?).min())
+        let rate = self.next_rate()?;
+        let times = timer.into_iter().chain(rate).chain(self.desk.next_due());
+        Ok(times.min())
     }
 
     /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one
@@ -291,34 +375,92 @@ impl Flows {
     pub fn fire_due(&self) -> Result<Vec<Moved>> {
         let now = self.now();
         let view = self.store.snapshot();
-        let due = view.doc_scan(
-            Primitive::Flow,
-            &Space::default(),
-            keys::TIMER,
-            None,
-            DUE_BATCH,
-        )?;
+        let (flow, space) = (Primitive::Flow, Space::default());
+        let stored = view.doc_scan(flow, &space, keys::TIMER, None, DUE_BATCH)?;
+        drop(view);
+        let places = stored.iter().filter_map(|(key, _)| keys::parse_place(key));
+        let due = places.take_while(|(at, _, _)| *at <= now);
         let mut moved = Vec::new();
         moved.extend(self.release_rates(now)?);
-        for (key, _) in due {
-            let Some((at, case, number)) = keys::parse_place(&key) else {
-                continue;
-            };
-            if at > now {
-                break;
+        for (_, case, number) in due {
+            moved.extend(self.fire(case, number)?);
+        }
+        for (case, number) in self.desk.due(now, DUE_BATCH) {
+            match self.fire(&case, number)? {
+                Some(fired) => moved.push(fired),
+                // The claim is of something that is not there any more.
+                None => self.desk.give_up(&case, number),
             }
-            let fired = self.step(case, Wanted::one(number), |machine| {
-                machine.due(number);
-                Ok(!machine.notes.is_empty())
-            });
-            moved.extend(
-                self.or_fail(case, Wanted::one(number), fired, |machine, failure| {
-                    machine.fail(number, failure)
-                })?,
-            );
         }
         Ok(moved)
     }
+
+    fn fire(&self, case: &str, number: u64) -> Result<Option<Moved>> {
+        let fired = self.step(case, Wanted::one(number), |machine| {
+            let before = machine.notes.len();
+            machine.due(number);
+            Ok(machine.notes.len() > before)
+        });
+        self.or_fail(case, Wanted::one(number), fired, |machine, failure| {
+            machine.fail(number, failure)
+        })
+    }
+}
+
+fn timeout_of(net: &Net, task: TaskId) -> Option<Duration> {
+    let task = net.tasks.get(task)?;
+    task.kind.work()?.timeout
+}
+
+/// The last part of a claim's token: which attempt it is of, when it was made, and that this store made it.
+fn sign(secret: &[u8; 32], (case, number): (&str, u64), attempt: u32, since: Timestamp) -> String {
+    let head = format!("{attempt}.{}", keys::time(since));
+    let mut hasher = blake3::Hasher::new_keyed(secret);
+    hasher.update(case.as_bytes());
+    hasher.update(&number.to_le_bytes());
+    hasher.update(head.as_bytes());
+    let hash = hasher.finalize();
+    let first = hash
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |b| u64::from_le_bytes(*b));
+    format!("{head}.{}", ids::digits(first, 12))
+}
+
+/// Makes a claim again that was not written when the process that made it ended; false if it is not the next attempt
+/// of this item, or has taken too long.
+fn adopt(
+    machine: &mut Machine<'_>,
+    secret: &[u8; 32],
+    (case, number): (&str, u64),
+    nonce: &str,
+) -> bool {
+    let mut parts = nonce.split('.');
+    let attempt = parts.next().and_then(|a| a.parse().ok());
+    let since = parts.next().and_then(keys::parse_time);
+    let (Some(attempt), Some(since)) = (attempt, since) else {
+        return false;
+    };
+    let Some(item) = machine.case.items.get(&number) else {
+        return false;
+    };
+    let deadline = timeout_of(machine.net, item.task).map(|t| since.saturating_add(t));
+    let next = item.attempt.checked_add(1) == Some(attempt);
+    if !next || deadline.is_some_and(|d| d <= machine.now) {
+        return false;
+    }
+    // Compared in a time that depends on the guess: a guess costs a transaction, and there are 60 bits.
+    sign(secret, (case, number), attempt, since) == nonce
+        && machine.claim_again(
+            number,
+            Lease {
+                worker: String::new(),
+                nonce: nonce.to_owned(),
+                since,
+                until: None,
+                deadline,
+            },
+        )
 }
 
 pub(super) fn check_worker(name: &str) -> Result<()> {

@@ -133,13 +133,15 @@ fn wcp25_cancel_region() {
         game.claim("B").unwrap();
         game.work("T");
         let end = game.end();
+        // A claim that was not written is forgotten in a crash: its item is only offered then.
+        let running = started && mode == Mode::Straight;
         assert_eq!(
             end.count(EventKind::Cancelled, "C"),
-            usize::from(started),
+            usize::from(running),
             "{:?}",
             end.trace()
         );
-        assert_eq!(end.count(EventKind::Withdrawn, "C"), usize::from(!started));
+        assert_eq!(end.count(EventKind::Withdrawn, "C"), usize::from(!running));
         if let Some(late) = late {
             assert_eq!(
                 game.flows
@@ -150,11 +152,17 @@ fn wcp25_cancel_region() {
             );
             game.claimed.retain(|i| i.task != "C");
         }
-        assert_eq!(
-            end.marking.iter().collect::<Vec<_>>(),
-            [(&"T>J".to_owned(), &1)]
-        );
-        assert_eq!(game.offered(), [""; 0], "J waits for B");
+        let marked: Vec<&str> = end.marking.keys().map(String::as_str).collect();
+        if mode == Mode::Straight {
+            assert_eq!(
+                (marked, game.offered()),
+                (vec!["T>J"], vec![]),
+                "J waits for B"
+            );
+        } else {
+            let offered = vec!["B".to_owned()];
+            assert_eq!((marked, game.offered()), (vec!["A>B", "T>J"], offered));
+        }
         game.complete("B", Value::NULL);
         game.work("J");
         assert_eq!(game.end().status, Status::Completed);
@@ -189,7 +197,8 @@ fn wcp19_cancel_task() {
             let late = started.then(|| game.claim("A").unwrap());
             game.flows.cancel_task("case", "A").unwrap();
             game.crash();
-            let kind = if started {
+            // A claim that was not written is forgotten in a crash: its item is only offered then.
+            let kind = if started && mode == Mode::Straight {
                 EventKind::Cancelled
             } else {
                 EventKind::Withdrawn

@@ -1,0 +1,212 @@
+//! Claims that are in memory alone, and the locks of cases.
+//!
+//! To claim an offered item of a host task, and nothing else, changes nothing that anybody but the claimer sees: the
+//! task's tokens wait for nobody else. Such a claim is not written; it is kept here, put into the case whenever that is
+//! looked at, and written with the next commit of the case, mostly that of the item's own result. So a step is one
+//! commit. A claim that does more, by withdrawing a rival, say, is written at once, as are those of process workers.
+//!
+//! Nothing is lost with these claims. After a restart the items are offered again (work is delivered at least once),
+//! and whoever had claimed one before may still give its result, if nobody else has claimed it since: a claim's token
+//! is signed with a secret of the store, and names the attempt. A token of an earlier attempt, or one that somebody
+//! has overtaken, is refused as stale.
+//!
+//! An event holds its case's lock from loading to commit. All cases that call each other have one lock, that of the
+//! case at the root.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+use statewright_log::Timestamp;
+use statewright_value::Value;
+
+use crate::case::{ItemWork, Lease};
+use crate::ids;
+use crate::machine::Machine;
+
+/// Cases that share a lock by chance wait for each other's syncs; so there are many.
+const SHARDS: usize = 1024;
+
+/// A claim that is not written.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub number: u64,
+    pub lease: Lease,
+    /// What the item's work is and gets.
+    pub work: ItemWork,
+    pub input: Value,
+}
+
+impl Held {
+    /// Does the claim in a case as it is stored. Nothing happens if the item cannot be had any more: what took it away
+    /// was committed.
+    pub fn put_into(&self, machine: &mut Machine<'_>) {
+        let prepared = (self.work.clone(), self.input.clone());
+        machine.hold(self.number, self.lease.clone(), Some(prepared));
+    }
+}
+
+/// The claims of each case, oldest first.
+pub(crate) type Shard = BTreeMap<Arc<str>, Vec<Held>>;
+
+/// Where a queue is read from, as all before it is claimed.
+#[derive(Debug, Default)]
+struct Queues {
+    /// How often anything was offered.
+    offers: u64,
+    /// By a queue's prefix, the last key before which every item is held.
+    passed: BTreeMap<String, String>,
+}
+
+pub(crate) struct Desk {
+    shards: Vec<Mutex<Shard>>,
+    /// Never used: for an index out of range.
+    spare: Mutex<Shard>,
+    /// When claims that are not written end without a heartbeat, or have taken too long.
+    due: Mutex<BTreeSet<(Timestamp, Arc<str>, u64)>>,
+    queues: Mutex<Queues>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Desk {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            spare: Mutex::default(),
+            due: Mutex::default(),
+            queues: Mutex::default(),
+        }
+    }
+}
+
+impl Desk {
+    /// Locks a case and those it is called by or calls.
+    pub fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
+        // FNV-1a; equal hashes cost time, nothing else.
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        let hash = ids::root(case).bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        let index = ((hash >> 20) % SHARDS as u64) as usize;
+        self.shards.get(index).unwrap_or(&self.spare).lock()
+    }
+
+    /// Whether an item is claimed, and that is not written.
+    pub fn is_held(shard: &Shard, case: &str, number: u64) -> bool {
+        let held = shard.get(case);
+        held.is_some_and(|held| held.iter().any(|h| h.number == number))
+    }
+
+    /// The same of a case that is not locked.
+    pub fn has(&self, case: &str, number: u64) -> bool {
+        Desk::is_held(&self.lock(case), case, number)
+    }
+
+    /// Keeps a claim.
+    pub fn keep(&self, shard: &mut Shard, case: &str, held: Held) {
+        let id = match shard.get_key_value(case) {
+            Some((id, _)) => id.clone(),
+            None => Arc::from(case),
+        };
+        if let Some(due) = held.lease.due() {
+            self.due.lock().insert((due, id.clone(), held.number));
+        }
+        shard.entry(id).or_default().push(held);
+    }
+
+    /// Keeps a claim for longer; false if there is none of this nonce.
+    pub fn extend(&self, case: &str, number: u64, nonce: &str, until: Timestamp) -> bool {
+        let mut shard = self.lock(case);
+        let id = shard.get_key_value(case).map(|(id, _)| id.clone());
+        let mut held = shard.get_mut(case).into_iter().flatten();
+        let found = held.find(|h| h.number == number && h.lease.nonce == nonce);
+        let (Some(id), Some(held)) = (id, found) else {
+            return false;
+        };
+        let was = held.lease.due();
+        // A lease without an end needs no heartbeats; one with an end is never made shorter.
+        held.lease.until = held.lease.until.map(|u| u.max(until));
+        let mut due = self.due.lock();
+        was.map(|was| due.remove(&(was, id.clone(), number)));
+        held.lease.due().map(|is| due.insert((is, id, number)));
+        true
+    }
+
+    /// Forgets the claims of a case: they are written, or its items are gone.
+    pub fn forget(&self, shard: &mut Shard, case: &str) {
+        let Some((id, held)) = shard.remove_entry(case) else {
+            return;
+        };
+        let mut due = self.due.lock();
+        for held in held {
+            if let Some(at) = held.lease.due() {
+                due.remove(&(at, id.clone(), held.number));
+            }
+        }
+    }
+
+    /// Forgets a claim of something that is not there any more.
+    pub fn give_up(&self, case: &str, number: u64) {
+        let mut shard = self.lock(case);
+        if Desk::is_held(&shard, case, number) {
+            self.forget(&mut shard, case);
+        } else {
+            self.due
+                .lock()
+                .retain(|(_, id, n)| &**id != case || *n != number);
+        }
+        let mut queues = self.queues.lock();
+        queues.offers = queues.offers.saturating_add(1);
+        queues.passed.clear();
+    }
+
+    /// When the next of these claims ends.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.lock().first().map(|(at, _, _)| *at)
+    }
+
+    /// Claims that have ended by now, the first ones of them.
+    pub fn due(&self, now: Timestamp, limit: usize) -> Vec<(Arc<str>, u64)> {
+        let due = self.due.lock();
+        let due = due.iter().take_while(|(at, _, _)| *at <= now).take(limit);
+        due.map(|(_, case, number)| (case.clone(), *number))
+            .collect()
+    }
+
+    /// How often anything was offered so far.
+    pub fn offers(&self) -> u64 {
+        self.queues.lock().offers
+    }
+
+    /// Where to read a queue from.
+    pub fn passed(&self, queue: &str) -> Option<String> {
+        self.queues.lock().passed.get(queue).cloned()
+    }
+
+    /// All of a queue up to a key is claimed, as seen when this many were offered.
+    pub fn pass(&self, queue: &str, key: &str, offers: u64) {
+        let mut queues = self.queues.lock();
+        // What was offered since then may have come before it: clocks can be set.
+        if queues.offers == offers {
+            queues.passed.insert(queue.to_owned(), key.to_owned());
+        }
+    }
+
+    /// Items are offered to hosts under these keys.
+    pub fn offered(&self, keys: &[String]) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut queues = self.queues.lock();
+        queues.offers = queues.offers.saturating_add(1);
+        for key in keys {
+            queues
+                .passed
+                .retain(|queue, passed| !key.starts_with(queue.as_str()) || key > passed);
+        }
+    }
+
+    /// Does the claims of a case that are not written in what was read of it.
+    pub fn put_into(&self, machine: &mut Machine<'_>) {
+        let shard = self.lock(&machine.case.id);
+        let held = shard.get(&machine.case.id).map_or(&[][..], Vec::as_slice);
+        held.iter().for_each(|held| held.put_into(machine));
+    }
+}

@@ -1,0 +1,121 @@
+//! History: what one commit did to a case is one document, `[at, event, …]`, an event being
+//! `[kind, task, item, attempt, detail, earlier]`; what is null at its end is left out. Times are microseconds, `at`
+//! since the case was created, `earlier` before `at`.
+
+use statewright_log::Timestamp;
+use statewright_value::{Value, value};
+
+use super::keys;
+use super::record::{row, since};
+use crate::case::{Case, EventKind, HistoryEvent};
+use crate::error::{Error, Result};
+use crate::machine::Note;
+use crate::net::Net;
+
+/// What these notes of one commit are as a document.
+pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
+    let event = |note: &Note| {
+        let number = |n: Option<u64>| n.map_or(Value::NULL, Value::from);
+        let earlier = match since(note.at, now) {
+            0 => Value::NULL,
+            micros => Value::from(micros),
+        };
+        row(vec![
+            Value::from(note.kind.number()),
+            number(note.task.map(|t| t as u64)),
+            number(note.item.map(|(number, _)| number)),
+            number(
+                note.item
+                    .map(|(_, attempt)| u64::from(attempt))
+                    .filter(|a| *a > 0),
+            ),
+            detail_to_value(note),
+            earlier,
+        ])
+    };
+    let at = Value::from(since(case.created, now));
+    std::iter::once(at).chain(notes.iter().map(event)).collect()
+}
+
+/// What is on nearly every step is written without its name.
+fn detail_to_value(note: &Note) -> Value {
+    match (note.kind, note.detail.len()) {
+        (EventKind::Started, 1) => note.detail.get("worker").unwrap_or_default(),
+        _ => note.detail.clone(),
+    }
+}
+
+fn detail_from_value(kind: EventKind, detail: Value) -> Value {
+    match kind {
+        EventKind::Started if detail.as_str().is_some() => value!({ "worker": detail }),
+        _ => detail,
+    }
+}
+
+/// A note as whoever follows the case is told of it.
+pub(crate) fn told(net: &Net, case: &Case, seq: u64, note: Note) -> HistoryEvent {
+    let task = note.task.and_then(|t| net.tasks.get(t));
+    HistoryEvent {
+        case: case.id.clone(),
+        seq,
+        version: 0,
+        at: note.at,
+        kind: note.kind,
+        task: task.map(|t| t.name.clone()),
+        item: note.item.map(|(number, _)| number),
+        attempt: note.item.map(|(_, attempt)| attempt),
+        detail: note.detail,
+    }
+}
+
+/// Reads the events of one commit, of which the last has number `last`; the first of them first.
+pub(crate) fn from_value(
+    net: &Net,
+    case: &str,
+    created: Timestamp,
+    (last, version): (u64, u64),
+    value: &Value,
+) -> Result<Vec<HistoryEvent>> {
+    let bad = || Error::damaged(&keys::history_event(case, last), "event");
+    let count = (value.len() as u64).saturating_sub(1);
+    let first = last.checked_sub(count).ok_or_else(bad)?;
+    let later = |base: Timestamp, micros: i64| {
+        Timestamp::from_micros(base.as_micros().saturating_add(micros))
+    };
+    let mut parts = value.items();
+    let at = parts.next().and_then(|at| at.as_i64()).ok_or_else(bad)?;
+    let at = later(created, at);
+    let id: std::sync::Arc<str> = case.into();
+    let event = |(seq, event): (u64, Value)| {
+        let number = |i: usize| match event.index(i).unwrap_or_default() {
+            v if v.is_null() => Ok(None),
+            v => v.as_u64().map(Some).ok_or_else(bad),
+        };
+        let kind = number(0)?
+            .and_then(EventKind::from_number)
+            .ok_or_else(bad)?;
+        let task = match number(1)? {
+            None => None,
+            Some(task) => {
+                let task = usize::try_from(task).ok().and_then(|t| net.tasks.get(t));
+                Some(task.ok_or_else(bad)?.name.clone())
+            }
+        };
+        let item = number(2)?;
+        let attempt = item.map(|_| number(3)).transpose()?;
+        let attempt = attempt.map(|a| u32::try_from(a.unwrap_or(0)));
+        let earlier = event.index(5).and_then(|e| e.as_i64()).unwrap_or(0);
+        Ok(HistoryEvent {
+            case: id.clone(),
+            seq,
+            version,
+            at: later(at, 0_i64.saturating_sub(earlier)),
+            kind,
+            task,
+            item,
+            attempt: attempt.transpose().map_err(|_| bad())?,
+            detail: detail_from_value(kind, event.index(4).unwrap_or_default()),
+        })
+    };
+    (first.saturating_add(1)..).zip(parts).map(event).collect()
+}
