@@ -183,8 +183,11 @@ pub struct Case {
 #[derive(Args)]
 pub struct Check {
     /// The flows: YAML or JSON files
-    #[arg(required = true)]
+    #[arg(required_unless_present = "schema")]
     pub specs: Vec<PathBuf>,
+    /// Print the JSON Schema of flows, for editors
+    #[arg(long, conflicts_with = "specs")]
+    pub schema: bool,
     /// Print one JSON object a line for each problem
     #[arg(long)]
     pub json: bool,

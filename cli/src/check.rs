@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anstyle::Style;
-use statewright::flow::analysis::{Budget, Verification};
-use statewright::flow::{Problem, Severity};
+use statewright::flow::analysis::{Budget, Verdict, Verification};
+use statewright::flow::{Problem, Severity, spec_schema};
 use statewright::{Engine, Value, value};
 
 use crate::args::Check;
@@ -14,6 +14,11 @@ use crate::input;
 
 pub fn check(options: &Check) -> Result<Exit> {
     let mut out = Out::new();
+    if options.schema {
+        out.line(spec_schema().to_json_pretty())?;
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
     let mut exit = Exit::Done;
     for path in &options.specs {
         let spec = match input::spec(path) {
@@ -48,7 +53,7 @@ pub fn check(options: &Check) -> Result<Exit> {
 /// Tells what the nets of a flow can do, and what was decided.
 fn verify(out: &mut Out, path: &Path, source: &str, known: &[Problem], json: bool) -> Result<()> {
     let nets = Engine::verify(source, Budget::default()).unwrap_or_default();
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut worst) = (Vec::new(), rank(Verdict::Sound));
     for net in &nets {
         // The quick look of the check itself says more about a plain join that can wait for ever.
         let told = |p: &&Problem| !known.iter().any(|k| k.code == p.code);
@@ -68,6 +73,10 @@ fn verify(out: &mut Out, path: &Path, source: &str, known: &[Problem], json: boo
             1 => String::new(),
             _ => format!("{} ", net.flow),
         };
+        worst = match rank(of.verdict) {
+            next if next.0 > worst.0 => next,
+            _ => worst,
+        };
         verdicts.push(format!(
             "{name}{}{limits}",
             of.verdict.name().replace('-', " ")
@@ -76,12 +85,28 @@ fn verify(out: &mut Out, path: &Path, source: &str, known: &[Problem], json: boo
     if !json {
         let verdicts = verdicts.join(", ");
         let path = path.display();
+        let (style, word) = match worst.1 {
+            Verdict::NotSound => (WARN, "accepted"),
+            _ => (GOOD, "ok"),
+        };
         out.line(format!(
-            "{path}: {GOOD}ok{GOOD:#} ({})",
-            one_line(&verdicts)
+            "{path}: {style}{word}{style:#} ({}: {})",
+            one_line(&verdicts),
+            worst.1.meaning(),
         ))?;
     }
     Ok(())
+}
+
+/// Verdicts from the best to the worst.
+fn rank(verdict: Verdict) -> (u8, Verdict) {
+    let rank = match verdict {
+        Verdict::Sound => 0,
+        Verdict::WeaklySound => 1,
+        Verdict::Undecided => 2,
+        Verdict::NotSound => 3,
+    };
+    (rank, verdict)
 }
 
 /// A verdict for programs.

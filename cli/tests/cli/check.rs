@@ -15,7 +15,7 @@ fn a_sound_flow_is_ok() {
     let spec = f.file("hello.yaml", HELLO);
     assert_eq!(
         f.run(&["check", spec]).ok().stdout,
-        "hello.yaml: ok (sound)\n"
+        "hello.yaml: ok (sound: every case can complete, and every task can run)\n"
     );
     let verdict = f.run(&["check", spec, "--json"]).ok().lines();
     assert_eq!(verdict.len(), 1, "{verdict:?}");
@@ -45,7 +45,7 @@ fn what_a_case_can_run_into_is_told_with_a_trace() {
         "{done:?}"
     );
     assert!(
-        done.stdout.ends_with("stuck.yaml: ok (not sound)\n"),
+        done.stdout.contains("stuck.yaml: accepted (not sound: it can run, but a case can go wrong as the"),
         "{done:?}"
     );
     let lines = f.run(&["check", spec, "--json"]).ok().lines();
@@ -118,7 +118,8 @@ fn a_file_that_cannot_be_read_does_not_hide_the_others() {
     let f = Folder::new();
     let spec = f.file("hello.yaml", HELLO);
     let done = f.run(&["check", "missing.yaml", spec]).ended(2);
-    assert_eq!(done.stdout, "hello.yaml: ok (sound)\n");
+    let sound = "ok (sound: every case can complete, and every task can run)";
+    assert_eq!(done.stdout, format!("hello.yaml: {sound}\n"));
     assert!(
         done.stderr.starts_with("error[300]: ") && done.stderr.contains("missing.yaml"),
         "{done:?}"
@@ -157,4 +158,12 @@ fn the_examples_are_sound() {
     for name in ["audit.yaml", "order.yaml"] {
         f.run(&["check", &format!("{folder}/{name}")]).ok();
     }
+}
+
+#[test]
+fn the_schema_of_flows_is_printed_as_it_is_published() {
+    let world = World::new();
+    let done = world.run(&["check", "--schema"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(done.stdout, include_str!("../../../docs/flow.schema.json"));
 }

@@ -49,3 +49,4 @@ pub use runtime::{
     CaseFilter, CaseInfo, Claim, Deployed, Flows, ItemInfo, Moved, Queue, Waiting, WorkFilter,
     WorkInfo, WorkItem, WorkKind, WorkState,
 };
+pub use spec::spec_schema;

@@ -76,6 +76,20 @@ pub enum FindingKind {
 }
 
 impl Verdict {
+    /// What it means, in words for who has not met the term.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Verdict::Sound => "every case can complete, and every task can run",
+            Verdict::WeaklySound => {
+                "some case completes and every task can run; whether every case can complete was not decided"
+            }
+            Verdict::NotSound => {
+                "it can run, but a case can go wrong as the warnings tell, unless its data rules that out"
+            }
+            Verdict::Undecided => "it can run; whether every case can complete was too much to look at",
+        }
+    }
+
     /// `sound`, `weakly-sound`, `not-sound` or `undecided`.
     pub fn name(self) -> &'static str {
         match self {

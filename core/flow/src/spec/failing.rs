@@ -2,13 +2,11 @@
 
 use statewright_value::Path;
 
+use super::fields::CATCH;
 use super::read::{CatchSpec, Level, Name, Reader, Task as SpecTask, ThenSpec, listed};
 use super::yaml::{Data, Node};
 use crate::net::TaskKind;
 use crate::problem::{Pos, Problems};
-
-/// The fields of a line of `on_error`.
-pub(super) const CATCH: [&str; 6] = ["when", "to", "skip", "result", "abort", "into"];
 
 /// What can undo a task.
 const UNDOING: [&str; 5] = ["set", "log", "process", "host", "flow"];

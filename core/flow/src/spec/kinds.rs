@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use statewright_value::{Path, Value};
 
+use super::fields::RETRY;
 use super::read::{Fields, Reader};
 use super::yaml::{Data, Node};
 use crate::duration::parse_duration;
@@ -299,12 +300,7 @@ impl Reader<'_> {
 
     fn retry(&mut self, node: &Node) -> Option<Retry> {
         let default = Retry::default();
-        let fields = self.fields(
-            node,
-            node.at,
-            "`retry`",
-            &["attempts", "delay", "factor", "max_delay"],
-        )?;
+        let fields = self.fields(node, node.at, "`retry`", &RETRY)?;
         let attempts = fields
             .required(self, "attempts", "`retry`")
             .and_then(|node| self.integer(node, "attempts", 1, 1_000_000))

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
+use super::fields::{LANE, RATE};
 use super::read::Reader;
 use super::yaml::Node;
 use crate::net::{Lane, Rate};
-
-/// The fields of a lane, and of its rate.
-pub(super) const LANE: [&str; 5] = ["name", "key", "limit", "rate", "priority"];
-pub(super) const RATE: [&str; 3] = ["count", "per", "burst"];
 
 /// Most items at a time, and most starts in a period.
 const MAX: u64 = 1_000_000;

@@ -8,12 +8,14 @@
 mod check;
 mod explore;
 mod failing;
+mod fields;
 mod graph;
 mod kinds;
 mod lane;
 mod locate;
 mod places;
 mod read;
+mod schema;
 mod task;
 #[cfg(feature = "toml")]
 mod toml;
@@ -23,6 +25,8 @@ use statewright_value::Value;
 
 use crate::net::Net;
 use crate::problem::{Problem, Problems};
+
+pub use schema::spec_schema;
 
 /// Compiles a spec.
 pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Problem>> {

@@ -1,5 +1,6 @@
 //! Explicit places, sections, names, and the `many` of a task.
 
+use super::fields::{MANY, PLACE, SECTION};
 use super::read::{Name, PlaceSpec, Reader, SectionSpec};
 use super::yaml::{Data, Node};
 use crate::net::{Many, Rest};
@@ -24,8 +25,7 @@ impl Reader<'_> {
             };
             // A place without fields may be written as nothing.
             if !matches!(node.data, Data::Null)
-                && let Some(fields) =
-                    self.fields(node, key.at, &what, &["description", "tokens", "next"])
+                && let Some(fields) = self.fields(node, key.at, &what, &PLACE)
             {
                 self.description(&fields);
                 if let Some(node) = fields.get("tokens") {
@@ -49,8 +49,7 @@ impl Reader<'_> {
         for (key, node) in entries {
             self.check_name(&key.name, key.at, "section");
             let what = format!("section `{}`", key.name);
-            let Some(fields) = self.fields(node, key.at, &what, &["description", "tasks", "mutex"])
-            else {
+            let Some(fields) = self.fields(node, key.at, &what, &SECTION) else {
                 continue;
             };
             self.description(&fields);
@@ -109,21 +108,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn many(&mut self, node: &Node) -> Option<Many> {
-        let fields = self.fields(
-            node,
-            node.at,
-            "`many`",
-            &[
-                "items",
-                "min",
-                "max",
-                "threshold",
-                "until",
-                "add",
-                "rest",
-                "wait",
-            ],
-        )?;
+        let fields = self.fields(node, node.at, "`many`", &MANY)?;
         let items = fields
             .required(self, "items", "`many`")
             .and_then(|node| self.expr(node, "items"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use statewright_value::{Path, Value};
 
+use super::fields::{LEVEL, SPEC};
 use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
@@ -107,7 +108,7 @@ pub(super) struct Reader<'s> {
 /// Reads a whole spec; none if it is not even a mapping with tasks.
 pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option<Flow> {
     let mut reader = Reader { source, problems };
-    let known: Vec<&str> = [&["name", "version", "document", "flows"][..], &LEVEL].concat();
+    let known: Vec<&str> = [&SPEC[..], &LEVEL].concat();
     let fields = reader.fields(root, root.at, "a flow", &known)?;
     let name = match fields.required(&mut reader, "name", "a flow") {
         Some(node) => reader.flow_name(node),
@@ -131,17 +132,6 @@ pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option
         flows,
     })
 }
-
-/// The fields of every net of a spec.
-const LEVEL: [&str; 7] = [
-    "description",
-    "input",
-    "start",
-    "tasks",
-    "places",
-    "sections",
-    "output",
-];
 
 impl Reader<'_> {
     /// The nets under `flows`.

@@ -1,5 +1,6 @@
 //! Tasks as they are written: what all kinds have in common, and the edges out.
 
+use super::fields::{COMMON, EDGE, JOIN, KINDS};
 use super::read::{Fields, Name, Next, Reader, Task, When, is_task_name, listed};
 use super::yaml::{Data, Key, Node};
 use crate::net::{Join, Reset, Split, TaskKind, Undo};
@@ -168,7 +169,7 @@ impl Reader<'_> {
         let Data::Map(_) = &node.data else {
             return self.word(node, "join", &words);
         };
-        let fields = self.fields(node, node.at, "`join`", &["of", "reset"])?;
+        let fields = self.fields(node, node.at, "`join`", &JOIN)?;
         let n = fields
             .required(self, "of", "`join`")
             .and_then(|node| self.integer(node, "of", 1, u64::from(u32::MAX)));
@@ -246,7 +247,7 @@ impl Reader<'_> {
                 tokens: 1,
             }),
             Data::Map(_) => {
-                let fields = self.fields(node, node.at, "an edge", &["to", "when", "tokens"])?;
+                let fields = self.fields(node, node.at, "an edge", &EDGE)?;
                 let to = fields.required(self, "to", "an edge")?;
                 let when = fields.get("when").map(|when| When {
                     at: when.at,
@@ -299,64 +300,6 @@ impl Reader<'_> {
         takes
     }
 }
-
-pub(super) const COMMON: [&str; 11] = [
-    "kind",
-    "description",
-    "join",
-    "split",
-    "next",
-    "takes",
-    "tests",
-    "cancels",
-    "mutex",
-    "terminate",
-    "on_error",
-];
-
-pub(super) const KINDS: [(&str, &[&str]); 8] = [
-    ("set", &["set"]),
-    ("log", &["message"]),
-    ("wait", &["for", "until"]),
-    (
-        "process",
-        &[
-            "run",
-            "args",
-            "cwd",
-            "stdin",
-            "stdout",
-            "input",
-            "output",
-            "into",
-            "retry",
-            "timeout",
-            "many",
-            "compensate",
-            "lane",
-        ],
-    ),
-    (
-        "host",
-        &[
-            "topic",
-            "input",
-            "output",
-            "into",
-            "retry",
-            "timeout",
-            "many",
-            "compensate",
-            "lane",
-        ],
-    ),
-    ("signal", &["signal", "keep", "key", "output", "into"]),
-    (
-        "flow",
-        &["flow", "input", "output", "into", "many", "compensate"],
-    ),
-    ("compensate", &["of"]),
-];
 
 fn is_own(field: &str) -> bool {
     KINDS.iter().any(|(_, own)| own.contains(&field))
