@@ -86,7 +86,9 @@ impl Verdict {
             Verdict::NotSound => {
                 "it can run, but a case can go wrong as the warnings tell, unless its data rules that out"
             }
-            Verdict::Undecided => "it can run; whether every case can complete was too much to look at",
+            Verdict::Undecided => {
+                "it can run; whether every case can complete was too much to look at"
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! Lanes in the store: which keys may go on, in which order.
 //!
 //! The durable twin of `statewright_exec::Turns`: items of higher priority come first; within a priority, keys take
-//! turns, one item each (round robin; Nagle 1987), and a key's items come in their order. So of two keys that both have
-//! items waiting, neither ever gets more than one ahead of the other. A key that is at its limit, or whose rate allows
-//! none yet, is not in the line, and stands at its end when it may go on. All of it changes in the commits that offer,
-//! claim and end items, so it is what it was after a restart, and nothing is looked for.
+//! turns, one item each (round robin; Nagle 1987), and a key's items come in their order. So of two keys that both
+//! have items waiting, neither ever gets more than one ahead of the other. A key that is at its limit, or whose rate
+//! allows none yet, is not in the line, and stands at its end when it may go on. All of it changes in the commits that
+//! offer, claim and end items, so it is what it was after a restart, and nothing is looked for.
 //!
 //! | key | document |
 //! | --- | --- |
@@ -14,8 +14,8 @@
 //! | `lane/tag/<queue>` | the number of the last one that joined the line |
 //! | `lane/wait/<due>/<lane>/<key>` | null; a key that its rate holds back until then |
 //!
-//! A queue is `p` for process workers, `h.<topic>` for hosts. Priorities are counted down from 255, so that the greatest
-//! comes first. A lane's limits are those of the item that was offered last.
+//! A queue is `p` for process workers, `h.<topic>` for hosts. Priorities are counted down from 255, so that the
+//! greatest comes first. A lane's limits are those of the item that was offered last.
 
 use std::collections::BTreeMap;
 

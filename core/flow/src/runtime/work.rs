@@ -94,8 +94,8 @@ impl Flows {
     /// Takes up to `max` offered items, longest offered first. O(offered items looked at).
     ///
     /// A claim of a host item with a lease that is nobody else's business is not a commit: it is known in this process
-    /// alone, and written with what happens to the case next. After a restart such items are offered again; until somebody claims
-    /// one anew, its result is still taken from whoever had claimed it.
+    /// alone, and written with what happens to the case next. After a restart such items are offered again; until
+    /// somebody claims one anew, its result is still taken from whoever had claimed it.
     ///
     /// `lease` is how long they are this worker's alone without a heartbeat; none for as long as this process lives.
     pub fn claim(
