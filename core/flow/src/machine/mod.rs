@@ -120,6 +120,8 @@ pub(crate) struct Machine<'a> {
     skipped: Vec<TaskId>,
     /// How many routing tasks fired in this event.
     routed: u32,
+    /// Spare: the tasks that a run of compiled routes fired.
+    fired: Vec<u32>,
     /// The task that took tokens last in this event.
     took: Option<TaskId>,
     /// The task whose failure is being dealt with.
@@ -147,6 +149,7 @@ impl<'a> Machine<'a> {
             moved: false,
             skipped: Vec::new(),
             routed: 0,
+            fired: Vec::new(),
             took: None,
             catching: None,
             forced: false,

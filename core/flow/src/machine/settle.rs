@@ -5,7 +5,7 @@ use statewright_value::{Value, value};
 use super::{Machine, is_offered};
 use crate::case::{EventKind, Item, ItemLane, ItemState, ItemWork, Status};
 use crate::failure::Failure;
-use crate::net::{Join, Reset, Task, TaskId, TaskKind};
+use crate::net::{Join, Reset, Routing, Task, TaskId, TaskKind};
 
 /// Routing tasks fired in one event. A flow that routes in circles must not be one endless event.
 const MAX_ROUTED: u32 = 1000;
@@ -40,6 +40,10 @@ impl Machine<'_> {
                     .for_each(|t| self.dirty.insert(*t));
                 continue;
             };
+            if self.route(task) {
+                far = false;
+                continue;
+            }
             let Some(spec) = self.task(task) else {
                 continue;
             };
@@ -56,6 +60,42 @@ impl Machine<'_> {
         if self.case.status == Status::Running && self.case.is_idle() && !self.can_fire() {
             self.close();
         }
+    }
+
+    /// If a task is one whose routing is compiled, fires it and all that follows from it and those like it; false if it
+    /// is none.
+    fn route(&mut self, task: TaskId) -> bool {
+        let Some(routes) = self.net.routes.as_deref().filter(|r| r.has(task)) else {
+            return false;
+        };
+        if !self.case.dead.is_empty() {
+            return false;
+        }
+        let others = self.dirty.take(|task| routes.has(task));
+        let due = std::iter::once(task).chain(others);
+        let before = Routing::new(self.case.marking.marked(), due);
+        let mut after = before.clone();
+        let mut fired = std::mem::take(&mut self.fired);
+        let most = MAX_ROUTED.saturating_sub(self.routed);
+        routes.run(&mut after, &mut fired, most as usize);
+        for task in fired.drain(..) {
+            let task = task as TaskId;
+            self.routed = self.routed.saturating_add(1);
+            self.took = Some(task);
+            self.note(EventKind::Routed, Some(task), Value::NULL);
+        }
+        self.fired = fired;
+        for (place, marked) in after.changed(&before) {
+            self.set_tokens(place, u32::from(marked));
+        }
+        for task in after.left() {
+            if let Some(spec) = self.task(task)
+                && let Err(failure) = self.look_at(task, spec)
+            {
+                self.fail_case(Some(task), None, failure);
+            }
+        }
+        true
     }
 
     /// As if everything had changed: after a pause in which nothing was looked at.

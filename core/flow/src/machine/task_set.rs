@@ -38,6 +38,24 @@ impl TaskSet {
         None
     }
 
+    /// Takes those out that are wanted, in order.
+    pub fn take(&mut self, wanted: impl Fn(TaskId) -> bool) -> Vec<TaskId> {
+        let mut taken = Vec::new();
+        for (index, word) in self.words.iter_mut().enumerate().skip(self.first) {
+            let mut rest = *word;
+            while rest != 0 {
+                let bit = rest.trailing_zeros();
+                rest &= rest - 1;
+                let task = index * 64 + bit as usize;
+                if wanted(task) {
+                    *word &= !(1 << bit);
+                    taken.push(task);
+                }
+            }
+        }
+        taken
+    }
+
     pub fn clear(&mut self) {
         self.words.fill(0);
         self.first = 0;
@@ -61,6 +79,11 @@ mod tests {
             (first, rest.as_slice()),
             (Some(5), [1, 64, 130, 199].as_slice())
         );
+        for task in [3, 70, 71] {
+            set.insert(task);
+        }
+        assert_eq!(set.take(|task| task % 2 == 1), [3, 71]);
+        assert_eq!((set.pop_first(), set.pop_first()), (Some(70), None));
         set.insert(7);
         set.clear();
         assert_eq!(set.pop_first(), None);

@@ -15,6 +15,7 @@
 mod failing;
 mod kinds;
 mod lane;
+mod routes;
 mod skeleton;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use kinds::{
     FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow, TaskKind, Wait, Work,
 };
 pub use lane::{Lane, Rate};
+pub use routes::{Routes, Routing};
 pub(crate) use skeleton::of as skeleton_of;
 
 /// The index of a place in [`Net::places`].
@@ -85,6 +87,8 @@ pub struct Net {
     pub(crate) or_joins: Arc<OrJoins>,
     /// Tasks and places by name.
     pub(crate) names: Names,
+    /// Its routing as bit words, if any of it is.
+    pub(crate) routes: Option<Arc<Routes>>,
     /// Where each task is in the spec.
     pub(crate) positions: Vec<Pos>,
 }
@@ -224,6 +228,12 @@ impl Net {
     /// Everything that is wrong with it, in the order of the text.
     pub fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Problem>> {
         spec::compile(source, dir)
+    }
+
+    /// The net with its routing compiled.
+    pub(crate) fn with_routes(mut self) -> Net {
+        self.routes = Routes::of(&self).map(Arc::new);
+        self
     }
 
     /// The task of a name. O(log tasks).

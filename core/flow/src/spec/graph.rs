@@ -487,7 +487,7 @@ fn assemble(
         }
     };
     let names = Names::new(&tasks, &places);
-    Some(Net {
+    let net = Net {
         name: level.name.into(),
         version: spec.version,
         hash: spec.hash.clone(),
@@ -506,8 +506,10 @@ fn assemble(
         skeleton,
         far_joins,
         names,
+        routes: None,
         positions: Vec::new(),
-    })
+    };
+    Some(net.with_routes())
 }
 
 /// A lane without a name is that of its topic, or of its task.
