@@ -1,8 +1,14 @@
 //! A flow of ten steps, from start to result, beside the least that a program without an engine would do for the same
 //! promise: a journal written by hand, one transaction a step, on SQLite.
 //!
+//! Beside that, what the engine promises: of its log, its syncs, its speed in memory, and of cases that wait.
+//!
 //! The two are not equals. Ours reads the net, evaluates jq, keeps marking, timers and history, and could be resumed by
 //! another program; the journal is ten inserts and updates. It is the floor; the ratio says how far above it we are.
+
+pub mod cases;
+pub mod routing;
+pub mod sleeping;
 
 use std::path::Path;
 
@@ -15,6 +21,20 @@ use crate::report::Row;
 
 /// Ten `set` tasks in a row; the result is 55.
 pub const TEN_STEPS: &str = include_str!("ten_steps.yaml");
+
+/// Everything about flows; `program` is this one, to be started again for what needs a process of its own.
+pub fn run_all(
+    dir: &Path,
+    samples: usize,
+    quick: bool,
+    program: Option<&Path>,
+    emit: &mut dyn FnMut(Row),
+) -> Result<()> {
+    routing::run(samples, emit)?;
+    cases::run(dir, samples, quick, emit)?;
+    sleeping::run(dir, quick, program, emit)?;
+    run(dir, samples, emit)
+}
 
 /// Every promise, ours beside the journal. CPU time of one thread would flatter an engine with threads, so only the
 /// wall clock counts here.
@@ -150,6 +170,15 @@ impl TenSteps for Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_promise_has_its_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rows = Vec::new();
+        run_all(dir.path(), 1, true, None, &mut |row| rows.push(row)).unwrap();
+        assert!(rows.len() > 20, "{rows:#?}");
+        assert!(rows.iter().all(|row| row.ours >= 0.0), "{rows:#?}");
+    }
 
     #[test]
     fn both_reach_the_end() {

@@ -96,7 +96,8 @@ fn main() -> Result<()> {
         store::run(dir.path(), size.clone(), &mut emit)?;
     }
     if wanted("flow") {
-        flow::run(dir.path(), size.samples, &mut emit)?;
+        let program = size.program.as_deref();
+        flow::run_all(dir.path(), size.samples, size.quick, program, &mut emit)?;
         exec::run(size.samples, &mut emit)?;
     }
     if wanted("value") || !parts.is_empty() {

@@ -13,8 +13,8 @@ pub struct Row {
     pub peer: f64,
     /// Who the peer is, and in which mode.
     pub peer_name: String,
-    /// The unit of both: `ns` for one operation, `bytes`, `allocations`, `x` (times as much), `commits/s` or
-    /// `commits/sync`. Less is better, but of what has a `/` in it.
+    /// The unit of both: `ns` for one operation, `bytes`, `allocations`, `x` (times as much), `syncs`,
+    /// `commits/s`, `steps/s` or `commits/sync`. Less is better, but of what has a `/` in it.
     pub unit: &'static str,
     /// What must be reached, if this row is a promise.
     pub target: Option<Target>,
@@ -156,8 +156,9 @@ impl Row {
     pub fn json(&self) -> Value {
         let round =
             |value: f64, digits: i32| (value * 10f64.powi(digits)).round() / 10f64.powi(digits);
+        let amount = |value: f64| round(value, if self.unit == "syncs" { 3 } else { 1 });
         let mut row = json!({
-            "name": self.name, "ours": round(self.ours, 1), "peer": round(self.peer, 1), "peer_name": self.peer_name,
+            "name": self.name, "ours": amount(self.ours), "peer": amount(self.peer), "peer_name": self.peer_name,
             "unit": self.unit, "ratio": round(self.ratio(), 3),
         });
         if let (Some(target), Some(row)) = (self.target, row.as_object_mut()) {
@@ -181,7 +182,8 @@ impl Row {
         let show = |amount: f64| match self.unit {
             _ if amount.is_nan() => "-".to_owned(),
             "bytes" => human_bytes(amount),
-            "allocations" | "commits/s" => format!("{amount:.0}"),
+            "allocations" | "commits/s" | "steps/s" => format!("{amount:.0}"),
+            "syncs" => format!("{amount:.3}"),
             "commits/sync" => format!("{amount:.1}"),
             "x" => format!("{amount:.2}x"),
             _ => human(amount),

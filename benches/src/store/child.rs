@@ -12,6 +12,7 @@ use statewright_store::{Durability, Env, Place, Store, StoreOptions};
 use super::contender::{self, Promise, key};
 use super::ours::Ours;
 use super::{opening, sizes};
+use crate::flow::sleeping;
 use crate::measure::{Clock, Time};
 
 /// What the other process does.
@@ -40,6 +41,15 @@ pub enum Task {
         /// How many commits.
         commits: usize,
     },
+    /// Something of [`sleeping`](crate::flow::sleeping).
+    Cases {
+        /// What.
+        name: String,
+        /// The store's folder; in memory if there is none.
+        dir: Option<PathBuf>,
+        /// How many cases.
+        cases: usize,
+    },
 }
 
 impl Task {
@@ -55,6 +65,9 @@ impl Task {
             Task::Recover { dir } => json!({"task": "recover", "dir": dir}),
             Task::Flat { dir, commits } => {
                 json!({"task": "flat", "dir": dir, "commits": commits})
+            }
+            Task::Cases { name, dir, cases } => {
+                json!({"task": "cases", "name": name, "dir": dir, "cases": cases})
             }
         }
     }
@@ -83,6 +96,11 @@ impl Task {
                 dir,
                 commits: number("commits")?,
             }),
+            Some("cases") => Ok(Task::Cases {
+                name: text("name").context("a task lacks its name")?,
+                dir,
+                cases: number("cases")?,
+            }),
             _ => bail!("no such task"),
         }
     }
@@ -98,6 +116,7 @@ impl Task {
             } => open(who, dir, *keys, *seed),
             Task::Recover { dir } => recover(dir),
             Task::Flat { dir, commits } => sizes::watch(dir.as_deref(), *commits),
+            Task::Cases { name, dir, cases } => sleeping::task(name, dir.as_deref(), *cases),
         }
     }
 

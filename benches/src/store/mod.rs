@@ -14,7 +14,7 @@
 
 #[cfg(feature = "crdt")]
 mod automerge;
-mod bare;
+pub mod bare;
 pub mod child;
 pub mod contender;
 pub mod document;

@@ -1,0 +1,224 @@
+//! Cases of ten steps: in memory, durable one at a time, durable with many in flight.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use statewright::{Durability, Engine, Options, Poll, value};
+
+use super::TEN_STEPS;
+use crate::measure::{median, process_cpu_time};
+use crate::report::{Row, Target};
+use crate::store::bare::Bare;
+use crate::store::contender::Contender;
+use crate::syncs;
+
+const STEPS: usize = 10;
+const THREADS: usize = 64;
+
+/// Ten tasks in a row, each of which a host program does.
+fn hosts(name: &str) -> String {
+    let mut spec = format!("name: {name}\nversion: 1\ntasks:\n");
+    for step in 1..=STEPS {
+        let next = match step {
+            STEPS => String::new(),
+            step => format!(", next: step{}", step + 1),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(spec, "  step{step}: {{ kind: host, topic: {name}{next} }}");
+    }
+    spec
+}
+
+fn open(dir: &Path, durability: Durability, flows: &[String]) -> Result<Engine> {
+    let options = Options::default().durability(durability);
+    let engine = match durability {
+        Durability::Memory => Engine::in_memory(options)?,
+        _ => Engine::open(dir, options)?,
+    };
+    for flow in flows {
+        engine.deploy(flow, None)?;
+    }
+    Ok(engine)
+}
+
+/// A case of ten expressions.
+fn expressions(engine: &Engine) -> Result<()> {
+    let case = engine.start("ten-steps", value!({}), None)?;
+    let done = engine.wait(&case, None)?;
+    ensure!(done.result == Some(value!(55)), "{:?}", done.result);
+    Ok(())
+}
+
+/// A case whose ten tasks this thread does itself: takes them, and gives their results.
+fn hosted(engine: &Engine, flow: &str) -> Result<()> {
+    let case = engine.start(flow, value!({}), None)?;
+    for step in 0..STEPS {
+        let taken = engine.poll(Poll::topic(flow), None)?;
+        let item = taken.first().context("nothing was offered")?;
+        engine.complete(&item.token, value!(step as u64))?;
+    }
+    let done = engine.wait(&case, None)?;
+    ensure!(done.result.is_some(), "{:?}", done.error);
+    Ok(())
+}
+
+/// All of them.
+pub fn run(dir: &Path, samples: usize, quick: bool, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    in_memory(dir, samples, quick, emit)?;
+    one_at_a_time(dir, samples, emit)?;
+    in_flight(dir, if quick { 2 } else { 20 }, emit)
+}
+
+fn in_memory(dir: &Path, samples: usize, quick: bool, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    let engine = open(
+        dir,
+        Durability::Memory,
+        &[TEN_STEPS.to_owned(), hosts("work")],
+    )?;
+    let cases = if quick { 50 } else { 2000 };
+    type Case = fn(&Engine) -> Result<()>;
+    let kinds: [(&str, Case, Option<f64>); 2] = [
+        ("expressions", expressions, Some(300_000.0)),
+        ("host work", |engine| hosted(engine, "work"), None),
+    ];
+    for (name, case, least) in kinds {
+        let mut all = Vec::new();
+        for _ in 0..=samples {
+            let before = process_cpu_time();
+            (0..cases).try_for_each(|_| case(&engine))?;
+            let spent = process_cpu_time().saturating_sub(before);
+            all.push((cases * STEPS) as f64 / spent.as_secs_f64());
+        }
+        // The first one warms up.
+        all.remove(0);
+        let name = format!("flow/memory/steps a CPU second, {name}");
+        let row = Row::alone(name, median(all), "steps/s");
+        emit(row.with_target(least.map(Target::ours_at_least)));
+    }
+    engine.close()?;
+    Ok(())
+}
+
+/// Beside a bare file: eleven writes of as many bytes as our commits have, each synced. The promise is of ten.
+fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    let flows = [TEN_STEPS.to_owned(), hosts("work")];
+    let engine = open(&dir.join("strict"), Durability::Strict, &flows)?;
+    hosted(&engine, "work")?;
+    let (log, synced) = (engine.store().stats().log, syncs::count());
+    hosted(&engine, "work")?;
+    let bytes = (engine.store().stats().log.bytes - log.bytes) as f64;
+    let synced = (syncs::count() - synced) as f64;
+    let row = Row::alone("flow/strict/host work, syncs a case", synced, "syncs");
+    emit(row.with_target(Some(Target::ours(11.0))));
+    let row = Row::alone("flow/log a step, host work", bytes / STEPS as f64, "bytes");
+    emit(row.with_target(Some(Target::ours(300.0))));
+    let before = engine.store().stats().log;
+    expressions(&engine)?;
+    let bytes = (engine.store().stats().log.bytes - before.bytes) as f64;
+    let row = Row::alone(
+        "flow/log a step, expressions",
+        bytes / STEPS as f64,
+        "bytes",
+    );
+    emit(row.with_target(Some(Target::ours(300.0))));
+    let bare = Bare::open(dir, 300, 300)?;
+    let pair = [(
+        crate::store::contender::key(0),
+        crate::store::contender::value(0),
+    )];
+    type Case = fn(&Engine) -> Result<()>;
+    let kinds: [(&str, Case); 2] = [
+        ("expressions", expressions),
+        ("host work", |engine| hosted(engine, "work")),
+    ];
+    for (name, case) in kinds {
+        let (mut ours, mut peer, mut cpu, mut bare_cpu) = (vec![], vec![], vec![], vec![]);
+        for _ in 0..samples * 4 {
+            let (start, before) = (Instant::now(), process_cpu_time());
+            case(&engine)?;
+            cpu.push(process_cpu_time().saturating_sub(before).as_nanos() as f64);
+            ours.push(start.elapsed().as_nanos() as f64);
+            let (start, before) = (Instant::now(), process_cpu_time());
+            (0..STEPS).try_for_each(|_| bare.put(&pair))?;
+            bare_cpu.push(process_cpu_time().saturating_sub(before).as_nanos() as f64);
+            peer.push(start.elapsed().as_nanos() as f64);
+        }
+        let row = Row::time(
+            format!("flow/strict/case of 10, {name} (wall)"),
+            median(ours),
+            median(peer),
+            "ten bare pwrite + fdatasync of 300 B",
+        );
+        emit(row.with_target(Some(Target::ratio(1.0 / 1.5))));
+        let row = Row::time(
+            format!("flow/strict/case of 10, {name} (cpu)"),
+            median(cpu),
+            median(bare_cpu),
+            "ten bare pwrite + fdatasync of 300 B",
+        );
+        emit(row.with_target(Some(Target::ours(300_000.0))));
+    }
+    engine.close()?;
+    Ok(())
+}
+
+/// Each thread has a case of its own all the time, and does its work.
+fn in_flight(dir: &Path, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    let flows: Vec<String> = (0..THREADS).map(|t| hosts(&format!("work{t}"))).collect();
+    let engine = open(&dir.join("in-flight"), Durability::Strict, &flows)?;
+    let barrier = Barrier::new(THREADS + 1);
+    let (times, wall, synced) = std::thread::scope(|scope| {
+        let worker = |thread: usize| {
+            let (engine, barrier) = (&engine, &barrier);
+            move || -> Result<Vec<Duration>> {
+                let flow = format!("work{thread}");
+                let warm = hosted(engine, &flow);
+                barrier.wait();
+                warm?;
+                let case = |_| {
+                    let start = Instant::now();
+                    hosted(engine, &flow).map(|()| start.elapsed())
+                };
+                (0..cases).map(case).collect()
+            }
+        };
+        let threads: Vec<_> = (0..THREADS).map(|t| scope.spawn(worker(t))).collect();
+        barrier.wait();
+        let (start, synced) = (Instant::now(), syncs::count());
+        let mut times = Vec::new();
+        for thread in threads {
+            let done = thread.join().map_err(|_| anyhow!("a thread panicked"))?;
+            times.extend(done?);
+        }
+        Ok::<_, anyhow::Error>((times, start.elapsed(), syncs::count() - synced))
+    })?;
+    let all = times.len() as f64;
+    let row = Row::alone(
+        "flow/64 in flight, syncs a case",
+        synced as f64 / all,
+        "syncs",
+    );
+    emit(row.with_target(Some(Target::ours(0.3))));
+    let steps = all * STEPS as f64 / wall.as_secs_f64();
+    emit(Row::alone(
+        "flow/64 in flight, durable steps",
+        steps,
+        "steps/s",
+    ));
+    let mut nanos: Vec<u128> = times.iter().map(Duration::as_nanos).collect();
+    nanos.sort_unstable();
+    let p99 = nanos
+        .get(nanos.len() * 99 / 100)
+        .copied()
+        .unwrap_or_default();
+    emit(Row::alone(
+        "flow/64 in flight, a case, p99 (wall)",
+        p99 as f64,
+        "ns",
+    ));
+    engine.close()?;
+    Ok(())
+}
