@@ -45,11 +45,12 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::Parser;
+use statewright::SpareMemory;
 
 use args::{Arguments, Command};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: SpareMemory<mimalloc::MiMalloc> = SpareMemory::new(mimalloc::MiMalloc);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -49,7 +49,7 @@ pub use error::{Error, Result};
 pub use options::Options;
 pub use wait::{Callback, Poll, WaitId};
 
-pub use statewright_log::{Durability, Env, Timestamp};
+pub use statewright_log::{Durability, Env, SpareMemory, Timestamp};
 pub use statewright_store::{
     CheckpointOptions, CheckpointStats, Commit, Isolation, LoggedCommit, Op, Place, Primitive,
     Reader, Retryable, Snapshot, Space, Store, StoreLimits, StoreStats, Txn,

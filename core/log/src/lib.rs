@@ -52,7 +52,7 @@ pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random, Re
 pub use error::{Error, Result};
 pub use log::{Frame, Log, Position, SyncHooks};
 pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability};
-pub use real::{RealClock, RealIo, RealRandom};
+pub use real::{RealClock, RealIo, RealRandom, SpareMemory};
 pub use repair::Repair;
 pub use time::{Clock, Gate, Timestamp};
 pub use verify::{Damage, Verification};

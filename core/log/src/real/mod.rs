@@ -9,6 +9,8 @@ mod clock;
 mod fork;
 mod io;
 mod map;
+mod spare;
 
 pub use clock::{RealClock, RealRandom};
 pub use io::RealIo;
+pub use spare::SpareMemory;
