@@ -1,16 +1,46 @@
 //! A ledger of long runs: one line of JSON for each, put at the end of a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use statewright_log::{Env, OpenMode};
 
+/// The ledger that a program was told of, if it was.
+#[derive(Debug, Default)]
+pub struct Ledger(Option<PathBuf>);
+
+impl Ledger {
+    /// Takes `--ledger FILE` out of a program's arguments.
+    pub fn take(arguments: impl Iterator<Item = String>) -> (Ledger, Vec<String>) {
+        let mut arguments: Vec<String> = arguments.collect();
+        let at = arguments.iter().position(|a| a == "--ledger");
+        let file = at.filter(|at| at + 1 < arguments.len()).map(|at| {
+            arguments.remove(at);
+            arguments.remove(at).into()
+        });
+        (Ledger(file), arguments)
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Puts a run's report at its end. If that cannot be done, it is told on standard error: the run counts all the
+    /// same.
+    pub fn note(&self, command: &str, report: &Value) {
+        if let Some(file) = &self.0
+            && let Err(problem) = append(file, command, report)
+        {
+            eprintln!("the ledger could not be written: {problem}");
+        }
+    }
+}
+
 /// Puts a run's report at the end of the ledger, with when it ended and what its commit is, if the program was started
 /// in a clone.
-///
-/// # Errors
-/// What the file could not do, in words.
-pub fn append(ledger: &Path, command: &str, report: &Value) -> Result<(), String> {
+fn append(ledger: &Path, command: &str, report: &Value) -> Result<(), String> {
     let env = Env::real();
     let failed = |e: std::io::Error| format!("{}: {e}", ledger.display());
     let exists = env.io.exists(ledger).map_err(failed)?;

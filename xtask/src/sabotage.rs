@@ -17,6 +17,9 @@ pub struct Options {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Passed to the program, after `--`
+    #[arg(last = true)]
+    arguments: Vec<String>,
 }
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
@@ -36,5 +39,6 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     if let Some(bug) = &options.bug {
         arguments.extend(["--bug", bug]);
     }
+    arguments.extend(options.arguments.iter().map(String::as_str));
     program::pass(workspace, &arguments)
 }

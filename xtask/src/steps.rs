@@ -58,7 +58,7 @@ pub const CHECKS: &[Step] = &[
     },
     Step {
         name: "crash",
-        about: "no violation at any crash point; a planted bug is found",
+        about: "no violation at any crash point",
         tools: &[RUSTC, CC],
         run: crash,
     },
@@ -67,6 +67,12 @@ pub const CHECKS: &[Step] = &[
         about: "300 simulated histories with faults, all serializable",
         tools: &[RUSTC, CC],
         run: sim,
+    },
+    Step {
+        name: "sabotage",
+        about: "every planted bug is found by the simulation or the crash test",
+        tools: &[RUSTC, CC],
+        run: sabotage,
     },
     Step {
         name: "loom",
@@ -213,6 +219,11 @@ fn crash(session: &mut Session<'_>) -> Result<()> {
 fn sim(session: &mut Session<'_>) -> Result<()> {
     let mut sim = session.xtask(&["sim", "--seeds", "0..300", "--json"])?;
     session.run(&mut sim).map(drop)
+}
+
+fn sabotage(session: &mut Session<'_>) -> Result<()> {
+    let mut sabotage = session.xtask(&["sabotage", "--json"])?;
+    session.run(&mut sabotage).map(drop)
 }
 
 fn loom(session: &mut Session<'_>) -> Result<()> {

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use statewright_tests::crash::{Plan, Report, Violation, crash};
+use statewright_tests::ledger::Ledger;
 
 const USAGE: &str = "\
 usage: crash [--json] [--seed N] [--random N] [--images N] [--nested N] [--depth N] [--scenario NAME] [--at PLACE]
+             [--ledger FILE]
 
   --json           print one JSON object
   --seed N         decides the random scenarios and all damage (1)
@@ -18,10 +20,12 @@ usage: crash [--json] [--seed N] [--random N] [--images N] [--nested N] [--depth
   --depth N        how many recoveries deep to crash, with 1 for none (3)
   --scenario NAME  only this scenario
   --at PLACE       only this moment and image, as printed with a violation
+  --ledger FILE    put the report at the end of this file, as one line of JSON
 ";
 
 fn main() -> ExitCode {
-    let (plan, json) = match parse(std::env::args().skip(1)) {
+    let (ledger, arguments) = Ledger::take(std::env::args().skip(1));
+    let (plan, json) = match parse(arguments.into_iter()) {
         Ok(parsed) => parsed,
         Err(problem) => {
             eprintln!("{problem}\n\n{USAGE}");
@@ -29,8 +33,10 @@ fn main() -> ExitCode {
         }
     };
     let report = crash(&plan);
+    let object = as_json(&plan, &report);
+    ledger.note("crash", &object);
     if json {
-        println!("{}", as_json(&plan, &report));
+        println!("{object}");
     } else {
         print(&plan, &report);
     }

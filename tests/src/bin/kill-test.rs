@@ -5,21 +5,24 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use statewright_tests::kill::{Plan, Report, kill_test, serve};
+use statewright_tests::ledger::Ledger;
 
 const USAGE: &str = "\
-usage: kill-test [--runs N] [--seed N] [--cli PATH] [--json] [--verbose]
+usage: kill-test [--runs N] [--seed N] [--cli PATH] [--json] [--verbose] [--ledger FILE]
 
   --runs N     how many runs to kill and resume (50)
   --seed N     decides when and how to kill, as far as real time lets it (1)
   --cli PATH   the command line to kill (STATEWRIGHT_CLI, or `statewright` beside this program)
   --json       print one JSON object
   --verbose    tell on stderr what happens
+  --ledger FILE
+               put the report at the end of this file, as one line of JSON
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (ledger, arguments) = Ledger::take(std::env::args().skip(1));
     if arguments.first().is_some_and(|first| first == "serve") {
         return serve_items();
     }
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     };
     match kill_test(&plan) {
         Ok(report) => {
+            ledger.note("kill-test", &as_json(&report));
             print(&report, json);
             ExitCode::from(u8::from(!report.good()))
         }
@@ -96,6 +100,16 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Plan, bool), St
     Ok((plan, json))
 }
 
+fn as_json(report: &Report) -> Value {
+    json!({
+        "runs": report.runs,
+        "kills": report.kills,
+        "resumed": report.resumed,
+        "steps_run_twice_after_completion": report.steps_run_twice_after_completion,
+        "lost_commits": report.lost_commits,
+    })
+}
+
 fn print(report: &Report, json: bool) {
     for problem in &report.problems {
         eprintln!("{problem}");
@@ -109,13 +123,7 @@ fn print(report: &Report, json: bool) {
         ..
     } = report;
     if json {
-        let object = json!({
-            "runs": runs,
-            "resumed": resumed,
-            "steps_run_twice_after_completion": twice,
-            "lost_commits": lost,
-        });
-        println!("{object}");
+        println!("{}", as_json(report));
     } else {
         println!("{runs} runs killed {kills} times, {resumed} resumed to the right end");
         println!(

@@ -6,18 +6,22 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use statewright_log::{Env, sabotage};
+use statewright_tests::ledger::Ledger;
 use statewright_tests::sabotage::{PLANTS, Plant, Tool, look};
 
 const USAGE: &str = "\
-usage: sabotage [--json] [--bug NAME]
+usage: sabotage [--json] [--bug NAME] [--ledger FILE]
 
   --json      print one JSON object
   --bug NAME  only this one
+  --ledger FILE
+              put the report at the end of this file, as one line of JSON
 ";
 
 fn main() -> ExitCode {
     let (mut json, mut only) = (false, None);
-    let mut args = std::env::args().skip(1);
+    let (ledger, arguments) = Ledger::take(std::env::args().skip(1));
+    let mut args = arguments.into_iter();
     while let Some(arg) = args.next() {
         match (arg.as_str(), args.size_hint()) {
             ("--json", _) => json = true,
@@ -38,14 +42,15 @@ fn main() -> ExitCode {
     }
     let good = rows.iter().all(|row| row.get("good") == Some(&json!(true)));
     let seconds = clock.monotonic().saturating_sub(start).as_secs();
+    let found = rows
+        .iter()
+        .filter(|row| row.get("found") == Some(&json!(true)));
+    let report = json!({
+        "bugs": PLANTS.len(), "found": found.count(), "good": good, "seconds": seconds, "rows": rows
+    });
+    ledger.note("sabotage", &report);
     if json {
-        let found = rows
-            .iter()
-            .filter(|row| row.get("found") == Some(&json!(true)));
-        println!(
-            "{}",
-            json!({"bugs": PLANTS.len(), "found": found.count(), "good": good, "seconds": seconds, "rows": rows})
-        );
+        println!("{report}");
     } else {
         rows.iter().for_each(print);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use statewright_log::Env;
-use statewright_tests::ledger::append;
+use statewright_tests::ledger::Ledger;
 use statewright_tests::sim::{FaultKind, Options, Total, run};
 
 const USAGE: &str = "\
@@ -29,12 +29,13 @@ struct Plan {
     repeat: u64,
     minutes: u64,
     json: bool,
-    ledger: Option<std::path::PathBuf>,
+    ledger: Ledger,
 }
 
 fn main() -> ExitCode {
-    let plan = match parse(std::env::args().skip(1)) {
-        Ok(plan) => plan,
+    let (ledger, arguments) = Ledger::take(std::env::args().skip(1));
+    let plan = match parse(arguments.into_iter()) {
+        Ok(plan) => Plan { ledger, ..plan },
         Err(problem) => {
             eprintln!("{problem}\n\n{USAGE}");
             return ExitCode::from(2);
@@ -55,7 +56,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
         repeat: 25,
         minutes: 0,
         json: false,
-        ledger: None,
+        ledger: Ledger::default(),
     };
     while let Some(arg) = args.next() {
         if arg == "--json" {
@@ -79,7 +80,6 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--seed" => plan.one = Some(number(&value)?),
             "--steps" => plan.options.steps = number(&value)?,
             "--repeat" => plan.repeat = number(&value)?,
-            "--ledger" => plan.ledger = Some(value.into()),
             "--minutes" => plan.minutes = number(&value)?,
             _ => return Err(format!("unknown argument {arg}")),
         }
@@ -120,7 +120,7 @@ fn all(plan: &Plan) -> bool {
         total.add(seed, plan.options, plan.repeat);
     }
     let mut report = report(&total, taken());
-    if let Some(ledger) = &plan.ledger {
+    if plan.ledger.is_kept() {
         let (from, to) = (
             plan.seeds.start,
             plan.seeds.start.saturating_add(total.seeds),
@@ -129,9 +129,7 @@ fn all(plan: &Plan) -> bool {
             report.insert("from".into(), json!(from));
             report.insert("to".into(), json!(to));
         }
-        if let Err(problem) = append(ledger, "sim", &report) {
-            eprintln!("the ledger could not be written: {problem}");
-        }
+        plan.ledger.note("sim", &report);
     }
     if plan.json {
         println!("{report}");

@@ -14,8 +14,8 @@ const ALIGN: usize = 4096;
 /// After so many allocations without a spare, another one is tried for.
 const TRY_AGAIN: u32 = 1024;
 
-/// An allocator that keeps half a mebibyte of another one's memory; when an allocation fails, it gives that back and tries
-/// once more.
+/// An allocator that keeps half a mebibyte of another one's memory; when an allocation fails, it gives that back and
+/// tries once more.
 ///
 /// Rust's collections end the process when an allocation fails. A commit asks for its memory first, so when there is
 /// none, it fails with an error ([`Error::OutOfMemory`](crate::Error::OutOfMemory)); but what is below that, and a
