@@ -394,6 +394,11 @@
 #define SW_MAX_WORK_ITEMS 1000
 
 /**
+ * The most work items that one call of `sw_work_list` gives, and what it gives unless told otherwise.
+ */
+#define SW_MAX_WORK_LIST 1000
+
+/**
  * `sw_event.kind`: `sw_case_wait`.
  */
 #define SW_OP_CASE_WAIT 1
@@ -3764,10 +3769,11 @@ sw_status sw_case_start(struct sw_engine engine,
 /**
  * The state of a case.
  *
- * It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
- * "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
- * (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
- * and `error` (null unless it ended so).
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
+ * "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
+ * and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
+ * (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
+ * ended so).
  *
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
@@ -3918,6 +3924,245 @@ sw_status sw_case_wait_sync(struct sw_engine engine,
                             struct sw_error *err);
 
 /**
+ * Cancels a case with all its work, timers and called cases; it is then "cancelled".
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
+ * `SW_STALE_ITEM`.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] reason Why, for people; it is in the case's error. May be empty. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] reason_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_cancel(struct sw_engine engine,
+                         const char *id,
+                         size_t id_len,
+                         const char *reason,
+                         size_t reason_len,
+                         struct sw_error *err);
+
+/**
+ * Ends a case by force: as `sw_case_cancel`, but it is then "terminated", and nothing that a flow does
+ * on being cancelled is done.
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] reason Why, for people; it is in the case's error. May be empty. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] reason_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_terminate(struct sw_engine engine,
+                            const char *id,
+                            size_t id_len,
+                            const char *reason,
+                            size_t reason_len,
+                            struct sw_error *err);
+
+/**
+ * Suspends a case and those it called: nothing is offered or started and no timer fires until it is
+ * resumed. Work that somebody has already may still be completed.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is suspended already.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_suspend(struct sw_engine engine,
+                          const char *id,
+                          size_t id_len,
+                          struct sw_error *err);
+
+/**
+ * Lets a suspended case go on. Timers that fell due meanwhile fire at once.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is not suspended.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_resume(struct sw_engine engine,
+                         const char *id,
+                         size_t id_len,
+                         struct sw_error *err);
+
+/**
+ * Cancels one task of a case: if it is only offered, it is withdrawn with the tokens that enabled it;
+ * if it runs, it stops with all its instances. It produces nothing.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if the flow has no such task or
+ * nothing of it is enabled or runs.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] task The task's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] task_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_cancel_task(struct sw_engine engine,
+                              const char *id,
+                              size_t id_len,
+                              const char *task,
+                              size_t task_len,
+                              struct sw_error *err);
+
+/**
+ * Has a running task of several instances complete now: what is unfinished is cancelled, and the
+ * results of the finished ones go on.
+ *
+ * Fails as `sw_case_cancel_task` does.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] task The task's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] task_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_complete_task(struct sw_engine engine,
+                                const char *id,
+                                size_t id_len,
+                                const char *task,
+                                size_t task_len,
+                                struct sw_error *err);
+
+/**
+ * Adds instances to a running task whose `many` says `add: true`, one for each item.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_INPUT` for no items or more than 100,000, or
+ * `SW_REFUSED`: the task does not run, has completed, takes none, or would have more than its `max`.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] task The task's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] task_len Its length in bytes.
+ * @param[in] items An array of what the instances are made of. MessagePack. At most
+ * `SW_MAX_INPUT_BYTES`.
+ * @param[in] items_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_add_instances(struct sw_engine engine,
+                                const char *id,
+                                size_t id_len,
+                                const char *task,
+                                size_t task_len,
+                                const uint8_t *items,
+                                size_t items_len,
+                                struct sw_error *err);
+
+/**
+ * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept,
+ * if a task of the flow asks for that; else it is lost.
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] signal The signal's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] signal_len Its length in bytes.
+ * @param[in] data What it says; no bytes is null. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] data_len Its length in bytes.
+ * @param[out] delivery Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task`
+ * (who took it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or
+ * "full"; or null). MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_signal(struct sw_engine engine,
+                         const char *id,
+                         size_t id_len,
+                         const char *signal,
+                         size_t signal_len,
+                         const uint8_t *data,
+                         size_t data_len,
+                         struct sw_bytes *delivery,
+                         struct sw_error *err);
+
+/**
+ * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes
+ * it. If none does, it is kept if a deployed flow wants that of this name, else lost.
+ *
+ * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+ *
+ * @param[in] engine The engine.
+ * @param[in] signal The signal's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] signal_len Its length in bytes.
+ * @param[in] key The key, such as an order's number. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] key_len Its length in bytes.
+ * @param[in] data What it says; no bytes is null. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] data_len Its length in bytes.
+ * @param[out] delivery Receives an object, as `sw_case_signal` gives it. MessagePack. Owned by the
+ * caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_signal_send(struct sw_engine engine,
+                         const char *signal,
+                         size_t signal_len,
+                         const char *key,
+                         size_t key_len,
+                         const uint8_t *data,
+                         size_t data_len,
+                         struct sw_bytes *delivery,
+                         struct sw_error *err);
+
+/**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
  *
  * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`
@@ -4059,6 +4304,146 @@ sw_status sw_work_fail(struct sw_engine engine,
                        size_t token_len,
                        const uint8_t *failure,
                        size_t failure_len,
+                       struct sw_error *err);
+
+/**
+ * Lists the work of open cases that waits for a host or is at work, by case and number. What a
+ * suspended case has not handed out is not among it.
+ *
+ * The filter is an object, of which all is optional: `topic`, `case`, `task`, `worker` (text), `state`
+ * ("offered", "leased" or "backing_off"), `limit` (1 to `SW_MAX_WORK_LIST`), `after` (an object with
+ * the `case` and `item` of the last one of the page before). Other fields are refused.
+ *
+ * @param[in] engine The engine.
+ * @param[in] filter Which items; no bytes is all. MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] filter_len Its length in bytes.
+ * @param[out] items Receives an array of objects: `case`, `item`, `task`, `topic`, `state`, `since`,
+ * `attempt`, `input` (null before it is taken for the first time), `worker` (who has it), `token` (of
+ * who has it), `deadline`, `until` (when it is offered again); what there is not is null. MessagePack.
+ * Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_work_list(struct sw_engine engine,
+                       const uint8_t *filter,
+                       size_t filter_len,
+                       struct sw_bytes *items,
+                       struct sw_error *err);
+
+/**
+ * Takes one offered work item by its case and number, whoever else polls for its topic.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if somebody has it, it is no work
+ * of a host, or it cannot be had at the moment; the message says why.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] item The item's number in the case.
+ * @param[in] worker Who takes it. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] worker_len Its length in bytes.
+ * @param[in] lease_ns How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end,
+ * over restarts too.
+ * @param[out] taken Receives an object, as `sw_work_poll` describes it. MessagePack. Owned by the
+ * caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_work_take(struct sw_engine engine,
+                       const char *id,
+                       size_t id_len,
+                       uint64_t item,
+                       const char *worker,
+                       size_t worker_len,
+                       uint64_t lease_ns,
+                       struct sw_bytes *taken,
+                       struct sw_error *err);
+
+/**
+ * Hands a work item to another worker, who gets a new token; the old one is refused from now on. The
+ * attempt and its deadline go on.
+ *
+ * Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+ *
+ * @param[in] engine The engine.
+ * @param[in] token The item's token. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] token_len Its length in bytes.
+ * @param[in] worker Who gets it. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] worker_len Its length in bytes.
+ * @param[in] lease_ns How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end.
+ * @param[out] handed Receives an object, as `sw_work_poll` describes it, with the new token.
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_work_delegate(struct sw_engine engine,
+                           const char *token,
+                           size_t token_len,
+                           const char *worker,
+                           size_t worker_len,
+                           uint64_t lease_ns,
+                           struct sw_bytes *handed,
+                           struct sw_error *err);
+
+/**
+ * Gives a work item back: it is offered again at once, and no attempt has failed.
+ *
+ * Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+ *
+ * @param[in] engine The engine.
+ * @param[in] token The item's token. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] token_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_work_give_back(struct sw_engine engine,
+                            const char *token,
+                            size_t token_len,
+                            struct sw_error *err);
+
+/**
+ * Decides that a work item is not to be done, whoever has it: its task completes without a result,
+ * nothing goes into the case's data, and the case goes on. A result that comes later gets
+ * `SW_STALE_ITEM`.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if it is no work
+ * of a host or the case is suspended.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] item The item's number in the case.
+ * @param[in] reason Why, for the history; may be empty. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] reason_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_work_skip(struct sw_engine engine,
+                       const char *id,
+                       size_t id_len,
+                       uint64_t item,
+                       const char *reason,
+                       size_t reason_len,
                        struct sw_error *err);
 
 /**

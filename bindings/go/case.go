@@ -12,17 +12,23 @@ import (
 // Status is where a case is in its life.
 type Status string
 
-// The statuses of a case. All but Running are final.
+// The statuses of a case. All but Running and Suspended are final.
 const (
 	Running    Status = "running"
+	Suspended  Status = "suspended"
 	Completed  Status = "completed"
 	Failed     Status = "failed"
 	Deadlocked Status = "deadlocked"
+	Cancelled  Status = "cancelled"
+	Terminated Status = "terminated"
 )
 
 // Case is a running instance of a flow, as it was when it was read.
 type Case struct {
-	ID      string
+	ID string
+
+	// Parent is the case that called it; empty if none did.
+	Parent  string
 	Flow    string
 	Version uint64 // of the flow
 	Status  Status
@@ -41,7 +47,7 @@ type Case struct {
 	// Result is what the case gave; null unless it completed.
 	Result Value
 
-	// Failure is why the case failed; nil unless it did.
+	// Failure is why the case failed, was cancelled or terminated; nil unless it was.
 	Failure *Failure
 }
 
@@ -50,21 +56,22 @@ type InFlight struct {
 	Item uint64 `msgpack:"item"`
 	Task string `msgpack:"task"`
 
-	// Kind is "process", "host" or "wait".
+	// Kind is "process", "host", "wait", "signal" or "flow".
 	Kind string `msgpack:"kind"`
 
-	// State is "offered", "leased", "backing_off" or "waiting".
+	// State is "offered", "leased", "backing_off", "waiting" (for time), "listening" (for a signal) or "running" (a
+	// called case).
 	State   string `msgpack:"state"`
 	Attempt int    `msgpack:"attempt"`
 }
 
-// Err tells why a case that has ended gave no result: a *[Failure] if it failed. It is nil if it completed, and while
+// Err tells why a case that has ended gave no result: a *[Failure] if it failed, was cancelled or terminated. It is nil if it completed, and while
 // it runs.
 func (c *Case) Err() error {
 	switch {
 	case c.Failure != nil:
 		return c.Failure
-	case c.Status == Deadlocked || c.Status == Failed:
+	case c.Status != Running && c.Status != Suspended && c.Status != Completed:
 		return fmt.Errorf("statewright: the case %s is %s", c.ID, c.Status)
 	}
 	return nil

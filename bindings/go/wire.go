@@ -16,6 +16,7 @@ func (m *micros) time() time.Time {
 
 type wireCase struct {
 	ID      string         `msgpack:"id"`
+	Parent  string         `msgpack:"parent"`
 	Flow    string         `msgpack:"flow"`
 	Version uint64         `msgpack:"version"`
 	Status  Status         `msgpack:"status"`
@@ -30,7 +31,7 @@ type wireCase struct {
 
 func (w *wireCase) public() Case {
 	return Case{
-		ID: w.ID, Flow: w.Flow, Version: w.Version, Status: w.Status,
+		ID: w.ID, Parent: w.Parent, Flow: w.Flow, Version: w.Version, Status: w.Status,
 		Created: w.Created.time(), Updated: w.Updated.time(),
 		Data: w.Data, Marking: w.Marking, Items: w.Items,
 		Result: w.Result, Failure: w.Error.public(),
@@ -96,6 +97,44 @@ func (w *wireEvent) public() HistoryEvent {
 	return HistoryEvent{
 		Case: w.Case, Seq: w.Seq, Version: w.Version, At: w.At.time(), Event: w.Event,
 		Task: w.Task, Item: w.Item, Attempt: w.Attempt, Detail: w.Detail,
+	}
+}
+
+type wireWorkFilter struct {
+	Topic  string         `msgpack:"topic,omitempty"`
+	Case   string         `msgpack:"case,omitempty"`
+	Task   string         `msgpack:"task,omitempty"`
+	Worker string         `msgpack:"worker,omitempty"`
+	State  string         `msgpack:"state,omitempty"`
+	Limit  int            `msgpack:"limit"`
+	After  *wireWorkAfter `msgpack:"after,omitempty"`
+}
+
+type wireWorkAfter struct {
+	Case string `msgpack:"case"`
+	Item uint64 `msgpack:"item"`
+}
+
+type wireWork struct {
+	Case     string    `msgpack:"case"`
+	Item     uint64    `msgpack:"item"`
+	Task     string    `msgpack:"task"`
+	Topic    string    `msgpack:"topic"`
+	State    WorkState `msgpack:"state"`
+	Since    micros    `msgpack:"since"`
+	Attempt  int       `msgpack:"attempt"`
+	Input    Value     `msgpack:"input"`
+	Worker   string    `msgpack:"worker"`
+	Token    string    `msgpack:"token"`
+	Deadline *micros   `msgpack:"deadline"`
+	Until    *micros   `msgpack:"until"`
+}
+
+func (w *wireWork) public() WorkInfo {
+	return WorkInfo{
+		Case: w.Case, Number: w.Item, Task: w.Task, Topic: w.Topic, State: w.State, Since: w.Since.time(),
+		Attempt: w.Attempt, Input: w.Input, Worker: w.Worker, Token: w.Token,
+		Deadline: w.Deadline.time(), Until: w.Until.time(),
 	}
 }
 

@@ -7,12 +7,13 @@ use clap::{Args, Parser, Subcommand};
 use statewright::Durability;
 use statewright::flow::{Status, parse_duration};
 
+use crate::control::args::{CaseAction, SendByKey, Work};
 use crate::value::args::ValueArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 the case failed · 2 wrong usage or unreadable input · 3 the flow was refused · 4 the case is \
 deadlocked · 5 the store cannot be used (locked, damaged, not writable, …) · 6 out of time · 7 no such case or flow · \
-8 a worker could not be kept running · 130, 143 stopped by a signal";
+8 a worker could not be kept running · 9 the case or work is not in a state for it; nothing was changed · 130, 143 stopped by a signal";
 
 /// Durable workflows that survive kill -9
 #[derive(Parser)]
@@ -30,8 +31,12 @@ pub enum Command {
     Resume(Resume),
     /// List cases
     Cases(Cases),
-    /// Show a case, and why it waits
+    /// Show a case, and why it waits; suspend, resume, cancel it, …
     Case(Case),
+    /// Send a signal to whichever case waits for its key
+    Signal(SendByKey),
+    /// List the work of host tasks; take, complete, delegate it, …
+    Work(Work),
     /// Find everything that is wrong with flows
     Check(Check),
     /// Show the commits of a store
@@ -72,7 +77,12 @@ impl Command {
             Command::Run(options) => options.drive.json,
             Command::Resume(options) => options.drive.json,
             Command::Cases(options) => options.json,
-            Command::Case(options) => options.json,
+            Command::Case(options) => match &options.action {
+                Some(action) => action.json(),
+                None => options.json,
+            },
+            Command::Signal(options) => options.common.json,
+            Command::Work(options) => options.json(),
             Command::Check(options) => options.json,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,
@@ -150,7 +160,7 @@ pub struct Drive {
 
 #[derive(Args)]
 pub struct Cases {
-    /// Only cases that are running, completed, failed or deadlocked
+    /// Only cases that are running, suspended, completed, failed, deadlocked, cancelled or terminated
     #[arg(long, value_parser = status)]
     pub status: Option<Status>,
     /// Only cases of this flow
@@ -167,9 +177,24 @@ pub struct Cases {
 }
 
 #[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Actions open the store, commit one change, and drive nothing: `statewright resume` goes on with the case. A case whose id \
+is the name of an action is shown with `statewright case -- ID`.
+
+Examples:
+  statewright case order-17 --history
+  statewright case suspend order-17 order-18
+  statewright case signal order-17 paid '{\"amount\": 12.5}'"
+)]
 pub struct Case {
+    #[command(subcommand)]
+    pub action: Option<CaseAction>,
     /// The case's id
-    pub id: String,
+    #[arg(value_name = "CASE", required = true)]
+    pub id: Option<String>,
     /// Also show everything that happened
     #[arg(long)]
     pub history: bool,
@@ -386,7 +411,7 @@ fn durability(text: &str) -> Result<Durability, String> {
         .map_err(|_| "write strict, buffered or memory".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .ok_or_else(|| "write 200ms, 1.5s, 2m, 1h or a number of seconds".to_owned())
 }
@@ -401,6 +426,8 @@ fn lease(text: &str) -> Result<Duration, String> {
 }
 
 fn status(text: &str) -> Result<Status, String> {
-    text.parse()
-        .map_err(|()| "write running, completed, failed or deadlocked".to_owned())
+    text.parse().map_err(|()| {
+        "write running, suspended, completed, failed, deadlocked, cancelled or terminated"
+            .to_owned()
+    })
 }

@@ -32,6 +32,8 @@ pub enum Exit {
     Unknown,
     /// A worker could not be kept running.
     Worker,
+    /// The case or work is not in a state for what was asked; nothing was changed.
+    Refused,
     /// A signal stopped it.
     Signal(i32),
 }
@@ -49,6 +51,7 @@ impl Exit {
             Exit::Timeout => 6,
             Exit::Unknown => 7,
             Exit::Worker => 8,
+            Exit::Refused => 9,
             Exit::Signal(signal) => u8::try_from(signal).map_or(u8::MAX, |s| s.saturating_add(128)),
         }
     }
@@ -70,6 +73,7 @@ impl Exit {
             112 => Exit::Timeout,
             500 | 505 | 509 => Exit::SpecRefused,
             501 | 502 => Exit::Unknown,
+            503 | 504 | 512 => Exit::Refused,
             _ => Exit::Store,
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! # How data flows
 //!
-//! [`args`] says what was asked. [`check`] and [`show`] look; `run` and `resume` ([`session`]) open an engine and
+//! [`args`] says what was asked. [`check`] and [`show`] look; [`control`] makes one change to a case; `run` and `resume` ([`session`]) open an engine and
 //! follow cases to their end: every committed event comes through one channel to the main thread, which puts it in
 //! order and gives it to the [`timeline`]. Signals, the ends of cases and what `--worker` programs ([`worker`]) have
 //! to say come through the same channel. [`value`] knows nothing of stores: values in, values
@@ -25,6 +25,7 @@ mod args;
 mod call;
 mod check;
 mod console;
+mod control;
 mod event;
 mod exit;
 mod input;
@@ -59,7 +60,12 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(options),
         Command::Resume(options) => resume::resume(options),
         Command::Cases(options) => show::cases(options),
-        Command::Case(options) => show::case(options),
+        Command::Case(options) => match &options.action {
+            Some(action) => control::case(action),
+            None => show::case(options),
+        },
+        Command::Signal(options) => control::send(options),
+        Command::Work(options) => control::work(options),
         Command::Check(options) => check::check(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),

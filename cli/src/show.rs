@@ -74,7 +74,7 @@ fn waits_for(waiting: &[Waiting]) -> String {
     }
 }
 
-fn status_style(status: Status) -> anstyle::Style {
+pub fn status_style(status: Status) -> anstyle::Style {
     match status {
         Status::Completed => GOOD,
         Status::Running => NAME,
@@ -82,7 +82,7 @@ fn status_style(status: Status) -> anstyle::Style {
     }
 }
 
-fn summary_to_value(info: &CaseInfo) -> Value {
+pub fn summary_to_value(info: &CaseInfo) -> Value {
     let mut object = value!({
         "case": (info.id.as_str()),
         "flow": (info.flow.as_str()),
@@ -97,10 +97,11 @@ fn summary_to_value(info: &CaseInfo) -> Value {
 
 pub fn case(options: &Case) -> Result<Exit> {
     let engine = store::open_quietly(&options.store)?;
-    let info = engine.case(&options.id)?;
-    let waiting = engine.explain(&options.id)?;
+    let id = options.id.as_deref().unwrap_or_default();
+    let info = engine.case(id)?;
+    let waiting = engine.explain(id)?;
     let history = if options.history {
-        engine.history(&options.id, 0)?
+        engine.history(id, 0)?
     } else {
         Vec::new()
     };
@@ -130,21 +131,6 @@ fn case_to_value(info: &CaseInfo, waiting: &[Waiting]) -> Value {
             "item": (i.item), "task": (i.task.as_str()), "kind": (i.kind), "state": (i.state), "attempt": (i.attempt)
         })
     };
-    let waits = |w: &Waiting| {
-        let mut object = value!({ "task": (w.task.as_str()), "what": (w.what.as_str()), "unblocks": (w.unblocks.as_str()) });
-        put(&mut object, "item", w.item.map(Value::from));
-        put(
-            &mut object,
-            "since",
-            w.since.map(|at| Value::from(at.to_string())),
-        );
-        let until = w
-            .until
-            .as_ref()
-            .map(|(at, then)| value!({ "at": (at.to_string()), "then": (then.as_str()) }));
-        put(&mut object, "until", until);
-        object
-    };
     let mut tokens = Value::object();
     for (place, n) in &info.marking {
         put(&mut tokens, place, Some(Value::from(*n)));
@@ -153,12 +139,32 @@ fn case_to_value(info: &CaseInfo, waiting: &[Waiting]) -> Value {
         ("data", Some(info.data.clone())),
         ("tokens", Some(tokens)),
         ("items", Some(info.items.iter().map(item).collect())),
-        ("waiting", Some(waiting.iter().map(waits).collect())),
+        (
+            "waiting",
+            Some(waiting.iter().map(waiting_to_value).collect()),
+        ),
         ("result", info.result.clone()),
     ];
     for (key, value) in fields {
         put(&mut object, key, value);
     }
+    object
+}
+
+/// One thing that a case waits for, as `--json` prints it.
+pub fn waiting_to_value(w: &Waiting) -> Value {
+    let mut object = value!({ "task": (w.task.as_str()), "what": (w.what.as_str()), "unblocks": (w.unblocks.as_str()) });
+    put(&mut object, "item", w.item.map(Value::from));
+    put(
+        &mut object,
+        "since",
+        w.since.map(|at| Value::from(at.to_string())),
+    );
+    let until = w
+        .until
+        .as_ref()
+        .map(|(at, then)| value!({ "at": (at.to_string()), "then": (then.as_str()) }));
+    put(&mut object, "until", until);
     object
 }
 
@@ -172,9 +178,33 @@ fn describe(info: &CaseInfo, waiting: &[Waiting], out: &mut Out) -> Result<()> {
     if let Some(error) = &info.error {
         out.line(format!("error    {}", one_line(&why(error))))?;
     }
+    describe_waiting(waiting, info.status, out)?;
+    for (place, n) in &info.marking {
+        out.line(format!(
+            "token    {place}{}",
+            if *n == 1 {
+                String::new()
+            } else {
+                format!(" ({n})")
+            }
+        ))?;
+    }
+    out.line("data")?;
+    for (key, value) in info.data.entries() {
+        out.line(format!(
+            "  {DIM}.{}{DIM:#}  {}",
+            one_line(key),
+            brief(&value)
+        ))?;
+    }
+    Ok(())
+}
+
+/// What a case waits for, for people.
+pub fn describe_waiting(waiting: &[Waiting], status: Status, out: &mut Out) -> Result<()> {
     if !waiting.is_empty() {
         out.line("waits for")?;
-    } else if info.status == Status::Running {
+    } else if status == Status::Running {
         out.line("waits for nothing: `statewright resume` goes on with it")?;
     }
     for w in waiting {
@@ -193,24 +223,6 @@ fn describe(info: &CaseInfo, waiting: &[Waiting], out: &mut Out) -> Result<()> {
         if !w.unblocks.is_empty() {
             out.line(format!("    unblocked by: {}", one_line(&w.unblocks)))?;
         }
-    }
-    for (place, n) in &info.marking {
-        out.line(format!(
-            "token    {place}{}",
-            if *n == 1 {
-                String::new()
-            } else {
-                format!(" ({n})")
-            }
-        ))?;
-    }
-    out.line("data")?;
-    for (key, value) in info.data.entries() {
-        out.line(format!(
-            "  {DIM}.{}{DIM:#}  {}",
-            one_line(key),
-            brief(&value)
-        ))?;
     }
     Ok(())
 }

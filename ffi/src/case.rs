@@ -50,8 +50,8 @@ pub unsafe extern "C" fn sw_case_start(
 
 /// The state of a case.
 ///
-/// It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or "deadlocked"),
-/// `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
+/// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed", "deadlocked",
+/// "cancelled" or "terminated"), `parent` (the case that called it, or null), `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
 /// `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
 /// ended so).
 ///
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn sw_case_wait_sync(
 fn filter_of(flow: &str, status: &str, after: &str, limit: u32) -> Result<CaseFilter> {
     let unknown = |()| {
         let message = format!("`status` \"{status}\" is none that a case can have");
-        let help = "pass running, completed, failed or deadlocked, or nothing for all";
+        let help = "pass running, suspended, completed, failed, deadlocked, cancelled or terminated, or nothing for all";
         Failure::new(SW_INVALID_ARGUMENT, message)
             .at("status")
             .help(help)

@@ -65,6 +65,10 @@ impl Session {
         Ok(self.engine.close()?)
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(crate) fn store(&self) -> &Store {
         self.engine.store()
     }

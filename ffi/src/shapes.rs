@@ -3,7 +3,8 @@
 //! Times are microseconds since the start of 1970 (UTC). What there is not is null.
 
 use statewright::flow::{
-    CaseInfo, Deployed, HistoryEvent, ItemInfo, Problem, Severity, Waiting, WorkItem, WorkKind,
+    CaseInfo, Delivery, Deployed, HistoryEvent, ItemInfo, Problem, Severity, Waiting, WorkInfo,
+    WorkItem, WorkKind,
 };
 use statewright::{Timestamp, Value, value};
 
@@ -34,6 +35,7 @@ pub(crate) fn case(case: &CaseInfo) -> Value {
     let items: Value = case.items.iter().map(in_flight).collect();
     value!({
         "id": (case.id.as_str()),
+        "parent": (case.parent.as_deref()),
         "flow": (case.flow.as_str()),
         "version": (case.version),
         "status": (case.status.name()),
@@ -102,6 +104,38 @@ pub(crate) fn item(item: &WorkItem) -> Value {
         "input": (item.input.clone()),
         "deadline": (time(item.deadline)),
         "lease_until": (time(item.lease_until)),
+    })
+}
+
+pub(crate) fn work(item: &WorkInfo) -> Value {
+    value!({
+        "case": (item.case.as_str()),
+        "item": (item.item),
+        "task": (item.task.as_str()),
+        "topic": (item.topic.as_str()),
+        "state": (item.state.name()),
+        "since": (item.since.as_micros()),
+        "attempt": (item.attempt),
+        "input": (item.input.clone()),
+        "worker": (item.worker.as_deref()),
+        "token": (item.token.as_deref()),
+        "deadline": (time(item.deadline)),
+        "until": (time(item.until)),
+    })
+}
+
+pub(crate) fn delivery(delivery: &Delivery) -> Value {
+    let (outcome, to, code) = match delivery {
+        Delivery::Taken { case, task } => ("taken", Some((case.as_str(), task.as_str())), None),
+        Delivery::Kept => ("kept", None, None),
+        Delivery::Dropped { code } => ("dropped", None, Some(*code)),
+        _ => ("unknown", None, None),
+    };
+    value!({
+        "outcome": outcome,
+        "case": (to.map(|(case, _)| case)),
+        "task": (to.map(|(_, task)| task)),
+        "code": code,
     })
 }
 

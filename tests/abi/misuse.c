@@ -4292,6 +4292,284 @@ static void test_sw_case_wait_sync(void) {
   #endif
 }
 
+static void test_sw_case_cancel(void) {
+  WRONG("sw_case_cancel: engine zero", sw_case_cancel(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine stale", sw_case_cancel(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine of another type", sw_case_cancel(as_engine(other_than_engine()), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine of a slot never used", sw_case_cancel(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine of a generation to come", sw_case_cancel(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine of another copy of the library", sw_case_cancel(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: engine all ones", sw_case_cancel(as_engine(UINT64_MAX), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel: id NULL with a length", sw_case_cancel(live_engine, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_cancel: id above its limit", sw_case_cancel(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel: id of the largest length", sw_case_cancel(live_engine, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel: id not UTF-8", sw_case_cancel(live_engine, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel: id cut UTF-8", sw_case_cancel(live_engine, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel: reason NULL with a length", sw_case_cancel(live_engine, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_cancel: reason above its limit", sw_case_cancel(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel: reason of the largest length", sw_case_cancel(live_engine, "a", 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel: reason not UTF-8", sw_case_cancel(live_engine, "a", 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel: reason cut UTF-8", sw_case_cancel(live_engine, "a", 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_cancel", sw_case_cancel(live_engine, "a", 1, "a", 1, err_place), 0);
+  PANIC("sw_case_cancel", sw_case_cancel(live_engine, "a", 1, "a", 1, err_place), 1);
+  check_poisoned("sw_case_cancel");
+  #endif
+}
+
+static void test_sw_case_terminate(void) {
+  WRONG("sw_case_terminate: engine zero", sw_case_terminate(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine stale", sw_case_terminate(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine of another type", sw_case_terminate(as_engine(other_than_engine()), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine of a slot never used", sw_case_terminate(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine of a generation to come", sw_case_terminate(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine of another copy of the library", sw_case_terminate(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: engine all ones", sw_case_terminate(as_engine(UINT64_MAX), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_terminate: id NULL with a length", sw_case_terminate(live_engine, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_terminate: id above its limit", sw_case_terminate(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_terminate: id of the largest length", sw_case_terminate(live_engine, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_terminate: id not UTF-8", sw_case_terminate(live_engine, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_terminate: id cut UTF-8", sw_case_terminate(live_engine, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_terminate: reason NULL with a length", sw_case_terminate(live_engine, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_terminate: reason above its limit", sw_case_terminate(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_terminate: reason of the largest length", sw_case_terminate(live_engine, "a", 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_terminate: reason not UTF-8", sw_case_terminate(live_engine, "a", 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_terminate: reason cut UTF-8", sw_case_terminate(live_engine, "a", 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_terminate", sw_case_terminate(live_engine, "a", 1, "a", 1, err_place), 0);
+  PANIC("sw_case_terminate", sw_case_terminate(live_engine, "a", 1, "a", 1, err_place), 1);
+  check_poisoned("sw_case_terminate");
+  #endif
+}
+
+static void test_sw_case_suspend(void) {
+  WRONG("sw_case_suspend: engine zero", sw_case_suspend(as_engine(0), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine stale", sw_case_suspend(as_engine(stale_engine.id), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine of another type", sw_case_suspend(as_engine(other_than_engine()), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine of a slot never used", sw_case_suspend(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine of a generation to come", sw_case_suspend(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine of another copy of the library", sw_case_suspend(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: engine all ones", sw_case_suspend(as_engine(UINT64_MAX), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_suspend: id NULL with a length", sw_case_suspend(live_engine, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_suspend: id above its limit", sw_case_suspend(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_suspend: id of the largest length", sw_case_suspend(live_engine, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_suspend: id not UTF-8", sw_case_suspend(live_engine, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_suspend: id cut UTF-8", sw_case_suspend(live_engine, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_suspend", sw_case_suspend(live_engine, "a", 1, err_place), 0);
+  PANIC("sw_case_suspend", sw_case_suspend(live_engine, "a", 1, err_place), 1);
+  check_poisoned("sw_case_suspend");
+  #endif
+}
+
+static void test_sw_case_resume(void) {
+  WRONG("sw_case_resume: engine zero", sw_case_resume(as_engine(0), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine stale", sw_case_resume(as_engine(stale_engine.id), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine of another type", sw_case_resume(as_engine(other_than_engine()), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine of a slot never used", sw_case_resume(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine of a generation to come", sw_case_resume(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine of another copy of the library", sw_case_resume(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: engine all ones", sw_case_resume(as_engine(UINT64_MAX), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_resume: id NULL with a length", sw_case_resume(live_engine, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_resume: id above its limit", sw_case_resume(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_resume: id of the largest length", sw_case_resume(live_engine, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_resume: id not UTF-8", sw_case_resume(live_engine, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_resume: id cut UTF-8", sw_case_resume(live_engine, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_resume", sw_case_resume(live_engine, "a", 1, err_place), 0);
+  PANIC("sw_case_resume", sw_case_resume(live_engine, "a", 1, err_place), 1);
+  check_poisoned("sw_case_resume");
+  #endif
+}
+
+static void test_sw_case_cancel_task(void) {
+  WRONG("sw_case_cancel_task: engine zero", sw_case_cancel_task(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine stale", sw_case_cancel_task(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine of another type", sw_case_cancel_task(as_engine(other_than_engine()), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine of a slot never used", sw_case_cancel_task(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine of a generation to come", sw_case_cancel_task(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine of another copy of the library", sw_case_cancel_task(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: engine all ones", sw_case_cancel_task(as_engine(UINT64_MAX), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_cancel_task: id NULL with a length", sw_case_cancel_task(live_engine, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_cancel_task: id above its limit", sw_case_cancel_task(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel_task: id of the largest length", sw_case_cancel_task(live_engine, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel_task: id not UTF-8", sw_case_cancel_task(live_engine, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel_task: id cut UTF-8", sw_case_cancel_task(live_engine, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel_task: task NULL with a length", sw_case_cancel_task(live_engine, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_cancel_task: task above its limit", sw_case_cancel_task(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel_task: task of the largest length", sw_case_cancel_task(live_engine, "a", 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_cancel_task: task not UTF-8", sw_case_cancel_task(live_engine, "a", 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_cancel_task: task cut UTF-8", sw_case_cancel_task(live_engine, "a", 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_cancel_task", sw_case_cancel_task(live_engine, "a", 1, "a", 1, err_place), 0);
+  PANIC("sw_case_cancel_task", sw_case_cancel_task(live_engine, "a", 1, "a", 1, err_place), 1);
+  check_poisoned("sw_case_cancel_task");
+  #endif
+}
+
+static void test_sw_case_complete_task(void) {
+  WRONG("sw_case_complete_task: engine zero", sw_case_complete_task(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine stale", sw_case_complete_task(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine of another type", sw_case_complete_task(as_engine(other_than_engine()), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine of a slot never used", sw_case_complete_task(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine of a generation to come", sw_case_complete_task(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine of another copy of the library", sw_case_complete_task(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: engine all ones", sw_case_complete_task(as_engine(UINT64_MAX), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_complete_task: id NULL with a length", sw_case_complete_task(live_engine, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_complete_task: id above its limit", sw_case_complete_task(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_complete_task: id of the largest length", sw_case_complete_task(live_engine, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_complete_task: id not UTF-8", sw_case_complete_task(live_engine, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_complete_task: id cut UTF-8", sw_case_complete_task(live_engine, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_complete_task: task NULL with a length", sw_case_complete_task(live_engine, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_complete_task: task above its limit", sw_case_complete_task(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_complete_task: task of the largest length", sw_case_complete_task(live_engine, "a", 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_complete_task: task not UTF-8", sw_case_complete_task(live_engine, "a", 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_complete_task: task cut UTF-8", sw_case_complete_task(live_engine, "a", 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_complete_task", sw_case_complete_task(live_engine, "a", 1, "a", 1, err_place), 0);
+  PANIC("sw_case_complete_task", sw_case_complete_task(live_engine, "a", 1, "a", 1, err_place), 1);
+  check_poisoned("sw_case_complete_task");
+  #endif
+}
+
+static void test_sw_case_add_instances(void) {
+  WRONG("sw_case_add_instances: engine zero", sw_case_add_instances(as_engine(0), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine stale", sw_case_add_instances(as_engine(stale_engine.id), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine of another type", sw_case_add_instances(as_engine(other_than_engine()), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine of a slot never used", sw_case_add_instances(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine of a generation to come", sw_case_add_instances(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine of another copy of the library", sw_case_add_instances(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: engine all ones", sw_case_add_instances(as_engine(UINT64_MAX), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_add_instances: id NULL with a length", sw_case_add_instances(live_engine, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_add_instances: id above its limit", sw_case_add_instances(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: id of the largest length", sw_case_add_instances(live_engine, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: id not UTF-8", sw_case_add_instances(live_engine, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_add_instances: id cut UTF-8", sw_case_add_instances(live_engine, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_add_instances: task NULL with a length", sw_case_add_instances(live_engine, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_add_instances: task above its limit", sw_case_add_instances(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: task of the largest length", sw_case_add_instances(live_engine, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: task not UTF-8", sw_case_add_instances(live_engine, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_add_instances: task cut UTF-8", sw_case_add_instances(live_engine, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_add_instances: items NULL with a length", sw_case_add_instances(live_engine, "a", 1, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_add_instances: items above its limit", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: items of the largest length", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_add_instances: items not MessagePack", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, err_place), SW_INVALID_MSGPACK);
+  WRONG("sw_case_add_instances: items cut MessagePack", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, err_place), SW_INVALID_MSGPACK);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_add_instances", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), 0);
+  PANIC("sw_case_add_instances", sw_case_add_instances(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, err_place), 1);
+  check_poisoned("sw_case_add_instances");
+  #endif
+}
+
+static void test_sw_case_signal(void) {
+  WRONG("sw_case_signal: engine zero", sw_case_signal(as_engine(0), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine stale", sw_case_signal(as_engine(stale_engine.id), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine of another type", sw_case_signal(as_engine(other_than_engine()), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine of a slot never used", sw_case_signal(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine of a generation to come", sw_case_signal(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine of another copy of the library", sw_case_signal(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: engine all ones", sw_case_signal(as_engine(UINT64_MAX), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: id NULL with a length", sw_case_signal(live_engine, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: id above its limit", sw_case_signal(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: id of the largest length", sw_case_signal(live_engine, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: id not UTF-8", sw_case_signal(live_engine, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: id cut UTF-8", sw_case_signal(live_engine, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: signal NULL with a length", sw_case_signal(live_engine, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: signal above its limit", sw_case_signal(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: signal of the largest length", sw_case_signal(live_engine, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: signal not UTF-8", sw_case_signal(live_engine, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: signal cut UTF-8", sw_case_signal(live_engine, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: data NULL with a length", sw_case_signal(live_engine, "a", 1, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: data above its limit", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: data of the largest length", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: data not MessagePack", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: data cut MessagePack", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_case_signal: delivery NULL", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_signal: delivery misaligned", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_signal", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_case_signal", sw_case_signal(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_case_signal");
+  #endif
+}
+
+static void test_sw_signal_send(void) {
+  WRONG("sw_signal_send: engine zero", sw_signal_send(as_engine(0), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine stale", sw_signal_send(as_engine(stale_engine.id), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine of another type", sw_signal_send(as_engine(other_than_engine()), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine of a slot never used", sw_signal_send(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine of a generation to come", sw_signal_send(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine of another copy of the library", sw_signal_send(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: engine all ones", sw_signal_send(as_engine(UINT64_MAX), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: signal NULL with a length", sw_signal_send(live_engine, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: signal above its limit", sw_signal_send(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: signal of the largest length", sw_signal_send(live_engine, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: signal not UTF-8", sw_signal_send(live_engine, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: signal cut UTF-8", sw_signal_send(live_engine, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: key NULL with a length", sw_signal_send(live_engine, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: key above its limit", sw_signal_send(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: key of the largest length", sw_signal_send(live_engine, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: key not UTF-8", sw_signal_send(live_engine, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: key cut UTF-8", sw_signal_send(live_engine, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: data NULL with a length", sw_signal_send(live_engine, "a", 1, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: data above its limit", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: data of the largest length", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: data not MessagePack", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: data cut MessagePack", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_signal_send: delivery NULL", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_signal_send: delivery misaligned", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_signal_send", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_signal_send", sw_signal_send(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_signal_send");
+  #endif
+}
+
 static void test_sw_work_poll(void) {
   WRONG("sw_work_poll: engine zero", sw_work_poll(as_engine(0), (const uint8_t *)"\xc0", 1, "a", 1, 1, 1, live_cq, 1, &out_u64, err_place), SW_MISUSE);
   ZEROED(out_u64);
@@ -4461,6 +4739,173 @@ static void test_sw_work_fail(void) {
   PANIC("sw_work_fail", sw_work_fail(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, err_place), 0);
   PANIC("sw_work_fail", sw_work_fail(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, err_place), 1);
   check_poisoned("sw_work_fail");
+  #endif
+}
+
+static void test_sw_work_list(void) {
+  WRONG("sw_work_list: engine zero", sw_work_list(as_engine(0), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine stale", sw_work_list(as_engine(stale_engine.id), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine of another type", sw_work_list(as_engine(other_than_engine()), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine of a slot never used", sw_work_list(as_engine(live_engine.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine of a generation to come", sw_work_list(as_engine(live_engine.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine of another copy of the library", sw_work_list(as_engine(live_engine.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: engine all ones", sw_work_list(as_engine(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: filter NULL with a length", sw_work_list(live_engine, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: filter above its limit", sw_work_list(live_engine, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: filter of the largest length", sw_work_list(live_engine, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: filter not MessagePack", sw_work_list(live_engine, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: filter cut MessagePack", sw_work_list(live_engine, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_work_list: items NULL", sw_work_list(live_engine, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_list: items misaligned", sw_work_list(live_engine, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_list", sw_work_list(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_work_list", sw_work_list(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_work_list");
+  #endif
+}
+
+static void test_sw_work_take(void) {
+  WRONG("sw_work_take: engine zero", sw_work_take(as_engine(0), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine stale", sw_work_take(as_engine(stale_engine.id), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine of another type", sw_work_take(as_engine(other_than_engine()), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine of a slot never used", sw_work_take(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine of a generation to come", sw_work_take(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine of another copy of the library", sw_work_take(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: engine all ones", sw_work_take(as_engine(UINT64_MAX), "a", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: id NULL with a length", sw_work_take(live_engine, NULL, 1, 1, "a", 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: id above its limit", sw_work_take(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, "a", 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: id of the largest length", sw_work_take(live_engine, (const char *)"a", SIZE_MAX, 1, "a", 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: id not UTF-8", sw_work_take(live_engine, "\xff", 1, 1, "a", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: id cut UTF-8", sw_work_take(live_engine, "a\xe2\x82", 3, 1, "a", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: worker NULL with a length", sw_work_take(live_engine, "a", 1, 1, NULL, 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: worker above its limit", sw_work_take(live_engine, "a", 1, 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: worker of the largest length", sw_work_take(live_engine, "a", 1, 1, (const char *)"a", SIZE_MAX, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: worker not UTF-8", sw_work_take(live_engine, "a", 1, 1, "\xff", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: worker cut UTF-8", sw_work_take(live_engine, "a", 1, 1, "a\xe2\x82", 3, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_take: taken NULL", sw_work_take(live_engine, "a", 1, 1, "a", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_take: taken misaligned", sw_work_take(live_engine, "a", 1, 1, "a", 1, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_take", sw_work_take(live_engine, "a", 1, 1, "a", 1, 1, &out_bytes, err_place), 0);
+  PANIC("sw_work_take", sw_work_take(live_engine, "a", 1, 1, "a", 1, 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_work_take");
+  #endif
+}
+
+static void test_sw_work_delegate(void) {
+  WRONG("sw_work_delegate: engine zero", sw_work_delegate(as_engine(0), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine stale", sw_work_delegate(as_engine(stale_engine.id), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine of another type", sw_work_delegate(as_engine(other_than_engine()), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine of a slot never used", sw_work_delegate(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine of a generation to come", sw_work_delegate(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine of another copy of the library", sw_work_delegate(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: engine all ones", sw_work_delegate(as_engine(UINT64_MAX), "a", 1, "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: token NULL with a length", sw_work_delegate(live_engine, NULL, 1, "a", 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: token above its limit", sw_work_delegate(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: token of the largest length", sw_work_delegate(live_engine, (const char *)"a", SIZE_MAX, "a", 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: token not UTF-8", sw_work_delegate(live_engine, "\xff", 1, "a", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: token cut UTF-8", sw_work_delegate(live_engine, "a\xe2\x82", 3, "a", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: worker NULL with a length", sw_work_delegate(live_engine, "a", 1, NULL, 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: worker above its limit", sw_work_delegate(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: worker of the largest length", sw_work_delegate(live_engine, "a", 1, (const char *)"a", SIZE_MAX, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: worker not UTF-8", sw_work_delegate(live_engine, "a", 1, "\xff", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: worker cut UTF-8", sw_work_delegate(live_engine, "a", 1, "a\xe2\x82", 3, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_work_delegate: handed NULL", sw_work_delegate(live_engine, "a", 1, "a", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_delegate: handed misaligned", sw_work_delegate(live_engine, "a", 1, "a", 1, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_delegate", sw_work_delegate(live_engine, "a", 1, "a", 1, 1, &out_bytes, err_place), 0);
+  PANIC("sw_work_delegate", sw_work_delegate(live_engine, "a", 1, "a", 1, 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_work_delegate");
+  #endif
+}
+
+static void test_sw_work_give_back(void) {
+  WRONG("sw_work_give_back: engine zero", sw_work_give_back(as_engine(0), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine stale", sw_work_give_back(as_engine(stale_engine.id), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine of another type", sw_work_give_back(as_engine(other_than_engine()), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine of a slot never used", sw_work_give_back(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine of a generation to come", sw_work_give_back(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine of another copy of the library", sw_work_give_back(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: engine all ones", sw_work_give_back(as_engine(UINT64_MAX), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_give_back: token NULL with a length", sw_work_give_back(live_engine, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_give_back: token above its limit", sw_work_give_back(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_give_back: token of the largest length", sw_work_give_back(live_engine, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_give_back: token not UTF-8", sw_work_give_back(live_engine, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_work_give_back: token cut UTF-8", sw_work_give_back(live_engine, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_give_back", sw_work_give_back(live_engine, "a", 1, err_place), 0);
+  PANIC("sw_work_give_back", sw_work_give_back(live_engine, "a", 1, err_place), 1);
+  check_poisoned("sw_work_give_back");
+  #endif
+}
+
+static void test_sw_work_skip(void) {
+  WRONG("sw_work_skip: engine zero", sw_work_skip(as_engine(0), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine stale", sw_work_skip(as_engine(stale_engine.id), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine of another type", sw_work_skip(as_engine(other_than_engine()), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine of a slot never used", sw_work_skip(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine of a generation to come", sw_work_skip(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine of another copy of the library", sw_work_skip(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: engine all ones", sw_work_skip(as_engine(UINT64_MAX), "a", 1, 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_work_skip: id NULL with a length", sw_work_skip(live_engine, NULL, 1, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_skip: id above its limit", sw_work_skip(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_skip: id of the largest length", sw_work_skip(live_engine, (const char *)"a", SIZE_MAX, 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_skip: id not UTF-8", sw_work_skip(live_engine, "\xff", 1, 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_work_skip: id cut UTF-8", sw_work_skip(live_engine, "a\xe2\x82", 3, 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_work_skip: reason NULL with a length", sw_work_skip(live_engine, "a", 1, 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_skip: reason above its limit", sw_work_skip(live_engine, "a", 1, 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_skip: reason of the largest length", sw_work_skip(live_engine, "a", 1, 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_work_skip: reason not UTF-8", sw_work_skip(live_engine, "a", 1, 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_work_skip: reason cut UTF-8", sw_work_skip(live_engine, "a", 1, 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_skip", sw_work_skip(live_engine, "a", 1, 1, "a", 1, err_place), 0);
+  PANIC("sw_work_skip", sw_work_skip(live_engine, "a", 1, 1, "a", 1, err_place), 1);
+  check_poisoned("sw_work_skip");
   #endif
 }
 
@@ -4696,11 +5141,25 @@ int main(void) {
   test_sw_case_history();
   test_sw_case_wait();
   test_sw_case_wait_sync();
+  test_sw_case_cancel();
+  test_sw_case_terminate();
+  test_sw_case_suspend();
+  test_sw_case_resume();
+  test_sw_case_cancel_task();
+  test_sw_case_complete_task();
+  test_sw_case_add_instances();
+  test_sw_case_signal();
+  test_sw_signal_send();
   test_sw_work_poll();
   test_sw_work_poll_sync();
   test_sw_work_heartbeat();
   test_sw_work_complete();
   test_sw_work_fail();
+  test_sw_work_list();
+  test_sw_work_take();
+  test_sw_work_delegate();
+  test_sw_work_give_back();
+  test_sw_work_skip();
   test_sw_cq_options_init();
   test_sw_cq_open();
   test_sw_cq_wait();

@@ -165,3 +165,85 @@ TEST(flow, cases_survive_a_restart) {
   db.complete(db.poll({"job"}, 10s).at(0).token, "done");
   CHECK_EQ(db.wait(id).result, value("done"));
 }
+
+TEST(flow, a_case_is_suspended_resumed_signalled_cancelled_and_terminated) {
+  auto db = engine::in_memory();
+  db.deploy(flows::desk);
+  const auto id = db.start("desk");
+  db.suspend(id);
+  CHECK(db.get_case(id).suspended());
+  CHECK_THROWS(refused, db.suspend(id));
+  const auto lost = db.signal(id, "paid", 12);
+  CHECK(lost.dropped());
+  CHECK_EQ(lost.code, "suspended");
+  db.resume(id);
+  CHECK_THROWS(refused, db.resume(id));
+  const auto taken = db.signal(id, "paid", object{{"cents", 12}});
+  CHECK(taken.taken());
+  CHECK_EQ(taken.case_id, id);
+  CHECK_EQ(taken.task, "paid");
+  CHECK_EQ(db.get_case(id).data["payment"]["cents"], value(12));
+  CHECK_EQ(db.signal_key("paid", "order-17").code, "nobody-waits");
+  CHECK_THROWS(input, db.signal_key("paid", ""));
+  db.cancel(id, "changed their mind");
+  const auto ended = db.wait(id);
+  CHECK_EQ(ended.status, "cancelled");
+  CHECK_EQ(ended.error["message"], value("changed their mind"));
+  CHECK_THROWS(case_closed, db.cancel(id));
+  CHECK_THROWS(unknown_case, db.suspend("nobody"));
+  const auto other = db.start("desk");
+  db.terminate(other);
+  CHECK_EQ(db.get_case(other).status, "terminated");
+}
+
+TEST(flow, tasks_are_cancelled_completed_and_given_instances) {
+  auto db = engine::in_memory();
+  db.deploy(flows::survey);
+  const auto id = db.start("survey");
+  db.add_instances(id, "ask", array{"west"});
+  work_filter offered;
+  offered.topic = "survey";
+  offered.state = "offered";
+  const auto first = db.work(offered, nullptr, 2);
+  CHECK_EQ(first.size(), 2U);
+  const auto rest = db.work(offered, &first.at(1));
+  CHECK_EQ(rest.size(), 1U);
+  CHECK_THROWS(input, db.add_instances(id, "ask", array{}));
+  const auto item = db.take(id, rest.at(0).item, "ann", 1min);
+  CHECK_EQ(item.input, value("west"));
+  CHECK(item.lease_until.has_value());
+  db.complete(item.token, "yes");
+  db.complete_task(id, "ask");
+  CHECK_EQ(db.wait(id).result, value(array{"yes"}));
+  const auto other = db.start("survey");
+  CHECK_THROWS(refused, db.cancel_task(other, "nothing"));
+  db.cancel_task(other, "ask");
+  CHECK(db.wait(other).completed());
+}
+
+TEST(flow, people_list_take_delegate_give_back_and_skip_work) {
+  auto db = engine::in_memory();
+  db.deploy(flows::desk);
+  const auto id = db.start("desk");
+  const auto offered = db.work().at(0);
+  CHECK_EQ(offered.task, "approve");
+  CHECK_EQ(offered.state, "offered");
+  CHECK(offered.token.empty());
+  const auto mine = db.take(id, offered.item, "ann");
+  CHECK_EQ(mine.input, value(120));
+  CHECK(!mine.lease_until);
+  CHECK_THROWS(refused, db.take(id, offered.item, "bob"));
+  CHECK_THROWS(unknown_item, db.take(id, 99, "bob"));
+  const auto theirs = db.delegate(mine.token, "bob", 1h);
+  CHECK_THROWS(stale_item, db.complete(mine.token, true));
+  work_filter of_bob;
+  of_bob.worker = "bob";
+  CHECK_EQ(db.work(of_bob).at(0).token, theirs.token);
+  db.give_back(theirs.token);
+  CHECK_THROWS(stale_item, db.give_back(theirs.token));
+  db.skip(id, offered.item, "signed on paper");
+  CHECK_THROWS(unknown_item, db.skip(id, offered.item));
+  CHECK(db.work().empty());
+  of_bob.state = "lost";
+  CHECK_THROWS(invalid_argument, db.work(of_bob));
+}

@@ -24,6 +24,25 @@ tasks:
 output: .done
 )yaml";
 
+/// Waits for somebody in an office and for a signal.
+constexpr const char *desk = R"yaml(
+name: desk
+input: { sum: 120 }
+tasks:
+  begin: { split: and, next: [approve, paid] }
+  approve: { kind: host, topic: office, input: .input.sum, into: .approved, next: done }
+  paid: { kind: signal, into: .payment, next: done }
+  done: { join: and }
+)yaml";
+
+/// Several instances, to which more can be added.
+constexpr const char *survey = R"yaml(
+name: survey
+tasks:
+  ask: { kind: host, topic: survey, many: { items: '["north", "south"]', add: true }, into: .answers }
+output: .answers
+)yaml";
+
 }  // namespace flows
 
 #endif

@@ -21,11 +21,20 @@ export interface Deployed {
   key: string;
 }
 
-export type CaseStatus = 'running' | 'completed' | 'failed' | 'deadlocked';
+export type CaseStatus =
+  | 'running'
+  | 'suspended'
+  | 'completed'
+  | 'failed'
+  | 'deadlocked'
+  | 'cancelled'
+  | 'terminated';
 
 /** The state of a case. Dates are exact to the millisecond. */
 export interface CaseState<T = Value> {
   id: string;
+  /** The case that called it. */
+  parent: string | null;
   flow: string;
   version: number;
   status: CaseStatus;
@@ -39,7 +48,7 @@ export interface CaseState<T = Value> {
   items: { item: number; task: string; kind: string; state: string; attempt: number }[];
   /** What it gave; null unless it is completed. */
   result: T;
-  /** Why it failed; null unless it has. */
+  /** Why it failed, was cancelled or terminated; null unless it was. */
   error: Value;
 }
 

@@ -21,6 +21,15 @@ import {
   type Waiting,
 } from './cases';
 import { operation, type WaitOptions } from './completions';
+import {
+  readDelivery,
+  take,
+  work,
+  type Delivery,
+  type TakeOptions,
+  type WorkInfo,
+  type WorkListOptions,
+} from './inbox';
 import { attempt, translated } from './errors';
 import { listing, type Listing } from './listing';
 import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
@@ -40,7 +49,8 @@ import {
   type Handler,
   type PollOptions,
   type WorkerOptions,
-  type WorkItem,
+  onlyToken,
+  WorkItem,
 } from './work';
 
 /** How to open an engine. */
@@ -306,6 +316,95 @@ export class Engine {
     const submit = (engine: Handle, cq: Parameters<typeof native.caseWait>[2]) =>
       native.caseWait(engine, text('id', id), cq, 0n);
     return operation(this.#session, submit, readCase<T>, options);
+  }
+
+  /**
+   * Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work that
+   * somebody has already may still be completed. `SW_REFUSED` if it is suspended already.
+   */
+  async suspend(id: string): Promise<void> {
+    await this.#session.later(native.caseSuspendAsync, text('id', id));
+  }
+
+  /** Lets a suspended case go on. Timers that fell due meanwhile fire at once. `SW_REFUSED` if it is not suspended. */
+  async resume(id: string): Promise<void> {
+    await this.#session.later(native.caseResumeAsync, text('id', id));
+  }
+
+  /** Cancels a case with all its work, timers and called cases; it is then `cancelled`. The reason is for people. */
+  async cancel(id: string, reason = ''): Promise<void> {
+    await this.#session.later(native.caseCancelAsync, text('id', id), text('reason', reason));
+  }
+
+  /** Ends a case by force; it is then `terminated`, and nothing that a flow does on being cancelled is done. */
+  async terminate(id: string, reason = ''): Promise<void> {
+    await this.#session.later(native.caseTerminateAsync, text('id', id), text('reason', reason));
+  }
+
+  /** Cancels one task of a case: it produces nothing. `SW_REFUSED` if nothing of it is enabled or runs. */
+  async cancelTask(id: string, task: string): Promise<void> {
+    await this.#session.later(native.caseCancelTaskAsync, text('id', id), text('task', task));
+  }
+
+  /** Has a running task of several instances complete with what there is. `SW_REFUSED` if it does not run. */
+  async completeTask(id: string, task: string): Promise<void> {
+    await this.#session.later(native.caseCompleteTaskAsync, text('id', id), text('task', task));
+  }
+
+  /** Adds instances to a running task whose `many` says `add: true`, one for each item. */
+  async addInstances(id: string, task: string, items: readonly Storable[]): Promise<void> {
+    const what = encode(items as Storable);
+    await this.#session.later(native.caseAddInstancesAsync, text('id', id), text('task', task), what);
+  }
+
+  /**
+   * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
+   * flow asks for that; else it is lost.
+   */
+  async signal(id: string, name: string, data: Storable = null): Promise<Delivery> {
+    const [to, signal] = [text('id', id), text('name', name)];
+    return readDelivery(await this.#session.later(native.caseSignalAsync, to, signal, encode(data)));
+  }
+
+  /**
+   * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does,
+   * it is kept if a deployed flow wants that of this name, else lost.
+   */
+  async signalKey(name: string, key: string, data: Storable = null): Promise<Delivery> {
+    const [signal, to] = [text('name', name), text('key', key)];
+    return readDelivery(await this.#session.later(native.signalSendAsync, signal, to, encode(data)));
+  }
+
+  /**
+   * The work of open cases that waits for a host or is at work, by case and number: for people who choose, where
+   * {@link poll} gives what comes first. What a suspended case has not handed out is not among it.
+   */
+  work<T = Value>(options: WorkListOptions = {}): Listing<WorkInfo<T>> {
+    return work<T>(this.#session, options);
+  }
+
+  /**
+   * Takes one offered work item by its case and number. `SW_REFUSED` if somebody has it, it is no work of a host, or it
+   * cannot be had at the moment; the message says why.
+   */
+  take<T = Value>(id: string, item: number, options: TakeOptions): Promise<WorkItem<T>> {
+    return take<T>(this.#session, id, item, options);
+  }
+
+  /**
+   * An item by its token, to complete, fail, keep, delegate or give it back elsewhere than where it was taken. Only the
+   * token is set; whether the engine knows it shows when it is used.
+   */
+  item(token: string): WorkItem {
+    return new WorkItem(this.#session, onlyToken(text('token', token)));
+  }
+
+  /**
+   * Decides that a work item is not to be done, whoever has it: its task completes without a result, and the case goes
+   * on. The reason is for the history.
+   */
+  async skip(id: string, item: number, reason = ''): Promise<void> {
+    await this.#session.later(native.workSkipAsync, text('id', id), BigInt(item), text('reason', reason));
   }
 
   /** Takes work items, waiting for at least one. Each must then be completed, failed, or kept by heartbeats. */

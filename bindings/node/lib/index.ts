@@ -30,6 +30,7 @@ export {
   type Operation,
   type StartOptions,
 } from './engine';
+export type { Delivery, TakeOptions, WorkInfo, WorkListOptions, WorkState } from './inbox';
 export { StatewrightError, type ErrorDetails, type StatusName } from './errors';
 export { Extended, type ExtendedKind } from './extended';
 export { Listing } from './listing';

@@ -837,6 +837,10 @@ export const constants: {
    */
   readonly SW_MAX_WORK_ITEMS: 1000;
   /**
+   * The most work items that one call of `sw_work_list` gives, and what it gives unless told otherwise.
+   */
+  readonly SW_MAX_WORK_LIST: 1000;
+  /**
    * `sw_event.kind`: `sw_case_wait`.
    */
   readonly SW_OP_CASE_WAIT: 1;
@@ -2387,10 +2391,11 @@ export function caseStartAsync(engine: Engine, flow: string, input: Uint8Array |
 /**
  * The state of a case.
  *
- * It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
- * "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
- * (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
- * and `error` (null unless it ended so).
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
+ * "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
+ * and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
+ * (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
+ * ended so).
  * @param engine The engine.
  * @param id The case's id.
  * @returns Receives an object.
@@ -2461,6 +2466,155 @@ export function caseHistoryAsync(engine: Engine, id: string, after: bigint): Pro
 export function caseWait(engine: Engine, id: string, cq: Cq, userData: bigint): bigint;
 
 /**
+ * Cancels a case with all its work, timers and called cases; it is then "cancelled".
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
+ * `SW_STALE_ITEM`.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param reason Why, for people; it is in the case's error. May be empty.
+ */
+export function caseCancel(engine: Engine, id: string, reason: string): void;
+
+/**
+ * `caseCancel` on a thread of libuv's pool.
+ */
+export function caseCancelAsync(engine: Engine, id: string, reason: string): Promise<void>;
+
+/**
+ * Ends a case by force: as `sw_case_cancel`, but it is then "terminated", and nothing that a flow does
+ * on being cancelled is done.
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param reason Why, for people; it is in the case's error. May be empty.
+ */
+export function caseTerminate(engine: Engine, id: string, reason: string): void;
+
+/**
+ * `caseTerminate` on a thread of libuv's pool.
+ */
+export function caseTerminateAsync(engine: Engine, id: string, reason: string): Promise<void>;
+
+/**
+ * Suspends a case and those it called: nothing is offered or started and no timer fires until it is
+ * resumed. Work that somebody has already may still be completed.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is suspended already.
+ * @param engine The engine.
+ * @param id The case's id.
+ */
+export function caseSuspend(engine: Engine, id: string): void;
+
+/**
+ * `caseSuspend` on a thread of libuv's pool.
+ */
+export function caseSuspendAsync(engine: Engine, id: string): Promise<void>;
+
+/**
+ * Lets a suspended case go on. Timers that fell due meanwhile fire at once.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is not suspended.
+ * @param engine The engine.
+ * @param id The case's id.
+ */
+export function caseResume(engine: Engine, id: string): void;
+
+/**
+ * `caseResume` on a thread of libuv's pool.
+ */
+export function caseResumeAsync(engine: Engine, id: string): Promise<void>;
+
+/**
+ * Cancels one task of a case: if it is only offered, it is withdrawn with the tokens that enabled it;
+ * if it runs, it stops with all its instances. It produces nothing.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if the flow has no such task or
+ * nothing of it is enabled or runs.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param task The task's name.
+ */
+export function caseCancelTask(engine: Engine, id: string, task: string): void;
+
+/**
+ * `caseCancelTask` on a thread of libuv's pool.
+ */
+export function caseCancelTaskAsync(engine: Engine, id: string, task: string): Promise<void>;
+
+/**
+ * Has a running task of several instances complete now: what is unfinished is cancelled, and the
+ * results of the finished ones go on.
+ *
+ * Fails as `sw_case_cancel_task` does.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param task The task's name.
+ */
+export function caseCompleteTask(engine: Engine, id: string, task: string): void;
+
+/**
+ * `caseCompleteTask` on a thread of libuv's pool.
+ */
+export function caseCompleteTaskAsync(engine: Engine, id: string, task: string): Promise<void>;
+
+/**
+ * Adds instances to a running task whose `many` says `add: true`, one for each item.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_INPUT` for no items or more than 100,000, or
+ * `SW_REFUSED`: the task does not run, has completed, takes none, or would have more than its `max`.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param task The task's name.
+ * @param items An array of what the instances are made of.
+ */
+export function caseAddInstances(engine: Engine, id: string, task: string, items: Uint8Array): void;
+
+/**
+ * `caseAddInstances` on a thread of libuv's pool.
+ */
+export function caseAddInstancesAsync(engine: Engine, id: string, task: string, items: Uint8Array): Promise<void>;
+
+/**
+ * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept,
+ * if a task of the flow asks for that; else it is lost.
+ *
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param signal The signal's name.
+ * @param data What it says; no bytes is null.
+ * @returns Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who took
+ * it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full";
+ * or null).
+ */
+export function caseSignal(engine: Engine, id: string, signal: string, data: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `caseSignal` on a thread of libuv's pool.
+ */
+export function caseSignalAsync(engine: Engine, id: string, signal: string, data: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
+ * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes
+ * it. If none does, it is kept if a deployed flow wants that of this name, else lost.
+ *
+ * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+ * @param engine The engine.
+ * @param signal The signal's name.
+ * @param key The key, such as an order's number.
+ * @param data What it says; no bytes is null.
+ * @returns Receives an object, as `sw_case_signal` gives it.
+ */
+export function signalSend(engine: Engine, signal: string, key: string, data: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `signalSend` on a thread of libuv's pool.
+ */
+export function signalSendAsync(engine: Engine, signal: string, key: string, data: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
  *
  * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`
@@ -2519,6 +2673,97 @@ export function workFail(engine: Engine, token: string, failure: Uint8Array): vo
  * `workFail` on a thread of libuv's pool.
  */
 export function workFailAsync(engine: Engine, token: string, failure: Uint8Array): Promise<void>;
+
+/**
+ * Lists the work of open cases that waits for a host or is at work, by case and number. What a
+ * suspended case has not handed out is not among it.
+ *
+ * The filter is an object, of which all is optional: `topic`, `case`, `task`, `worker` (text), `state`
+ * ("offered", "leased" or "backing_off"), `limit` (1 to `SW_MAX_WORK_LIST`), `after` (an object with
+ * the `case` and `item` of the last one of the page before). Other fields are refused.
+ * @param engine The engine.
+ * @param filter Which items; no bytes is all.
+ * @returns Receives an array of objects: `case`, `item`, `task`, `topic`, `state`, `since`, `attempt`,
+ * `input` (null before it is taken for the first time), `worker` (who has it), `token` (of who has
+ * it), `deadline`, `until` (when it is offered again); what there is not is null.
+ */
+export function workList(engine: Engine, filter: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `workList` on a thread of libuv's pool.
+ */
+export function workListAsync(engine: Engine, filter: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
+ * Takes one offered work item by its case and number, whoever else polls for its topic.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if somebody has it, it is no work
+ * of a host, or it cannot be had at the moment; the message says why.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param item The item's number in the case.
+ * @param worker Who takes it.
+ * @param leaseNs How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end, over
+ * restarts too.
+ * @returns Receives an object, as `sw_work_poll` describes it.
+ */
+export function workTake(engine: Engine, id: string, item: bigint, worker: string, leaseNs: bigint): Uint8Array;
+
+/**
+ * `workTake` on a thread of libuv's pool.
+ */
+export function workTakeAsync(engine: Engine, id: string, item: bigint, worker: string, leaseNs: bigint): Promise<Uint8Array>;
+
+/**
+ * Hands a work item to another worker, who gets a new token; the old one is refused from now on. The
+ * attempt and its deadline go on.
+ *
+ * Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+ * @param engine The engine.
+ * @param token The item's token.
+ * @param worker Who gets it.
+ * @param leaseNs How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end.
+ * @returns Receives an object, as `sw_work_poll` describes it, with the new token.
+ */
+export function workDelegate(engine: Engine, token: string, worker: string, leaseNs: bigint): Uint8Array;
+
+/**
+ * `workDelegate` on a thread of libuv's pool.
+ */
+export function workDelegateAsync(engine: Engine, token: string, worker: string, leaseNs: bigint): Promise<Uint8Array>;
+
+/**
+ * Gives a work item back: it is offered again at once, and no attempt has failed.
+ *
+ * Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+ * @param engine The engine.
+ * @param token The item's token.
+ */
+export function workGiveBack(engine: Engine, token: string): void;
+
+/**
+ * `workGiveBack` on a thread of libuv's pool.
+ */
+export function workGiveBackAsync(engine: Engine, token: string): Promise<void>;
+
+/**
+ * Decides that a work item is not to be done, whoever has it: its task completes without a result,
+ * nothing goes into the case's data, and the case goes on. A result that comes later gets
+ * `SW_STALE_ITEM`.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if it is no work
+ * of a host or the case is suspended.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param item The item's number in the case.
+ * @param reason Why, for the history; may be empty.
+ */
+export function workSkip(engine: Engine, id: string, item: bigint, reason: string): void;
+
+/**
+ * `workSkip` on a thread of libuv's pool.
+ */
+export function workSkipAsync(engine: Engine, id: string, item: bigint, reason: string): Promise<void>;
 
 /**
  * Opens a completion queue. One queue serves any number of engines.

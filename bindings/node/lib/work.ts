@@ -100,7 +100,36 @@ export class WorkItem<T = Value> {
   async fail(reason: FailureReason): Promise<void> {
     await this.#session.later(native.workFailAsync, this.token, encode(failureOf(reason)));
   }
+
+  /**
+   * Hands it to another worker, and gives it as they have it: this one gets `SW_STALE_ITEM` from now on. It stays theirs
+   * for `leaseMs` without a heartbeat; without end by default. The attempt and its deadline go on.
+   */
+  async delegate(worker: string, options: { leaseMs?: number } = {}): Promise<WorkItem<T>> {
+    const lease = options.leaseMs === undefined ? 0n : nanoseconds('leaseMs', options.leaseMs);
+    const handed = await this.#session.later(native.workDelegateAsync, this.token, text('worker', worker), lease);
+    return new WorkItem<T>(this.#session, decode(handed) as Record<string, unknown>);
+  }
+
+  /** Gives it back: it is offered again at once, and no attempt has failed. */
+  async giveBack(): Promise<void> {
+    await this.#session.later(native.workGiveBackAsync, this.token);
+  }
 }
+
+/** What an item that is known by its token alone has instead of the rest. */
+export const onlyToken = (token: string) => ({
+  token,
+  case: '',
+  item: 0,
+  task: '',
+  topic: '',
+  attempt: 0,
+  idempotency_key: '',
+  input: null,
+  deadline: null,
+  lease_until: null,
+});
 
 function failureOf(reason: unknown): Record<string, Storable> {
   const { message, name, code, retryable } = Object(reason) as Partial<Record<string, unknown>>;

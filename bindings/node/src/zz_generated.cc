@@ -2248,6 +2248,152 @@ struct case_wait : call_base {
   }
 };
 
+// sw_case_cancel: Cancels a case with all its work, timers and called cases; it is then "cancelled".
+struct case_cancel : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string reason;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "reason", &reason);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_cancel(engine, id.data(), id.size(), reason.data(), reason.size(), error);
+  }
+};
+
+// sw_case_terminate: Ends a case by force: as `sw_case_cancel`, but it is then "terminated", and nothing that a flow does on being cancelled is done.
+struct case_terminate : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string reason;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "reason", &reason);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_terminate(engine, id.data(), id.size(), reason.data(), reason.size(), error);
+  }
+};
+
+// sw_case_suspend: Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work that somebody has already may still be completed.
+struct case_suspend : call_base {
+  sw_engine engine{};
+  std::string id;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_suspend(engine, id.data(), id.size(), error);
+  }
+};
+
+// sw_case_resume: Lets a suspended case go on. Timers that fell due meanwhile fire at once.
+struct case_resume : call_base {
+  sw_engine engine{};
+  std::string id;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_resume(engine, id.data(), id.size(), error);
+  }
+};
+
+// sw_case_cancel_task: Cancels one task of a case: if it is only offered, it is withdrawn with the tokens that enabled it; if it runs, it stops with all its instances. It produces nothing.
+struct case_cancel_task : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string task;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "task", &task);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_cancel_task(engine, id.data(), id.size(), task.data(), task.size(), error);
+  }
+};
+
+// sw_case_complete_task: Has a running task of several instances complete now: what is unfinished is cancelled, and the results of the finished ones go on.
+struct case_complete_task : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string task;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "task", &task);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_complete_task(engine, id.data(), id.size(), task.data(), task.size(), error);
+  }
+};
+
+// sw_case_add_instances: Adds instances to a running task whose `many` says `add: true`, one for each item.
+struct case_add_instances : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string task;
+  bytes_argument items;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "task", &task) && args.bytes(3, "items", false, &items);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_add_instances(engine, id.data(), id.size(), task.data(), task.size(), items.data, items.size, error);
+  }
+};
+
+// sw_case_signal: Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the flow asks for that; else it is lost.
+struct case_signal : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string signal;
+  bytes_argument data;
+  sw_bytes out_delivery{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "signal", &signal) && args.bytes(3, "data", true, &data);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_signal(engine, id.data(), id.size(), signal.data(), signal.size(), data.data, data.size, &out_delivery, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_delivery);
+  }
+};
+
+// sw_signal_send: Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does, it is kept if a deployed flow wants that of this name, else lost.
+struct signal_send : call_base {
+  sw_engine engine{};
+  std::string signal;
+  std::string key;
+  bytes_argument data;
+  sw_bytes out_delivery{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "signal", &signal) && args.text(2, "key", &key) && args.bytes(3, "data", true, &data);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_signal_send(engine, signal.data(), signal.size(), key.data(), key.size(), data.data, data.size, &out_delivery, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_delivery);
+  }
+};
+
 // sw_work_poll: Starts waiting for work items. Completes with an array of at least one, leased to this worker.
 struct work_poll : call_base {
   sw_engine engine{};
@@ -2314,6 +2460,98 @@ struct work_fail : call_base {
 
   sw_status run(sw_error *error) {
     return sw_work_fail(engine, token.data(), token.size(), failure.data, failure.size, error);
+  }
+};
+
+// sw_work_list: Lists the work of open cases that waits for a host or is at work, by case and number. What a suspended case has not handed out is not among it.
+struct work_list : call_base {
+  sw_engine engine{};
+  bytes_argument filter;
+  sw_bytes out_items{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.bytes(1, "filter", true, &filter);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_list(engine, filter.data, filter.size, &out_items, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_items);
+  }
+};
+
+// sw_work_take: Takes one offered work item by its case and number, whoever else polls for its topic.
+struct work_take : call_base {
+  sw_engine engine{};
+  std::string id;
+  uint64_t item{};
+  std::string worker;
+  uint64_t lease_ns{};
+  sw_bytes out_taken{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.u64(2, "item", &item) && args.text(3, "worker", &worker) && args.u64(4, "lease_ns", &lease_ns);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_take(engine, id.data(), id.size(), item, worker.data(), worker.size(), lease_ns, &out_taken, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_taken);
+  }
+};
+
+// sw_work_delegate: Hands a work item to another worker, who gets a new token; the old one is refused from now on. The attempt and its deadline go on.
+struct work_delegate : call_base {
+  sw_engine engine{};
+  std::string token;
+  std::string worker;
+  uint64_t lease_ns{};
+  sw_bytes out_handed{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "token", &token) && args.text(2, "worker", &worker) && args.u64(3, "lease_ns", &lease_ns);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_delegate(engine, token.data(), token.size(), worker.data(), worker.size(), lease_ns, &out_handed, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_handed);
+  }
+};
+
+// sw_work_give_back: Gives a work item back: it is offered again at once, and no attempt has failed.
+struct work_give_back : call_base {
+  sw_engine engine{};
+  std::string token;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "token", &token);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_give_back(engine, token.data(), token.size(), error);
+  }
+};
+
+// sw_work_skip: Decides that a work item is not to be done, whoever has it: its task completes without a result, nothing goes into the case's data, and the case goes on. A result that comes later gets `SW_STALE_ITEM`.
+struct work_skip : call_base {
+  sw_engine engine{};
+  std::string id;
+  uint64_t item{};
+  std::string reason;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.u64(2, "item", &item) && args.text(3, "reason", &reason);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_skip(engine, id.data(), id.size(), item, reason.data(), reason.size(), error);
   }
 };
 
@@ -2633,6 +2871,24 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("caseHistory", Napi::Function::New<now<call::case_history>>(env, "caseHistory"));
   exports.Set("caseHistoryAsync", Napi::Function::New<later<call::case_history>>(env, "caseHistoryAsync"));
   exports.Set("caseWait", Napi::Function::New<now<call::case_wait>>(env, "caseWait"));
+  exports.Set("caseCancel", Napi::Function::New<now<call::case_cancel>>(env, "caseCancel"));
+  exports.Set("caseCancelAsync", Napi::Function::New<later<call::case_cancel>>(env, "caseCancelAsync"));
+  exports.Set("caseTerminate", Napi::Function::New<now<call::case_terminate>>(env, "caseTerminate"));
+  exports.Set("caseTerminateAsync", Napi::Function::New<later<call::case_terminate>>(env, "caseTerminateAsync"));
+  exports.Set("caseSuspend", Napi::Function::New<now<call::case_suspend>>(env, "caseSuspend"));
+  exports.Set("caseSuspendAsync", Napi::Function::New<later<call::case_suspend>>(env, "caseSuspendAsync"));
+  exports.Set("caseResume", Napi::Function::New<now<call::case_resume>>(env, "caseResume"));
+  exports.Set("caseResumeAsync", Napi::Function::New<later<call::case_resume>>(env, "caseResumeAsync"));
+  exports.Set("caseCancelTask", Napi::Function::New<now<call::case_cancel_task>>(env, "caseCancelTask"));
+  exports.Set("caseCancelTaskAsync", Napi::Function::New<later<call::case_cancel_task>>(env, "caseCancelTaskAsync"));
+  exports.Set("caseCompleteTask", Napi::Function::New<now<call::case_complete_task>>(env, "caseCompleteTask"));
+  exports.Set("caseCompleteTaskAsync", Napi::Function::New<later<call::case_complete_task>>(env, "caseCompleteTaskAsync"));
+  exports.Set("caseAddInstances", Napi::Function::New<now<call::case_add_instances>>(env, "caseAddInstances"));
+  exports.Set("caseAddInstancesAsync", Napi::Function::New<later<call::case_add_instances>>(env, "caseAddInstancesAsync"));
+  exports.Set("caseSignal", Napi::Function::New<now<call::case_signal>>(env, "caseSignal"));
+  exports.Set("caseSignalAsync", Napi::Function::New<later<call::case_signal>>(env, "caseSignalAsync"));
+  exports.Set("signalSend", Napi::Function::New<now<call::signal_send>>(env, "signalSend"));
+  exports.Set("signalSendAsync", Napi::Function::New<later<call::signal_send>>(env, "signalSendAsync"));
   exports.Set("workPoll", Napi::Function::New<now<call::work_poll>>(env, "workPoll"));
   exports.Set("workHeartbeat", Napi::Function::New<now<call::work_heartbeat>>(env, "workHeartbeat"));
   exports.Set("workHeartbeatAsync", Napi::Function::New<later<call::work_heartbeat>>(env, "workHeartbeatAsync"));
@@ -2640,6 +2896,16 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("workCompleteAsync", Napi::Function::New<later<call::work_complete>>(env, "workCompleteAsync"));
   exports.Set("workFail", Napi::Function::New<now<call::work_fail>>(env, "workFail"));
   exports.Set("workFailAsync", Napi::Function::New<later<call::work_fail>>(env, "workFailAsync"));
+  exports.Set("workList", Napi::Function::New<now<call::work_list>>(env, "workList"));
+  exports.Set("workListAsync", Napi::Function::New<later<call::work_list>>(env, "workListAsync"));
+  exports.Set("workTake", Napi::Function::New<now<call::work_take>>(env, "workTake"));
+  exports.Set("workTakeAsync", Napi::Function::New<later<call::work_take>>(env, "workTakeAsync"));
+  exports.Set("workDelegate", Napi::Function::New<now<call::work_delegate>>(env, "workDelegate"));
+  exports.Set("workDelegateAsync", Napi::Function::New<later<call::work_delegate>>(env, "workDelegateAsync"));
+  exports.Set("workGiveBack", Napi::Function::New<now<call::work_give_back>>(env, "workGiveBack"));
+  exports.Set("workGiveBackAsync", Napi::Function::New<later<call::work_give_back>>(env, "workGiveBackAsync"));
+  exports.Set("workSkip", Napi::Function::New<now<call::work_skip>>(env, "workSkip"));
+  exports.Set("workSkipAsync", Napi::Function::New<later<call::work_skip>>(env, "workSkipAsync"));
   exports.Set("cqOpen", Napi::Function::New<now<call::cq_open>>(env, "cqOpen"));
   exports.Set("cqShutdown", Napi::Function::New<now<call::cq_shutdown>>(env, "cqShutdown"));
   exports.Set("cqClose", Napi::Function::New<now<call::cq_close>>(env, "cqClose"));
@@ -2784,6 +3050,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_ISOLATION_SNAPSHOT", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_SNAPSHOT)));
   constants.Set("SW_ISOLATION_WEAK", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_WEAK)));
   constants.Set("SW_MAX_WORK_ITEMS", Napi::Number::New(env, static_cast<double>(SW_MAX_WORK_ITEMS)));
+  constants.Set("SW_MAX_WORK_LIST", Napi::Number::New(env, static_cast<double>(SW_MAX_WORK_LIST)));
   constants.Set("SW_OP_CASE_WAIT", Napi::Number::New(env, static_cast<double>(SW_OP_CASE_WAIT)));
   constants.Set("SW_OP_WORK_POLL", Napi::Number::New(env, static_cast<double>(SW_OP_WORK_POLL)));
   constants.Set("SW_MAX_INPUT_BYTES", Napi::Number::New(env, static_cast<double>(SW_MAX_INPUT_BYTES)));

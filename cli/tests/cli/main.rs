@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod check;
+mod control;
 mod interrupted;
 mod look;
 mod program;

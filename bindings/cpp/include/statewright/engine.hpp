@@ -264,6 +264,42 @@ class basic_engine {
     return fetch<std::vector<waiting>>(detail::case_explain, raw(), id);
   }
 
+  /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work that
+  /// somebody has already may still be completed. `errc::refused` if it is suspended already.
+  ret<void> suspend(std::string_view id) const { return invoke(detail::case_suspend, raw(), id); }
+  /// Lets a suspended case go on. Timers that fell due meanwhile fire at once. `errc::refused` if it is not suspended.
+  ret<void> resume(std::string_view id) const { return invoke(detail::case_resume, raw(), id); }
+  /// Cancels a case with all its work, timers and called cases; it is then "cancelled". The reason is for people.
+  ret<void> cancel(std::string_view id, std::string_view reason = {}) const {
+    return invoke(detail::case_cancel, raw(), id, reason);
+  }
+  /// Ends a case by force; it is then "terminated", and nothing that a flow does on being cancelled is done.
+  ret<void> terminate(std::string_view id, std::string_view reason = {}) const {
+    return invoke(detail::case_terminate, raw(), id, reason);
+  }
+  /// Cancels one task of a case: it produces nothing. `errc::refused` if nothing of it is enabled or runs.
+  ret<void> cancel_task(std::string_view id, std::string_view task) const {
+    return invoke(detail::case_cancel_task, raw(), id, task);
+  }
+  /// Has a running task of several instances complete with what there is. `errc::refused` if it does not run.
+  ret<void> complete_task(std::string_view id, std::string_view task) const {
+    return invoke(detail::case_complete_task, raw(), id, task);
+  }
+  /// Adds instances to a running task whose `many` says `add: true`, one for each item.
+  ret<void> add_instances(std::string_view id, std::string_view task, const array &items) const {
+    return Policy::give(detail::store(detail::case_add_instances, items, raw(), id, task));
+  }
+  /// Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
+  /// flow asks for that; else it is lost.
+  ret<delivery> signal(std::string_view id, std::string_view name, const value &data = {}) const {
+    return tell<delivery>(detail::case_signal, data, raw(), id, name);
+  }
+  /// Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does,
+  /// it is kept if a deployed flow wants that of this name, else lost.
+  ret<delivery> signal_key(std::string_view name, std::string_view key, const value &data = {}) const {
+    return tell<delivery>(detail::signal_send, data, raw(), name, key);
+  }
+
   /// Waits until a case has ended, however it ended: its status tells.
   ret<case_state> wait(std::string_view id) const {
     return fetch<case_state>(detail::case_wait_sync, raw(), id, std::int64_t{-1});
@@ -312,6 +348,31 @@ class basic_engine {
   /// Says that a work item could not be done. The task's retry rules decide what happens next.
   ret<void> fail(std::string_view token, const failure &why) const {
     return Policy::give(detail::store(detail::work_fail, detail::as_value(why), raw(), token));
+  }
+
+  /// Up to `limit` (at most 1000) work items of open cases, by case and number, that come after `after`: for people who
+  /// choose, where `poll` gives what comes first. What a suspended case has not handed out is not among it.
+  ret<std::vector<work_info>> work(const work_filter &which = {}, const work_info *after = nullptr,
+                                   std::uint32_t limit = 100) const {
+    return tell<std::vector<work_info>>(detail::work_list, detail::as_value(which, after, limit), raw());
+  }
+  /// Takes one offered work item by its case and number. It stays the worker's for `lease` without a heartbeat; zero is
+  /// without end, over restarts too. `errc::refused` if somebody has it, it is no work of a host, or it cannot be had at
+  /// the moment.
+  ret<work_item> take(std::string_view id, std::uint64_t item, std::string_view worker,
+                      std::chrono::nanoseconds lease = {}) const {
+    return fetch<work_item>(detail::work_take, raw(), id, item, worker, detail::lease_ns(lease));
+  }
+  /// Hands a work item to another worker and gives it as they have it: the old token gets `errc::stale_item` from now on.
+  ret<work_item> delegate(std::string_view token, std::string_view worker, std::chrono::nanoseconds lease = {}) const {
+    return fetch<work_item>(detail::work_delegate, raw(), token, worker, detail::lease_ns(lease));
+  }
+  /// Gives a work item back: it is offered again at once, and no attempt has failed.
+  ret<void> give_back(std::string_view token) const { return invoke(detail::work_give_back, raw(), token); }
+  /// Decides that a work item is not to be done, whoever has it: its task completes without a result, and the case goes
+  /// on. The reason is for the history.
+  ret<void> skip(std::string_view id, std::uint64_t item, std::string_view reason = {}) const {
+    return invoke(detail::work_skip, raw(), id, item, reason);
   }
 
   /// Serves work items on threads of its own until the returned worker is stopped or goes, or the engine is closed. Each
@@ -368,6 +429,13 @@ class basic_engine {
   template <class Made, class Function, class... Arguments>
   ret<Made> fetch(Function function, const Arguments &...arguments) const {
     return Policy::give(detail::as<Made>(detail::fetch(function, arguments...)));
+  }
+  /// As `fetch`, for a function that takes a value last.
+  template <class Made, class Function, class... Arguments>
+  ret<Made> tell(Function function, const value &given, const Arguments &...arguments) const {
+    const auto packed = detail::pack(given);
+    if (!packed) return Policy::give(result<Made>(packed.error()));
+    return fetch<Made>(function, arguments..., *packed);
   }
   template <class Function, class... Arguments>
   ret<void> invoke(Function function, const Arguments &...arguments) const {

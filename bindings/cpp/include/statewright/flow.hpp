@@ -41,8 +41,10 @@ struct item_state {
 /// The state of a case.
 struct case_state {
   std::string id, flow;
+  /// The case that called it; empty if none did.
+  std::string parent;
   std::uint64_t version = 0;
-  /// "running", "completed", "failed" or "deadlocked".
+  /// "running", "suspended", "completed", "failed", "deadlocked", "cancelled" or "terminated".
   std::string status;
   timestamp created, updated;
   /// What the case has gathered so far.
@@ -57,6 +59,51 @@ struct case_state {
 
   bool completed() const noexcept { return status == "completed"; }
   bool running() const noexcept { return status == "running"; }
+  bool suspended() const noexcept { return status == "suspended"; }
+};
+
+/// What became of a signal.
+struct delivery {
+  /// "taken", "kept" (until a task waits for it) or "dropped" (it is lost).
+  std::string outcome;
+  /// Who took it; empty unless it was taken.
+  std::string case_id, task;
+  /// Why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; else empty.
+  std::string code;
+
+  bool taken() const noexcept { return outcome == "taken"; }
+  bool kept() const noexcept { return outcome == "kept"; }
+  bool dropped() const noexcept { return outcome == "dropped"; }
+};
+
+/// Which work items to list; what is empty does not count.
+struct work_filter {
+  std::string topic, case_id, task;
+  /// Who has the item.
+  std::string worker;
+  /// "offered", "leased" or "backing_off".
+  std::string state;
+};
+
+/// Work of an open case that waits for a host or is at work.
+struct work_info {
+  std::string case_id;
+  /// The item's number in the case.
+  std::uint64_t item = 0;
+  std::string task, topic;
+  /// "offered", "leased" or "backing_off", and since when.
+  std::string state;
+  timestamp since;
+  /// How often it was taken.
+  std::uint64_t attempt = 0;
+  /// Null before it is taken for the first time.
+  value input;
+  /// Who has it, and what that lease is known by; empty if nobody has it.
+  std::string worker, token;
+  /// When the attempt times out.
+  std::optional<timestamp> deadline;
+  /// When it is offered again by itself.
+  std::optional<timestamp> until;
 };
 
 /// Something that happened to a case.
@@ -161,6 +208,7 @@ std::vector<Record> read_all(const value &from);
 
 inline void read(const value &from, case_state &into) {
   into.id = text_of(from["id"]);
+  into.parent = text_of(from["parent"]);
   into.flow = text_of(from["flow"]);
   into.version = number_of(from["version"]);
   into.status = text_of(from["status"]);
@@ -193,6 +241,28 @@ inline void read(const value &from, waiting &into) {
   into.until = if_time(from["until"]["at"]);
   into.then = text_of(from["until"]["then"]);
   into.unblocks = text_of(from["unblocks"]);
+}
+
+inline void read(const value &from, delivery &into) {
+  into.outcome = text_of(from["outcome"]);
+  into.case_id = text_of(from["case"]);
+  into.task = text_of(from["task"]);
+  into.code = text_of(from["code"]);
+}
+
+inline void read(const value &from, work_info &into) {
+  into.case_id = text_of(from["case"]);
+  into.item = number_of(from["item"]);
+  into.task = text_of(from["task"]);
+  into.topic = text_of(from["topic"]);
+  into.state = text_of(from["state"]);
+  into.since = time_of(from["since"]);
+  into.attempt = number_of(from["attempt"]);
+  into.input = from["input"];
+  into.worker = text_of(from["worker"]);
+  into.token = text_of(from["token"]);
+  into.deadline = if_time(from["deadline"]);
+  into.until = if_time(from["until"]);
 }
 
 inline void read(const value &from, work_item &into) {
@@ -241,6 +311,20 @@ template <class Made>
 result<Made> as(const result<value> &given) {
   if (!given) return given.error();
   return shape<Made>::of(*given);
+}
+
+inline value as_value(const work_filter &which, const work_info *after, std::uint32_t limit) {
+  object made{{"limit", limit}};
+  const auto add = [&made](const char *key, const std::string &given) {
+    if (!given.empty()) made[key] = given;
+  };
+  add("topic", which.topic);
+  add("case", which.case_id);
+  add("task", which.task);
+  add("worker", which.worker);
+  add("state", which.state);
+  if (after != nullptr) made["after"] = object{{"case", after->case_id}, {"item", after->item}};
+  return made;
 }
 
 inline value as_value(const failure &why) {

@@ -258,6 +258,24 @@ package capi
 #cgo nocallback sw_case_wait
 #cgo noescape sw_case_wait_sync
 #cgo nocallback sw_case_wait_sync
+#cgo noescape sw_case_cancel
+#cgo nocallback sw_case_cancel
+#cgo noescape sw_case_terminate
+#cgo nocallback sw_case_terminate
+#cgo noescape sw_case_suspend
+#cgo nocallback sw_case_suspend
+#cgo noescape sw_case_resume
+#cgo nocallback sw_case_resume
+#cgo noescape sw_case_cancel_task
+#cgo nocallback sw_case_cancel_task
+#cgo noescape sw_case_complete_task
+#cgo nocallback sw_case_complete_task
+#cgo noescape sw_case_add_instances
+#cgo nocallback sw_case_add_instances
+#cgo noescape sw_case_signal
+#cgo nocallback sw_case_signal
+#cgo noescape sw_signal_send
+#cgo nocallback sw_signal_send
 #cgo noescape sw_work_poll
 #cgo nocallback sw_work_poll
 #cgo noescape sw_work_poll_sync
@@ -268,6 +286,16 @@ package capi
 #cgo nocallback sw_work_complete
 #cgo noescape sw_work_fail
 #cgo nocallback sw_work_fail
+#cgo noescape sw_work_list
+#cgo nocallback sw_work_list
+#cgo noescape sw_work_take
+#cgo nocallback sw_work_take
+#cgo noescape sw_work_delegate
+#cgo nocallback sw_work_delegate
+#cgo noescape sw_work_give_back
+#cgo nocallback sw_work_give_back
+#cgo noescape sw_work_skip
+#cgo nocallback sw_work_skip
 #cgo noescape sw_cq_open
 #cgo nocallback sw_cq_open
 #cgo noescape sw_cq_wait
@@ -730,6 +758,10 @@ const SW_ISOLATION_WEAK = 2
 
 // SW_MAX_WORK_ITEMS: The most work items that one poll takes.
 const SW_MAX_WORK_ITEMS = 1000
+
+// SW_MAX_WORK_LIST: The most work items that one call of `sw_work_list` gives, and what it gives
+// unless told otherwise.
+const SW_MAX_WORK_LIST = 1000
 
 // SW_OP_CASE_WAIT: `sw_event.kind`: `sw_case_wait`.
 const SW_OP_CASE_WAIT = 1
@@ -3209,10 +3241,11 @@ func CaseStart(engine Engine, flow string, input []byte, caseId string) (id stri
 
 // CaseGet calls sw_case_get. The state of a case.
 //
-// It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
-// "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
-// (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
-// and `error` (null unless it ended so).
+// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
+// "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
+// and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
+// (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
+// ended so).
 //
 // engine: The engine.
 // id: The case's id.
@@ -3332,6 +3365,183 @@ func CaseWaitSync(engine Engine, id string, timeoutNs int64) (state []byte, err 
 	return
 }
 
+// CaseCancel calls sw_case_cancel. Cancels a case with all its work, timers and called cases; it is
+// then "cancelled".
+//
+// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
+// `SW_STALE_ITEM`.
+//
+// engine: The engine.
+// id: The case's id.
+// reason: Why, for people; it is in the case's error. May be empty.
+func CaseCancel(engine Engine, id string, reason string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_cancel(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(reason), C.size_t(len(reason)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseTerminate calls sw_case_terminate. Ends a case by force: as `sw_case_cancel`, but it is then
+// "terminated", and nothing that a flow does on being cancelled is done.
+//
+// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+//
+// engine: The engine.
+// id: The case's id.
+// reason: Why, for people; it is in the case's error. May be empty.
+func CaseTerminate(engine Engine, id string, reason string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_terminate(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(reason), C.size_t(len(reason)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseSuspend calls sw_case_suspend. Suspends a case and those it called: nothing is offered or
+// started and no timer fires until it is resumed. Work that somebody has already may still be
+// completed.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is suspended already.
+//
+// engine: The engine.
+// id: The case's id.
+func CaseSuspend(engine Engine, id string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_suspend(engine.c(), textPointer(id), C.size_t(len(id)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseResume calls sw_case_resume. Lets a suspended case go on. Timers that fell due meanwhile fire at
+// once.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is not suspended.
+//
+// engine: The engine.
+// id: The case's id.
+func CaseResume(engine Engine, id string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_resume(engine.c(), textPointer(id), C.size_t(len(id)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseCancelTask calls sw_case_cancel_task. Cancels one task of a case: if it is only offered, it is
+// withdrawn with the tokens that enabled it; if it runs, it stops with all its instances. It produces
+// nothing.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if the flow has no such task or
+// nothing of it is enabled or runs.
+//
+// engine: The engine.
+// id: The case's id.
+// task: The task's name.
+func CaseCancelTask(engine Engine, id string, task string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_cancel_task(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(task), C.size_t(len(task)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseCompleteTask calls sw_case_complete_task. Has a running task of several instances complete now:
+// what is unfinished is cancelled, and the results of the finished ones go on.
+//
+// Fails as `sw_case_cancel_task` does.
+//
+// engine: The engine.
+// id: The case's id.
+// task: The task's name.
+func CaseCompleteTask(engine Engine, id string, task string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_complete_task(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(task), C.size_t(len(task)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseAddInstances calls sw_case_add_instances. Adds instances to a running task whose `many` says
+// `add: true`, one for each item.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_INPUT` for no items or more than 100,000, or
+// `SW_REFUSED`: the task does not run, has completed, takes none, or would have more than its `max`.
+//
+// engine: The engine.
+// id: The case's id.
+// task: The task's name.
+// items: An array of what the instances are made of.
+func CaseAddInstances(engine Engine, id string, task string, items []byte) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_add_instances(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(task), C.size_t(len(task)), bytesPointer(items), C.size_t(len(items)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// CaseSignal calls sw_case_signal. Sends a signal to a case: the task that has waited longest for this
+// name takes it; else it is kept, if a task of the flow asks for that; else it is lost.
+//
+// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+//
+// engine: The engine.
+// id: The case's id.
+// signal: The signal's name.
+// data: What it says; no bytes is null.
+// delivery: Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who took
+// it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full";
+// or null).
+func CaseSignal(engine Engine, id string, signal string, data []byte) (delivery []byte, err error) {
+	var cDelivery C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_case_signal(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(signal), C.size_t(len(signal)), bytesPointer(data), C.size_t(len(data)), &cDelivery, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	delivery = takeBytes(&cDelivery)
+	return
+}
+
+// SignalSend calls sw_signal_send. Sends a signal to whichever case waits for its name and key: the
+// one that has waited longest takes it. If none does, it is kept if a deployed flow wants that of this
+// name, else lost.
+//
+// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+//
+// engine: The engine.
+// signal: The signal's name.
+// key: The key, such as an order's number.
+// data: What it says; no bytes is null.
+// delivery: Receives an object, as `sw_case_signal` gives it.
+func SignalSend(engine Engine, signal string, key string, data []byte) (delivery []byte, err error) {
+	var cDelivery C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_signal_send(engine.c(), textPointer(signal), C.size_t(len(signal)), textPointer(key), C.size_t(len(key)), bytesPointer(data), C.size_t(len(data)), &cDelivery, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	delivery = takeBytes(&cDelivery)
+	return
+}
+
 // WorkPoll calls sw_work_poll. Starts waiting for work items. Completes with an array of at least one,
 // leased to this worker.
 //
@@ -3427,6 +3637,115 @@ func WorkComplete(engine Engine, token string, result []byte) (err error) {
 func WorkFail(engine Engine, token string, failure []byte) (err error) {
 	var cErr C.sw_error
 	cStatus := C.sw_work_fail(engine.c(), textPointer(token), C.size_t(len(token)), bytesPointer(failure), C.size_t(len(failure)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// WorkList calls sw_work_list. Lists the work of open cases that waits for a host or is at work, by
+// case and number. What a suspended case has not handed out is not among it.
+//
+// The filter is an object, of which all is optional: `topic`, `case`, `task`, `worker` (text), `state`
+// ("offered", "leased" or "backing_off"), `limit` (1 to `SW_MAX_WORK_LIST`), `after` (an object with
+// the `case` and `item` of the last one of the page before). Other fields are refused.
+//
+// engine: The engine.
+// filter: Which items; no bytes is all.
+// items: Receives an array of objects: `case`, `item`, `task`, `topic`, `state`, `since`, `attempt`,
+// `input` (null before it is taken for the first time), `worker` (who has it), `token` (of who has
+// it), `deadline`, `until` (when it is offered again); what there is not is null.
+func WorkList(engine Engine, filter []byte) (items []byte, err error) {
+	var cItems C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_work_list(engine.c(), bytesPointer(filter), C.size_t(len(filter)), &cItems, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	items = takeBytes(&cItems)
+	return
+}
+
+// WorkTake calls sw_work_take. Takes one offered work item by its case and number, whoever else polls
+// for its topic.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if somebody has it, it is no work
+// of a host, or it cannot be had at the moment; the message says why.
+//
+// engine: The engine.
+// id: The case's id.
+// item: The item's number in the case.
+// worker: Who takes it.
+// leaseNs: How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end, over
+// restarts too.
+// taken: Receives an object, as `sw_work_poll` describes it.
+func WorkTake(engine Engine, id string, item uint64, worker string, leaseNs uint64) (taken []byte, err error) {
+	var cTaken C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_work_take(engine.c(), textPointer(id), C.size_t(len(id)), C.uint64_t(item), textPointer(worker), C.size_t(len(worker)), C.uint64_t(leaseNs), &cTaken, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	taken = takeBytes(&cTaken)
+	return
+}
+
+// WorkDelegate calls sw_work_delegate. Hands a work item to another worker, who gets a new token; the
+// old one is refused from now on. The attempt and its deadline go on.
+//
+// Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+//
+// engine: The engine.
+// token: The item's token.
+// worker: Who gets it.
+// leaseNs: How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end.
+// handed: Receives an object, as `sw_work_poll` describes it, with the new token.
+func WorkDelegate(engine Engine, token string, worker string, leaseNs uint64) (handed []byte, err error) {
+	var cHanded C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_work_delegate(engine.c(), textPointer(token), C.size_t(len(token)), textPointer(worker), C.size_t(len(worker)), C.uint64_t(leaseNs), &cHanded, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	handed = takeBytes(&cHanded)
+	return
+}
+
+// WorkGiveBack calls sw_work_give_back. Gives a work item back: it is offered again at once, and no
+// attempt has failed.
+//
+// Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+//
+// engine: The engine.
+// token: The item's token.
+func WorkGiveBack(engine Engine, token string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_work_give_back(engine.c(), textPointer(token), C.size_t(len(token)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// WorkSkip calls sw_work_skip. Decides that a work item is not to be done, whoever has it: its task
+// completes without a result, nothing goes into the case's data, and the case goes on. A result that
+// comes later gets `SW_STALE_ITEM`.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if it is no work
+// of a host or the case is suspended.
+//
+// engine: The engine.
+// id: The case's id.
+// item: The item's number in the case.
+// reason: Why, for the history; may be empty.
+func WorkSkip(engine Engine, id string, item uint64, reason string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_work_skip(engine.c(), textPointer(id), C.size_t(len(id)), C.uint64_t(item), textPointer(reason), C.size_t(len(reason)), &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return

@@ -2707,10 +2707,11 @@ inline bool abi_matches() noexcept {
 
 /// Calls `sw_case_get`. The state of a case.
 ///
-/// It is an object: `id`, `flow`, `version`, `status` ("running", "completed", "failed" or
-/// "deadlocked"), `created` and `updated` (microseconds since the start of 1970), `data`, `marking`
-/// (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result`
-/// and `error` (null unless it ended so).
+/// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
+/// "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
+/// and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
+/// (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
+/// ended so).
 ///
 /// @param engine The engine.
 /// @param id The case's id.
@@ -2845,6 +2846,201 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_case_cancel`. Cancels a case with all its work, timers and called cases; it is then
+/// "cancelled".
+///
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
+/// `SW_STALE_ITEM`.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param reason Why, for people; it is in the case's error. May be empty.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_cancel(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view reason,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_cancel(engine, id.data(), id.size(), reason.data(), reason.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_terminate`. Ends a case by force: as `sw_case_cancel`, but it is then "terminated",
+/// and nothing that a flow does on being cancelled is done.
+///
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param reason Why, for people; it is in the case's error. May be empty.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_terminate(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view reason,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_terminate(engine, id.data(), id.size(), reason.data(), reason.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_suspend`. Suspends a case and those it called: nothing is offered or started and no
+/// timer fires until it is resumed. Work that somebody has already may still be completed.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is suspended already.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_suspend(
+    sw_engine engine,
+    std::string_view id,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_suspend(engine, id.data(), id.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_resume`. Lets a suspended case go on. Timers that fell due meanwhile fire at once.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is not suspended.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_resume(
+    sw_engine engine,
+    std::string_view id,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_resume(engine, id.data(), id.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_cancel_task`. Cancels one task of a case: if it is only offered, it is withdrawn with
+/// the tokens that enabled it; if it runs, it stops with all its instances. It produces nothing.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if the flow has no such task or
+/// nothing of it is enabled or runs.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param task The task's name.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_cancel_task(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view task,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_cancel_task(engine, id.data(), id.size(), task.data(), task.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_complete_task`. Has a running task of several instances complete now: what is
+/// unfinished is cancelled, and the results of the finished ones go on.
+///
+/// Fails as `sw_case_cancel_task` does.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param task The task's name.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_complete_task(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view task,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_complete_task(engine, id.data(), id.size(), task.data(), task.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_add_instances`. Adds instances to a running task whose `many` says `add: true`, one
+/// for each item.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_INPUT` for no items or more than 100,000, or
+/// `SW_REFUSED`: the task does not run, has completed, takes none, or would have more than its `max`.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param task The task's name.
+/// @param items An array of what the instances are made of.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_add_instances(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view task,
+    bytes_view items,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_add_instances(engine, id.data(), id.size(), task.data(), task.size(), items.data(), items.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_signal`. Sends a signal to a case: the task that has waited longest for this name
+/// takes it; else it is kept, if a task of the flow asks for that; else it is lost.
+///
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param signal The signal's name.
+/// @param data What it says; no bytes is null.
+/// @param delivery Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who
+/// took it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or
+/// "full"; or null).
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_signal(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view signal,
+    bytes_view data,
+    owned_bytes &delivery,
+    owned_error *error) noexcept {
+  sw_bytes c_delivery{};
+  sw_error c_error{};
+  const sw_status c_status = sw_case_signal(engine, id.data(), id.size(), signal.data(), signal.size(), data.data(), data.size(), &c_delivery, &c_error);
+  delivery.reset(c_delivery);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_signal_send`. Sends a signal to whichever case waits for its name and key: the one that
+/// has waited longest takes it. If none does, it is kept if a deployed flow wants that of this name,
+/// else lost.
+///
+/// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+///
+/// @param engine The engine.
+/// @param signal The signal's name.
+/// @param key The key, such as an order's number.
+/// @param data What it says; no bytes is null.
+/// @param delivery Receives an object, as `sw_case_signal` gives it.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status signal_send(
+    sw_engine engine,
+    std::string_view signal,
+    std::string_view key,
+    bytes_view data,
+    owned_bytes &delivery,
+    owned_error *error) noexcept {
+  sw_bytes c_delivery{};
+  sw_error c_error{};
+  const sw_status c_status = sw_signal_send(engine, signal.data(), signal.size(), key.data(), key.size(), data.data(), data.size(), &c_delivery, &c_error);
+  delivery.reset(c_delivery);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_work_poll`. Starts waiting for work items. Completes with an array of at least one, leased
 /// to this worker.
 ///
@@ -2960,6 +3156,130 @@ inline bool abi_matches() noexcept {
     owned_error *error) noexcept {
   sw_error c_error{};
   const sw_status c_status = sw_work_fail(engine, token.data(), token.size(), failure.data(), failure.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_work_list`. Lists the work of open cases that waits for a host or is at work, by case and
+/// number. What a suspended case has not handed out is not among it.
+///
+/// The filter is an object, of which all is optional: `topic`, `case`, `task`, `worker` (text), `state`
+/// ("offered", "leased" or "backing_off"), `limit` (1 to `SW_MAX_WORK_LIST`), `after` (an object with
+/// the `case` and `item` of the last one of the page before). Other fields are refused.
+///
+/// @param engine The engine.
+/// @param filter Which items; no bytes is all.
+/// @param items Receives an array of objects: `case`, `item`, `task`, `topic`, `state`, `since`,
+/// `attempt`, `input` (null before it is taken for the first time), `worker` (who has it), `token` (of
+/// who has it), `deadline`, `until` (when it is offered again); what there is not is null.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status work_list(
+    sw_engine engine,
+    bytes_view filter,
+    owned_bytes &items,
+    owned_error *error) noexcept {
+  sw_bytes c_items{};
+  sw_error c_error{};
+  const sw_status c_status = sw_work_list(engine, filter.data(), filter.size(), &c_items, &c_error);
+  items.reset(c_items);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_work_take`. Takes one offered work item by its case and number, whoever else polls for its
+/// topic.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if somebody has it, it is no work
+/// of a host, or it cannot be had at the moment; the message says why.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param item The item's number in the case.
+/// @param worker Who takes it.
+/// @param lease_ns How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end, over
+/// restarts too.
+/// @param taken Receives an object, as `sw_work_poll` describes it.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status work_take(
+    sw_engine engine,
+    std::string_view id,
+    uint64_t item,
+    std::string_view worker,
+    uint64_t lease_ns,
+    owned_bytes &taken,
+    owned_error *error) noexcept {
+  sw_bytes c_taken{};
+  sw_error c_error{};
+  const sw_status c_status = sw_work_take(engine, id.data(), id.size(), item, worker.data(), worker.size(), lease_ns, &c_taken, &c_error);
+  taken.reset(c_taken);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_work_delegate`. Hands a work item to another worker, who gets a new token; the old one is
+/// refused from now on. The attempt and its deadline go on.
+///
+/// Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+///
+/// @param engine The engine.
+/// @param token The item's token.
+/// @param worker Who gets it.
+/// @param lease_ns How long it stays theirs without a heartbeat, in nanoseconds; 0 is without end.
+/// @param handed Receives an object, as `sw_work_poll` describes it, with the new token.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status work_delegate(
+    sw_engine engine,
+    std::string_view token,
+    std::string_view worker,
+    uint64_t lease_ns,
+    owned_bytes &handed,
+    owned_error *error) noexcept {
+  sw_bytes c_handed{};
+  sw_error c_error{};
+  const sw_status c_status = sw_work_delegate(engine, token.data(), token.size(), worker.data(), worker.size(), lease_ns, &c_handed, &c_error);
+  handed.reset(c_handed);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_work_give_back`. Gives a work item back: it is offered again at once, and no attempt has
+/// failed.
+///
+/// Fails with `SW_STALE_ITEM` if the item is not this token's any more; nothing changes then.
+///
+/// @param engine The engine.
+/// @param token The item's token.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status work_give_back(
+    sw_engine engine,
+    std::string_view token,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_work_give_back(engine, token.data(), token.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_work_skip`. Decides that a work item is not to be done, whoever has it: its task completes
+/// without a result, nothing goes into the case's data, and the case goes on. A result that comes later
+/// gets `SW_STALE_ITEM`.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, `SW_UNKNOWN_ITEM`, or `SW_REFUSED` if it is no work
+/// of a host or the case is suspended.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param item The item's number in the case.
+/// @param reason Why, for the history; may be empty.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status work_skip(
+    sw_engine engine,
+    std::string_view id,
+    uint64_t item,
+    std::string_view reason,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_work_skip(engine, id.data(), id.size(), item, reason.data(), reason.size(), &c_error);
   take_error(c_error, error);
   return c_status;
 }

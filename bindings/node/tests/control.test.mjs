@@ -1,0 +1,108 @@
+// What is done to running cases from outside, and work by name.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { WorkItem } from '@statewright/node';
+
+import { fails, memory } from './support/help.mjs';
+
+const DESK = `
+name: desk
+input: { sum: 120 }
+tasks:
+  begin: { split: and, next: [approve, paid] }
+  approve: { kind: host, topic: office, input: .input.sum, into: .approved, next: done }
+  paid: { kind: signal, into: .payment, next: done }
+  done: { join: and }
+`;
+
+const SURVEY = `
+name: survey
+tasks:
+  ask: { kind: host, topic: survey, many: { items: '["north", "south"]', add: true }, into: .answers }
+output: .answers
+`;
+
+async function started(t, flow, name) {
+  const engine = memory(t);
+  await engine.deploy(flow);
+  return { engine, id: await engine.start(name) };
+}
+
+test('a case is suspended, resumed, signalled, cancelled and terminated', async (t) => {
+  const { engine, id } = await started(t, DESK, 'desk');
+  await engine.suspend(id);
+  assert.equal(engine.case(id).status, 'suspended');
+  await fails(() => engine.suspend(id), 'SW_REFUSED');
+  const lost = { outcome: 'dropped', case: null, task: null, code: 'suspended' };
+  assert.deepEqual(await engine.signal(id, 'paid', 12), lost);
+  await engine.resume(id);
+  await fails(() => engine.resume(id), 'SW_REFUSED');
+  const taken = { outcome: 'taken', case: id, task: 'paid', code: null };
+  assert.deepEqual(await engine.signal(id, 'paid', { cents: 12 }), taken);
+  assert.deepEqual(engine.case(id).data.payment, { cents: 12 });
+  assert.equal((await engine.signalKey('paid', 'order-17')).code, 'nobody-waits');
+  await fails(() => engine.signalKey('paid', ''), 'SW_INPUT');
+  await engine.cancel(id, 'changed their mind');
+  const ended = await engine.wait(id);
+  assert.equal(ended.status, 'cancelled');
+  assert.equal(ended.error.message, 'changed their mind');
+  await fails(() => engine.cancel(id), 'SW_CASE_CLOSED');
+  await fails(() => engine.signal(id, 'paid'), 'SW_CASE_CLOSED');
+  await fails(() => engine.suspend('nobody'), 'SW_UNKNOWN_CASE');
+  const other = await engine.start('desk');
+  await engine.terminate(other);
+  assert.equal(engine.case(other).status, 'terminated');
+  assert.deepEqual(
+    engine.cases({ status: 'terminated' }).toArray().map((state) => state.id),
+    [other],
+  );
+});
+
+test('tasks are cancelled, completed and given instances', async (t) => {
+  const { engine, id } = await started(t, SURVEY, 'survey');
+  await engine.addInstances(id, 'ask', ['west']);
+  const offered = engine.work({ topic: 'survey', state: 'offered' }).toArray();
+  assert.equal(offered.length, 3);
+  await fails(() => engine.addInstances(id, 'ask', []), 'SW_INPUT');
+  await fails(() => engine.addInstances(id, 'ask', 'west'), 'SW_WRONG_TYPE');
+  const item = await engine.take(id, offered[2].item, { worker: 'ann', leaseMs: 60_000 });
+  assert.ok(item instanceof WorkItem);
+  assert.equal(item.input, 'west');
+  await item.complete('yes');
+  await engine.completeTask(id, 'ask');
+  assert.deepEqual((await engine.wait(id)).result, ['yes']);
+  const other = await engine.start('survey');
+  await fails(() => engine.cancelTask(other, 'nothing'), 'SW_REFUSED');
+  await engine.cancelTask(other, 'ask');
+  assert.equal((await engine.wait(other)).status, 'completed');
+});
+
+test('people list, take, delegate, give back and skip work', async (t) => {
+  const { engine, id } = await started(t, DESK, 'desk');
+  const [offered] = engine.work({ case: id }).toArray();
+  assert.deepEqual(
+    [offered.task, offered.topic, offered.state, offered.worker, offered.token, offered.input],
+    ['approve', 'office', 'offered', null, null, null],
+  );
+  assert.ok(offered.since instanceof Date);
+  const mine = await engine.take(id, offered.item, { worker: 'ann' });
+  assert.deepEqual([mine.input, mine.leaseUntil], [120, null]);
+  await fails(() => engine.take(id, offered.item, { worker: 'bob' }), 'SW_REFUSED');
+  await fails(() => engine.take(id, 99, { worker: 'bob' }), 'SW_UNKNOWN_ITEM');
+  const theirs = await mine.delegate('bob', { leaseMs: 60_000 });
+  await fails(() => mine.complete(true), 'SW_STALE_ITEM');
+  const [held] = await Array.fromAsync?.(engine.work({ worker: 'bob' })) ?? engine.work({ worker: 'bob' }).toArray();
+  assert.equal(held.token, theirs.token);
+  assert.ok(held.until > Date.now());
+  await engine.item(held.token).giveBack();
+  await fails(() => theirs.giveBack(), 'SW_STALE_ITEM');
+  await engine.skip(id, offered.item, 'signed on paper');
+  await fails(() => engine.skip(id, offered.item), 'SW_UNKNOWN_ITEM');
+  assert.deepEqual(engine.work().toArray(), []);
+  await fails(() => engine.work({ state: 'lost' }).toArray(), 'SW_INVALID_ARGUMENT');
+  await engine.signal(id, 'paid');
+  const { data, status } = await engine.wait(id);
+  assert.equal(status, 'completed');
+  assert.deepEqual(data, { input: { sum: 120 }, payment: null });
+});
