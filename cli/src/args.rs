@@ -8,6 +8,7 @@ use statewright::Durability;
 use statewright::flow::{Status, parse_duration};
 
 use crate::control::args::{CaseAction, SendByKey, Work};
+use crate::graph::Graph;
 use crate::value::args::ValueArguments;
 
 const EXIT_CODES: &str = "\
@@ -39,6 +40,8 @@ pub enum Command {
     Work(Work),
     /// Find everything that is wrong with flows
     Check(Check),
+    /// Draw a flow, and where a case is in it
+    Graph(Graph),
     /// Show the commits of a store
     Log(Log),
     /// Look at everything in a store's folder and tell what is damaged
@@ -84,6 +87,7 @@ impl Command {
             Command::Signal(options) => options.common.json,
             Command::Work(options) => options.json(),
             Command::Check(options) => options.json,
+            Command::Graph(_) => false,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,
             Command::Repair(options) => options.json,

@@ -28,6 +28,7 @@ mod console;
 mod control;
 mod event;
 mod exit;
+mod graph;
 mod input;
 mod region;
 mod resume;
@@ -37,6 +38,7 @@ mod show;
 mod signals;
 mod stats;
 mod store;
+mod tally;
 mod timeline;
 mod transfer;
 mod value;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Signal(options) => control::send(options),
         Command::Work(options) => control::work(options),
         Command::Check(options) => check::check(options),
+        Command::Graph(options) => graph::run(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),
         Command::Repair(options) => verify::repair(options),

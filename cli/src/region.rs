@@ -36,8 +36,8 @@ impl Region {
             lines.len()
         };
         for line in lines.iter().take(shown) {
-            // A line that wraps could not be erased. These lines hold names, numbers and ASCII text only.
-            text.extend(line.chars().take(columns.saturating_sub(1)));
+            // A line that wraps could not be erased. These lines hold names, numbers and narrow characters only.
+            text.push_str(&fitted(line, columns.saturating_sub(1)));
             text.push('\n');
         }
         self.drawn = shown;
@@ -52,5 +52,32 @@ impl Region {
         let mut err = console::stderr();
         // Without a terminal there is nobody to show it to.
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+}
+
+/// As much of a line as has room; colours take none, and end with it.
+fn fitted(line: &str, columns: usize) -> String {
+    let (mut out, mut left, mut escape) = (String::with_capacity(line.len()), columns, false);
+    for c in line.chars() {
+        if escape || c == '\x1b' {
+            escape = c != 'm';
+            out.push(c);
+        } else if left > 0 {
+            left = left.saturating_sub(1);
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn colours_take_no_room_and_end_with_the_line() {
+        assert_eq!(fitted("plain text", 5), "plain");
+        assert_eq!(fitted("\x1b[36mab\x1b[0mcd", 3), "\x1b[36mab\x1b[0mc");
+        assert_eq!(fitted("\x1b[36mabcd\x1b[0m", 2), "\x1b[36mab\x1b[0m");
     }
 }

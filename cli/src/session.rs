@@ -97,6 +97,13 @@ impl Session {
     pub fn follow(&mut self, case: &str, seen: u64, resumed: bool) -> Result<()> {
         let now = self.now();
         self.timeline.begin(&self.engine.case(case)?, resumed, now);
+        if self.timeline.wants_tally() {
+            let net = self.engine.net_of_case(case)?;
+            let tasks = net.tasks.iter().filter(|task| !task.undoes).count();
+            let mut before = self.engine.history(case, 0)?;
+            before.retain(|event| event.seq <= seen);
+            self.timeline.tally(case, tasks, &before);
+        }
         self.open.insert(
             case.to_owned(),
             Order {

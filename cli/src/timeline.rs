@@ -13,9 +13,14 @@ use crate::console::{self, BAD, BOLD, DIM, GOOD, NAME, Out, WARN, one_line, took
 use crate::event;
 use crate::exit::Result;
 use crate::region::Region;
+use crate::tally::{Tally, bar};
 
 /// How often the elapsed times on a terminal are brought up to date.
 const REDRAW: Duration = Duration::from_millis(100);
+/// What turns while something is at work.
+const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+/// More pieces of work of one task than this are shown as one line.
+const MOST_ROWS: usize = 3;
 /// The column of task names is at least this wide.
 const NAME_WIDTH: usize = 10;
 
@@ -52,6 +57,8 @@ pub struct Timeline {
     ready: Vec<String>,
     doing: BTreeMap<(Arc<str>, u64), Doing>,
     begun: BTreeMap<String, Timestamp>,
+    /// How far the cases are that have not ended, by id.
+    tallies: BTreeMap<String, Tally>,
     width: usize,
 }
 
@@ -70,7 +77,25 @@ enum State {
     Offered,
     Running,
     BackingOff,
+    /// For time.
     Waiting,
+    /// For a signal.
+    Listening,
+    /// For a case that it called.
+    Calling,
+}
+
+impl State {
+    fn text(self) -> &'static str {
+        match self {
+            State::Offered => "offered",
+            State::Running => "running",
+            State::BackingOff => "failed, tried again soon",
+            State::Waiting => "waiting",
+            State::Listening => "waiting for a signal",
+            State::Calling => "running a case",
+        }
+    }
 }
 
 /// What one event says.
@@ -111,6 +136,7 @@ impl Timeline {
             ready: Vec::new(),
             doing: BTreeMap::new(),
             begun: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             width: NAME_WIDTH,
         }
     }
@@ -137,6 +163,8 @@ impl Timeline {
                 "leased" => State::Running,
                 "backing_off" => State::BackingOff,
                 "waiting" => State::Waiting,
+                "listening" => State::Listening,
+                "running" => State::Calling,
                 _ => State::Offered,
             };
             let doing = Doing {
@@ -151,6 +179,18 @@ impl Timeline {
         }
     }
 
+    /// Whether it is shown how far cases are.
+    pub fn wants_tally(&self) -> bool {
+        self.mode == Mode::Live
+    }
+
+    /// How many tasks a case's flow has, and what has happened before.
+    pub fn tally(&mut self, case: &str, tasks: usize, history: &[HistoryEvent]) {
+        let mut tally = Tally::new(tasks);
+        history.iter().for_each(|event| tally.event(event));
+        self.tallies.insert(case.to_owned(), tally);
+    }
+
     /// Something happened.
     pub fn event(&mut self, event: &HistoryEvent) -> Result<()> {
         match self.mode {
@@ -158,14 +198,29 @@ impl Timeline {
             Mode::Json => return self.out.line(event::to_value(event)),
             Mode::Plain | Mode::Live => {}
         }
+        if let Some(tally) = self.tallies.get_mut(&*event.case) {
+            tally.event(event);
+        }
         let task = event.task.as_deref().unwrap_or("");
         self.width = self.width.max(task.len());
         let line = self.describe(event);
-        if let Some(line) = line.filter(|line| self.mode == Mode::Plain || !line.plain_only) {
+        let live = self.mode == Mode::Live;
+        let silent = live && self.is_one_of_many(event);
+        if let Some(line) = line.filter(|line| !silent && !(live && line.plain_only)) {
             let text = self.format(event, task, &line);
             self.ready.push(text);
         }
         Ok(())
+    }
+
+    /// Whether it is about one of many instances, which are counted on a terminal and not told one by one.
+    fn is_one_of_many(&self, event: &HistoryEvent) -> bool {
+        let instances = self.tallies.get(&*event.case).and_then(|tally| {
+            let (_, all) = tally.instances(event.task.as_deref()?)?;
+            Some(all)
+        });
+        matches!(event.kind, EventKind::Completed | EventKind::Cancelled)
+            && instances.is_some_and(|all| all > MOST_ROWS as u64)
     }
 
     fn format(&self, event: &HistoryEvent, task: &str, line: &Line) -> String {
@@ -241,6 +296,52 @@ impl Timeline {
             EventKind::TimerSet => Line::plain(format!("waits until {}", until(event))),
             EventKind::TimerFired => Line::new(GOOD, '✓', format!("waited {}", took(lasted))),
             EventKind::Cancelled => Line::new(DIM, '-', "cancelled"),
+            EventKind::Withdrawn => Line::plain("withdrawn: another task was faster".to_owned()),
+            EventKind::Listening => {
+                Line::plain(format!("waits for signal {}", detail(event, "signal")))
+            }
+            EventKind::Signalled => {
+                Line::new(GOOD, '✓', format!("signalled after {}", took(lasted)))
+            }
+            EventKind::SignalDropped => Line::new(
+                WARN,
+                '!',
+                format!(
+                    "signal {} was lost: {}",
+                    detail(event, "signal"),
+                    detail(event, "code")
+                ),
+            ),
+            EventKind::CaseCalled => Line::plain(format!("calls case {}", detail(event, "case"))),
+            EventKind::InstancesStarted => Line::plain(format!(
+                "begins with {} instances",
+                number(event, "instances")
+            )),
+            EventKind::InstancesAdded => Line::new(
+                NAME,
+                '+',
+                format!("{} more instances", number(event, "instances")),
+            ),
+            EventKind::InstancesJoined => Line::new(
+                GOOD,
+                '✓',
+                format!("done, {} instances completed", number(event, "completed")),
+            ),
+            EventKind::Delegated => Line::new(
+                NAME,
+                '›',
+                format!(
+                    "handed from {} to {}",
+                    detail(event, "from"),
+                    detail(event, "worker")
+                ),
+            ),
+            EventKind::WorkSkipped => Line::new(DIM, '-', "skipped"),
+            EventKind::TaskCancelled => Line::new(WARN, '-', "cancelled by somebody"),
+            EventKind::CaseSuspended => Line::new(WARN, '!', "case suspended"),
+            EventKind::CaseResumed => Line::new(NAME, '›', "case resumed"),
+            EventKind::CaseCancelled => Line::new(BAD, '✗', self.ended(event, "cancelled")),
+            EventKind::CaseTerminated => Line::new(BAD, '✗', self.ended(event, "terminated")),
             EventKind::Failed => {
                 let said = before.and_then(|d| d.failure);
                 let why = detail(event, "message");
@@ -290,6 +391,9 @@ impl Timeline {
                 State::BackingOff
             }
             EventKind::TimerSet => State::Waiting,
+            EventKind::Listening => State::Listening,
+            EventKind::CaseCalled => State::Calling,
+            EventKind::Delegated => State::Running,
             _ => return before,
         };
         let failure = match event.kind {
@@ -348,39 +452,129 @@ impl Timeline {
                 }
             }
             Mode::Live => {
-                let lines = self
-                    .doing
-                    .values()
-                    .map(|doing| self.under_way(doing, now))
-                    .collect();
+                let lines = self.lines(now);
                 self.region.update(&ready, lines);
             }
         }
         Ok(())
     }
 
-    fn under_way(&self, doing: &Doing, now: Timestamp) -> String {
-        let seconds = now.saturating_since(doing.since).as_secs_f64();
-        let state = match doing.state {
-            State::Offered => "offered",
-            State::Running => "running",
-            State::BackingOff => "failed, tried again soon",
-            State::Waiting => "waiting",
+    /// What is under way, a line each, and how far the cases are.
+    fn lines(&self, now: Timestamp) -> Vec<String> {
+        let mut tasks: BTreeMap<(&str, &str), Vec<&Doing>> = BTreeMap::new();
+        for ((case, _), doing) in &self.doing {
+            tasks.entry((case, &doing.task)).or_default().push(doing);
+        }
+        let mut lines = Vec::new();
+        for ((case, task), of) in tasks {
+            if of.len() > MOST_ROWS {
+                lines.push(self.crowd(case, task, &of, now));
+            } else {
+                lines.extend(of.into_iter().map(|doing| self.under_way(doing, now)));
+            }
+        }
+        lines.extend(self.summary());
+        lines
+    }
+
+    /// How far the cases are; nothing when nothing is under way.
+    fn summary(&self) -> Option<String> {
+        let at = |states: &[State]| {
+            let of = self.doing.values().filter(|d| states.contains(&d.state));
+            of.count()
         };
+        let (running, all) = (at(&[State::Running, State::Calling]), self.doing.len());
+        if all == 0 || self.tallies.is_empty() {
+            return None;
+        }
+        let (done, tasks) = self
+            .tallies
+            .values()
+            .map(Tally::tasks)
+            .fold((0usize, 0usize), |(done, all), (d, a)| {
+                (done.saturating_add(d), all.saturating_add(a))
+            });
+        let mut text = format!("{done} of {tasks} tasks done");
+        let waiting = all.saturating_sub(running);
+        for (count, what) in [(running, "at work"), (waiting, "waiting")] {
+            if count > 0 {
+                text.push_str(&format!(" · {count} {what}"));
+            }
+        }
+        if self.tallies.len() > 1 {
+            text.push_str(&format!(" · {} cases", self.tallies.len()));
+        }
+        Some(format!(
+            "{:>9}  {GOOD}{}{GOOD:#}  {text}",
+            "",
+            bar(done, tasks)
+        ))
+    }
+
+    /// Many pieces of work of one task.
+    fn crowd(&self, case: &str, task: &str, of: &[&Doing], now: Timestamp) -> String {
+        let since = of.iter().map(|d| d.since).min().unwrap_or(now);
+        let states = [
+            State::Running,
+            State::Calling,
+            State::Offered,
+            State::BackingOff,
+            State::Waiting,
+            State::Listening,
+        ];
+        let counts = states.iter().filter_map(|state| {
+            let count = of.iter().filter(|d| d.state == *state).count();
+            (count > 0).then(|| format!("{count} {}", state.text()))
+        });
+        let mut text = counts.collect::<Vec<String>>().join(", ");
+        let instances = self.tallies.get(case).and_then(|t| t.instances(task));
+        if let Some((done, all)) = instances {
+            text.push_str(&format!(", {done} of {all} done"));
+        }
+        let running = of.iter().any(|d| d.state == State::Running);
+        let state = if running {
+            State::Running
+        } else {
+            State::Offered
+        };
+        self.row(state, since, task, &text, now)
+    }
+
+    fn under_way(&self, doing: &Doing, now: Timestamp) -> String {
         let again = if doing.attempt > 1 {
             format!(" (attempt {})", doing.attempt)
         } else {
             String::new()
         };
+        let text = format!("{}{again}", doing.state.text());
+        self.row(doing.state, doing.since, &doing.task, &text, now)
+    }
+
+    fn row(
+        &self,
+        state: State,
+        since: Timestamp,
+        task: &str,
+        text: &str,
+        now: Timestamp,
+    ) -> String {
+        let seconds = now.saturating_since(since).as_secs_f64();
+        let turn = now.as_micros().max(0).unsigned_abs() / 100_000 % 10;
+        let turn = usize::try_from(turn).ok().and_then(|t| SPINNER.get(t));
+        let (style, mark) = match state {
+            State::Running | State::Calling => (NAME, turn.copied().unwrap_or('.')),
+            State::BackingOff => (WARN, '!'),
+            _ => (DIM, '.'),
+        };
         format!(
-            "{seconds:>8.1}s  . {task:<width$}  {state}{again}",
-            task = doing.task,
+            "{DIM}{seconds:>8.1}s{DIM:#}  {style}{mark}{style:#} {task:<width$}  {text}",
             width = self.width
         )
     }
 
     /// How a case ended: its result on stdout.
     pub fn end(&mut self, info: &CaseInfo) -> Result<()> {
+        self.tallies.remove(&info.id);
         match (self.mode, &info.result) {
             (Mode::Json, _) => self.out.line(event::end_to_value(info))?,
             (_, Some(result)) => self.out.line(result.to_json_pretty())?,
@@ -394,6 +588,11 @@ impl Timeline {
         self.doing.clear();
         self.update(now)
     }
+}
+
+fn number(event: &HistoryEvent, field: &str) -> u64 {
+    let number = event.detail.get(field).and_then(|n| n.as_u64());
+    number.unwrap_or(0)
 }
 
 /// The time of day of an event's `until`.

@@ -103,7 +103,8 @@ fn tell(engine: &Engine, id: &str, common: &Common, out: &mut Out) -> Result<()>
     Ok(())
 }
 
-fn note(text: &str) {
+/// Something beside the result, for people.
+pub fn note(text: &str) {
     // Without a stderr there is nobody to tell.
     let _ = writeln!(console::stderr(), "{DIM}{text}{DIM:#}");
 }

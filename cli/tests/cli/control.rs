@@ -16,7 +16,7 @@ output: '{approved, payment}'
 const SURVEY: &str = "
 name: survey
 tasks:
-  ask: { kind: host, topic: survey, many: { items: '["north", "south"]', add: true }, into: .answers }
+  ask: { kind: host, topic: survey, many: { items: '[1, 2]', add: true }, into: .answers }
 output: .answers
 ";
 

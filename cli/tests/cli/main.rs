@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "tests may panic, and they look at real files"
@@ -12,6 +13,7 @@
 mod bad_input;
 mod check;
 mod control;
+mod graph;
 mod interrupted;
 mod look;
 mod program;

@@ -284,3 +284,20 @@ fn a_reader_who_goes_away_ends_it_quietly() {
     let done = child.wait_with_output().unwrap();
     assert_eq!((done.status.code(), done.stderr), (Some(141), Vec::new()));
 }
+
+#[test]
+fn without_a_terminal_nothing_is_drawn_in_place() {
+    let f = Folder::new();
+    let hello = f.file("hello.yaml", HELLO);
+    for args in [
+        &["run", hello][..],
+        &["run", hello, "--json"],
+        &["run", hello, "-q"],
+    ] {
+        let mut command = f.command(args);
+        command.env("TERM", "xterm-256color");
+        let done = crate::program::Done::from(command.output().unwrap()).ok();
+        let all = done.stdout + &done.stderr;
+        assert!(!all.contains(['\u{1b}', '━', '─', '⠋']), "{all:?}");
+    }
+}

@@ -180,6 +180,14 @@ impl Engine {
         Ok(self.core.flows.cases(filter)?)
     }
 
+    /// The net that a case runs on.
+    ///
+    /// # Errors
+    /// [`UnknownCase`](statewright_flow::Error::UnknownCase).
+    pub fn net_of_case(&self, id: &str) -> Result<Arc<Net>> {
+        Ok(self.core.flows.net_of_case(id)?)
+    }
+
     /// What happened to a case after event number `after`; 0 for everything.
     pub fn history(&self, id: &str, after: u64) -> Result<Vec<HistoryEvent>> {
         Ok(self.core.flows.history(id, after)?)

@@ -15,6 +15,7 @@ mod query;
 mod record;
 mod recovery;
 mod save;
+mod versions;
 mod work;
 
 use std::collections::BTreeMap;
