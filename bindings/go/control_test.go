@@ -22,7 +22,7 @@ tasks:
   ask: { kind: host, topic: survey, many: { items: '["north", "south"]', add: true }, into: .answers }
 `
 
-func started(t *testing.T, flow, name string) (*Engine, string) {
+func startedCase(t *testing.T, flow, name string) (*Engine, string) {
 	t.Helper()
 	engine := openMemory(t)
 	_, err := engine.Deploy(flow, "")
@@ -32,7 +32,7 @@ func started(t *testing.T, flow, name string) (*Engine, string) {
 	return engine, id
 }
 
-func listed(t *testing.T, engine *Engine, filter WorkFilter) []WorkInfo {
+func listedWork(t *testing.T, engine *Engine, filter WorkFilter) []WorkInfo {
 	t.Helper()
 	var items []WorkInfo
 	for item, err := range engine.Work(filter) {
@@ -43,7 +43,7 @@ func listed(t *testing.T, engine *Engine, filter WorkFilter) []WorkInfo {
 }
 
 func TestACaseIsSuspendedResumedSignalledCancelledAndTerminated(t *testing.T) {
-	engine, id := started(t, deskFlow, "desk")
+	engine, id := startedCase(t, deskFlow, "desk")
 	must(t, engine.Suspend(id))
 	wants(t, engine.Suspend(id), ErrRefused)
 	state, err := engine.Case(id)
@@ -93,9 +93,9 @@ func TestACaseIsSuspendedResumedSignalledCancelledAndTerminated(t *testing.T) {
 }
 
 func TestTasksAreCancelledCompletedAndGivenInstances(t *testing.T) {
-	engine, id := started(t, surveyFlow, "survey")
+	engine, id := startedCase(t, surveyFlow, "survey")
 	must(t, engine.AddInstances(id, "ask", []string{"west"}))
-	items := listed(t, engine, WorkFilter{Topic: "survey", State: Offered})
+	items := listedWork(t, engine, WorkFilter{Topic: "survey", State: Offered})
 	if len(items) != 3 {
 		t.Fatalf("there are %d instances", len(items))
 	}
@@ -120,8 +120,8 @@ func TestTasksAreCancelledCompletedAndGivenInstances(t *testing.T) {
 }
 
 func TestPeopleListTakeDelegateGiveBackAndSkipWork(t *testing.T) {
-	engine, id := started(t, deskFlow, "desk")
-	offered := listed(t, engine, WorkFilter{Topic: "office"})
+	engine, id := startedCase(t, deskFlow, "desk")
+	offered := listedWork(t, engine, WorkFilter{Topic: "office"})
 	if len(offered) != 1 || offered[0].State != Offered || offered[0].Task != "approve" || offered[0].Token != "" {
 		t.Fatalf("what is offered is %+v", offered)
 	}
@@ -140,18 +140,18 @@ func TestPeopleListTakeDelegateGiveBackAndSkipWork(t *testing.T) {
 	theirs, err := mine.Delegate("bob", time.Hour)
 	must(t, err)
 	wants(t, mine.Complete(true), ErrStaleItem)
-	held := listed(t, engine, WorkFilter{Worker: "bob"})
+	held := listedWork(t, engine, WorkFilter{Worker: "bob"})
 	if len(held) != 1 || held[0].Token != theirs.Token || held[0].Until.IsZero() {
 		t.Errorf("what bob has is %+v", held)
 	}
 	must(t, theirs.GiveBack())
 	wants(t, theirs.GiveBack(), ErrStaleItem)
-	if again := listed(t, engine, WorkFilter{Case: id, State: Offered}); len(again) != 1 {
+	if again := listedWork(t, engine, WorkFilter{Case: id, State: Offered}); len(again) != 1 {
 		t.Errorf("given back, what is offered is %+v", again)
 	}
 	must(t, engine.Skip(id, number, "signed on paper"))
 	wants(t, engine.Skip(id, number, ""), ErrUnknownItem)
-	if left := listed(t, engine, WorkFilter{}); len(left) != 0 {
+	if left := listedWork(t, engine, WorkFilter{}); len(left) != 0 {
 		t.Errorf("left is %+v", left)
 	}
 	for _, err := range engine.Work(WorkFilter{State: "lost"}) {
