@@ -308,3 +308,19 @@ tasks:
     );
     assert_eq!(code(world.flows.give_back(&token).unwrap_err()), "stale");
 }
+
+#[test]
+fn what_is_taken_by_name_stays_so_over_a_restart() {
+    let world = world();
+    let minute = Some(Duration::from_secs(60));
+    let (with, without) = (number(&world, "approve"), number(&world, "pack"));
+    world.flows.take("c", with, "ann", minute).unwrap();
+    world.flows.take("c", without, "ann", None).unwrap();
+    let again = statewright_flow::Flows::new(world.flows.store().clone());
+    for item in [with, without] {
+        assert_eq!(
+            code(again.take("c", item, "bob", None).unwrap_err()),
+            "taken"
+        );
+    }
+}

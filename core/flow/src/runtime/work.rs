@@ -137,7 +137,7 @@ impl Flows {
                 offered.next()
             };
             let Some((_, case, number)) = next else { break };
-            match self.claim_one(&case, number, worker, lease, |_| true) {
+            match self.claim_one(&case, number, worker, lease, Fit::ANY) {
                 Ok(claim) => {
                     turns += u32::from(first && claim.is_some());
                     claimed.extend(claim);
@@ -188,19 +188,19 @@ impl Flows {
         }
     }
 
-    /// Takes one item if it is `fit`, unless somebody else was faster.
+    /// Takes one item if it is fit, unless somebody else was faster.
     pub(super) fn claim_one(
         &self,
         case: &str,
         number: u64,
         worker: &str,
         lease: Option<Duration>,
-        fit: fn(&Item) -> bool,
+        fit: Fit,
     ) -> Result<Option<Claim>> {
         let (mut taken, mut held, mut ran) = (None, None, Ran::Nothing);
         let secret = self.secret()?;
         let mut claim = |machine: &mut Machine<'_>| {
-            let Some(item) = machine.case.items.get(&number).filter(|i| fit(i)) else {
+            let Some(item) = machine.case.items.get(&number).filter(|i| (fit.item)(i)) else {
                 return Ok(false);
             };
             let now = machine.now;
@@ -236,7 +236,7 @@ impl Flows {
             return Ok(None);
         }
         // One without an end is to outlive this process.
-        let quiet = lease.map(|_| number);
+        let quiet = lease.map(|_| number).filter(|_| fit.quiet);
         let moved = self.locked(&mut lock, |family, _| {
             ran = family.run(case, Wanted::one(number), &mut claim, quiet)?;
             Ok(())
@@ -469,6 +469,27 @@ pub(super) fn check_worker(name: &str) -> Result<()> {
     }
     let why = format!("a worker's name must have 1 to {MAX_WORKER_NAME} bytes");
     Err(Error::Input { why })
+}
+
+/// Which items are claimed, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Fit {
+    pub item: fn(&Item) -> bool,
+    /// A claim with a lease need not be written.
+    pub quiet: bool,
+}
+
+impl Fit {
+    /// What a poll takes: whatever there is.
+    const ANY: Fit = Fit {
+        item: |_| true,
+        quiet: true,
+    };
+    /// What somebody takes by name: host work, and it is theirs over restarts too.
+    pub const BY_NAME: Fit = Fit {
+        item: is_host,
+        quiet: false,
+    };
 }
 
 pub(super) fn is_host(item: &Item) -> bool {
