@@ -206,7 +206,7 @@ impl Timeline {
         let line = self.describe(event);
         let live = self.mode == Mode::Live;
         let silent = live && self.is_one_of_many(event);
-        if let Some(line) = line.filter(|line| !silent && !(live && line.plain_only)) {
+        if let Some(line) = line.filter(|line| !(silent || live && line.plain_only)) {
             let text = self.format(event, task, &line);
             self.ready.push(text);
         }

@@ -310,9 +310,9 @@ fn what(task: &Task) -> String {
 fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        86_400.. if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
-        3600.. if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
-        60.. if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        86_400.. if seconds.is_multiple_of(86_400) => format!("{} d", seconds / 86_400),
+        3600.. if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        60.. if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         1.. if time.subsec_nanos() == 0 => format!("{seconds} s"),
         _ => took(time),
     }
