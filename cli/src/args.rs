@@ -185,8 +185,8 @@ pub struct Cases {
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-Actions open the store, commit one change, and drive nothing: `statewright resume` goes on with the case. A case whose id \
-is the name of an action is shown with `statewright case -- ID`.
+Actions open the store, commit one change, and drive nothing: `statewright resume` goes on with the case. A case whose \
+id is the name of an action is shown with `statewright case -- ID`.
 
 Examples:
   statewright case order-17 --history

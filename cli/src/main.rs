@@ -3,12 +3,11 @@
 //!
 //! # How data flows
 //!
-//! [`args`] says what was asked. [`check`] and [`show`] look; [`control`] makes one change to a case; `run` and `resume` ([`session`]) open an engine and
-//! follow cases to their end: every committed event comes through one channel to the main thread, which puts it in
-//! order and gives it to the [`timeline`]. Signals, the ends of cases and what `--worker` programs ([`worker`]) have
-//! to say come through the same channel. [`value`] knows nothing of stores: values in, values
-//! out. Results go to stdout, everything else to stderr. How it ended is an
-//! [`exit::Exit`].
+//! [`args`] says what was asked. [`check`], [`show`] and [`graph`] look; [`control`] makes one change to a case; `run`
+//! and `resume` ([`session`]) open an engine and follow cases to their end: every committed event comes through one
+//! channel to the main thread, which puts it in order and gives it to the [`timeline`]. Signals, the ends of cases and
+//! what `--worker` programs ([`worker`]) have to say come through the same channel. [`value`] knows nothing of stores:
+//! values in, values out. Results go to stdout, everything else to stderr. How it ended is an [`exit::Exit`].
 //!
 //! # What it does not know
 //!

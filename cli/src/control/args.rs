@@ -115,7 +115,8 @@ pub struct Add {
 
 #[derive(Args)]
 #[command(after_help = "\
-The signal goes to the case that has waited longest for this name and key. `statewright case signal` sends one to a case.
+The signal goes to the case that has waited longest for this name and key; `statewright case signal` sends one to a \
+case.
 
 Exit codes: 0 taken or kept · 1 nobody waits for it, and it is lost")]
 pub struct SendByKey {

@@ -20,9 +20,10 @@ use picture::Picture;
 
 #[derive(Args)]
 #[command(after_help = "\
-A box is a task, a circle a place; the start is a small circle. Joins and splits are written at a task's upper and lower left \
-corner, two boxes are several instances, a thick border ends the case, a dashed arrow is a place that is only tested. With \
---case, tokens are dots, and tasks are completed, at work, waiting or failed. The same flow always gives the same picture.
+A box is a task, a circle a place; the start is a small circle. Joins and splits are written at a task's upper and \
+lower left corner, two boxes are several instances, a thick border ends the case, a dashed arrow is a place that is \
+only tested. With --case, tokens are dots, and tasks are completed, at work, waiting or failed. The same flow always \
+gives the same picture.
 
 Examples:
   statewright graph order.yaml -o order.svg

@@ -18,11 +18,12 @@ const LONGEST_NAME: usize = 40;
 const LONGEST_LABEL: usize = 32;
 
 const STYLE: &str = "\
-text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weight:600}.line,.label,.legend{font-size:11px;\
-fill:#57606a}.label{paint-order:stroke;stroke:#fff;stroke-width:4px}.badge{font-size:10px;fill:#57606a}\
+text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weight:600}.line,.label,.legend{\
+font-size:11px;fill:#57606a}.label{paint-order:stroke;stroke:#fff;stroke-width:4px}.badge{font-size:10px;fill:#57606a}\
 .node{fill:#fff;stroke:#57606a;stroke-width:1.4}.done{fill:#dafbe1;stroke:#1a7f37}.waiting{fill:#fff8c5;stroke:#9a6700}\
 .running{fill:#ddf4ff;stroke:#0969da}.failed{fill:#ffebe9;stroke:#cf222e}.last{stroke-width:3.4}\
-.edge{fill:none;stroke:#57606a;stroke-width:1.4}.tested,.undo{stroke-dasharray:5 4}.error{stroke:#cf222e}.undone{fill:#f6f8fa;stroke:#57606a}.token{fill:#1f2328;stroke:#fff}\
+.edge{fill:none;stroke:#57606a;stroke-width:1.4}.tested,.undo{stroke-dasharray:5 4}.error{stroke:#cf222e}\
+.undone{fill:#f6f8fa;stroke:#57606a}.token{fill:#1f2328;stroke:#fff}\
 .count{font-size:10px;font-weight:600;fill:#fff}.mark{font-size:11px;font-weight:600}";
 
 /// Draws a picture; none if it is too large to be laid out.

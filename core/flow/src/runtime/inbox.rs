@@ -206,7 +206,7 @@ impl Flows {
     }
 
     /// Takes one offered host item by its case and number, whoever else polls for its topic. Without a `lease` it is
-    /// the worker's until it is completed, failed, given back or delegated. It stays so over restarts: each is a commit.
+    /// the worker's until it is completed, failed, given back or delegated. It stays so over restarts, being a commit.
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::UnknownItem`], or [`Error::Refused`]: somebody has it (`taken`), it
     /// is no host item (`not-work`), it pauses after a failed attempt (`backing-off`), or the case is suspended
