@@ -2685,16 +2685,19 @@ SW_API sw_status sw_close(struct sw_engine engine, struct sw_error *err);
  *
  * @param[in] engine The engine.
  * @param[out] stats Receives an object: `version`, `durable_version`, `durability` (in force),
- * `entries`, `transactions`, `limits` (in force), `log` (since opening), `recovery` (what opening
- * found) and `checkpoint` (the newest one). MessagePack. Owned by the caller, who frees it with
- * `sw_bytes_free`.
+ * `entries`, `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery`
+ * (what opening found) and `checkpoint` (the newest one). MessagePack. Owned by the caller, who frees
+ * it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
  * From any thread, at the same time as others.
  * @since 0.1 (unstable)
  */
-SW_API sw_status sw_stats(struct sw_engine engine, struct sw_bytes *stats, struct sw_error *err);
+SW_API
+sw_status sw_stats(struct sw_engine engine,
+                   struct sw_bytes *stats,
+                   struct sw_error *err);
 
 /**
  * Makes everything committed so far survive a power cut. Does nothing in memory.

@@ -209,6 +209,21 @@ type Stats struct {
 		MaxAttempts uint64 `msgpack:"max_attempts"`
 	} `msgpack:"limits"`
 
+	// Settings are the options of the log and of checkpoints in force.
+	Settings struct {
+		FirstSegmentBytes uint64 `msgpack:"first_segment_bytes"`
+		SegmentBytes      uint64 `msgpack:"segment_bytes"`
+		MaxCommitBytes    uint64 `msgpack:"max_commit_bytes"`
+		// Map tells whether buffered commits are copied into a mapping where the file system allows it.
+		Map bool `msgpack:"map"`
+		// Pad tells whether each synced batch is followed by padding up to the next page.
+		Pad                  bool   `msgpack:"pad"`
+		ReserveBytes         uint64 `msgpack:"reserve_bytes"`
+		Network              bool   `msgpack:"network"`
+		CheckpointEveryBytes uint64 `msgpack:"checkpoint_every_bytes"`
+		CacheBytes           uint64 `msgpack:"cache_bytes"`
+	} `msgpack:"settings"`
+
 	// Log counts since the engine was opened.
 	Log struct {
 		Commits        uint64  `msgpack:"commits"`

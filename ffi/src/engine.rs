@@ -156,7 +156,7 @@ pub unsafe extern "C" fn sw_close(engine: sw_engine, err: *mut sw_error) -> sw_s
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param stats out msgpack owned: Receives an object: `version`, `durable_version`, `durability` (in force),
-///   `entries`, `transactions`, `limits` (in force), `log` (since opening), `recovery` (what opening found) and
+///   `entries`, `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening found) and
 ///   `checkpoint` (the newest one).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]

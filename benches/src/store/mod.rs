@@ -74,6 +74,7 @@ pub const PARTS: &[Part] = &[
     part("gets", WITHOUT_SYNC, reads::gets),
     part("scan", WITHOUT_SYNC, reads::scan),
     part("readers", WITHOUT_SYNC, readers::run),
+    part("strict-readers", &[Promise::Strict], readers::run),
     part("document", WITHOUT_SYNC, document::run),
     part("transaction", WITHOUT_SYNC, transaction::run),
     part("memory", &[Promise::Memory], sizes::memory),

@@ -1,4 +1,5 @@
-//! What two readers cost the one writer beside them: its CPU time for a commit, alone and in company.
+//! What two readers cost the one writer beside them: its CPU time for a commit, alone and in company. With synced
+//! commits, the time by the clock.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
             for turn in 0..PHASES.len() {
                 let at = (turn + round) % PHASES.len();
                 if let (Some(gets), Some(taken)) = (PHASES.get(at), taken.get_mut(at)) {
-                    let cost = writer(&**contender, run.size.keys, round, *gets, time)?;
+                    let cost = writer(&**contender, promise, run.size.keys, round, *gets, time)?;
                     if round > 0 {
                         taken.push(cost);
                     }
@@ -51,15 +52,18 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     Ok(())
 }
 
-/// CPU nanoseconds of a commit of one put, while two other threads read (if `gets` is not 0).
+/// Nanoseconds of a commit of one put, of CPU time or, if commits are synced, by the clock, while two other threads read (if `gets` is not 0).
 fn writer(
     contender: &dyn Contender,
+    promise: Promise,
     known: usize,
     round: usize,
     gets: usize,
     time: Duration,
 ) -> Result<f64> {
     let stop = AtomicBool::new(false);
+    let synced = promise == Promise::Strict;
+    let at_once = if synced { 4 } else { 50 };
     // Made as they go: a few keys again and again would stay in the writer's caches when it is alone.
     let mut sequence = Sequence::new(round as u64);
     let some = value(round);
@@ -81,20 +85,25 @@ fn writer(
                 Ok(())
             });
         }
-        // By the wall: on few cores the writer gets a part of them, and its own CPU time is what counts.
+        // By the wall: on few cores the writer gets a part of them, and its own CPU time is what counts, unless it waits
+        // for the disk.
         let (begin, before) = (Instant::now(), thread_cpu_time());
         let mut commits = 0;
         let written = loop {
             if begin.elapsed() >= time {
                 break Ok(());
             }
-            let done = (0..50).try_for_each(|_| contender.put(&[next()]));
+            let done = (0..at_once).try_for_each(|_| contender.put(&[next()]));
             if done.is_err() {
                 break done;
             }
-            commits += 50;
+            commits += at_once;
         };
-        let took = thread_cpu_time().saturating_sub(before);
+        let took = if synced {
+            begin.elapsed()
+        } else {
+            thread_cpu_time().saturating_sub(before)
+        };
         stop.store(true, Relaxed);
         written?;
         Ok(took.as_nanos() as f64 / f64::from(commits))

@@ -1827,8 +1827,8 @@ export function closeAsync(engine: Engine): Promise<void>;
  * Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
  * @param engine The engine.
  * @returns Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
- * `transactions`, `limits` (in force), `log` (since opening), `recovery` (what opening found) and
- * `checkpoint` (the newest one).
+ * `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening
+ * found) and `checkpoint` (the newest one).
  */
 export function stats(engine: Engine): Uint8Array;
 

@@ -268,6 +268,8 @@ fn stats_tell_what_is_in_force_and_what_is_there() {
     assert_eq!(stats["recovery"]["clean"], true);
     assert_eq!(stats["checkpoint"]["version"], 0);
     assert_eq!(stats["limits"]["max_ops"], 100_000);
+    assert_eq!(stats["settings"]["segment_bytes"], 16 << 20);
+    assert_eq!(stats["settings"]["checkpoint_every_bytes"], 64 << 20);
     assert!(stats["folder"]["bytes"].as_u64().unwrap() > 1000);
     assert_eq!(stats["spaces"]["default"]["keys"], 4);
     assert_eq!(stats["spaces"]["acme/shop"]["streams"], 1);

@@ -345,6 +345,17 @@ impl Log {
             .map_or(Durability::Memory, |files| files.options.durability)
     }
 
+    /// The options in force.
+    #[must_use]
+    pub fn options(&self) -> LogOptions {
+        let in_memory = || LogOptions {
+            durability: Durability::Memory,
+            ..LogOptions::default()
+        };
+        let files = self.files.as_ref();
+        files.map_or_else(in_memory, |files| files.options.clone())
+    }
+
     /// Counters since the log was opened.
     #[must_use]
     pub fn stats(&self) -> LogStats {

@@ -11,7 +11,7 @@ use statewright_value::Value;
 use crate::checkpoint::{CheckpointStats, Checkpoints};
 use crate::error::{Error, Result};
 use crate::op::{Edit, Op, encode_commit};
-use crate::options::StoreLimits;
+use crate::options::StoreOptions;
 use crate::overlay::{Layered, Overlay};
 use crate::recent::{Mode, Overlap, Recent, Region};
 use crate::room;
@@ -34,7 +34,8 @@ const FRAME: u64 = 60;
 pub(crate) struct Shared {
     pub env: Env,
     pub log: Log,
-    pub limits: StoreLimits,
+    /// As they are in force.
+    pub options: StoreOptions,
     pub recovery: Recovery,
     pub writer: Mutex<Writer>,
     /// What readers see; in strict mode always there, and never what a power cut could remove.

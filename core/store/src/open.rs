@@ -81,8 +81,11 @@ impl Store {
             unsynced: AtomicBool::new(false),
             unsynced_gate: Gate::new(),
             env,
+            options: StoreOptions {
+                log: log.options(),
+                ..options
+            },
             log,
-            limits: options.limits,
             recovery,
             writer: Mutex::new(writer),
             published,

@@ -72,8 +72,8 @@ pub struct StoreStats {
     pub durable_version: u64,
     /// The durability in force.
     pub durability: Durability,
-    /// The bounds in force.
-    pub limits: StoreLimits,
+    /// The options in force: of the log, those of a log in memory if it is one, and none above its hard limits.
+    pub options: StoreOptions,
     /// Entries in the tree.
     pub entries: usize,
     /// Open transactions.
@@ -88,10 +88,12 @@ pub struct StoreStats {
 
 impl StoreStats {
     /// The figures as an object, as the C ABI, the bindings and the command line give them: `version`,
-    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `limits` (in force),
-    /// `log` (since opening), `recovery` (what opening found) and `checkpoint` (the newest one).
+    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `limits` and `settings` (in
+    /// force), `log` (since opening), `recovery` (what opening found) and `checkpoint` (the newest one).
     pub fn to_value(&self) -> Value {
         let log = &self.log;
+        let (limits, settings) = (&self.options.limits, &self.options.log);
+        let checkpoints = &self.options.checkpoints;
         let sizes = log.batch_sizes.iter().rev().skip_while(|n| **n == 0);
         let mut sizes: Vec<Value> = sizes.map(|n| Value::from(*n)).collect();
         sizes.reverse();
@@ -104,9 +106,20 @@ impl StoreStats {
             "entries": (self.entries as u64),
             "transactions": (self.transactions as u64),
             "limits": {
-                "max_ops": (self.limits.max_ops as u64),
-                "max_recent": (self.limits.max_recent as u64),
-                "max_attempts": (self.limits.max_attempts)
+                "max_ops": (limits.max_ops as u64),
+                "max_recent": (limits.max_recent as u64),
+                "max_attempts": (limits.max_attempts)
+            },
+            "settings": {
+                "first_segment_bytes": (settings.first_segment_bytes),
+                "segment_bytes": (settings.segment_bytes),
+                "max_commit_bytes": (settings.max_commit_bytes),
+                "map": (settings.map),
+                "pad": (settings.pad),
+                "reserve_bytes": (settings.reserve_bytes),
+                "network": (settings.network),
+                "checkpoint_every_bytes": (checkpoints.every_bytes),
+                "cache_bytes": (checkpoints.cache_bytes)
             },
             "log": {
                 "commits": (log.commits),

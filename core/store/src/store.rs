@@ -96,7 +96,7 @@ impl Store {
             let tried = f(&txn).and_then(|value| Ok((value, txn.commit()?.version)));
             attempt = attempt.saturating_add(1);
             match tried {
-                Err(e) if e.is_retryable() && attempt < self.shared.limits.max_attempts => {
+                Err(e) if e.is_retryable() && attempt < self.shared.options.limits.max_attempts => {
                     self.pause(attempt)
                 }
                 done => return done,
@@ -150,7 +150,7 @@ impl Store {
             version: writer.version,
             durable_version: self.shared.log.durable_version(),
             durability: self.shared.log.durability(),
-            limits: self.shared.limits,
+            options: self.shared.options.clone(),
             entries: writer.tree.len(),
             transactions: self.shared.transactions(&writer),
             log: self.shared.log.stats(),

@@ -196,7 +196,7 @@ impl Txn {
     }
 
     pub(crate) fn max_ops(&self) -> usize {
-        self.shared.limits.max_ops
+        self.shared.options.limits.max_ops
     }
 
     /// A new id in the form of a ULID: 26 characters that sort by time, and within a transaction in the order in

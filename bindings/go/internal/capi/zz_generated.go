@@ -2409,8 +2409,8 @@ func Close(engine Engine) (err error) {
 //
 // engine: The engine.
 // stats: Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
-// `transactions`, `limits` (in force), `log` (since opening), `recovery` (what opening found) and
-// `checkpoint` (the newest one).
+// `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening
+// found) and `checkpoint` (the newest one).
 func Stats(engine Engine) (stats []byte, err error) {
 	var cStats C.sw_bytes
 	var cErr C.sw_error

@@ -1759,8 +1759,8 @@ inline bool abi_matches() noexcept {
 ///
 /// @param engine The engine.
 /// @param stats Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
-/// `transactions`, `limits` (in force), `log` (since opening), `recovery` (what opening found) and
-/// `checkpoint` (the newest one).
+/// `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening
+/// found) and `checkpoint` (the newest one).
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status stats(
     sw_engine engine,
