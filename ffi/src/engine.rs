@@ -156,8 +156,8 @@ pub unsafe extern "C" fn sw_close(engine: sw_engine, err: *mut sw_error) -> sw_s
 /// @thread safe
 /// @param engine in handle: The engine.
 /// @param stats out msgpack owned: Receives an object: `version`, `durable_version`, `durability` (in force),
-///   `entries`, `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening found) and
-///   `checkpoint` (the newest one).
+///   `entries`, `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what
+///   opening found) and `checkpoint` (the newest one).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_stats(
