@@ -10,6 +10,7 @@ use statewright::flow::{Status, parse_duration};
 use crate::control::args::{CaseAction, SendByKey, Work};
 use crate::graph::Graph;
 use crate::value::args::ValueArguments;
+use crate::versions::{FlowsOptions, Migrate};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 the case failed · 2 wrong usage or unreadable input · 3 the flow was refused · 4 the case is \
@@ -42,6 +43,10 @@ pub enum Command {
     Check(Check),
     /// Draw a flow, and where a case is in it
     Graph(Graph),
+    /// List deployed flows, their versions, and how many cases run on each
+    Flows(FlowsOptions),
+    /// Check running cases against another version of their flow
+    Migrate(Migrate),
     /// Show the commits of a store
     Log(Log),
     /// Look at everything in a store's folder and tell what is damaged
@@ -88,6 +93,8 @@ impl Command {
             Command::Work(options) => options.json(),
             Command::Check(options) => options.json,
             Command::Graph(_) => false,
+            Command::Flows(options) => options.json,
+            Command::Migrate(options) => options.json,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,
             Command::Repair(options) => options.json,

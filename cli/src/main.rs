@@ -42,6 +42,7 @@ mod timeline;
 mod transfer;
 mod value;
 mod verify;
+mod versions;
 mod worker;
 
 use std::process::ExitCode;
@@ -69,6 +70,8 @@ fn main() -> ExitCode {
         Command::Work(options) => control::work(options),
         Command::Check(options) => check::check(options),
         Command::Graph(options) => graph::run(options),
+        Command::Flows(options) => versions::flows(options),
+        Command::Migrate(options) => versions::migrate(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),
         Command::Repair(options) => verify::repair(options),

@@ -22,4 +22,5 @@ mod state;
 mod transfer;
 mod value;
 mod verify;
+mod versions;
 mod worker;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use statewright_flow::analysis::{Budget, Verified};
 use statewright_flow::{
-    CaseFilter, CaseInfo, Deployed, Failure, HistoryEvent, Problem, Waiting, WorkItem, net::Net,
+    CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Plan, Problem, Waiting,
+    WorkItem, net::Net,
 };
 use statewright_log::{Durability, Timestamp};
 use statewright_store::{Place, Store, StoreOptions};
@@ -178,6 +179,23 @@ impl Engine {
     /// Cases, oldest id first.
     pub fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseInfo>> {
         Ok(self.core.flows.cases(filter)?)
+    }
+
+    /// The deployed flows, by name, with all their versions and how many cases are on each.
+    ///
+    /// # Errors
+    /// As [`Flows::flows`](statewright_flow::Flows::flows).
+    pub fn flows(&self) -> Result<Vec<FlowInfo>> {
+        Ok(self.core.flows.flows()?)
+    }
+
+    /// Checks every open case of a flow against another version of it, and tells what moving them would do. Nothing is
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Flows::plan`](statewright_flow::Flows::plan).
+    pub fn plan(&self, spec: &str, dir: Option<&str>) -> Result<Plan> {
+        Ok(self.core.flows.plan(spec, dir)?)
     }
 
     /// The net that a case runs on.

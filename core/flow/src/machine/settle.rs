@@ -99,7 +99,7 @@ impl Machine<'_> {
     }
 
     /// As if everything had changed: after a pause in which nothing was looked at.
-    pub(super) fn settle_all(&mut self) {
+    pub fn settle_all(&mut self) {
         (0..self.net.tasks.len()).for_each(|t| self.dirty.insert(t));
         self.settle();
     }

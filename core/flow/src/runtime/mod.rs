@@ -30,6 +30,7 @@ pub use explain::Waiting;
 pub use inbox::{WorkFilter, WorkInfo, WorkState};
 pub use query::{CaseFilter, CaseInfo, ItemInfo};
 pub use save::Moved;
+pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
 pub use work::{Claim, Queue, WorkItem, WorkKind};
 
 use desk::Desk;
