@@ -30,9 +30,9 @@ pub struct FlowsOptions {
 
 #[derive(Args)]
 #[command(after_help = "\
-Every open case of the flow that runs on another version is checked: whether each of its tokens has a place of the same \
-name, and each piece of its work a task of the same name and kind. For a case that fits, what would happen at once is \
-listed. Nothing is changed, and SPEC need not have been deployed. Moving cases is not part of this version.
+Every open case of the flow that runs on another version is checked: whether each of its tokens has a place of the \
+same name, and each piece of its work a task of the same name and kind. For a case that fits, what would happen at \
+once is listed. Nothing is changed, and SPEC need not have been deployed. Moving cases is not part of this version.
 
 Exit codes: 0 all fit, or there are none · 1 some do not · 3 the flow was refused")]
 pub struct Migrate {
