@@ -18,22 +18,28 @@ use statewright::{Durability, Engine, Options, value};
 
 use crate::measure::in_turn;
 use crate::report::Row;
+use crate::store::Size;
 
 /// Ten `set` tasks in a row; the result is 55.
 pub const TEN_STEPS: &str = include_str!("ten_steps.yaml");
 
-/// Everything about flows; `program` is this one, to be started again for what needs a process of its own.
-pub fn run_all(
-    dir: &Path,
-    samples: usize,
-    quick: bool,
-    program: Option<&Path>,
-    emit: &mut dyn FnMut(Row),
-) -> Result<()> {
-    routing::run(samples, emit)?;
-    cases::run(dir, samples, quick, emit)?;
-    sleeping::run(dir, quick, program, emit)?;
-    run(dir, samples, emit)
+/// Everything about flows, or those parts that `size` names: `routing`, `cases`, `sleeping`, `journal`.
+pub fn run_all(dir: &Path, size: &Size, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    let wanted = |part: &str| size.only.is_empty() || size.only.iter().any(|only| only == part);
+    let (samples, quick) = (size.samples, size.quick);
+    if wanted("routing") {
+        routing::run(samples, emit)?;
+    }
+    if wanted("cases") {
+        cases::run(dir, samples, quick, emit)?;
+    }
+    if wanted("sleeping") {
+        sleeping::run(dir, quick, size.program.as_deref(), emit)?;
+    }
+    if wanted("journal") {
+        run(dir, samples, emit)?;
+    }
+    Ok(())
 }
 
 /// Every promise, ours beside the journal. CPU time of one thread would flatter an engine with threads, so only the
@@ -175,7 +181,15 @@ mod tests {
     fn every_promise_has_its_row() {
         let dir = tempfile::tempdir().unwrap();
         let mut rows = Vec::new();
-        run_all(dir.path(), 1, true, None, &mut |row| rows.push(row)).unwrap();
+        let size = Size {
+            keys: 10,
+            samples: 1,
+            quick: true,
+            only: Vec::new(),
+            peers: Vec::new(),
+            program: None,
+        };
+        run_all(dir.path(), &size, &mut |row| rows.push(row)).unwrap();
         assert!(rows.len() > 20, "{rows:#?}");
         assert!(rows.iter().all(|row| row.ours >= 0.0), "{rows:#?}");
     }

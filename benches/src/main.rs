@@ -25,7 +25,7 @@ struct Options {
     /// Keys in the store before anything is measured; 100,000, or 10,000 with `--quick`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     keys: Option<u32>,
-    /// Of the store suite, only these comparisons
+    /// Of the store suite, only these comparisons; of the flow suite, of `routing`, `cases`, `sleeping`, `journal`, `exec`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Of the store suite, only the peers whose names begin so: `lmdb`, `sqlite-off`, …
@@ -96,9 +96,10 @@ fn main() -> Result<()> {
         store::run(dir.path(), size.clone(), &mut emit)?;
     }
     if wanted("flow") {
-        let program = size.program.as_deref();
-        flow::run_all(dir.path(), size.samples, size.quick, program, &mut emit)?;
-        exec::run(size.samples, &mut emit)?;
+        flow::run_all(dir.path(), &size, &mut emit)?;
+        if size.only.is_empty() || size.only.iter().any(|only| only == "exec") {
+            exec::run(size.samples, &mut emit)?;
+        }
     }
     if wanted("value") || !parts.is_empty() {
         value::run(samples(25), &parts, &mut emit)?;

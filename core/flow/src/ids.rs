@@ -21,11 +21,11 @@ pub(crate) fn is_any_case_id(text: &str) -> bool {
     parts.next().is_some_and(is_case_id) && parts.all(number)
 }
 
-/// A new case id: 9 characters of milliseconds and 8 random ones, so ids sort by time. It is in every key of the case,
+/// A new case id: 9 characters of milliseconds and 7 random ones, so ids sort by time. It is in every key of the case,
 /// so it is short; whoever makes a case of it tries again if there is one already.
 pub(crate) fn new_case_id(env: &Env) -> Result<String> {
     let millis = u64::try_from(env.clock.now().as_micros() / 1000).unwrap_or(0);
-    Ok(digits(millis, 9) + &digits(random(env)?, 8))
+    Ok(digits(millis, 9) + &digits(random(env)?, 7))
 }
 
 /// The id of the case that item `number` of another calls. `~` is in no id that a user can give.
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(from_digits("0u1"), None);
         assert!(digits(1_700_000_000_000, 10) < digits(1_700_000_000_001, 10));
         let id = new_case_id(&Env::real()).unwrap();
-        assert!(is_case_id(&id) && id.len() == 17);
+        assert!(is_case_id(&id) && id.len() == 16);
         for bad in ["", "a/b", "ä", "a b", &"x".repeat(129)] {
             assert!(!is_case_id(bad));
         }

@@ -70,7 +70,7 @@ enum Kept {
 }
 
 /// So many marked places, and one more word, are looked up without taking memory.
-const FEW: usize = 32;
+const FEW: usize = 16;
 
 /// Answers kept of a join; when there are more, all are forgotten.
 const MEMO_MOST: usize = 4096;
@@ -194,15 +194,16 @@ impl OneJoin {
     ) -> Cover {
         // Most markings have few tokens: no memory is taken for them.
         let (mut few, mut many, mut length) = ([0_u64; FEW], Vec::new(), 0_usize);
-        let words = self.net.project(marking);
-        for (place, tokens) in words.chain([(u32::MAX, tag)]) {
+        let mut add = |(place, tokens): Count| {
             let word = u64::from(place) << 32 | u64::from(tokens);
             match few.get_mut(length) {
                 Some(free) => *free = word,
                 None => many.push(word),
             }
             length = length.saturating_add(1);
-        }
+        };
+        self.net.project(marking, &mut add);
+        add((u32::MAX, tag));
         if !many.is_empty() {
             many.extend(few);
         }

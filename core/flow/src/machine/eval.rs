@@ -98,7 +98,6 @@ impl Machine<'_> {
         instance: Option<&Instance>,
     ) -> Result<Value, Failure> {
         let data = &self.case.data;
-        let (name, version) = (&*self.net.name, self.net.version);
         let (item, index) = match instance {
             Some(instance) => (instance.of.clone(), Value::from(u64::from(instance.index))),
             None => (Value::NULL, Value::NULL),
@@ -110,9 +109,16 @@ impl Machine<'_> {
                 .map(|e| e.error.clone())
                 .or_else(|| caught.map(|c| c.error.clone()))
         });
+        let [case, flow] = self.names.get_or_init(|| {
+            let (name, version) = (&*self.net.name, self.net.version);
+            [
+                value!({"id": &*self.case.id, "flow": name, "version": version}),
+                value!({"name": name, "version": version, "dir": self.net.dir.as_deref()}),
+            ]
+        });
         let variables = [
-            value!({"id": &*self.case.id, "flow": name, "version": version}),
-            value!({"name": name, "version": version, "dir": self.net.dir.as_deref()}),
+            case.clone(),
+            flow.clone(),
             Value::from(task),
             Value::from(u64::from(attempt)),
             data.clone(),

@@ -35,6 +35,7 @@ mod task_set;
 mod undo;
 mod work;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -120,6 +121,8 @@ pub(crate) struct Machine<'a> {
     skipped: Vec<TaskId>,
     /// How many routing tasks fired in this event.
     routed: u32,
+    /// What expressions see as `$case` and `$flow`, once one was evaluated.
+    names: OnceCell<[Value; 2]>,
     /// Spare: the tasks that a run of compiled routes fired.
     fired: Vec<u32>,
     /// The task that took tokens last in this event.
@@ -149,6 +152,7 @@ impl<'a> Machine<'a> {
             moved: false,
             skipped: Vec::new(),
             routed: 0,
+            names: OnceCell::new(),
             fired: Vec::new(),
             took: None,
             catching: None,

@@ -62,8 +62,8 @@ impl Machine<'_> {
         }
     }
 
-    /// If a task is one whose routing is compiled, fires it and all that follows from it and those like it; false if it
-    /// is none.
+    /// If a task is one whose routing is compiled, fires it and all that follows from it and those like it; false if
+    /// it is none.
     fn route(&mut self, task: TaskId) -> bool {
         let Some(routes) = self.net.routes.as_deref().filter(|r| r.has(task)) else {
             return false;

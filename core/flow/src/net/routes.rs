@@ -110,7 +110,12 @@ enum Sized {
 /// ```
 /// use statewright_flow::net::{Net, Routes};
 ///
-/// let spec = "name: r\ntasks:\n  a: { split: and, next: [b, c] }\n  b: { next: d }\n  c: { next: d }\n  d: { join: and }\n";
+/// let spec = "name: r\ntasks:
+///   a: { split: and, next: [b, c] }
+///   b: { next: d }
+///   c: { next: d }
+///   d: { join: and }
+/// ";
 /// let net = Net::compile(spec, None).unwrap();
 /// let routes = Routes::of(&net).unwrap();
 /// let mut marking = [net.start].into();

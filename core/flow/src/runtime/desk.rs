@@ -1,8 +1,8 @@
 //! Claims that are in memory alone, and the locks of cases.
 //!
 //! To claim an offered item of a host task, and nothing else, changes nothing that anybody but the claimer sees: the
-//! task's tokens wait for nobody else. Such a claim is not written; it is kept here, put into the case whenever that is
-//! looked at, and written with the next commit of the case, mostly that of the item's own result. So a step is one
+//! task's tokens wait for nobody else. Such a claim is not written; it is kept here, put into the case whenever that
+//! is looked at, and written with the next commit of the case, mostly that of the item's own result. So a step is one
 //! commit. A claim that does more, by withdrawing a rival, say, is written at once, as are those of process workers.
 //!
 //! Nothing is lost with these claims. After a restart the items are offered again (work is delivered at least once),

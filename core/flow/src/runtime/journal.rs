@@ -1,6 +1,7 @@
 //! History: what one commit did to a case is one document, `[at, event, …]`, an event being
 //! `[kind, task, item, attempt, detail, earlier]`; what is null at its end is left out. Times are microseconds, `at`
-//! since the case was created, `earlier` before `at`.
+//! since the case was created, `earlier` before `at`. With 64 added to its kind, an event is of the same task, item
+//! and attempt as the one before it, and the three are null.
 
 use statewright_log::Timestamp;
 use statewright_value::{Value, value};
@@ -12,16 +13,22 @@ use crate::error::{Error, Result};
 use crate::machine::Note;
 use crate::net::Net;
 
+/// Added to a kind: the event is of what the one before it is of.
+const SAME: u64 = 64;
+
 /// What these notes of one commit are as a document.
 pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
+    let mut before = None;
     let event = |note: &Note| {
-        let number = |n: Option<u64>| n.map_or(Value::NULL, Value::from);
+        let of = (note.task, note.item);
+        let same = before.replace(of) == Some(of) && note.item.is_some();
+        let number = |n: Option<u64>| n.filter(|_| !same).map_or(Value::NULL, Value::from);
         let earlier = match since(note.at, now) {
             0 => Value::NULL,
             micros => Value::from(micros),
         };
         row(vec![
-            Value::from(note.kind.number()),
+            Value::from(note.kind.number() | if same { SAME } else { 0 }),
             number(note.task.map(|t| t as u64)),
             number(note.item.map(|(number, _)| number)),
             number(
@@ -86,14 +93,14 @@ pub(crate) fn from_value(
     let at = parts.next().and_then(|at| at.as_i64()).ok_or_else(bad)?;
     let at = later(created, at);
     let id: std::sync::Arc<str> = case.into();
+    let mut before: Option<HistoryEvent> = None;
     let event = |(seq, event): (u64, Value)| {
         let number = |i: usize| match event.index(i).unwrap_or_default() {
             v if v.is_null() => Ok(None),
             v => v.as_u64().map(Some).ok_or_else(bad),
         };
-        let kind = number(0)?
-            .and_then(EventKind::from_number)
-            .ok_or_else(bad)?;
+        let code = number(0)?.ok_or_else(bad)?;
+        let kind = EventKind::from_number(code & !SAME).ok_or_else(bad)?;
         let task = match number(1)? {
             None => None,
             Some(task) => {
@@ -105,7 +112,7 @@ pub(crate) fn from_value(
         let attempt = item.map(|_| number(3)).transpose()?;
         let attempt = attempt.map(|a| u32::try_from(a.unwrap_or(0)));
         let earlier = event.index(5).and_then(|e| e.as_i64()).unwrap_or(0);
-        Ok(HistoryEvent {
+        let mut read = HistoryEvent {
             case: id.clone(),
             seq,
             version,
@@ -115,7 +122,13 @@ pub(crate) fn from_value(
             item,
             attempt: attempt.transpose().map_err(|_| bad())?,
             detail: detail_from_value(kind, event.index(4).unwrap_or_default()),
-        })
+        };
+        if code & SAME != 0 {
+            let of = before.as_ref().ok_or_else(bad)?;
+            (read.task, read.item, read.attempt) = (of.task.clone(), of.item, of.attempt);
+        }
+        before = Some(read.clone());
+        Ok(read)
     };
     (first.saturating_add(1)..).zip(parts).map(event).collect()
 }

@@ -12,7 +12,7 @@
 //! | `d/<case>/<n>` | a completion that can be undone |
 //! | `o/<case>` | null; there while the case is not closed |
 //! | `r/<case>` | null; there while the case goes on by itself or a process worker has work of it |
-//! | `q/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts, or claimed and no more |
+//! | `q/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts, or its claim is not written |
 //! | `p/<since>/<case>/<n>` | null; there while the item is offered to process workers |
 //! | `t/<due>/<case>/<n>` | null; there while time alone will change the item |
 //! | `l/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |

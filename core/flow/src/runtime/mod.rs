@@ -297,13 +297,20 @@ pub(crate) fn newest(view: &impl Reader, flow: &str) -> Result<Option<String>> {
     Ok(key.and_then(|k| k.as_str().map(str::to_owned)))
 }
 
-/// Content and folder, in a hash that is short enough for people.
+/// Content and folder, in a hash of 120 bits: it is in every case.
 fn net_key(source: &str, dir: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(source.as_bytes());
     hasher.update(&[0, u8::from(dir.is_some())]);
     hasher.update(dir.unwrap_or_default().as_bytes());
-    hasher.finalize().to_hex().chars().take(32).collect()
+    let hash = hasher.finalize();
+    let (first, rest) = hash
+        .as_bytes()
+        .split_first_chunk()
+        .unwrap_or((&[0; 8], &[]));
+    let second = rest.first_chunk().unwrap_or(&[0; 8]);
+    let digits = |part: &[u8; 8]| ids::digits(u64::from_le_bytes(*part), 12);
+    digits(first) + &digits(second)
 }
 
 /// The signals that come by key and are to be kept when nobody waits for them.

@@ -1,9 +1,9 @@
 //! Cases, items and history events as documents: positional arrays, written on every step, so they are short.
 //!
 //! A task, a place and an input are written as their index in the case's net, which never changes under a case: its
-//! key is a hash of its source. Times are microseconds: those of a case since it was created, those of an item since it
-//! was, and that since the case last changed (of an instance, since the case was created).
-//! What is empty or nought at the end of an array is left out. `docs/FORMAT.md` has the tables.
+//! key is a hash of its source. Times are microseconds: those of a case since it was created, those of an item since
+//! it was, and that since the case last changed (of an instance, since the case was created). What is empty or nought
+//! at the end of an array is left out. `docs/FORMAT.md` has the tables.
 
 use statewright_log::Timestamp;
 use statewright_value::{Value, value};
@@ -483,7 +483,7 @@ pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Value {
     row(vec![
         Value::from(item.number),
         index(item.task),
-        Value::from(code),
+        count(code),
         apart(base, item.created),
         count(u64::from(item.attempt)),
         count(u64::from(item.failures)),

@@ -139,7 +139,10 @@ pub(crate) fn create(txn: &Txn, machine: Machine<'_>) -> Result<Moved> {
     };
     let (moved, (net, case)) = writer.parts(None, machine)?;
     let ready = is_ready(net, &moved, &case);
-    writer.create(&key, record::case_to_value(net, &case, ready))?;
+    writer.create(
+        &key,
+        packed(&moved, record::case_to_value(net, &case, ready)),
+    )?;
     if moved.closed.is_none() {
         writer.create(&keys::open(&id), Value::NULL)?;
     }
@@ -172,7 +175,8 @@ pub(crate) fn update(
         set(field::PARENT, record::parent_to_value(parent))?;
     }
     let ready = is_ready(net, &moved, &after);
-    set(field::STATE, record::state_to_value(net, &after, ready))?;
+    let state = record::state_to_value(net, &after, ready);
+    set(field::STATE, packed(&moved, state))?;
     for (field, value) in [(field::RESULT, &after.result), (field::ERROR, &after.error)] {
         if let Some(value) = value {
             set(field, value.clone())?;
@@ -203,6 +207,14 @@ fn is_ready(net: &Net, moved: &Moved, case: &Case) -> bool {
     let mut groups = case.groups.values();
     let instances = groups.any(|g| net.tasks.get(g.task).is_some_and(of_programs));
     !case.status.is_final() && (moved.more || instances || case.items.values().any(programs))
+}
+
+/// A document of a case that now waits is made small: it may be one of a million.
+fn packed(moved: &Moved, value: Value) -> Value {
+    match moved.closed.is_none() && !moved.more {
+        true => value.pack().unwrap_or(value),
+        false => value,
+    }
 }
 
 struct Writer<'a> {
@@ -255,7 +267,9 @@ impl Writer<'_> {
                 false => keys::of_item(&case.id, item),
                 true => Vec::new(),
             };
-            self.places_of(item, &was, is, &mut moved)?;
+            // Claimed and offered again within a millisecond, it stands where it stood, and is news all the same.
+            let again = old.is_some_and(|old| old.attempt != item.attempt);
+            self.places_of((item, again), &was, is, &mut moved)?;
         }
         case.items = items;
         if !notes.is_empty() {
@@ -264,7 +278,8 @@ impl Writer<'_> {
                 case.seq = case.seq.saturating_add(1);
                 moved.events.push(journal::told(net, &case, case.seq, note));
             }
-            self.create(&keys::history_event(&case.id, case.seq), events)?;
+            let key = keys::history_event(&case.id, case.seq);
+            self.create(&key, packed(&moved, events))?;
         }
         recovery::save(self.txn, net, before.map(|b| &b.done), &case)?;
         if let (Some(key), Some(result)) = (document, &case.result) {
@@ -319,7 +334,7 @@ impl Writer<'_> {
     /// Writes where an item is to be found: queues, timers, listeners.
     fn places_of(
         &self,
-        item: &Item,
+        (item, again): (&Item, bool),
         was: &[String],
         is: Vec<String>,
         moved: &mut Moved,
@@ -327,8 +342,12 @@ impl Writer<'_> {
         for gone in was.iter().filter(|key| !is.contains(key)) {
             self.drop(gone)?;
         }
-        for new in is.into_iter().filter(|key| !was.contains(key)) {
-            self.create(&new, Value::NULL)?;
+        for new in is {
+            if !was.contains(&new) {
+                self.create(&new, Value::NULL)?;
+            } else if !again {
+                continue;
+            }
             match &item.work {
                 _ if new.starts_with(keys::TIMER) => {
                     let due = item.state.due();
