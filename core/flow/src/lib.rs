@@ -32,6 +32,7 @@ mod ids;
 mod machine;
 mod names;
 pub mod net;
+pub mod patterns;
 mod problem;
 mod runtime;
 mod schedule;

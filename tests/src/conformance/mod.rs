@@ -50,6 +50,7 @@ pub const SUITES: &[Suite] = &[
     cbor::SUITE,
     toml::SUITE,
     patterns::SUITE,
+    patterns::KNHK,
     traces::SUITE,
 ];
 

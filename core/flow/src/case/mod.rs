@@ -139,6 +139,8 @@ pub(crate) struct Case {
     pub finished: BTreeMap<u64, Item>,
     /// Those letters that the running event concerns, and those it adds.
     pub letters: BTreeMap<(Arc<str>, u64), Value>,
+    /// Since when tasks that have some token wait for more.
+    pub waiting: BTreeMap<TaskId, Timestamp>,
     /// What can be undone, is being undone, and was caught.
     pub recovery: Recovery,
     /// Those completions that can be undone and that the running event concerns or makes; none for what is gone.
@@ -173,6 +175,7 @@ impl Case {
             items: BTreeMap::new(),
             finished: BTreeMap::new(),
             letters: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             recovery: Recovery::default(),
             done: BTreeMap::new(),
             next_item: 1,

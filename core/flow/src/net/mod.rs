@@ -83,6 +83,8 @@ pub struct Net {
     pub(crate) skeleton: Arc<Skeleton>,
     /// The tasks whose joins tokens elsewhere can enable, disable or end: or-joins and blocking partial joins.
     pub(crate) far_joins: Vec<TaskId>,
+    /// The tasks that can have a token and wait for more: for another, a tested place or a mutex.
+    pub(crate) joins: Vec<TaskId>,
     /// Decides them, and keeps the answers.
     pub(crate) or_joins: Arc<OrJoins>,
     /// Tasks and places by name.

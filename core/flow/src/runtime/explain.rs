@@ -217,7 +217,7 @@ fn waiting_tasks<'a>(net: &'a Net, case: &'a Case) -> impl Iterator<Item = Waiti
             task: task.name.to_string(),
             item: None,
             what,
-            since: None,
+            since: case.waiting.get(&id).copied(),
             until: None,
             unblocks,
         })

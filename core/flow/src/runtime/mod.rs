@@ -16,6 +16,7 @@ mod record;
 mod recovery;
 mod save;
 mod versions;
+mod waiting;
 mod work;
 
 use std::collections::BTreeMap;

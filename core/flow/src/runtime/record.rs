@@ -206,6 +206,10 @@ pub(crate) fn state_to_value(net: &Net, case: &Case, ready: bool) -> Value {
         let all = std::iter::once(index(task)).chain(seen.iter().cloned());
         (!seen.is_empty()).then(|| all.collect::<Value>())
     });
+    let mut waiting = Vec::new();
+    for (task, since) in &case.waiting {
+        waiting.extend([index(*task), apart(case.created, *since)]);
+    }
     let groups = case.groups.iter().map(|(n, g)| group_to_row(*n, g));
     let mail = case.mail.iter().map(|(signal, (first, next))| {
         let signal = Value::from(&**signal);
@@ -222,6 +226,7 @@ pub(crate) fn state_to_value(net: &Net, case: &Case, ready: bool) -> Value {
         list(rounds.collect()),
         list(groups.collect()),
         list(mail.collect()),
+        list(waiting),
     ])
 }
 
@@ -353,6 +358,15 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
         let signal = mail.text(0)?.ok_or_else(|| mail.bad())?;
         let numbers = (mail.number(1)?, mail.number(2)?);
         case.mail.insert(signal.into(), numbers);
+    }
+    let waiting = row.get(10);
+    let waiting = Row {
+        value: &waiting,
+        ..row
+    };
+    for at in 0..waiting.value.len() / 2 {
+        let since = waiting.time(case.created, 2 * at + 1)?;
+        case.waiting.insert(waiting.index(2 * at)?, since);
     }
     Ok((case, status as u64 & READY != 0))
 }

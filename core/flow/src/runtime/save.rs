@@ -7,7 +7,7 @@ use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Segment, Value};
 
 use super::record::{self, field, part};
-use super::{journal, keys, lanes, recovery};
+use super::{journal, keys, lanes, recovery, waiting};
 use crate::case::{Case, HistoryEvent, Item, ItemState, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::machine::{Machine, Needs};
@@ -272,6 +272,7 @@ impl Writer<'_> {
             self.places_of((item, again), &was, is, &mut moved)?;
         }
         case.items = items;
+        waiting::update(net, &mut case, &notes);
         if !notes.is_empty() {
             let events = journal::to_value(&case, now, &notes);
             for note in notes {

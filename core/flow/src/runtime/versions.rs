@@ -11,7 +11,7 @@ use super::{Flows, keys, net_key, newest, record};
 use crate::case::{Case, Item, Status};
 use crate::error::{Error, Result};
 use crate::machine::Machine;
-use crate::net::{Join, Net, TaskId, TaskKind};
+use crate::net::{Join, Net, Task, TaskId, TaskKind};
 
 /// Cases and versions read at a time.
 const PAGE: usize = 256;
@@ -309,8 +309,14 @@ impl Mapping<'_> {
         let of = self.old.tasks.get(task)?;
         let same = self.new.task(&of.name)?;
         let other = self.new.tasks.get(same)?;
-        let alike =
-            other.kind.name() == of.kind.name() && other.many.is_some() == of.many.is_some();
+        // What is queued or counted in a lane stays in it.
+        let lane = |t: &Task| {
+            let lane = t.kind.work().and_then(|w| w.lane.as_ref());
+            lane.map(|lane| lane.name.clone())
+        };
+        let alike = other.kind.name() == of.kind.name()
+            && other.many.is_some() == of.many.is_some()
+            && lane(other) == lane(of);
         alike.then_some(same)
     }
 
@@ -332,7 +338,7 @@ impl Mapping<'_> {
                     self.moved.items.insert(item.number, item);
                 }
                 // Nothing has been taken for it yet.
-                None if offered => {
+                None if offered && item.lane.is_none() => {
                     let name = task_name(self.old, item.task);
                     self.follows.push(format!("withdrawn {name}"));
                 }
@@ -374,6 +380,12 @@ impl Mapping<'_> {
                 let why =
                     format!("signal {signal} is kept, which no task of the other version takes");
                 self.reasons.push(why);
+            }
+        }
+        for (task, since) in &self.case.waiting {
+            let name = self.old.tasks.get(*task).map_or("", |t| &*t.name);
+            if let Some(task) = self.new.task(name) {
+                self.moved.waiting.insert(task, *since);
             }
         }
         let recovery = &self.case.recovery;

@@ -470,6 +470,14 @@ fn assemble(
     let far_joins = (0..tasks.len())
         .filter(|t| tasks.get(*t).is_some_and(is_far))
         .collect();
+    let waits = |t: &net::Task| {
+        let several = t.inputs.len() > 1 && t.join != Join::Xor;
+        let heavy = t.inputs.iter().any(|i| i.tokens > 1);
+        several || heavy || !t.tests.is_empty() || !t.sections.is_empty()
+    };
+    let joins = (0..tasks.len())
+        .filter(|t| tasks.get(*t).is_some_and(waits))
+        .collect();
     let mut places = graph.places;
     for (id, section) in sections.iter().enumerate() {
         for place in &section.places {
@@ -505,6 +513,7 @@ fn assemble(
         or_joins: Arc::new(OrJoins::new(&skeleton)),
         skeleton,
         far_joins,
+        joins,
         names,
         routes: None,
         positions: Vec::new(),

@@ -43,6 +43,11 @@ pub fn read(toml: &[u8]) -> Result<(u64, Vec<Expected>)> {
     let file = Value::from_toml(toml)?;
     let pattern = file.get("pattern").and_then(|p| p.as_u64());
     let pattern = pattern.context("it says of no pattern that it is about it")?;
+    // What the official list does not count has its number from elsewhere.
+    let numbering = file.get("numbering");
+    if numbering.is_some_and(|n| n.as_str() != Some("knhk")) {
+        bail!("`numbering` is knhk, or is left out for the official numbers");
+    }
     let cases = file.get("case").context("it has no cases")?;
     let cases: Result<Vec<Expected>> = cases.by_ref().items().map(case).collect();
     Ok((pattern, cases?))

@@ -7,6 +7,7 @@
 //! orders of completion that it lists must all come up.
 
 mod data;
+mod knhk;
 mod run;
 mod world;
 
@@ -18,6 +19,7 @@ use statewright_flow::net::Net;
 
 use super::{Report, Suite, files, read};
 use data::Expected;
+pub use knhk::SUITE as KNHK;
 pub use world::World;
 
 /// The workflow control-flow patterns of the Workflow Patterns initiative.

@@ -91,6 +91,19 @@ fn event(world: &mut World, line: &str) -> Result<Option<Delivery>> {
         Some("cancel-task") => {
             world.event(|flows| Ok(flows.cancel_task(CASE, name)?))?;
         }
+        Some("skip") => {
+            let item = world.item(name)?;
+            world.event(|flows| Ok(flows.skip(CASE, item, "")?))?;
+        }
+        Some("stop-case") => {
+            world.event(|flows| Ok(flows.suspend(CASE)?))?;
+        }
+        Some("go-on") => {
+            world.event(|flows| Ok(flows.resume(CASE)?))?;
+        }
+        Some("abort-case") => {
+            world.event(|flows| Ok(flows.terminate(CASE, "asked for")?))?;
+        }
         Some("force") => {
             world.event(|flows| Ok(flows.complete_task(CASE, name)?))?;
         }

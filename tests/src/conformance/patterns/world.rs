@@ -152,6 +152,15 @@ impl World {
         Ok(())
     }
 
+    /// The item of a task: the one that somebody works on, if somebody does.
+    pub fn item(&self, task: &str) -> Result<u64> {
+        let items = self.flows.case(CASE)?.items.into_iter();
+        let mut items: Vec<_> = items.filter(|i| i.task == task).collect();
+        items.sort_by_key(|i| (i.state != "leased", i.item));
+        let first = items.first().map(|i| i.item);
+        first.with_context(|| format!("there is no work of {task}"))
+    }
+
     /// Lets time pass, and does what is due.
     pub fn pass(&mut self, time: Duration) -> Result<()> {
         self.clock.advance(time);
