@@ -25,7 +25,8 @@ struct Options {
     /// Keys in the store before anything is measured; 100,000, or 10,000 with `--quick`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     keys: Option<u32>,
-    /// Of the store suite, only these comparisons; of the flow suite, of `routing`, `cases`, `sleeping`, `journal`, `exec`
+    /// Of the store suite, only these comparisons; of the flow suite, of `routing`, `cases`, `sleeping`, `journal`,
+    /// `exec`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Of the store suite, only the peers whose names begin so: `lmdb`, `sqlite-off`, …

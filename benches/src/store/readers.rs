@@ -52,7 +52,8 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds of a commit of one put, of CPU time or, if commits are synced, by the clock, while two other threads read (if `gets` is not 0).
+/// Nanoseconds of a commit of one put, of CPU time or, if commits are synced, by the clock, while two other threads
+/// read (if `gets` is not 0).
 fn writer(
     contender: &dyn Contender,
     promise: Promise,
@@ -85,8 +86,8 @@ fn writer(
                 Ok(())
             });
         }
-        // By the wall: on few cores the writer gets a part of them, and its own CPU time is what counts, unless it waits
-        // for the disk.
+        // By the wall: on few cores the writer gets a part of them, and its own CPU time is what counts, unless it
+        // waits for the disk.
         let (begin, before) = (Instant::now(), thread_cpu_time());
         let mut commits = 0;
         let written = loop {

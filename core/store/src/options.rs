@@ -88,8 +88,8 @@ pub struct StoreStats {
 
 impl StoreStats {
     /// The figures as an object, as the C ABI, the bindings and the command line give them: `version`,
-    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `limits` and `settings` (in
-    /// force), `log` (since opening), `recovery` (what opening found) and `checkpoint` (the newest one).
+    /// `durable_version`, `durability` (in force), `entries`, `transactions`, and the objects `limits` and `settings`
+    /// (in force), `log` (since opening), `recovery` (what opening found) and `checkpoint` (the newest one).
     pub fn to_value(&self) -> Value {
         let log = &self.log;
         let (limits, settings) = (&self.options.limits, &self.options.log);

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::target::{Entry, Target};
 
 use branch::{Branch, Child, MAX_CHILDREN, separator};
-use leaf::{Leaf, MAX_BYTES, MAX_ENTRIES, Put};
+use leaf::{Leaf, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
 use page::{PageBranch, PageKind};
 pub use view::Lent;
@@ -464,7 +464,7 @@ fn merge_around(branch: &mut Branch, at: usize, files: &mut Files) {
             continue;
         };
         let fit = match (l.by_ref().read(&files.pages), r.by_ref().read(&files.pages)) {
-            (Ref::Leaf(l), Ref::Leaf(r)) => l.fits_with(&r, MAX_BYTES),
+            (Ref::Leaf(l), Ref::Leaf(r)) => l.fits_with(&r),
             (Ref::Branch(l), Ref::Branch(r)) => l.len() + r.len() <= MAX_CHILDREN,
             // All leaves are at one depth, so neighbours are of one kind.
             _ => false,

@@ -6,7 +6,7 @@ use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
 use super::keys::{Against, Suffix};
-use super::leaf::{HEADER, MAX_ENTRIES, RECORD, SLOT};
+use super::leaf::{HEADER, MAX_BYTES, MAX_ENTRIES, RECORD, SLOT};
 use super::page::{Address, NO_PAGES, Pages};
 use crate::target::Entry;
 
@@ -205,8 +205,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether the entries of both fit in one leaf.
-    pub fn fits_with(&self, other: &View<'_>, max_bytes: usize) -> bool {
-        self.len() + other.len() <= MAX_ENTRIES && self.bytes.len() + other.bytes.len() <= max_bytes
+    pub fn fits_with(&self, other: &View<'_>) -> bool {
+        self.len() + other.len() <= MAX_ENTRIES && self.bytes.len() + other.bytes.len() <= MAX_BYTES
     }
 
     pub fn prefix(&self) -> &'a [u8] {
