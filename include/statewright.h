@@ -3772,11 +3772,12 @@ sw_status sw_case_start(struct sw_engine engine,
 /**
  * The state of a case.
  *
- * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
- * "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
- * and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
- * (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
- * ended so).
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while
+ * what it did is being undone, are open; it ends as "completed", "failed", "deadlocked", "cancelled",
+ * "terminated", "compensated" or "compensation_failed"), `parent` (the case that called it, or null),
+ * `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
+ * `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null
+ * unless it ended so).
  *
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.

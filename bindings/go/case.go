@@ -12,15 +12,21 @@ import (
 // Status is where a case is in its life.
 type Status string
 
-// The statuses of a case. All but Running and Suspended are final.
+// The statuses of a case. All but Running, Suspended and Compensating are final.
 const (
-	Running    Status = "running"
-	Suspended  Status = "suspended"
-	Completed  Status = "completed"
-	Failed     Status = "failed"
-	Deadlocked Status = "deadlocked"
-	Cancelled  Status = "cancelled"
-	Terminated Status = "terminated"
+	Running   Status = "running"
+	Suspended Status = "suspended"
+	// Compensating: it undoes what it did before it ends.
+	Compensating Status = "compensating"
+	Completed    Status = "completed"
+	Failed       Status = "failed"
+	Deadlocked   Status = "deadlocked"
+	Cancelled    Status = "cancelled"
+	Terminated   Status = "terminated"
+	// Compensated: what it did was undone, as somebody wanted.
+	Compensated Status = "compensated"
+	// CompensationFailed: it has ended, and not all could be undone.
+	CompensationFailed Status = "compensation_failed"
 )
 
 // Case is a running instance of a flow, as it was when it was read.
@@ -71,7 +77,7 @@ func (c *Case) Err() error {
 	switch {
 	case c.Failure != nil:
 		return c.Failure
-	case c.Status != Running && c.Status != Suspended && c.Status != Completed:
+	case c.Status != Running && c.Status != Suspended && c.Status != Compensating && c.Status != Completed:
 		return fmt.Errorf("statewright: the case %s is %s", c.ID, c.Status)
 	}
 	return nil

@@ -171,7 +171,7 @@ pub struct Drive {
 
 #[derive(Args)]
 pub struct Cases {
-    /// Only cases that are running, suspended, completed, failed, deadlocked, cancelled or terminated
+    /// Only cases with this status: running, suspended, completed, failed, deadlocked, cancelled, terminated, …
     #[arg(long, value_parser = status)]
     pub status: Option<Status>,
     /// Only cases of this flow
@@ -438,7 +438,8 @@ fn lease(text: &str) -> Result<Duration, String> {
 
 fn status(text: &str) -> Result<Status, String> {
     text.parse().map_err(|()| {
-        "write running, suspended, completed, failed, deadlocked, cancelled or terminated"
+        "write running, suspended, compensating, completed, failed, deadlocked, cancelled, terminated, \
+         compensated or compensation_failed"
             .to_owned()
     })
 }

@@ -50,10 +50,11 @@ pub unsafe extern "C" fn sw_case_start(
 
 /// The state of a case.
 ///
-/// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed", "deadlocked",
-/// "cancelled" or "terminated"), `parent` (the case that called it, or null), `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
-/// `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
-/// ended so).
+/// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while what it did is
+/// being undone, are open; it ends as "completed", "failed", "deadlocked", "cancelled", "terminated", "compensated" or
+/// "compensation_failed"), `parent` (the case that called it, or null), `created` and `updated` (microseconds since the
+/// start of 1970), `data`, `marking` (tokens by place), `items` (work in flight: `item`, `task`, `kind`, `state`,
+/// `attempt`), `result` and `error` (null unless it ended so).
 ///
 /// @role getter
 /// @on engine
@@ -234,7 +235,8 @@ pub unsafe extern "C" fn sw_case_wait_sync(
 fn filter_of(flow: &str, status: &str, after: &str, limit: u32) -> Result<CaseFilter> {
     let unknown = |()| {
         let message = format!("`status` \"{status}\" is none that a case can have");
-        let help = "pass running, suspended, completed, failed, deadlocked, cancelled or terminated, or nothing for all";
+        let help =
+            "pass a status such as running, suspended, completed or failed, or nothing for all";
         Failure::new(SW_INVALID_ARGUMENT, message)
             .at("status")
             .help(help)

@@ -24,11 +24,14 @@ export interface Deployed {
 export type CaseStatus =
   | 'running'
   | 'suspended'
+  | 'compensating'
   | 'completed'
   | 'failed'
   | 'deadlocked'
   | 'cancelled'
-  | 'terminated';
+  | 'terminated'
+  | 'compensated'
+  | 'compensation_failed';
 
 /** The state of a case. Dates are exact to the millisecond. */
 export interface CaseState<T = Value> {

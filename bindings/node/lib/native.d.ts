@@ -2391,11 +2391,12 @@ export function caseStartAsync(engine: Engine, flow: string, input: Uint8Array |
 /**
  * The state of a case.
  *
- * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
- * "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
- * and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
- * (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
- * ended so).
+ * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while
+ * what it did is being undone, are open; it ends as "completed", "failed", "deadlocked", "cancelled",
+ * "terminated", "compensated" or "compensation_failed"), `parent` (the case that called it, or null),
+ * `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
+ * `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null
+ * unless it ended so).
  * @param engine The engine.
  * @param id The case's id.
  * @returns Receives an object.

@@ -44,7 +44,8 @@ struct case_state {
   /// The case that called it; empty if none did.
   std::string parent;
   std::uint64_t version = 0;
-  /// "running", "suspended", "completed", "failed", "deadlocked", "cancelled" or "terminated".
+  /// "running", "suspended" or "compensating" while it is open; then "completed", "failed", "deadlocked", "cancelled",
+  /// "terminated", "compensated" or "compensation_failed".
   std::string status;
   timestamp created, updated;
   /// What the case has gathered so far.

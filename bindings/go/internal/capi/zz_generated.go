@@ -3241,11 +3241,12 @@ func CaseStart(engine Engine, flow string, input []byte, caseId string) (id stri
 
 // CaseGet calls sw_case_get. The state of a case.
 //
-// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended", "completed", "failed",
-// "deadlocked", "cancelled" or "terminated"), `parent` (the case that called it, or null), `created`
-// and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place), `items`
-// (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null unless it
-// ended so).
+// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while
+// what it did is being undone, are open; it ends as "completed", "failed", "deadlocked", "cancelled",
+// "terminated", "compensated" or "compensation_failed"), `parent` (the case that called it, or null),
+// `created` and `updated` (microseconds since the start of 1970), `data`, `marking` (tokens by place),
+// `items` (work in flight: `item`, `task`, `kind`, `state`, `attempt`), `result` and `error` (null
+// unless it ended so).
 //
 // engine: The engine.
 // id: The case's id.
