@@ -16,24 +16,22 @@ pub struct Options {
     json: bool,
     /// In how many random orders each flow of a pattern is run [default: 1000]
     #[arg(long)]
-    orders: Option<usize>,
+    interleavings: Option<usize>,
     /// Write docs/CONFORMANCE.md from the results
     #[arg(long, conflicts_with = "suites")]
     write: bool,
 }
 
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    let interleavings = options.interleavings.unwrap_or(1_000);
     let program = ["-p", "statewright-tests", "--bin", "conformance"];
+    // Many orders take longer than building the release.
+    let release = interleavings > 50;
     let status = Command::new(cargo())
         .args(["run", "--locked", "--quiet"])
         .args(program)
-        .arg("--")
-        .args(
-            options
-                .orders
-                .iter()
-                .flat_map(|n| ["--orders".to_owned(), n.to_string()]),
-        )
+        .args(release.then_some("--release"))
+        .args(["--", "--interleavings", &interleavings.to_string()])
         .args(options.json.then_some("--json"))
         .args(options.write.then_some("--write"))
         .args(&options.suites)

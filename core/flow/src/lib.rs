@@ -37,6 +37,7 @@ mod problem;
 mod runtime;
 mod schedule;
 mod spec;
+pub mod testing;
 
 pub use case::{EventKind, HistoryEvent, Status};
 pub use duration::parse_duration;

@@ -16,23 +16,23 @@ use serde_json::json;
 use statewright_tests::conformance::{PAGE, Report, SUITES, Suite, page};
 
 /// Random orders in which a flow is run, unless told otherwise.
-const ORDERS: usize = 1_000;
+const INTERLEAVINGS: usize = 1_000;
 
 const USAGE: &str = "\
-usage: conformance [--json] [--write] [--orders N] [suite …]
+usage: conformance [--json] [--write] [--interleavings N] [suite …]
 
   --json    print one JSON object for each suite
   --write   write the page of the documentation from the results; all suites are run
-  --orders  in how many random orders each flow is run; 1000 unless told otherwise
+  --interleavings N  in how many random orders each flow is run; 1000 unless told otherwise
 ";
 
 fn main() -> ExitCode {
     let (mut json, mut write, mut wanted) = (false, false, Vec::new());
-    let mut orders = Some(ORDERS);
+    let mut orders = Some(INTERLEAVINGS);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--orders" => orders = arguments.next().and_then(|n| n.parse().ok()),
+            "--interleavings" => orders = arguments.next().and_then(|n| n.parse().ok()),
             "--json" => json = true,
             "--write" => write = true,
             name if SUITES.iter().any(|suite| suite.name == name) => wanted.push(argument),
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         }
     }
     let Some(orders) = orders else {
-        eprintln!("--orders needs a number\n\n{USAGE}");
+        eprintln!("--interleavings needs a number\n\n{USAGE}");
         return ExitCode::from(2);
     };
     match run(json, write, orders, &wanted) {

@@ -9,10 +9,7 @@ use statewright_value::{Path, Value};
 
 use super::admin::REFUSALS;
 use super::judge::Record;
-use super::model::{
-    Change, FIELDS, Seen, State, doc_item, doc_value, field_item, field_path, kv_item, number_in,
-    numbers_in, value_of,
-};
+use super::model::{Change, Seen, State, kv_item, number_in, value_of};
 use super::world::World;
 use super::{Checked, FaultKind};
 use crate::check::{Event, Level, Outcome};
@@ -50,18 +47,23 @@ pub(super) struct Open {
 /// A snapshot, and the state it must show.
 pub(super) struct Pinned {
     pub(super) snapshot: Snapshot,
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
     pub(super) record: Record,
 }
 
 /// Either of the two, for reading.
-enum Handle<'a> {
+pub(super) enum Handle<'a> {
     Txn(&'a Txn),
     Snapshot(&'a Snapshot),
 }
 
 impl Handle<'_> {
-    fn kv_get(&self, world: &World, space: usize, key: &str) -> Result<Option<Value>, Error> {
+    pub(super) fn kv_get(
+        &self,
+        world: &World,
+        space: usize,
+        key: &str,
+    ) -> Result<Option<Value>, Error> {
         let space = world.space(space);
         match self {
             Handle::Txn(txn) => txn.kv_get(space, key.as_bytes()),
@@ -69,7 +71,12 @@ impl Handle<'_> {
         }
     }
 
-    fn json_get(&self, world: &World, key: &str, path: &Path) -> Result<Option<Value>, Error> {
+    pub(super) fn json_get(
+        &self,
+        world: &World,
+        key: &str,
+        path: &Path,
+    ) -> Result<Option<Value>, Error> {
         match self {
             Handle::Txn(txn) => txn.json_get(world.space(0), key, path),
             Handle::Snapshot(snapshot) => snapshot.json_get(world.space(0), key, path),
@@ -79,14 +86,14 @@ impl Handle<'_> {
 
 /// A page of keys: which were asked for.
 pub(super) struct Page {
-    prefix: String,
-    after: Option<String>,
-    limit: usize,
+    pub(super) prefix: String,
+    pub(super) after: Option<String>,
+    pub(super) limit: usize,
 }
 
 impl Page {
     /// The first key that can be on it.
-    fn from(&self) -> String {
+    pub(super) fn from(&self) -> String {
         let resume = self.after.as_ref().map(|after| format!("{after}\0"));
         resume
             .filter(|resume| *resume > self.prefix)
@@ -94,7 +101,7 @@ impl Page {
     }
 
     /// The first key that it says nothing about, given the keys on it.
-    fn to(&self, found: &[(String, u64)]) -> Option<String> {
+    pub(super) fn to(&self, found: &[(String, u64)]) -> Option<String> {
         if let (true, Some((last, _))) = (found.len() == self.limit, found.last()) {
             return Some(format!("{last}\0"));
         }
@@ -106,7 +113,7 @@ impl Page {
         Some(format!("{head}{next}"))
     }
 
-    fn expected(&self, keys: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    pub(super) fn expected(&self, keys: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
         let from = self.from();
         keys.filter(|(key, _)| key.starts_with(&self.prefix) && *key >= from)
             .take(self.limit)
@@ -126,7 +133,7 @@ impl World {
         if number == 0 { first } else { second }
     }
 
-    fn key(&self) -> (usize, String) {
+    pub(super) fn key(&self) -> (usize, String) {
         let random = &self.random;
         let folder = if random.below(2) == 0 { "a" } else { "b" };
         // A few keys are everybody's, so that conflicts are frequent; the others make the tree larger.
@@ -138,11 +145,11 @@ impl World {
         (random.below(2) as usize, format!("{folder}/{number:02}"))
     }
 
-    fn doc(&self) -> String {
+    pub(super) fn doc(&self) -> String {
         format!("d{}", self.random.below(4))
     }
 
-    fn page(&self) -> Page {
+    pub(super) fn page(&self) -> Page {
         let random = &self.random;
         let prefix = ["", "a/", "b/", "a/0"];
         let prefix = prefix.get(random.below(4) as usize).copied().unwrap_or("");
@@ -255,7 +262,7 @@ impl World {
     }
 
     /// What to say of an error that should not be. Where a disk has lied, a store may refuse to go on at any time.
-    fn failed(&self, what: &str, e: &Error) -> String {
+    pub(super) fn failed(&self, what: &str, e: &Error) -> String {
         if !self.trusted && REFUSALS.contains(&e.code()) {
             self.refused.set(true);
         }
@@ -323,7 +330,7 @@ impl World {
         Ok(open)
     }
 
-    fn get(
+    pub(super) fn get(
         &mut self,
         handle: &Handle<'_>,
         state: &State,
@@ -359,7 +366,7 @@ impl World {
     }
 
     /// Compares a page with the model; gives the numbers in it.
-    fn compare_page(
+    pub(super) fn compare_page(
         &mut self,
         state: &State,
         space: usize,
@@ -385,156 +392,6 @@ impl World {
         self.note(found.len() as u64);
         let number = |(key, value): (String, Value)| (key, number_in(&value).unwrap_or(0));
         Ok(found.into_iter().map(number).collect())
-    }
-
-    /// Makes, replaces or drops a whole document.
-    fn whole_doc(&mut self, mut open: Open) -> Checked<Open> {
-        let doc = self.doc();
-        let there = open.view.docs.contains_key(&doc);
-        let mut fields = [None; 4];
-        for field in &mut fields {
-            *field = (self.random.below(3) > 0).then(|| self.judge.number());
-        }
-        let space = self.space(0).clone();
-        match self.random.below(5) {
-            0 | 1 => {
-                let made = open.txn.json_create(&space, &doc, doc_value(&fields));
-                match made {
-                    Ok(()) if !there => self.changed(&mut open, Change::Whole(doc, fields)),
-                    Err(Error::AlreadyExists { .. }) if there => open.hinted.push(Seen::Doc(doc)),
-                    other => return Err(differs("creating a document", &other.is_ok(), &!there)),
-                }
-            }
-            2 | 3 => {
-                let value = doc_value(&fields);
-                let set = open.txn.json_set(&space, &doc, &Path::root(), value);
-                self.must("replacing a document", set)?;
-                self.changed(&mut open, Change::Whole(doc, fields));
-            }
-            _ => {
-                let dropped = open.txn.json_drop(&space, &doc);
-                let dropped = self.must("dropping a document", dropped)?;
-                if dropped != there {
-                    return Err(differs("dropping a document", &dropped, &there));
-                }
-                open.seen.push(Seen::Doc(doc.clone()));
-                if dropped {
-                    self.changed(&mut open, Change::Drop(doc));
-                } else {
-                    open.record.events.push(Event::Read(doc_item(&doc), None));
-                }
-            }
-        }
-        Ok(open)
-    }
-
-    fn set_field(&mut self, mut open: Open) -> Checked<Open> {
-        let doc = self.doc();
-        let field = self.random.below(FIELDS.len() as u64) as usize;
-        let there = open.view.docs.contains_key(&doc);
-        let n = self.judge.number();
-        let path = field_path(field);
-        match open.txn.json_set(self.space(0), &doc, &path, value_of(n)) {
-            Ok(()) if there => self.changed(&mut open, Change::Set(doc, field, n)),
-            Err(Error::NotFound { .. }) if !there => {
-                // It learned that the document is not there.
-                open.record.events.push(Event::Read(doc_item(&doc), None));
-                open.hinted.push(Seen::Doc(doc));
-            }
-            other => return Err(differs("setting a field", &other.is_ok(), &there)),
-        }
-        Ok(open)
-    }
-
-    fn unset_field(&mut self, mut open: Open) -> Checked<Open> {
-        let (doc, field) = (self.doc(), self.random.below(2) as usize);
-        let expected = open
-            .view
-            .docs
-            .get(&doc)
-            .map(|fields| fields.get(field).copied().flatten());
-        match open
-            .txn
-            .json_remove(self.space(0), &doc, &field_path(field))
-        {
-            Ok(old) if expected.is_some() => {
-                let n = expected.flatten();
-                if old != n.map(value_of) {
-                    return Err(differs("removing a field", &old, &n.map(value_of)));
-                }
-                let read = Event::Read(field_item(&doc, field), n);
-                open.record.events.push(read);
-                open.seen.push(Seen::Field(doc.clone(), field));
-                if n.is_some() {
-                    self.changed(&mut open, Change::Unset(doc, field));
-                }
-            }
-            Err(Error::NotFound { .. }) if expected.is_none() => {
-                open.record.events.push(Event::Read(doc_item(&doc), None));
-                open.hinted.push(Seen::Doc(doc));
-            }
-            other => {
-                return Err(differs(
-                    "removing a field",
-                    &other.is_ok(),
-                    &expected.is_some(),
-                ));
-            }
-        }
-        Ok(open)
-    }
-
-    fn read_doc(&mut self, mut open: Open) -> Checked<Open> {
-        let doc = self.doc();
-        let field = (self.random.below(2) == 0).then(|| self.random.below(4) as usize);
-        let events = self.get_doc(&Handle::Txn(&open.txn), &open.view, &doc, field)?;
-        open.record.events.extend(events);
-        open.seen.push(match field {
-            Some(field) => Seen::Field(doc, field),
-            None => Seen::Doc(doc),
-        });
-        Ok(open)
-    }
-
-    fn get_doc(
-        &mut self,
-        handle: &Handle<'_>,
-        state: &State,
-        doc: &str,
-        field: Option<usize>,
-    ) -> Checked<Vec<Event>> {
-        let path = field.map_or(Path::root(), field_path);
-        let found = handle.json_get(self, doc, &path);
-        let found = self.must("reading a document", found)?;
-        self.out.reads += 1;
-        let fields = state.docs.get(doc);
-        let expected = match field {
-            Some(field) => fields
-                .and_then(|f| f.get(field).copied().flatten())
-                .map(value_of),
-            None => fields.map(doc_value),
-        };
-        if found != expected {
-            return Err(differs(
-                &format!("document {doc} {path}"),
-                &found,
-                &expected,
-            ));
-        }
-        self.note(found.is_some().into());
-        Ok(match (field, found) {
-            (Some(field), found) => {
-                let n = found.as_ref().and_then(number_in);
-                vec![Event::Read(field_item(doc, field), n)]
-            }
-            (None, Some(found)) => {
-                let numbers = numbers_in(&found).into_iter().enumerate();
-                numbers
-                    .map(|(field, n)| Event::Read(field_item(doc, field), n))
-                    .collect()
-            }
-            (None, None) => vec![Event::Read(doc_item(doc), None)],
-        })
     }
 
     fn commit(&mut self, client: usize, open: Open) -> Checked {
@@ -653,132 +510,6 @@ impl World {
         self.settle(record, changes, result, Durability::Memory)
     }
 
-    fn pin(&mut self, client: usize) -> Checked {
-        let snapshot = self.store()?.snapshot();
-        let version = snapshot.version();
-        self.say(|| format!("client {client} pins {version}"));
-        self.note(version);
-        let state = self.judge.show(version)?;
-        let record = self.record(client, Level::Serializable, version);
-        let pinned = Pinned {
-            snapshot,
-            state,
-            record,
-        };
-        self.unpin(client);
-        if let Some(client) = self.clients.get_mut(client) {
-            client.pinned = Some(pinned);
-        }
-        Ok(())
-    }
-
-    /// Gives a snapshot up, and hands in what was read from it.
-    pub(super) fn unpin(&mut self, client: usize) {
-        let Some(pinned) = self.clients.get_mut(client).and_then(|c| c.pinned.take()) else {
-            return;
-        };
-        let Pinned { record, .. } = pinned;
-        let (end, version) = (self.tick(), record.snapshot);
-        let entry = self
-            .judge
-            .entry(record, &[], end, Outcome::Committed(version));
-        self.judge.abort(entry);
-    }
-
-    fn read_pinned(&mut self, client: usize) -> Checked {
-        let Some(mut pinned) = self.clients.get_mut(client).and_then(|c| c.pinned.take()) else {
-            return self.pin(client);
-        };
-        let handle = Handle::Snapshot(&pinned.snapshot);
-        let state = pinned.state.clone();
-        let events = match self.random.below(4) {
-            0 => {
-                let doc = self.doc();
-                self.get_doc(&handle, &state, &doc, None)?
-            }
-            1 => {
-                let (space, page) = (self.random.below(2) as usize, self.page());
-                let after = page.after.as_ref().map(String::as_bytes);
-                let prefix = page.prefix.as_bytes();
-                let found = pinned
-                    .snapshot
-                    .kv_scan(self.space(space), prefix, after, page.limit);
-                let found = self.must("a scan of a snapshot", found)?;
-                let found = self.compare_page(&state, space, &page, found)?;
-                let (from, to) = (page.from(), page.to(&found));
-                vec![range_event(space, &from, to.as_deref(), found)]
-            }
-            _ => {
-                let (space, key) = self.key();
-                vec![self.get(&handle, &state, space, &key)?]
-            }
-        };
-        pinned.record.events.extend(events);
-        if let Some(client) = self.clients.get_mut(client) {
-            client.pinned = Some(pinned);
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Checked {
-        let result = self.store()?.sync();
-        self.say(|| format!("sync: {result:?}"));
-        self.note(result.as_ref().map_or_else(|e| e.code() as u64, |()| 0));
-        match result {
-            Ok(()) if self.judge.poisoned && self.judge.newest() > self.judge.acknowledged() => {
-                // Allowed only if there was nothing left to sync; what is unsure stays so.
-                Ok(())
-            }
-            Ok(()) => {
-                self.judge.synced();
-                Ok(())
-            }
-            Err(e) if e.code() == 303 && self.has_failed() => {
-                self.judge.poisoned = true;
-                Ok(())
-            }
-            Err(e) => Err(format!("a sync failed: {e}")),
-        }
-    }
-
-    /// Reads the log's commits from somewhere on.
-    fn read_log(&mut self) -> Checked {
-        if self.durability == Durability::Memory {
-            return Ok(());
-        }
-        let newest = self.judge.newest();
-        let from = 1 + self.random.below(newest.max(1));
-        let mut commits = Vec::new();
-        let read = self.store()?.log(from, &mut |commit| {
-            commits.push((commit.version, commit.time, commit.ops.len()));
-            true
-        });
-        self.note(commits.len() as u64);
-        if let Err(e) = read {
-            let excused = !self.trusted || (self.has_failed() && e.code() == 300);
-            return if excused {
-                Ok(())
-            } else {
-                Err(format!("the log cannot be read: {e}"))
-            };
-        }
-        let mut time = None;
-        for (expected, (version, at, ops)) in (from..).zip(commits.iter().copied()) {
-            let changes = self.judge.changes(version).len();
-            if version != expected || ops != changes || time.is_some_and(|time| at < time) {
-                return Err(format!(
-                    "the log has at {expected} the commit {version} of {at} with {ops} of {changes} ops"
-                ));
-            }
-            time = Some(at);
-        }
-        let last = commits.last().map_or(from - 1, |(version, ..)| *version);
-        if last < self.judge.acknowledged() && !self.judge.poisoned && last >= from {
-            return Err(format!("the log ends at {last} of {newest}"));
-        }
-        Ok(())
-    }
-
     /// A client goes away: its transaction is dropped, without a word.
     pub(super) fn gone(&mut self, client: usize) {
         self.unpin(client);
@@ -790,7 +521,12 @@ impl World {
 }
 
 /// The history's entry of a page.
-fn range_event(space: usize, from: &str, to: Option<&str>, found: Vec<(String, u64)>) -> Event {
+pub(super) fn range_event(
+    space: usize,
+    from: &str,
+    to: Option<&str>,
+    found: Vec<(String, u64)>,
+) -> Event {
     let seen = found.into_iter();
     Event::Range {
         from: kv_item(space, from),

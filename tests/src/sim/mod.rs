@@ -19,8 +19,10 @@
 
 mod admin;
 mod client;
+mod docs;
 pub mod fault;
 mod judge;
+mod look;
 pub mod model;
 mod more;
 mod primitives;

@@ -42,6 +42,10 @@ macro_rules! event_kinds {
                 match self { $(EventKind::$variant => $name,)* }
             }
 
+            pub(crate) fn from_name(name: &str) -> Option<EventKind> {
+                match name { $($name => Some(EventKind::$variant),)* _ => None }
+            }
+
             /// As the history has it: its place in the list, so new kinds go to the end. Below 64.
             pub(crate) fn number(self) -> u64 {
                 self as u64

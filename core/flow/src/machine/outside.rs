@@ -133,7 +133,10 @@ impl Machine<'_> {
             _ => None,
         };
         let suspended = self.case.status == Status::Suspended;
-        let waiting = self.case.offers.iter().filter(|(t, _)| of(**t).is_some());
+        // Who is about to be given a kept one does not take a later one before it.
+        let kept = self.case.mail.contains_key(name);
+        let takes = |task: TaskId| of(task).is_some_and(|keep| !(keep && kept));
+        let waiting = self.case.offers.iter().filter(|(t, _)| takes(**t));
         let oldest = waiting.map(|(t, n)| (*n, *t)).min();
         if let (Some((number, task)), false) = (oldest, suspended) {
             if self.has_item(number) {

@@ -63,13 +63,16 @@ pub struct Deployed {
 /// The flows and cases of a store. Thread-safe; cheap to share by reference.
 pub struct Flows {
     store: Store,
-    nets: Mutex<BTreeMap<String, Arc<Net>>>,
+    nets: Nets,
     desk: Desk,
     /// What claims are signed with, once that was needed.
     secret: OnceLock<[u8; 32]>,
     /// How many automatic tasks one commit fires at most.
     burst: u32,
 }
+
+/// The nets that were compiled so far, by key: a key names the exact content, so stores can share them.
+pub(crate) type Nets = Arc<Mutex<BTreeMap<String, Arc<Net>>>>;
 
 /// In memory there is no journal whose commits could be lost one by one, so tasks that need nobody share a commit.
 const BURST_IN_MEMORY: u32 = 64;
@@ -81,11 +84,24 @@ impl Flows {
         let in_memory = store.stats().durability == Durability::Memory;
         Flows {
             store,
-            nets: Mutex::default(),
+            nets: Nets::default(),
             desk: Desk::default(),
             secret: OnceLock::new(),
             burst: if in_memory { BURST_IN_MEMORY } else { 1 },
         }
+    }
+
+    /// The same for tests, with nets that are compiled already: every event is a commit of its own, in memory too.
+    pub(crate) fn for_tests(store: Store, nets: Nets) -> Flows {
+        Flows {
+            nets,
+            burst: 1,
+            ..Flows::new(store)
+        }
+    }
+
+    pub(crate) fn nets(&self) -> &Nets {
+        &self.nets
     }
 
     /// The store.
@@ -100,8 +116,14 @@ impl Flows {
     /// Checks a spec and makes it the newest of its name; `dir` is what `$flow.dir` gives. Deploying the same again
     /// changes nothing. Fails with [`Error::InvalidSpec`], which has every problem with its line and column.
     pub fn deploy(&self, source: &str, dir: Option<&str>) -> Result<Deployed> {
-        let net = Net::compile(source, dir).map_err(|problems| Error::InvalidSpec { problems })?;
         let key = net_key(source, dir);
+        let known = self.nets.lock().get(&key).cloned();
+        let net = match known {
+            Some(net) => net,
+            None => Arc::new(
+                Net::compile(source, dir).map_err(|problems| Error::InvalidSpec { problems })?,
+            ),
+        };
         let deployed = Deployed {
             name: net.name.to_string(),
             version: net.version,
@@ -140,7 +162,7 @@ impl Flows {
             }
             Ok(())
         })?;
-        self.nets.lock().insert(key, Arc::new(net));
+        self.nets.lock().insert(key, net);
         Ok(deployed)
     }
 

@@ -139,7 +139,7 @@ impl Flows {
         Ok(events)
     }
 
-    pub(super) fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
+    pub(crate) fn load(&self, id: &str) -> Result<(std::sync::Arc<Net>, Case)> {
         let view = self.store.snapshot();
         let value = save::read(&view, &keys::case(id))?.ok_or_else(|| Error::UnknownCase {
             case: id.to_owned(),

@@ -255,6 +255,21 @@ impl Flows {
         Ok(moved.map(|moved| Claim { item: taken, moved }))
     }
 
+    /// Takes one item for a test, which says whether the claim is written.
+    pub(crate) fn claim_for_test(
+        &self,
+        case: &str,
+        number: u64,
+        lease: Duration,
+        written: bool,
+    ) -> Result<Option<Claim>> {
+        let fit = Fit {
+            quiet: !written,
+            ..Fit::ANY
+        };
+        self.claim_one(case, number, "worker", Some(lease), fit)
+    }
+
     /// What claims are signed with.
     fn secret(&self) -> Result<[u8; 32]> {
         if let Some(secret) = self.secret.get() {

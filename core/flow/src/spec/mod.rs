@@ -27,6 +27,7 @@ use crate::net::Net;
 use crate::problem::{Problem, Problems};
 
 pub use schema::spec_schema;
+pub(crate) use yaml::{Data, Node};
 
 /// Compiles a spec.
 pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Problem>> {
@@ -45,8 +46,9 @@ pub(crate) fn compile(source: &str, dir: Option<&str>) -> Result<Net, Vec<Proble
     }
 }
 
+/// Reads YAML, JSON or TOML; what is wrong with it is a problem, and then there is no tree.
 #[cfg(feature = "toml")]
-fn parse(source: &str, problems: &mut Problems) -> Option<yaml::Node> {
+pub(crate) fn parse(source: &str, problems: &mut Problems) -> Option<yaml::Node> {
     if toml::is_toml(source) {
         toml::parse(source, problems)
     } else {
@@ -55,7 +57,7 @@ fn parse(source: &str, problems: &mut Problems) -> Option<yaml::Node> {
 }
 
 #[cfg(not(feature = "toml"))]
-use yaml::parse;
+pub(crate) use yaml::parse;
 
 /// The hash of what a spec says, whatever its layout. The folder belongs to it, since expressions see it.
 fn hash(spec: Value, dir: Option<&str>) -> String {

@@ -95,6 +95,21 @@ fn wcp24_persistent_trigger() {
 }
 
 #[test]
+fn a_kept_signal_comes_before_a_later_one_that_finds_its_task_waiting() {
+    let spec = "name: p\ntasks:\n  A: { kind: host, next: W }\n  W: { kind: signal, signal: go, keep: true, into: .got }\n";
+    let mut game = Game::start(spec, Value::NULL, Mode::Straight);
+    let send = |game: &Game, n: u64| game.flows.signal("case", "go", &Value::from(n)).unwrap().0;
+    assert_eq!(send(&game, 1), Delivery::Kept);
+    game.claim("A");
+    game.complete("A", Value::NULL);
+    // W waits, and nobody has given it the first one yet.
+    assert_eq!(send(&game, 2), Delivery::Kept);
+    game.settle();
+    let data = game.flows.case("case").unwrap().data;
+    assert_eq!(data.get("got"), Some(value!(1)));
+}
+
+#[test]
 fn a_signal_by_key_goes_to_the_case_that_waits_for_it_or_is_kept() {
     let spec = "name: p\ntasks:\n  A: { kind: host, next: W }\n  \
         W: { kind: signal, signal: paid, key: .input.order, keep: true, into: .got }\n";

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use statewright_flow::patterns::{Numbering, pattern};
 
 use super::super::{Report, Suite, files, read};
-use super::{data, judge, name};
+use super::{judge, name, test_file};
 
 /// The patterns in the other numbering.
 pub const SUITE: Suite = Suite {
@@ -39,11 +39,9 @@ fn run(_: &Path, report: &mut Report) -> Result<()> {
         let own = specs.iter().filter(|_| of.wcp.is_none());
         for spec in own {
             let source = String::from_utf8(read(spec)?)?;
-            let (_, cases) =
-                data::read(&read(&spec.with_extension("toml"))?).with_context(|| name(spec))?;
-            for case in &cases {
-                if let (Err(why), Ok(())) = (judge(&source, case, 0), &outcome) {
-                    outcome = Err(format!("{}, {}: {why:#}", name(spec), case.name));
+            for test in test_file(spec)?.tests(&source, None, &[]) {
+                if let (Err(why), Ok(())) = (judge(&test, 0), &outcome) {
+                    outcome = Err(format!("{}: {why}", name(spec)));
                 }
             }
         }

@@ -1,26 +1,21 @@
-//! The workflow control-flow patterns: a flow for each in `examples/patterns`, and what it is to do in the TOML file
-//! of the same name beside it.
+//! The workflow control-flow patterns: a flow for each in `examples/patterns`, and what it is to do in the test file of
+//! the same name beside it, as `statewright test` reads it (`docs/TESTING.md`).
 //!
-//! A case of such a file is either a script, of which every step must be possible and every check hold, or says what
-//! may come of any run. Each is run (a) straight, (b) with a power cut and recovery after every event, which must
-//! come to the same end, and, if it is no script, (c) in many random orders, with a power cut now and then; the
-//! orders of completion that it lists must all come up.
+//! A test is run straight, with a power cut and recovery after every event, which must come to the same end, and, if
+//! it has no script, in many random orders, with power cuts now and then; the orders of completion that it lists must
+//! all come up.
 
-mod data;
 mod knhk;
-mod run;
-mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use statewright_flow::net::Net;
+use statewright_flow::testing::{FlowTest, Plan, TestFile};
 
 use super::{Report, Suite, files, read};
-use data::Expected;
 pub use knhk::SUITE as KNHK;
-pub use world::World;
 
 /// The workflow control-flow patterns of the Workflow Patterns initiative.
 pub const SUITE: Suite = Suite {
@@ -58,12 +53,15 @@ fn run(_: &Path, report: &mut Report) -> Result<()> {
                 ));
                 continue;
             }
-            let (of, cases) =
-                data::read(&read(&spec.with_extension("toml"))?).with_context(|| name(spec))?;
-            ensure!(of == pattern, "{} is about pattern {of}", name(spec));
-            for case in &cases {
-                if let Err(why) = judge(&source, case, report.effort) {
-                    wrong.get_or_insert(format!("{}, {}: {why:#}", name(spec), case.name));
+            let file = test_file(spec)?;
+            ensure!(
+                file.pattern == Some(pattern),
+                "{} is about another pattern",
+                name(spec)
+            );
+            for test in file.tests(&source, dir, &[]) {
+                if let Err(why) = judge(&test, report.effort) {
+                    wrong.get_or_insert(format!("{}: {why}", name(spec)));
                 }
             }
         }
@@ -76,55 +74,33 @@ fn run(_: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// The test file beside a flow.
+fn test_file(spec: &Path) -> Result<TestFile> {
+    let file = String::from_utf8(read(&spec.with_extension("test.toml"))?)?;
+    TestFile::read(&file).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}: {}", name(spec), problems.join("; "))
+    })
+}
+
 fn name(spec: &Path) -> String {
     let name = spec.file_stem().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 
-/// Runs one case in all ways.
-fn judge(spec: &str, case: &Expected, effort: usize) -> Result<()> {
-    if !case.script.is_empty() {
-        let straight = run::script(spec, case, false)?;
-        let cut = run::script(spec, case, true).context("with power cuts")?;
-        ensure!(
-            cut == straight,
-            "with power cuts {cut:?}, without {straight:?}"
-        );
-        return Ok(());
-    }
-    // Always the first thing that is possible.
-    let straight = run::run(spec, case, false, |_| 0)?;
-    let cut = run::run(spec, case, true, |_| 0).context("with power cuts")?;
-    ensure!(
-        cut == straight,
-        "with power cuts {cut:?}, without {straight:?}"
-    );
-    let mut seen = BTreeSet::new();
-    for seed in 0..effort as u64 {
-        let mut random = Random(seed);
-        let power_cuts = seed % 16 == 7;
-        let outcome = run::run(spec, case, power_cuts, |n| random.below(n))
-            .with_context(|| format!("in random order {seed}"))?;
-        seen.insert(outcome.trace);
-    }
+/// Runs one test in all ways.
+fn judge(test: &FlowTest, orders: usize) -> Result<(), String> {
+    let plan = Plan {
+        runs: orders as u64,
+        ..Plan::default()
+    };
+    let summary = test.run(&plan).map_err(|failed| failed.to_string())?;
     // What may come up does, in enough orders.
-    if effort >= 500 {
-        for trace in &case.traces {
-            ensure!(seen.contains(trace), "never: {}", trace.join(" "));
+    let missing = |trace: &&Vec<String>| !summary.orders.contains(*trace);
+    match test.traces().iter().find(missing) {
+        Some(trace) if orders >= 500 && !test.is_script() => {
+            Err(format!("{}: never {}", test.name(), trace.join(" ")))
         }
-    }
-    Ok(())
-}
-
-/// SplitMix64: the same order from the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) as usize % n
+        _ => Ok(()),
     }
 }

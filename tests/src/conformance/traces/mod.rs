@@ -7,10 +7,9 @@ mod xml;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
-use statewright_value::Value;
+use anyhow::Result;
+use statewright_flow::testing::{Failed, FlowTest, Plan};
 
-use super::patterns::World;
 use super::{Report, Suite, member, read, read_json, text};
 use translate::{Translated, translate};
 
@@ -73,28 +72,33 @@ fn run(data: &Path, report: &mut Report) -> Result<()> {
 }
 
 fn play(flow: &Translated, trace: &str) -> Result<()> {
-    let mut world = World::start(&flow.spec, &Value::NULL, &BTreeMap::new(), false)?;
-    world.settle()?;
-    for task in trace.lines().map(str::trim).filter(|t| !t.is_empty()) {
-        if !flow.calls.contains(task) {
-            world.claim(task)?;
-            world.complete(task)?;
-        }
-        if flow.cancels_case.as_deref() == Some(task) {
-            world.cancel()?;
-        }
-        world.settle()?;
-    }
-    let left = world.offered()?;
-    ensure!(left.is_empty(), "left: {}", left.join(" "));
-    let mut wanted: Vec<&str> = trace
+    let tasks: Vec<&str> = trace
         .lines()
         .map(str::trim)
         .filter(|t| !t.is_empty())
         .collect();
-    wanted.sort_unstable();
-    let mut done = world.trace()?;
-    done.sort();
-    ensure!(done == wanted, "completed: {}", done.join(" "));
+    let mut test = FlowTest::new("the trace", &flow.spec);
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for task in &tasks {
+        *counts.entry(task).or_default() += 1;
+        if !flow.calls.contains(*task) {
+            test = test.step(&format!("do {task}"));
+        }
+        if flow.cancels_case.as_deref() == Some(*task) {
+            test = test.step("cancel-case");
+        }
+    }
+    // Nothing is left, and nothing else was done.
+    test = test.step("offered");
+    for (task, times) in counts {
+        test = test.count(task, times);
+    }
+    let all = tasks.len() as u64;
+    test = test.check(move |view| match view.done.values().sum::<u64>() {
+        done if done == all => Ok(()),
+        _ => Err(format!("completed: {:?}", view.done)),
+    });
+    let failed = |why: Box<Failed>| anyhow::anyhow!("{why}");
+    test.run(&Plan::default()).map_err(failed)?;
     Ok(())
 }
