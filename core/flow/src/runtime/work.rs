@@ -472,7 +472,8 @@ fn adopt(
                 worker: String::new(),
                 nonce: nonce.to_owned(),
                 since,
-                until: None,
+                // Only one with an end was not written. A heartbeat makes it longer.
+                until: Some(machine.now),
                 deadline,
             },
         )

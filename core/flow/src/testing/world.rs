@@ -294,6 +294,11 @@ impl World {
             return Ok(());
         };
         if never {
+            if self.disk.is_some() {
+                // So that its claim is written, and not forgotten with the power.
+                self.cut_power()?;
+                self.flows.heartbeat(&work.token, SHORT_LEASE)?;
+            }
             self.note(", and is never heard of again");
             return Ok(());
         }

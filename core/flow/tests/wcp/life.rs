@@ -99,3 +99,21 @@ fn routing_alone_is_one_commit_and_routing_in_circles_does_not_hang() {
     game.flows.cancel("case", "it goes in circles").unwrap();
     assert_eq!(game.end().status, Status::Cancelled);
 }
+
+/// A claim that was not written before a crash and is kept alive after it ends with its lease, as any other.
+#[test]
+fn a_claim_that_is_kept_alive_after_a_crash_ends_without_further_heartbeats() {
+    let mut game = Game::start(
+        "name: p\ntasks:\n  A: { kind: host }\n",
+        Value::NULL,
+        Mode::Crash,
+    );
+    let item = game.claim("A").unwrap();
+    assert_eq!(game.offered(), ["A"]);
+    let minute = std::time::Duration::from_secs(60);
+    game.flows.heartbeat(&item.token, minute).unwrap();
+    assert_eq!(game.offered(), [""; 0]);
+    game.clock.advance(2 * minute);
+    game.flows.fire_due().unwrap();
+    assert_eq!(game.offered(), ["A"]);
+}
