@@ -119,6 +119,8 @@ impl World {
         let strict = self.durability == Durability::Strict;
         let mut at_least = self.judge.acknowledged();
         let durable = self.judge.durable(strict);
+        self.cases.flows = None;
+        self.cases.observer = None;
         let store = self.store.take();
         match end {
             End::Close => {
@@ -237,7 +239,7 @@ impl World {
                         .take_if(|pinned| pinned.record.snapshot > found);
                 }
                 self.store = Some(store);
-                Ok(())
+                self.cases_recovered(found)
             }
             Err(e) if !self.trusted && REFUSALS.contains(&e.code()) => {
                 self.say(|| format!("the store refuses what a lying disk left: {e}"));
@@ -389,7 +391,10 @@ impl World {
         if self.durability != Durability::Memory {
             self.end(End::Close)?;
         }
-        Ok(())
+        if self.refused.get() {
+            return Ok(());
+        }
+        self.drain_cases()
     }
 }
 

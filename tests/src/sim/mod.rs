@@ -16,8 +16,13 @@
 //! after every opening, that the state is that of a version that was written, and none is lost that was promised to
 //! survive; that a store which failed accepts nothing more; that damage gives an error and never wrong data; and in the
 //! end, that the whole history is serializable ([`crate::check`]).
+//!
+//! Two of three seeds also have cases of flows in the same store ([`cases`]), with workers that are slow, late, answer
+//! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice, and in the end
+//! every case has come to its end.
 
 mod admin;
+mod cases;
 mod client;
 mod docs;
 pub mod fault;
@@ -25,6 +30,7 @@ mod judge;
 mod look;
 pub mod model;
 mod more;
+mod net;
 mod primitives;
 mod world;
 

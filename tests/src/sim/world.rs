@@ -12,6 +12,7 @@ use statewright_log::sim::{SimClock, SimIo, SimRandom};
 use statewright_log::{Clock, Durability, Env, Random};
 use statewright_store::{Place, Space, Store, StoreOptions};
 
+use super::cases::Cases;
 use super::client::Client;
 use super::judge::Judge;
 use super::{Checked, FaultKind, Options, Outcome, Swarm};
@@ -49,6 +50,7 @@ pub(super) struct World {
     pub(super) spaces: [Space; 2],
     pub(super) clients: Vec<Client>,
     pub(super) judge: Judge,
+    pub(super) cases: Cases,
     /// The clock of the history: one tick an event.
     now: u64,
     frozen: bool,
@@ -95,6 +97,7 @@ impl World {
             spaces: [Space::default(), Space::parse("t/two").unwrap_or_default()],
             clients: (0..clients).map(|_| Client::default()).collect(),
             judge: Judge::default(),
+            cases: Cases::new(seed),
             now: 0,
             frozen: false,
             times: Vec::new(),
@@ -195,6 +198,8 @@ impl World {
             self.look();
             if self.random.below(6) == 0 {
                 self.mischief()?;
+            } else if self.cases.on && self.random.below(3) == 0 {
+                self.flow_step()?;
             } else {
                 let client = self.random.below(self.clients.len() as u64) as usize;
                 self.act(client)?;
