@@ -275,14 +275,12 @@ impl World {
             taken = then;
         }
         let never = *taken == Reply::Never;
-        // One with an end is not written before it is needed, and would not be known after a power cut; the worker is.
-        let lease = match never {
-            true => Some(SHORT_LEASE),
-            false => self.disk.is_none().then_some(LEASE),
-        };
+        let lease = if never { SHORT_LEASE } else { LEASE };
+        // Else it would not be known after a power cut, which the worker does not notice.
+        let written = self.disk.is_some();
         let what = format!("a worker starts {task}");
         let claim = self.event(what, |flows| {
-            flows.claim_one(case, number, "worker", lease, |_| true)
+            flows.claim_for_test(case, number, lease, written)
         });
         let claim = claim.inspect_err(|_| {
             if let Some(answers) = self.answers.get_mut(task) {
@@ -294,11 +292,6 @@ impl World {
             return Ok(());
         };
         if never {
-            if self.disk.is_some() {
-                // So that its claim is written, and not forgotten with the power.
-                self.cut_power()?;
-                self.flows.heartbeat(&work.token, SHORT_LEASE)?;
-            }
             self.note(", and is never heard of again");
             return Ok(());
         }
