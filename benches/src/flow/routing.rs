@@ -80,9 +80,8 @@ impl Chains {
         let place = |chain: usize, at: usize| format!("p{chain}_{at}");
         let names = |at: usize| -> Vec<String> { (0..CHAINS).map(|c| place(c, at)).collect() };
         let (first, last) = (names(0), names(LENGTH));
-        let refs = |names: &[String]| -> Vec<String> { names.to_vec() };
-        let first: Vec<String> = refs(&first);
         let first: Vec<&str> = first.iter().map(String::as_str).collect();
+        let last: Vec<&str> = last.iter().map(String::as_str).collect();
         net.task("split", &["i"], &first).split(Split::Or);
         for chain in 0..CHAINS {
             for at in 0..LENGTH {
@@ -90,7 +89,6 @@ impl Chains {
                 net.task(&format!("t{chain}_{at}"), &[&from], &[&to]);
             }
         }
-        let last: Vec<&str> = last.iter().map(String::as_str).collect();
         net.task("join", &last, &["o"]).join(Join::Or);
         let net = net.build()?;
         let join = net.task("join").context("no join")?;
