@@ -224,8 +224,8 @@ test('a thousand waits at the same time', async (t) => {
 
 test('an engine that does not drive leaves its cases where they are', async (t) => {
   const engine = memory(t, { drive: false });
-  await engine.deploy(GREET);
-  const id = await engine.start('greet');
+  await engine.deploy(ONE_TASK);
+  const id = await engine.start('one');
   await fails(() => engine.wait(id, { timeoutMs: 50 }), 'SW_TIMEOUT');
   assert.equal(engine.case(id).status, 'running');
 });
