@@ -1,6 +1,6 @@
 //! Work items: taken, kept alive, completed, failed, and what time does to them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use statewright_log::Timestamp;
@@ -22,6 +22,9 @@ use crate::net::{Format, Net, TaskId, TaskKind};
 const DUE_BATCH: usize = 256;
 /// Bytes of a worker's name at most.
 const MAX_WORKER_NAME: usize = 256;
+
+/// An offered item: since when, its case, its number.
+type Place = (Timestamp, String, u64);
 
 /// Whose work to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,18 +113,41 @@ impl Flows {
             Queue::Process => vec![keys::PROCESS_QUEUE.to_owned()],
             Queue::Topics(topics) => topics.iter().map(|t| keys::host_queue(t)).collect(),
         };
+        let mut claimed: Vec<Claim> = Vec::new();
+        let mut gone: BTreeSet<Place> = BTreeSet::new();
+        // What was seen may have been taken and finished by somebody else since; behind it there may be more.
+        while self.claim_some(
+            queue,
+            &queues,
+            (worker, lease, max),
+            &mut claimed,
+            &mut gone,
+        )? {}
+        Ok(claimed)
+    }
+
+    /// Takes of what is offered now; tells whether to look again, as something was `gone` that was not before.
+    fn claim_some(
+        &self,
+        queue: &Queue,
+        queues: &[String],
+        (worker, lease, max): (&str, Option<Duration>, usize),
+        claimed: &mut Vec<Claim>,
+        gone: &mut BTreeSet<Place>,
+    ) -> Result<bool> {
+        let known = gone.len();
         // Before looking, so that nothing that is offered meanwhile is passed over for good.
         let offers = self.desk.offers();
         let view = self.store.snapshot();
         let mut offered = Vec::new();
-        for queue in &queues {
-            self.offered(&view, queue, max, offers, &mut offered)?;
+        let wanted = max.saturating_sub(claimed.len());
+        for queue in queues {
+            self.offered(&view, queue, wanted, offers, gone, &mut offered)?;
         }
         offered.sort();
         let mut offered = offered.into_iter().peekable();
-        let mut claimed: Vec<Claim> = Vec::new();
         // The head of the line against the others: whoever has waited longer goes first.
-        let (mut turns, mut heads) = (0, VecDeque::from(self.heads(queue, max)?));
+        let (mut turns, mut heads) = (0, VecDeque::from(self.heads(queue, wanted)?));
         while claimed.len() < max {
             if heads.is_empty() && turns > 0 {
                 heads = self.heads(queue, max.saturating_sub(claimed.len()))?.into();
@@ -136,28 +162,32 @@ impl Flows {
             } else {
                 offered.next()
             };
-            let Some((_, case, number)) = next else { break };
-            match self.claim_one(&case, number, worker, lease, Fit::ANY) {
-                Ok(claim) => {
-                    turns += u32::from(first && claim.is_some());
-                    claimed.extend(claim);
+            let Some(place) = next else { break };
+            match self.claim_one(&place.1, place.2, worker, lease, Fit::ANY) {
+                Ok(Some(claim)) => {
+                    turns += u32::from(first);
+                    claimed.push(claim);
+                }
+                Ok(None) => {
+                    gone.insert(place);
                 }
                 // Somebody else had the last turn.
                 Err(Error::Refused { code: "lane", .. }) => {}
                 Err(other) => return Err(other),
             }
         }
-        Ok(claimed)
+        Ok(claimed.len() < max && gone.len() > known)
     }
 
-    /// The first items of a queue that are not claimed.
+    /// The first items of a queue that are neither claimed nor gone.
     fn offered(
         &self,
         view: &impl Reader,
         queue: &str,
         max: usize,
         offers: u64,
-        offered: &mut Vec<(Timestamp, String, u64)>,
+        gone: &BTreeSet<Place>,
+        offered: &mut Vec<Place>,
     ) -> Result<()> {
         let (space, first) = (Space::default(), offered.len());
         let mut after = self.desk.passed(queue);
@@ -171,7 +201,10 @@ impl Flows {
                 if let Some((at, case, number)) = place
                     && !self.desk.has(case, number)
                 {
-                    offered.push((at, case.to_owned(), number));
+                    let place = (at, case.to_owned(), number);
+                    if !gone.contains(&place) {
+                        offered.push(place);
+                    }
                     passing = false;
                 }
                 if passing {
