@@ -47,6 +47,8 @@ pub enum Command {
     Flows(FlowsOptions),
     /// Check running cases against another version of their flow
     Migrate(Migrate),
+    /// Run flows against what is expected of them, in a simulated world
+    Test(Test),
     /// Show the commits of a store
     Log(Log),
     /// Look at everything in a store's folder and tell what is damaged
@@ -95,6 +97,7 @@ impl Command {
             Command::Graph(_) => false,
             Command::Flows(options) => options.json,
             Command::Migrate(options) => options.json,
+            Command::Test(options) => options.json,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,
             Command::Repair(options) => options.json,
@@ -225,6 +228,33 @@ pub struct Check {
     #[arg(long, conflicts_with = "specs")]
     pub schema: bool,
     /// Print one JSON object a line for each problem
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Each test is run straight, with a power cut after every event, and in random orders; a run that fails is made as short \
+as it can be. No time passes and no program is started. docs/TESTING.md describes the files.
+
+Exit codes: 0 all passed · 1 a test failed · 2 a file cannot be read or is wrong")]
+pub struct Test {
+    /// The test files: YAML, JSON or TOML, `NAME.test.yaml` for the flow `NAME.yaml`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Only the test of this name
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+    /// How many random orders of each test
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub runs: u64,
+    /// The seed of the first random order; the next one has the next number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Do not cut the power
+    #[arg(long)]
+    pub no_power_cuts: bool,
+    /// Print one JSON object a line for each test
     #[arg(long)]
     pub json: bool,
 }

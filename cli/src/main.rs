@@ -27,6 +27,7 @@ mod console;
 mod control;
 mod event;
 mod exit;
+mod flowtest;
 mod graph;
 mod input;
 mod region;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Graph(options) => graph::run(options),
         Command::Flows(options) => versions::flows(options),
         Command::Migrate(options) => versions::migrate(options),
+        Command::Test(options) => flowtest::run(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),
         Command::Repair(options) => verify::repair(options),

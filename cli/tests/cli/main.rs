@@ -13,6 +13,7 @@
 mod bad_input;
 mod check;
 mod control;
+mod flowtest;
 mod graph;
 mod interrupted;
 mod look;
