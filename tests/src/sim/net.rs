@@ -27,7 +27,9 @@ use model::{Tokens, successors};
 const PLAYED: [&str; 7] = [
     "name: order
 tasks:
-  begin: { kind: host, split: or, next: [{ to: credit, when: .input.x > 1 }, { to: customs, when: .input.x != 2 }, accept] }
+  begin:
+    { kind: host, split: or,
+      next: [{ to: credit, when: .input.x > 1 }, { to: customs, when: .input.x != 2 }, accept] }
   credit: { kind: host, retry: { attempts: 3, delay: 10m }, next: accept }
   customs: { kind: host, timeout: 1h, retry: { attempts: 9, delay: 1m }, next: accept }
   accept: { kind: host, join: or, split: xor, next: [{ to: begin2, when: .accept.again }, end] }
@@ -80,7 +82,9 @@ tasks:
     "name: loop
 tasks:
   begin: { kind: set, set: { .n: '1' }, next: work }
-  work: { kind: host, join: xor, retry: { attempts: 2, delay: 1s, factor: 2 }, split: xor, next: [{ to: work2, when: .work.again }, end] }
+  work:
+    { kind: host, join: xor, retry: { attempts: 2, delay: 1s, factor: 2 }, split: xor,
+      next: [{ to: work2, when: .work.again }, end] }
   work2: { kind: wait, for: 5m, next: work }
   end: { kind: host }
 ",
@@ -103,12 +107,16 @@ tasks:
   north: { kind: host, next: enough }
   south: { kind: host, next: enough }
   west: { kind: host, next: enough }
-  enough: { join: { of: 2, reset: cancel }, cancels: [north, south, west, north>enough, south>enough, west>enough], next: decide }
+  enough:
+    { join: { of: 2, reset: cancel }, next: decide,
+      cancels: [north, south, west, north>enough, south>enough, west>enough] }
   decide: { kind: host }
 ",
     "name: offers
 tasks:
-  ask: { kind: host, many: { items: '5', threshold: 3, add: true, max: 9 }, retry: { attempts: 50, delay: 1s }, next: choose }
+  ask:
+    { kind: host, many: { items: '5', threshold: 3, add: true, max: 9 }, retry: { attempts: 50, delay: 1s },
+      next: choose }
   choose: { kind: host }
 ",
     "name: caller
