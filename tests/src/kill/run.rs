@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -55,9 +56,10 @@ fn attempt(
 ) -> Result<Option<Outcome>, String> {
     let wanted = 1 + random.below(MOST_KILLS);
     let (mut kills, mut process) = (0_u32, 0_u32);
-    let mut next_out = || {
+    let mut start = |mut command: Command| {
         process = process.saturating_add(1);
-        folder.join(format!("out-{process}"))
+        command.env("KILL_TEST_PROCESS", process.to_string());
+        Victim::start(command, &folder.join(format!("out-{process}")))
     };
     while u64::from(kills) < wanted {
         let begun = status(scenario, folder)?;
@@ -67,7 +69,7 @@ fn attempt(
             scenario.start(folder)
         };
         let delay = moment(scenario, random);
-        let victim = Victim::start(command, &next_out())?;
+        let victim = start(command)?;
         let hit = victim.kill_after(delay, random.below(2) == 0)?;
         match status(scenario, folder)?.as_deref() {
             // A kill before the first commit: nothing was begun, and it is begun again.
@@ -78,7 +80,7 @@ fn attempt(
             _ => break,
         }
     }
-    let victim = Victim::start(scenario.resume(folder), &next_out())?;
+    let victim = start(scenario.resume(folder))?;
     let ended = victim.wait(LIMIT);
     if plan.verbose && ended.as_ref() != Ok(&Some(0)) {
         eprintln!("the last resume ended with {ended:?}");

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// takes a little time.
 const SHELL: &str = r#"#!/bin/sh
 if [ -n "$STATEWRIGHT_IDEMPOTENCY_KEY" ]; then
-  printf '%s %s\n' "$STATEWRIGHT_IDEMPOTENCY_KEY" "$STATEWRIGHT_ATTEMPT" >> "$KILL_TEST_WITNESS"
+  printf '%s %s %s\n' "$STATEWRIGHT_IDEMPOTENCY_KEY" "$STATEWRIGHT_ATTEMPT" "$KILL_TEST_PROCESS" >> "$KILL_TEST_WITNESS"
   sleep 0.05
 fi
 exec /bin/sh "$@"
@@ -103,6 +103,11 @@ impl Scenario {
         }
         self.result = end.get("result").cloned().unwrap_or_default();
         Ok(())
+    }
+
+    /// Whether a claim is known in its process alone, until the case's next commit.
+    pub fn claims_in_memory(&self) -> bool {
+        self.worker.is_some()
     }
 
     /// `statewright run`.

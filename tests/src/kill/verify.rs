@@ -51,7 +51,14 @@ pub fn verify(scenario: &Scenario, folder: &Path, processes: u32) -> Found {
     end(scenario, &case, &mut found);
     order(&history, &mut found);
     steps(scenario.tasks, &history, &mut found);
-    witness(folder, &history, &mut found);
+    let finished = finished_by(folder, processes);
+    witness(
+        folder,
+        &history,
+        &finished,
+        scenario.claims_in_memory(),
+        &mut found,
+    );
     acknowledged(folder, processes, &history, &mut found);
     match objects(scenario, folder, &["log"]) {
         Ok(commits) => log(&commits, &history, &mut found),
@@ -150,8 +157,30 @@ fn steps(tasks: &[&str], history: &[Value], found: &mut Found) {
     }
 }
 
-/// A step runs only after its start was committed, each attempt once, and never after its completion.
-fn witness(folder: &Path, history: &[Value], found: &mut Found) {
+/// Which process printed that an item completed.
+fn finished_by(folder: &Path, processes: u32) -> BTreeMap<u64, u32> {
+    let mut finished = BTreeMap::new();
+    for process in 1..=processes {
+        let printed = fs::read_to_string(folder.join(format!("out-{process}"))).unwrap_or_default();
+        let events = printed
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        for event in events.filter(|event| text(event, "event") == "completed") {
+            finished.entry(number(&event, "item")).or_insert(process);
+        }
+    }
+    finished
+}
+
+/// A step runs only as attempts that are in the history, each once, and never after its completion. If claims are in
+/// memory alone, one that a kill undid is made again as the same attempt: then each runs once in a process.
+fn witness(
+    folder: &Path,
+    history: &[Value],
+    finished: &BTreeMap<u64, u32>,
+    claims_in_memory: bool,
+    found: &mut Found,
+) {
     let of_kind = |kind: &'static str| {
         history
             .iter()
@@ -160,20 +189,28 @@ fn witness(folder: &Path, history: &[Value], found: &mut Found) {
     };
     let started: BTreeSet<(u64, u64)> = of_kind("started").collect();
     let completed: BTreeMap<u64, u64> = of_kind("completed").collect();
-    let mut seen = BTreeSet::new();
+    let (mut ran, mut seen) = (BTreeSet::new(), BTreeSet::new());
     let witness = fs::read_to_string(folder.join("witness")).unwrap_or_default();
     for line in witness.lines() {
-        let parsed = line.rsplit_once(' ').and_then(|(key, attempt)| {
-            let item = key.strip_prefix(CASE)?.strip_prefix('/')?.parse().ok()?;
-            Some((item, attempt.parse().ok()?))
+        let parsed = line.rsplit_once(' ').and_then(|(line, process)| {
+            let (key, attempt) = line.rsplit_once(' ')?;
+            let item: u64 = key.strip_prefix(CASE)?.strip_prefix('/')?.parse().ok()?;
+            Some((item, attempt.parse().ok()?, process.parse().ok()?))
         });
-        let Some((item, attempt)) = parsed else {
+        let Some((item, attempt, process)) = parsed else {
             found.problem(format!(
                 "the witness has a line that is not of it: '{line}'"
             ));
             continue;
         };
-        if !seen.insert((item, attempt)) {
+        if finished.get(&item).is_some_and(|by| process > *by) {
+            found.twice(format!(
+                "item {item} ran in process {process} after its completion"
+            ));
+        }
+        let of = if claims_in_memory { process } else { 0 };
+        ran.insert((item, attempt));
+        if !seen.insert((item, attempt, of)) {
             found.twice(format!("item {item} ran twice as attempt {attempt}"));
         }
         if !started.contains(&(item, attempt)) {
@@ -188,7 +225,7 @@ fn witness(folder: &Path, history: &[Value], found: &mut Found) {
         }
     }
     for (item, attempt) in completed {
-        if !seen.contains(&(item, attempt)) {
+        if !ran.contains(&(item, attempt)) {
             found.problem(format!(
                 "item {item} completed as attempt {attempt}, but never ran"
             ));
@@ -281,9 +318,9 @@ mod tests {
         let history = history();
         assert!(steps_of(&history).problems.is_empty());
         let line = format!("{}\n{{\"event\":\"comple", history[0]);
-        let folder = folder("victim/1 1\nvictim/1 2\n", &line);
+        let folder = folder("victim/1 1 1\nvictim/1 2 2\n", &line);
         let mut found = Found::default();
-        witness(folder.path(), &history, &mut found);
+        witness(folder.path(), &history, &BTreeMap::new(), false, &mut found);
         acknowledged(folder.path(), 1, &history, &mut found);
         assert!(found.problems.is_empty(), "{found:?}");
     }
@@ -308,13 +345,24 @@ mod tests {
 
     #[test]
     fn the_witness_tells_what_the_history_does_not() {
-        for (lines, twice, lost) in [
-            ("victim/1 1\nvictim/1 2\nvictim/1 2\n", 1, 0),
-            ("victim/1 1\nvictim/1 2\nvictim/1 3\n", 1, 1),
-            ("victim/1 1\nvictim/1 2\nvictim/2 1\n", 0, 1),
+        let finished = BTreeMap::from([(1, 2)]);
+        for (lines, in_memory, twice, lost) in [
+            ("victim/1 1 1\nvictim/1 2 2\nvictim/1 2 2\n", false, 1, 0),
+            ("victim/1 1 1\nvictim/1 2 2\nvictim/1 2 2\n", true, 1, 0),
+            ("victim/1 1 1\nvictim/1 2 1\nvictim/1 2 2\n", false, 1, 0),
+            ("victim/1 1 1\nvictim/1 2 1\nvictim/1 2 2\n", true, 0, 0),
+            ("victim/1 1 1\nvictim/1 2 2\nvictim/1 2 3\n", true, 1, 0),
+            ("victim/1 1 1\nvictim/1 2 2\nvictim/1 3 2\n", false, 1, 1),
+            ("victim/1 1 1\nvictim/1 2 2\nvictim/2 1 2\n", false, 0, 1),
         ] {
             let mut found = Found::default();
-            witness(folder(lines, "").path(), &history(), &mut found);
+            witness(
+                folder(lines, "").path(),
+                &history(),
+                &finished,
+                in_memory,
+                &mut found,
+            );
             assert_eq!(
                 (found.run_twice, found.lost),
                 (twice, lost),
@@ -322,7 +370,13 @@ mod tests {
             );
         }
         let mut found = Found::default();
-        witness(folder("", "").path(), &history(), &mut found);
+        witness(
+            folder("", "").path(),
+            &history(),
+            &BTreeMap::new(),
+            false,
+            &mut found,
+        );
         assert_eq!(
             found.problems,
             ["item 1 completed as attempt 2, but never ran"]

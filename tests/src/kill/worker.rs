@@ -42,8 +42,9 @@ fn field(item: &Value, name: &str) -> Value {
 /// One write of one line: lines of several processes do not mix.
 fn note(witness: &Path, item: &Value) -> io::Result<()> {
     let key = field(item, "idempotency_key");
+    let process = std::env::var("KILL_TEST_PROCESS").unwrap_or_default();
     let line = format!(
-        "{} {}\n",
+        "{} {} {process}\n",
         key.as_str().unwrap_or_default(),
         field(item, "attempt")
     );
