@@ -180,9 +180,11 @@ impl Core {
     /// The part of [`follow`](Core::follow) that a claim needs too, which enables nothing.
     fn announce(&self, moved: &Moved) {
         for event in &moved.events {
-            if let (EventKind::Cancelled | EventKind::TimedOut, Some(item)) =
-                (event.kind, event.item)
-            {
+            let ends = matches!(
+                event.kind,
+                EventKind::Cancelled | EventKind::TimedOut | EventKind::DeadlinePassed
+            );
+            if let (true, Some(item)) = (ends, event.item) {
                 self.running.cancel(&format!("{}/{item}", event.case));
             }
             self.observers

@@ -11,12 +11,26 @@ use crate::net::Retry;
 /// No pause or wait is longer than this: about a hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How long to wait after the `failures`-th failed attempt: `delay × factor^(failures − 1)`, at most `max_delay`.
-pub(crate) fn pause(retry: &Retry, failures: u32) -> Duration {
+/// How long to wait after the `failures`-th failed attempt: `delay × factor^(failures − 1)`, at most `max_delay`, and
+/// up to its part `jitter` less. How much less is as good as random, so that what failed together is not tried again
+/// together; but it follows from the case and the item, so that the same attempt has the same pause wherever it is
+/// computed.
+pub(crate) fn pause(retry: &Retry, failures: u32, (case, item): (&str, u64)) -> Duration {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     let seconds = retry.delay.as_secs_f64() * retry.factor.powi(exponent);
     let longest = retry.max_delay.unwrap_or(LONGEST).min(LONGEST);
-    Duration::try_from_secs_f64(seconds).map_or(longest, |pause| pause.min(longest))
+    let pause = Duration::try_from_secs_f64(seconds).map_or(longest, |pause| pause.min(longest));
+    if retry.jitter == 0.0 {
+        return pause;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(case.as_bytes());
+    hasher.update(&item.to_le_bytes());
+    hasher.update(&failures.to_le_bytes());
+    let first = hasher.finalize().as_bytes().first_chunk().copied();
+    // 32 bits of it, as a number from 0 to 1.
+    let chance = f64::from(first.map_or(0, u32::from_le_bytes)) / f64::from(u32::MAX);
+    pause.mul_f64(1.0 - retry.jitter * chance)
 }
 
 /// A duration: a number of seconds, or text such as `1.5s`. None for anything else, negative numbers included.
@@ -38,6 +52,8 @@ pub(crate) fn time_of(value: &Value) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
+    const ITEM: (&str, u64) = ("case", 1);
+
     fn retry(delay_ms: u64, factor: f64, max_ms: Option<u64>) -> Retry {
         let max_delay = max_ms.map(Duration::from_millis);
         Retry {
@@ -45,16 +61,39 @@ mod tests {
             delay: Duration::from_millis(delay_ms),
             factor,
             max_delay,
+            jitter: 0.0,
+            when: None,
         }
     }
 
     #[test]
     fn pauses_grow_by_the_factor_up_to_the_limit() {
         let policy = retry(100, 2.0, Some(1000));
-        let got: Vec<u128> = (1..=6).map(|n| pause(&policy, n).as_millis()).collect();
+        let got: Vec<u128> = (1..=6)
+            .map(|n| pause(&policy, n, ITEM).as_millis())
+            .collect();
         assert_eq!(got, [100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(pause(&retry(100, 10.0, None), u32::MAX), LONGEST);
-        assert_eq!(pause(&retry(0, 2.0, None), 5), Duration::ZERO);
+        assert_eq!(pause(&retry(100, 10.0, None), u32::MAX, ITEM), LONGEST);
+        assert_eq!(pause(&retry(0, 2.0, None), 5, ITEM), Duration::ZERO);
+    }
+
+    #[test]
+    fn jitter_shortens_pauses_evenly_and_always_the_same_way() {
+        let policy = Retry {
+            jitter: 0.5,
+            ..retry(1000, 1.0, None)
+        };
+        let pauses: Vec<Duration> = (0..1000).map(|n| pause(&policy, 1, ("case", n))).collect();
+        let again: Vec<Duration> = (0..1000).map(|n| pause(&policy, 1, ("case", n))).collect();
+        assert_eq!(pauses, again);
+        let (least, most) = (Duration::from_millis(500), Duration::from_secs(1));
+        assert!(pauses.iter().all(|p| (least..=most).contains(p)));
+        let mean = pauses.iter().sum::<Duration>() / 1000;
+        let middle = Duration::from_millis(740)..Duration::from_millis(760);
+        assert!(middle.contains(&mean), "{mean:?}");
+        let others = [("case", 1, 2), ("other", 1, 1), ("case", 2, 1)];
+        let others = others.map(|(case, item, n)| pause(&policy, n, (case, item)));
+        assert!(others.iter().all(|p| *p != pause(&policy, 1, ("case", 1))));
     }
 
     #[test]

@@ -178,6 +178,8 @@ pub struct Skeleton {
     /// The first `seen` slot of every task, counted from the first of all; and the number of all slots.
     seen: Vec<usize>,
     slots: usize,
+    /// Where a case goes on after its deadline.
+    late: Option<usize>,
 }
 
 impl Skeleton {
@@ -237,7 +239,16 @@ impl Skeleton {
             sections,
             seen,
             slots,
+            late: None,
         })
+    }
+
+    /// Says that a case can lose all that it has at any time, and go on with one token in this place alone: its
+    /// deadline. A place that is not there changes nothing.
+    #[must_use]
+    pub fn with_deadline(mut self, place: usize) -> Skeleton {
+        self.late = Some(place).filter(|p| *p < self.places.len());
+        self
     }
 
     /// The places.
@@ -280,6 +291,13 @@ impl Skeleton {
             marking.set_tokens(place, p.tokens);
         }
         marking
+    }
+
+    /// The marking of a case after its deadline, if it goes on then.
+    pub fn after_deadline(&self) -> Option<Marking> {
+        let mut marking = self.empty();
+        marking.set_tokens(self.late?, 1);
+        Some(marking)
     }
 
     /// A marking from names: each name of a place is a token in it, each name of a task a run of it. `None` for a

@@ -44,6 +44,9 @@ impl Space {
         let mut known = BTreeMap::new();
         let mut todo = VecDeque::new();
         space.add(rules.net.initial(), None, None, &mut known, &mut todo);
+        if let Some(late) = rules.net.after_deadline() {
+            space.add(late, None, None, &mut known, &mut todo);
+        }
         while let Some(at) = todo.pop_front() {
             if space.states.len() >= most {
                 space.complete = false;
@@ -166,6 +169,15 @@ impl Space {
             }
         }
         None
+    }
+
+    /// Whether a state is only reached from where a case goes on after its deadline.
+    pub fn is_late(&self, state: usize) -> bool {
+        let mut at = state;
+        while let Some((before, _)) = self.states.get(at).and_then(|s| s.parent.as_ref()) {
+            at = *before;
+        }
+        at != 0
     }
 
     /// The steps that lead to a state.

@@ -448,7 +448,7 @@ impl Report<'_> {
             backward: false,
         };
         let reset_net = ResetNet::of(self.net, usize::MAX, all);
-        let initial = self.net.initial();
+        let starts = [Some(self.net.initial()), self.net.after_deadline()];
         let mut decided = completes;
         if !completes {
             self.limits
@@ -462,7 +462,14 @@ impl Report<'_> {
             let running = self.net.places().len().saturating_add(t);
             let target = vec![(u32::try_from(running).unwrap_or(u32::MAX), 1)];
             let mut steps = budget.steps;
-            match reset_net.covers(&initial, &[target], all, &mut steps) {
+            let mut covered = Cover::No;
+            for start in starts.iter().flatten() {
+                if covered == Cover::No {
+                    let target = std::slice::from_ref(&target);
+                    covered = reset_net.covers(start, target, all, &mut steps);
+                }
+            }
+            match covered {
                 Cover::No => self.dead(t),
                 Cover::Yes => {}
                 Cover::Exhausted => {
@@ -511,6 +518,10 @@ impl Report<'_> {
         if of_kind().count() >= FINDINGS_MOST || of_kind().any(|f| f.about == about) {
             return;
         }
+        let message = match at.is_some_and(|at| self.space.is_late(at)) {
+            true => format!("after the deadline: {message}"),
+            false => message,
+        };
         let trace = at.map_or(Vec::new(), |at| self.space.trace(at));
         let trace = trace.into_iter().map(|s| self.event(s)).collect();
         self.findings.push(Finding {

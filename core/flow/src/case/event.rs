@@ -155,6 +155,9 @@ event_kinds! {
     CaseSuspended = "case_suspended",
     /// The case was resumed.
     CaseResumed = "case_resumed",
+    /// A deadline passed: of the item, or of the case if there is none; `detail` is the error, or `to` where the case
+    /// goes on.
+    DeadlinePassed = "deadline_passed",
 }
 
 #[cfg(test)]

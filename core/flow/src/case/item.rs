@@ -24,8 +24,18 @@ pub(crate) struct Item {
     pub state: ItemState,
     /// Its key and priority, if its task has a lane.
     pub lane: ItemLane,
+    /// By when it must be done, over all attempts.
+    pub deadline: Option<Timestamp>,
     /// Whether the store has a document of it, beside what its case's says.
     pub stored: bool,
+}
+
+impl Item {
+    /// When time alone changes it next, at the earliest.
+    pub fn due(&self) -> Option<Timestamp> {
+        let deadline = self.deadline.filter(|_| !self.state.is_final());
+        self.state.due().into_iter().chain(deadline).min()
+    }
 }
 
 /// The key and priority of an item in its lane.
@@ -173,7 +183,7 @@ impl ItemState {
         )
     }
 
-    /// When time alone changes it next, at the earliest.
+    /// When time alone ends this state, at the earliest.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             ItemState::BackingOff { until, .. } | ItemState::Waiting { until, .. } => Some(*until),

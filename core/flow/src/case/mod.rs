@@ -145,6 +145,8 @@ pub(crate) struct Case {
     pub recovery: Recovery,
     /// Those completions that can be undone and that the running event concerns or makes; none for what is gone.
     pub done: BTreeMap<u64, Option<Done>>,
+    /// By when it must have ended, while that is ahead.
+    pub deadline: Option<Timestamp>,
     pub next_item: u64,
     /// How many history events there are.
     pub seq: u64,
@@ -178,6 +180,7 @@ impl Case {
             waiting: BTreeMap::new(),
             recovery: Recovery::default(),
             done: BTreeMap::new(),
+            deadline: None,
             next_item: 1,
             seq: 0,
             result: None,

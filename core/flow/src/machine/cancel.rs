@@ -82,6 +82,12 @@ impl Machine<'_> {
             let force = self.forced;
             self.effects.push(Effect::Cancel { case, force });
         }
+        if let Some(active) = &mut self.case.recovery.active
+            && active.by == Some(number)
+        {
+            // The step at hand is the last one: nobody wants the others undone any more.
+            active.cursor = 0;
+        }
         self.end_item(number, ItemState::Cancelled);
         self.note_item(EventKind::Cancelled, number, task, Value::NULL);
     }

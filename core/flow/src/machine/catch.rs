@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use statewright_value::{Value, value};
 
-use super::{Machine, eval::truthy};
-use crate::case::{Caught, EventKind, ItemState, Status};
+use super::{Effect, Machine, eval::truthy};
+use crate::case::{Caught, EventKind, ItemState, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{Catch, Net, PlaceId, Task, TaskId, Then};
 
@@ -62,6 +62,7 @@ impl Machine<'_> {
     fn note_failed(&mut self, task: TaskId, number: Option<u64>, error: &Value) {
         match number {
             Some(number) => {
+                self.cancel_late(number);
                 if self.case.items.contains_key(&number) {
                     let error = error.clone();
                     self.end_item(number, ItemState::Failed { error });
@@ -72,8 +73,25 @@ impl Machine<'_> {
         }
     }
 
+    /// The case that an item calls goes on, if it is the item's deadline that has passed: it is cancelled, and if the
+    /// caller fails too, that waits for it.
+    pub(super) fn cancel_late(&mut self, number: u64) {
+        let late = self.late == Some(number);
+        let work = self.case.items.get(&number).map(|i| &i.work);
+        if let (true, Some(ItemWork::Flow { case })) = (late, work) {
+            let (case, force) = (case.clone(), false);
+            self.effects.push(Effect::Cancel { case, force });
+        }
+    }
+
     /// The case fails.
     pub(super) fn fail_hard(&mut self, task: Option<TaskId>, number: Option<u64>, error: Value) {
+        let late = number.filter(|n| self.late == Some(*n));
+        let calls = |n: &u64| {
+            let work = self.case.items.get(n).map(|i| &i.work);
+            matches!(work, Some(ItemWork::Flow { .. }))
+        };
+        self.case.recovery.waits.extend(late.filter(calls));
         if let Some(task) = task {
             self.note_failed(task, number, &error);
         }

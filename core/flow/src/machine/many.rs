@@ -4,6 +4,7 @@
 //! the case keeps counts, not the instances, so that one completion costs the same however many there are. Only where
 //! a condition looks at the results so far, and when the task completes, are they read.
 
+use statewright_log::Timestamp;
 use statewright_value::{Kind, Value, value};
 
 use super::{Effect, Machine, eval::truthy};
@@ -31,6 +32,7 @@ pub(crate) enum NoGroup {
 /// An instance that can be made.
 struct Prepared {
     lane: ItemLane,
+    deadline: Option<Timestamp>,
     instance: Instance,
     input: Value,
     work: PreparedWork,
@@ -160,6 +162,7 @@ impl Machine<'_> {
             };
             Ok(Some(Prepared {
                 lane: self.lane(task, Some(&instance))?,
+                deadline: self.deadline(task, Some(&instance))?,
                 instance,
                 input,
                 work,
@@ -198,6 +201,7 @@ impl Machine<'_> {
             };
             let number = self.new_item(task, work, state, instance.input);
             self.set_lane(number, instance.lane);
+            self.set_deadline(number, instance.deadline);
             if let Some(item) = self.case.items.get_mut(&number) {
                 item.instance = Some(instance.instance);
             }

@@ -17,12 +17,14 @@
 //! | `cancel` | regions, tasks, the case |
 //! | `catch` | failures: error edges, or the end of the case |
 //! | `undo` | compensation |
+//! | `deadline` | deadlines of tasks and cases |
 //! | `finish` | how a case ends |
 //! | `eval` | expressions on the case's data |
 
 mod cancel;
 mod catch;
 mod count;
+mod deadline;
 mod enable;
 mod eval;
 mod finish;
@@ -129,6 +131,8 @@ pub(crate) struct Machine<'a> {
     took: Option<TaskId>,
     /// The task whose failure is being dealt with.
     catching: Option<TaskId>,
+    /// The item whose deadline has passed, while that is dealt with.
+    late: Option<u64>,
     /// Whether the case ends by force.
     forced: bool,
     /// What expressions see as `$done` and `$error` now.
@@ -156,6 +160,7 @@ impl<'a> Machine<'a> {
             fired: Vec::new(),
             took: None,
             catching: None,
+            late: None,
             forced: false,
             done: None,
             error: None,
@@ -166,6 +171,9 @@ impl<'a> Machine<'a> {
     /// Puts the first tokens and starts what they enable.
     pub fn start(&mut self) {
         self.note(EventKind::CaseStarted, None, Value::NULL);
+        if !self.begin_deadline() {
+            return;
+        }
         for (place, of) in self.net.places.iter().enumerate() {
             if of.tokens > 0 {
                 self.set_tokens(place, of.tokens);

@@ -52,7 +52,9 @@ impl Machine<'_> {
             signal: signal.signal.clone(),
             key: key.clone(),
         };
+        let deadline = self.deadline(task, None)?;
         let number = self.new_item(task, work, ItemState::Listening { since }, Value::NULL);
+        self.set_deadline(number, deadline);
         self.case.offers.insert(task, number);
         self.note_item(EventKind::Listening, number, task, detail);
         if let Some(key) = key.filter(|_| signal.keep) {
@@ -180,13 +182,14 @@ impl Machine<'_> {
 
     /// Starts a task that is a case of another flow.
     pub(super) fn call_flow(&mut self, task: TaskId, sub: &SubFlow) -> Result<(), Failure> {
-        let input = self.input(task, &sub.work)?;
+        let (input, deadline) = (self.input(task, &sub.work)?, self.deadline(task, None)?);
         self.consume(task);
         self.set_running(task, 1);
         let case = self.child_id(self.case.next_item);
         let work = ItemWork::Flow { case: case.clone() };
         let state = ItemState::Running { since: self.now };
         let number = self.new_item(task, work, state, input.clone());
+        self.set_deadline(number, deadline);
         self.case.in_flight.insert(number, task);
         let detail = value!({"case": case.as_str()});
         self.note_item(EventKind::CaseCalled, number, task, detail);

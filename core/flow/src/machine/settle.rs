@@ -160,9 +160,10 @@ impl Machine<'_> {
             }
             _ => (EventKind::Offered, Value::NULL),
         };
-        let lane = self.lane(task, None)?;
+        let (lane, deadline) = (self.lane(task, None)?, self.deadline(task, None)?);
         let number = self.new_item(task, work, state, Value::NULL);
         self.set_lane(number, lane);
+        self.set_deadline(number, deadline);
         self.case.offers.insert(task, number);
         self.note_item(kind, number, task, detail);
         Ok(())
@@ -190,6 +191,7 @@ impl Machine<'_> {
             failures: 0,
             state,
             lane: None,
+            deadline: None,
             stored: false,
         };
         self.case.items.insert(number, item);

@@ -100,10 +100,10 @@ impl Machine<'_> {
         let called = self.case.items.values().filter(|item| {
             matches!(item.work, ItemWork::Flow { .. }) && undoing.is_none_or(|u| u.0 != item.number)
         });
-        let called = called.map(|item| item.number).collect();
+        let called: Vec<u64> = called.map(|item| item.number).collect();
         self.end_all_work(false);
         let recovery = &mut self.case.recovery;
-        recovery.waits = called;
+        recovery.waits.extend(called);
         recovery.ending = Some(Ending {
             status,
             error,
@@ -301,9 +301,10 @@ impl Machine<'_> {
             ItemWork::Flow { case } => (EventKind::CaseCalled, value!({"case": (case.as_str())})),
             _ => (EventKind::Offered, Value::NULL),
         };
-        let lane = self.lane(handler, None)?;
+        let (lane, deadline) = (self.lane(handler, None)?, self.deadline(handler, None)?);
         let number = self.new_item(handler, work, state, input);
         self.set_lane(number, lane);
+        self.set_deadline(number, deadline);
         self.note_item(kind, number, handler, detail);
         Ok(Some(number))
     }
@@ -386,6 +387,7 @@ impl Machine<'_> {
         let state = ItemState::Failed {
             error: error.clone(),
         };
+        self.cancel_late(number);
         self.end_item(number, state);
         self.note_item(EventKind::Failed, number, task, error.clone());
         self.not_undone(done.unwrap_or(task), error);
@@ -446,12 +448,6 @@ impl Machine<'_> {
 
     /// A task of kind `compensate` is over; the next one that waits has its turn.
     fn compensate_completes(&mut self, number: u64, failure: Option<Failure>) {
-        let Some(task) = self.case.in_flight.get(&number).copied() else {
-            return;
-        };
-        if !self.has_item(number) {
-            return;
-        }
         let is_other = |(n, t): &(&u64, &TaskId)| {
             **n != number
                 && self
@@ -461,6 +457,13 @@ impl Machine<'_> {
         let next = self.case.in_flight.iter().find(is_other).map(|(n, _)| *n);
         if next.is_some() {
             self.walk(next);
+        }
+        // It may have been cancelled meanwhile.
+        let Some(task) = self.case.in_flight.get(&number).copied() else {
+            return self.settle();
+        };
+        if !self.has_item(number) {
+            return;
         }
         match failure {
             Some(failure) => self.fail_case(Some(task), Some(number), failure),

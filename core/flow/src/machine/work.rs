@@ -3,7 +3,7 @@
 use statewright_log::Timestamp;
 use statewright_value::{Kind, Value, value};
 
-use super::Machine;
+use super::{Machine, eval::truthy};
 use crate::case::{EventKind, Item, ItemState, ItemWork, Lease, Status};
 use crate::failure::Failure;
 use crate::net::{Join, PlaceId, Process, Task, TaskId, TaskKind, Wait, Work};
@@ -237,6 +237,9 @@ impl Machine<'_> {
             return;
         };
         let task = item.task;
+        if item.deadline.is_some_and(|at| at <= now) {
+            return self.overdue(number);
+        }
         match &item.state {
             ItemState::Waiting { until, .. } if *until <= now => {
                 self.start_item(task, number);
@@ -262,12 +265,10 @@ impl Machine<'_> {
             return;
         };
         item.failures = item.failures.saturating_add(1);
-        let (task, failures) = (item.task, item.failures);
+        let task = item.task;
         self.note_item(kind, number, task, failure.to_value());
-        let work = self.task(task).and_then(|t| t.kind.work());
-        match work.map(|w| &w.retry) {
-            Some(retry) if failure.retryable && failures < retry.attempts => {
-                let until = now.saturating_add(schedule::pause(retry, failures));
+        match self.next_attempt(number, &failure) {
+            Ok(Some(until)) => {
                 self.set_state(number, ItemState::BackingOff { since: now, until });
                 self.note_item(
                     EventKind::RetryScheduled,
@@ -276,8 +277,41 @@ impl Machine<'_> {
                     value!({"until": until.to_string()}),
                 );
             }
-            _ => self.fail_case(Some(task), Some(number), failure),
+            Ok(None) => self.fail_case(Some(task), Some(number), failure),
+            Err(second) => {
+                let second = second.detail(failure.to_value());
+                self.fail_case(Some(task), Some(number), second);
+            }
         }
+    }
+
+    /// When an item that failed is tried again; none if it is not: it was the last attempt, another cannot help, or
+    /// would come after its deadline.
+    fn next_attempt(
+        &mut self,
+        number: u64,
+        failure: &Failure,
+    ) -> Result<Option<Timestamp>, Failure> {
+        let Some(item) = self.case.items.get(&number) else {
+            return Ok(None);
+        };
+        let (task, failures, deadline) = (item.task, item.failures, item.deadline);
+        let work = self.task(task).and_then(|t| t.kind.work());
+        let retry = work.map(|w| &w.retry);
+        let Some(retry) = retry.filter(|r| failure.retryable && failures < r.attempts) else {
+            return Ok(None);
+        };
+        if let Some(when) = &retry.when {
+            let error = self.error_of(Some(task), failure);
+            if !truthy(&self.eval_error(when, task, &error)?) {
+                return Ok(None);
+            }
+        }
+        let of = (&*self.case.id, number);
+        let until = self
+            .now
+            .saturating_add(schedule::pause(retry, failures, of));
+        Ok(Some(until).filter(|until| deadline.is_none_or(|at| *until < at)))
     }
 
     fn offer_again(&mut self, number: u64, kind: EventKind) {

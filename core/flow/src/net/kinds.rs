@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use statewright_value::Path;
 
+use super::PlaceId;
 use super::failing::Undo;
 use super::lane::Lane;
 use crate::expr::Expr;
@@ -118,6 +119,8 @@ pub struct Work {
     pub retry: Retry,
     /// How long an attempt may take; none = as long as it likes.
     pub timeout: Option<Duration>,
+    /// By when the task must be done, over all attempts; none = whenever.
+    pub deadline: Option<Deadline>,
     /// What holds its items back, and orders them.
     pub lane: Option<Lane>,
 }
@@ -148,9 +151,27 @@ pub struct Host {
     pub topic: String,
 }
 
+/// By when something must be done.
+#[derive(Clone, Debug)]
+pub enum Deadline {
+    /// So long after it is offered, or begins.
+    After(Duration),
+    /// An expression gives it then: a duration, a number of seconds, or an RFC 3339 time.
+    Expr(Expr),
+}
+
+/// The deadline of a case.
+#[derive(Clone, Debug)]
+pub struct CaseDeadline {
+    /// When, from when the case is created.
+    pub by: Deadline,
+    /// What follows: all that the case has in flight is cancelled, and it goes on with one token here; none = it fails.
+    pub to: Option<PlaceId>,
+}
+
 /// What happens after a failed attempt: the n-th is followed by a pause of `delay × factor^(n−1)`, at most
 /// `max_delay`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Retry {
     /// How many attempts there are in all; at least 1.
     pub attempts: u32,
@@ -160,6 +181,10 @@ pub struct Retry {
     pub factor: f64,
     /// The longest pause; none = no limit.
     pub max_delay: Option<Duration>,
+    /// Up to which part of itself a pause is shorter by chance, 0 to 1.
+    pub jitter: f64,
+    /// Decides on the error whether it is tried again; none = whatever the error is.
+    pub when: Option<Expr>,
 }
 
 impl Default for Retry {
@@ -170,6 +195,8 @@ impl Default for Retry {
             delay: Duration::from_secs(1),
             factor: 2.0,
             max_delay: None,
+            jitter: 0.0,
+            when: None,
         }
     }
 }

@@ -31,7 +31,8 @@ use crate::spec;
 pub use crate::analysis::{Join, Reset, Split};
 pub use failing::{Catch, Then, Undo};
 pub use kinds::{
-    FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow, TaskKind, Wait, Work,
+    CaseDeadline, Deadline, FlowRef, Format, Host, Many, Process, Rest, Retry, Signal, SubFlow,
+    TaskKind, Wait, Work,
 };
 pub use lane::{Lane, Rate};
 pub use routes::{Routes, Routing};
@@ -71,6 +72,8 @@ pub struct Net {
     pub start: PlaceId,
     /// The parts of the net that exclude each other.
     pub sections: Vec<Section>,
+    /// By when a case must have ended, and what follows if it has not; none = whenever.
+    pub deadline: Option<CaseDeadline>,
     /// Gives the case's result; none = the whole data.
     pub output: Option<Expr>,
     /// Gives the key under which the result is stored as a document; none = it is not.

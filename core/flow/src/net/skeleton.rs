@@ -9,6 +9,7 @@ pub(crate) fn of(
     places: &[Place],
     tasks: &[Task],
     sections: &[Section],
+    late: Option<usize>,
 ) -> Result<Skeleton, Malformed> {
     let places = places.iter().map(|p| skeleton::Place {
         name: p.name.clone(),
@@ -50,5 +51,9 @@ pub(crate) fn of(
         tasks: s.tasks.clone(),
         places: s.places.clone(),
     });
-    Skeleton::new(places.collect(), tasks.collect(), sections.collect())
+    let skeleton = Skeleton::new(places.collect(), tasks.collect(), sections.collect())?;
+    Ok(match late {
+        Some(place) => skeleton.with_deadline(place),
+        None => skeleton,
+    })
 }

@@ -51,18 +51,41 @@ impl Flows {
                 unblocks: "resume the case".to_owned(),
             });
         }
+        waiting.extend(deadline(&net, &case));
         let view = self.store.snapshot();
         for item in case.items.values() {
             let mut of = waiting_item(&net, item);
             if let Some((what, due)) = lanes::held_by(&view, &net, item)? {
                 of.what = what;
-                of.until = due.map(|due| (due, "it is offered".to_owned()));
+                let offered = due.map(|due| (due, "it is offered".to_owned()));
+                of.until = of.until.into_iter().chain(offered).min_by_key(|u| u.0);
             }
             waiting.push(of);
         }
         waiting.extend(waiting_tasks(&net, &case));
         Ok(waiting)
     }
+}
+
+/// What the deadline of a case does, while it is ahead.
+fn deadline(net: &Net, case: &Case) -> Option<Waiting> {
+    let at = case.deadline.filter(|_| case.status == Status::Running)?;
+    let to = net.deadline.as_ref().and_then(|d| d.to);
+    let then = match to.and_then(|place| net.places.get(place)) {
+        Some(place) => {
+            let to = place.name.trim_start_matches('!');
+            format!("all its work is cancelled, and it goes on at {to}")
+        }
+        None => "the case fails: its deadline".to_owned(),
+    };
+    Some(Waiting {
+        task: String::new(),
+        item: None,
+        what: "its end, by its deadline".to_owned(),
+        since: Some(case.created),
+        until: Some((at, then)),
+        unblocks: "what the case waits for besides".to_owned(),
+    })
 }
 
 fn waiting_item(net: &Net, item: &Item) -> Waiting {
@@ -140,6 +163,11 @@ fn waiting_item(net: &Net, item: &Item) -> Waiting {
             String::new(),
         ),
     };
+    let deadline = item
+        .deadline
+        .map(|at| (at, "the task fails: its deadline".to_owned()));
+    // Of what falls due together, the deadline comes first.
+    let until = deadline.into_iter().chain(until).min_by_key(|u| u.0);
     Waiting {
         task: task_name(net, item.task),
         item: Some(item.number),

@@ -108,7 +108,8 @@ pub struct WorkInfo {
     pub worker: Option<String>,
     /// The holder's proof, for heartbeat, complete, fail, delegate and give back.
     pub token: Option<String>,
-    /// When the attempt has taken too long, if the task has a timeout and somebody has it.
+    /// When the attempt has taken too long, if the task has a timeout and somebody has it; else by when it must be
+    /// done, if the task has a deadline.
     pub deadline: Option<Timestamp>,
     /// When it is offered to others: the end of the lease, or of the pause after a failed attempt.
     pub until: Option<Timestamp>,
@@ -342,7 +343,7 @@ fn info(net: &Net, case: &str, item: &Item) -> Option<WorkInfo> {
         input: item.input.clone(),
         worker: lease.map(|l| l.worker.clone()),
         token: lease.map(|l| work::token(case, item.number, &l.nonce)),
-        deadline: lease.and_then(|l| l.deadline),
+        deadline: lease.and_then(|l| l.deadline).or(item.deadline),
         until,
     })
 }

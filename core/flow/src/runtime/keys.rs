@@ -14,7 +14,7 @@
 //! | `r/<case>` | null; there while the case goes on by itself or a process worker has work of it |
 //! | `q/<topic>/<since>/<case>/<n>` | null; there while the item is offered to hosts, or its claim is not written |
 //! | `p/<since>/<case>/<n>` | null; there while the item is offered to process workers |
-//! | `t/<due>/<case>/<n>` | null; there while time alone will change the item |
+//! | `t/<due>/<case>/<n>` | null; there while time alone will change the item; `n` is 0 for the case itself |
 //! | `l/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |
 //! | `m/<case>/<signal>/<n>` | the data of a signal that a case keeps |
 //! | `letter/<signal>/<key>/<n>` | the data of a signal that is kept for whoever will wait for this key |
@@ -30,7 +30,7 @@
 
 use statewright_log::Timestamp;
 
-use crate::case::{Item, ItemState, ItemWork};
+use crate::case::{Case, Item, ItemState, ItemWork, Status};
 use crate::ids;
 
 pub(crate) const OPEN: &str = "o/";
@@ -134,7 +134,7 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
     let n = number(item.number);
     let place = |prefix: &str, at: Timestamp| [prefix, &time(at), "/", case, "/", &n].concat();
     let queued = |prefix: &str, at: Timestamp| [prefix, &millis(at), "/", case, "/", &n].concat();
-    let timer = item.state.due().map(|due| place(TIMER, due));
+    let timer = item.due().map(|due| place(TIMER, due));
     let queue = match (&item.state, &item.work) {
         // Those of a lane wait for their turn.
         (ItemState::Offered { .. }, _) if item.lane.is_some() => None,
@@ -154,6 +154,12 @@ pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
         _ => None,
     };
     timer.into_iter().chain(queue).collect()
+}
+
+/// The timer key of a case's own deadline, while it is ahead and the case runs.
+pub(crate) fn of_deadline(case: &Case) -> Option<String> {
+    let due = case.deadline.filter(|_| case.status == Status::Running)?;
+    Some([TIMER, &time(due), "/", &case.id, "/", &number(0)].concat())
 }
 
 /// The last time that a key can have: some 36,000 years from now.

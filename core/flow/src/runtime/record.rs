@@ -33,6 +33,8 @@ pub(crate) mod field {
     pub const ERROR: &str = "e";
     /// What can be undone, is being undone, and was caught.
     pub const RECOVERY: &str = "u";
+    /// By when it must have ended, in microseconds since it was created; null or missing for never.
+    pub const DEADLINE: &str = "l";
 }
 
 /// The fields of an item's document: what of it is large, and all of an instance.
@@ -259,6 +261,9 @@ pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
     if let Some(recovery) = super::recovery::to_value(net, &case.recovery) {
         put(&mut object, field::RECOVERY, recovery);
     }
+    if case.deadline.is_some() {
+        put(&mut object, field::DEADLINE, deadline_to_value(case));
+    }
     put(&mut object, field::DATA, case.data.clone());
     let state = state_to_value(net, case, ready);
     put(&mut object, field::STATE, state);
@@ -268,6 +273,12 @@ pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
         }
     }
     object
+}
+
+/// By when a case must have ended.
+pub(crate) fn deadline_to_value(case: &Case) -> Value {
+    let since = |at| Value::from(since(case.created, at));
+    case.deadline.map_or(Value::NULL, since)
 }
 
 pub(crate) fn parent_to_value(parent: &Parent) -> Value {
@@ -312,6 +323,11 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
             item: row.number(1)?,
             depth: row.small(2)?,
         });
+    }
+    if let Some(deadline) = value.get(field::DEADLINE).filter(|v| !v.is_null()) {
+        let micros = deadline.as_i64().ok_or_else(|| bad(field::DEADLINE))?;
+        let at = case.created.as_micros().saturating_add(micros);
+        case.deadline = Some(Timestamp::from_micros(at));
     }
     case.result = value.get(field::RESULT);
     case.error = value.get(field::ERROR);
@@ -508,6 +524,7 @@ pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Value {
         nonce,
         key,
         lane,
+        maybe(item.deadline),
     ])
 }
 
@@ -568,6 +585,7 @@ fn item_from_row(
         failures: row.small(5)?,
         state,
         lane: lane(&row)?,
+        deadline: row.maybe_time(created, 13)?,
         stored: code & STORED != 0,
     };
     Ok((item, code))

@@ -171,6 +171,9 @@ pub(crate) fn update(
     }
     writer.mail(before, &after)?;
     recovery::update(txn, net, before, &after)?;
+    if before.deadline != after.deadline {
+        set(field::DEADLINE, record::deadline_to_value(&after))?;
+    }
     if let (true, Some(parent)) = (before.parent != after.parent, &after.parent) {
         set(field::PARENT, record::parent_to_value(parent))?;
     }
@@ -272,6 +275,7 @@ impl Writer<'_> {
             self.places_of((item, again), &was, is, &mut moved)?;
         }
         case.items = items;
+        self.deadline(before, &case, &mut moved)?;
         waiting::update(net, &mut case, &notes);
         if !notes.is_empty() {
             let events = journal::to_value(&case, now, &notes);
@@ -288,6 +292,23 @@ impl Writer<'_> {
                 .json_set(&self.space, &key, &Path::root(), result.clone())?;
         }
         Ok((moved, (net, case)))
+    }
+
+    /// Writes where the deadline of a case itself is to be found.
+    fn deadline(&self, before: Option<&Case>, case: &Case, moved: &mut Moved) -> Result<()> {
+        let was = before.and_then(keys::of_deadline);
+        let is = keys::of_deadline(case);
+        if was == is {
+            return Ok(());
+        }
+        if let Some(gone) = was {
+            self.drop(&gone)?;
+        }
+        if let Some(new) = is {
+            self.create(&new, Value::NULL)?;
+            moved.next_due = moved.next_due.into_iter().chain(case.deadline).min();
+        }
+        Ok(())
     }
 
     /// Writes what an item that changed has in a document of its own.
@@ -351,7 +372,7 @@ impl Writer<'_> {
             }
             match &item.work {
                 _ if new.starts_with(keys::TIMER) => {
-                    let due = item.state.due();
+                    let due = item.due();
                     moved.next_due = moved.next_due.into_iter().chain(due).min();
                 }
                 ItemWork::Host { topic } if new.starts_with(keys::QUEUE) => {

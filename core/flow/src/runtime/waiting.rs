@@ -21,6 +21,7 @@ pub(super) fn update(net: &Net, case: &mut Case, notes: &[Note]) {
                 | EventKind::CaseCalled
                 | EventKind::TimerFired
                 | EventKind::Signalled
+                | EventKind::DeadlinePassed
         );
         if let (true, Some(task)) = (starts, note.task) {
             case.waiting.remove(&task);

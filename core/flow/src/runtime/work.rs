@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
-use crate::net::{Format, Net, TaskId, TaskKind};
+use crate::net::{Format, Net, TaskKind};
 
 /// Timers handled in one go; the caller comes back for the rest.
 const DUE_BATCH: usize = 256;
@@ -243,7 +243,7 @@ impl Flows {
                 nonce: sign(&secret, (case, number), attempt, now),
                 since: now,
                 until: lease.map(|l| now.saturating_add(l)),
-                deadline: timeout_of(machine.net, item.task).map(|t| now.saturating_add(t)),
+                deadline: attempt_ends(machine.net, item, now),
             };
             if !machine.claim(number, lease.clone()) {
                 return Ok(false);
@@ -444,6 +444,15 @@ impl Flows {
     }
 
     fn fire(&self, case: &str, number: u64) -> Result<Option<Moved>> {
+        if number == 0 {
+            return self.step(case, Wanted::none(), |machine| {
+                let late = machine.is_late();
+                if late {
+                    machine.end_late();
+                }
+                Ok(late)
+            });
+        }
         let fired = self.step(case, Wanted::one(number), |machine| {
             let before = machine.notes.len();
             machine.due(number);
@@ -455,9 +464,12 @@ impl Flows {
     }
 }
 
-fn timeout_of(net: &Net, task: TaskId) -> Option<Duration> {
-    let task = net.tasks.get(task)?;
-    task.kind.work()?.timeout
+/// When an attempt that begins at `since` has taken too long: its timeout, or the item's deadline if that is sooner.
+fn attempt_ends(net: &Net, item: &Item, since: Timestamp) -> Option<Timestamp> {
+    let work = net.tasks.get(item.task).and_then(|t| t.kind.work());
+    let timeout = work.and_then(|w| w.timeout);
+    let timeout = timeout.map(|t| since.saturating_add(t));
+    timeout.into_iter().chain(item.deadline).min()
 }
 
 /// The last part of a claim's token: which attempt it is of, when it was made, and that this store made it.
@@ -492,7 +504,7 @@ fn adopt(
     let Some(item) = machine.case.items.get(&number) else {
         return false;
     };
-    let deadline = timeout_of(machine.net, item.task).map(|t| since.saturating_add(t));
+    let deadline = attempt_ends(machine.net, item, since);
     let next = item.attempt.checked_add(1) == Some(attempt);
     if !next || deadline.is_some_and(|d| d <= machine.now) {
         return false;

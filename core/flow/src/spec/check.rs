@@ -189,6 +189,7 @@ fn reach(level: &Level, graph: &Graph, problems: &mut Problems) {
     };
     let starts = (0..graph.places.len())
         .filter(|p| graph.places.get(*p).is_some_and(|p| p.tokens > 0))
+        .chain(graph.late)
         .flat_map(targets);
     let reached = closure(level.tasks.len(), starts, forward);
     let ending = closure(

@@ -54,7 +54,8 @@ fn is_plain(net: &Net) -> bool {
             && t.inputs.iter().all(|i| i.tokens == 1)
             && t.outputs.iter().all(|e| e.tokens == 1)
     };
-    net.tasks.iter().all(task) && net.places.iter().all(|p| !p.explicit)
+    let goes_on = net.deadline.as_ref().is_some_and(|d| d.to.is_some());
+    net.tasks.iter().all(task) && net.places.iter().all(|p| !p.explicit) && !goes_on
 }
 
 /// An and-join that can be left with tokens on some of its edges only.

@@ -162,11 +162,13 @@ fn plain(level: &Level, task: &SpecTask, problems: &mut Problems) {
             .any(|c| matches!(&c.then, ThenSpec::To(name) if name.text == task.name));
         errors || t.next.iter().any(|n| n.to == task.name)
     };
+    let late = level.deadline.as_ref().and_then(|d| d.to.as_ref());
     let start = level.start.as_ref().map(|(name, _)| name.as_str());
     let first = level.tasks.first().map(|t| t.name.as_str());
     let place = level.places.iter().flat_map(|p| &p.next);
     if level.tasks.iter().any(|t| leads(&t))
         || place.into_iter().any(|n| n.text == task.name)
+        || late.is_some_and(|name| name.text == task.name)
         || start.or(first) == Some(&task.name)
     {
         let help = "write a second task for where the flow itself is to do it";

@@ -5,10 +5,11 @@
 pub(super) const SPEC: [&str; 4] = ["name", "version", "document", "flows"];
 
 /// Every net of a spec.
-pub(super) const LEVEL: [&str; 7] = [
+pub(super) const LEVEL: [&str; 8] = [
     "description",
     "input",
     "start",
+    "deadline",
     "tasks",
     "places",
     "sections",
@@ -48,6 +49,7 @@ pub(super) const KINDS: [(&str, &[&str]); 8] = [
             "into",
             "retry",
             "timeout",
+            "deadline",
             "many",
             "compensate",
             "lane",
@@ -62,15 +64,27 @@ pub(super) const KINDS: [(&str, &[&str]); 8] = [
             "into",
             "retry",
             "timeout",
+            "deadline",
             "many",
             "compensate",
             "lane",
         ],
     ),
-    ("signal", &["signal", "keep", "key", "output", "into"]),
+    (
+        "signal",
+        &["signal", "keep", "key", "output", "into", "deadline"],
+    ),
     (
         "flow",
-        &["flow", "input", "output", "into", "many", "compensate"],
+        &[
+            "flow",
+            "input",
+            "output",
+            "into",
+            "deadline",
+            "many",
+            "compensate",
+        ],
     ),
     ("compensate", &["of"]),
 ];
@@ -86,7 +100,9 @@ pub(super) const LANE: [&str; 5] = ["name", "key", "limit", "rate", "priority"];
 /// The rate of a lane.
 pub(super) const RATE: [&str; 3] = ["count", "per", "burst"];
 /// `retry`.
-pub(super) const RETRY: [&str; 4] = ["attempts", "delay", "factor", "max_delay"];
+pub(super) const RETRY: [&str; 6] = ["attempts", "delay", "factor", "max_delay", "jitter", "when"];
+/// The deadline of a case that goes on after it.
+pub(super) const DEADLINE: [&str; 2] = ["after", "to"];
 /// `many`.
 pub(super) const MANY: [&str; 8] = [
     "items",

@@ -10,8 +10,8 @@ use super::read::{CatchSpec, Flow, Level, Name, Task as SpecTask, ThenSpec, list
 use crate::analysis::OrJoins;
 use crate::names::closest;
 use crate::net::{
-    self, Catch, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region, Section, Split,
-    TaskId, TaskKind, Then,
+    self, CaseDeadline, Catch, Edge, FlowRef, Input, Join, Names, Net, Place, PlaceId, Region,
+    Section, Split, TaskId, TaskKind, Then,
 };
 use crate::problem::{Pos, Problems};
 
@@ -78,6 +78,8 @@ pub(super) struct Graph {
     /// The tasks and places with an edge into each task, for messages.
     pub from: Vec<Vec<String>>,
     pub start: PlaceId,
+    /// Where a case goes on after its deadline.
+    pub late: Option<PlaceId>,
     /// Whether every name was found.
     pub whole: bool,
 }
@@ -170,6 +172,7 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
         undoes: failing::undoing(level, problems),
         from: vec![Vec::new(); count],
         start: 0,
+        late: None,
         whole: true,
     };
     // Without its start nothing can be said about the graph.
@@ -181,6 +184,7 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
         edges = edges.saturating_add(task.on_error.len());
         error_edges(from, task, &finder, &mut graph, problems);
     }
+    deadline_edge(level, &finder, &mut graph, problems);
     for place in &level.places {
         edges = edges.saturating_add(place.next.len());
         let Some(id) = finder.places.get(place.name.text.as_str()) else {
@@ -328,6 +332,34 @@ fn error_edges(
             errors.push(Some(place));
         }
     }
+}
+
+/// The place that a case has its token in after its deadline: `!B` before task `B`.
+fn deadline_edge(level: &Level, finder: &Finder<'_>, graph: &mut Graph, problems: &mut Problems) {
+    let Some(name) = level.deadline.as_ref().and_then(|d| d.to.as_ref()) else {
+        return;
+    };
+    let (to, place) = (
+        finder.tasks.get(name.text.as_str()),
+        finder.places.get(name.text.as_str()),
+    );
+    graph.late = match (to, place) {
+        (Some(to), _) => {
+            let place = graph.places.len();
+            graph.places.push(Place {
+                name: format!("!{}", name.text),
+                ..Place::default()
+            });
+            graph.input(place, *to, "the deadline", name, problems);
+            Some(place)
+        }
+        (None, Some(place)) => Some(*place),
+        (None, None) => {
+            finder.unknown(&name.text, name.at, "task", problems);
+            graph.whole = false;
+            None
+        }
+    };
 }
 
 /// The lines of `on_error` with the places that they lead to.
@@ -485,7 +517,7 @@ fn assemble(
         }
     }
     check::mark_dead_paths(&tasks, &mut places);
-    let skeleton = match net::skeleton_of(&places, &tasks, &sections) {
+    let skeleton = match net::skeleton_of(&places, &tasks, &sections, graph.late) {
         Ok(skeleton) => Arc::new(skeleton),
         Err(malformed) => {
             if !problems.has_errors() {
@@ -506,6 +538,10 @@ fn assemble(
         places,
         start: graph.start,
         sections,
+        deadline: level.deadline.map(|deadline| CaseDeadline {
+            by: deadline.by,
+            to: graph.late,
+        }),
         output: level.output,
         document: None,
         flows: BTreeMap::new(),
@@ -607,7 +643,8 @@ fn inner_places(tasks: &[TaskId], graph: &Graph) -> Vec<PlaceId> {
             .filter(|t| graph.places_out(*t).any(|place| place == id))
             .collect();
         let all_inside = |of: &[TaskId]| !of.is_empty() && of.iter().all(|t| tasks.contains(t));
-        if place.tokens == 0 && all_inside(&producers) && all_inside(&place.targets) {
+        let entered = place.tokens > 0 || graph.late == Some(id);
+        if !entered && all_inside(&producers) && all_inside(&place.targets) {
             places.push(id);
         }
     }

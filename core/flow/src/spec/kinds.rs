@@ -9,7 +9,9 @@ use super::read::{Fields, Reader};
 use super::yaml::{Data, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
-use crate::net::{FlowRef, Format, Host, Process, Retry, Signal, SubFlow, VARIABLES, Wait, Work};
+use crate::net::{
+    Deadline, FlowRef, Format, Host, Process, Retry, Signal, SubFlow, VARIABLES, Wait, Work,
+};
 use crate::problem::Pos;
 
 impl Reader<'_> {
@@ -270,6 +272,10 @@ impl Reader<'_> {
             None => Some(None),
             Some(node) => self.positive(node, "timeout").map(Some),
         };
+        let deadline = match fields.get("deadline") {
+            None => Some(None),
+            Some(node) => self.deadline(node, "deadline").map(Some),
+        };
         let lane = match fields.get("lane") {
             None => Some(None),
             Some(node) => self.lane(node).map(Some),
@@ -280,8 +286,24 @@ impl Reader<'_> {
             into: into?,
             retry: retry?,
             timeout: timeout?,
+            deadline: deadline?,
             lane: lane?,
         })
+    }
+
+    /// A duration, a time, or jq that gives one of them.
+    pub(super) fn deadline(&mut self, node: &Node, field: &str) -> Option<Deadline> {
+        match &node.data {
+            Data::Text(text) if text.parse::<jiff::Timestamp>().is_ok() => {
+                Expr::compile(&Value::text(text).to_json(), &VARIABLES)
+                    .ok()
+                    .map(Deadline::Expr)
+            }
+            Data::Text(text) if parse_duration(text).is_none() => {
+                self.expr(node, field).map(Deadline::Expr)
+            }
+            _ => self.positive(node, field).map(Deadline::After),
+        }
     }
 
     pub(super) fn positive(&mut self, node: &Node, field: &str) -> Option<Duration> {
@@ -308,9 +330,13 @@ impl Reader<'_> {
         let delay = fields
             .get("delay")
             .map_or(Some(default.delay), |node| self.duration(node, "delay"));
-        let factor = fields
-            .get("factor")
-            .map_or(Some(default.factor), |node| self.factor(node));
+        let factor = fields.get("factor").map_or(Some(default.factor), |node| {
+            self.number(node, "factor", 1.0, 1000.0)
+        });
+        let jitter = fields.get("jitter").map_or(Some(default.jitter), |node| {
+            self.number(node, "jitter", 0.0, 1.0)
+        });
+        let when = self.optional_expr(&fields, "when");
         let max_delay = match fields.get("max_delay") {
             None => Some(None),
             Some(node) => self.duration(node, "max_delay").map(Some),
@@ -320,19 +346,21 @@ impl Reader<'_> {
             delay: delay?,
             factor: factor?,
             max_delay: max_delay?,
+            jitter: jitter?,
+            when: when?,
         })
     }
 
-    fn factor(&mut self, node: &Node) -> Option<f64> {
-        let factor = match node.data {
+    fn number(&mut self, node: &Node, field: &str, least: f64, most: f64) -> Option<f64> {
+        let number = match node.data {
             Data::Integer(n) => Some(n as f64),
             Data::Float(n) => Some(n),
             _ => None,
         };
-        let factor = factor.filter(|factor| (1.0..=1000.0).contains(factor));
-        if factor.is_none() {
-            self.wrong(node, "factor", "a number from 1 to 1000");
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.wrong(node, field, &format!("a number from {least} to {most}"));
         }
-        factor
+        number
     }
 }

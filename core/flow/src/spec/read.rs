@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use statewright_value::{Path, Value};
 
-use super::fields::{LEVEL, SPEC};
+use super::fields::{DEADLINE, LEVEL, SPEC};
 use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
 use crate::names::closest;
-use crate::net::{Join, Many, Split, TaskKind, VARIABLES};
+use crate::net::{Deadline, Join, Many, Split, TaskKind, VARIABLES};
 use crate::problem::{Pos, Problems};
 
 /// A whole spec.
@@ -30,6 +30,7 @@ pub(crate) struct Level {
     pub tasks: Vec<Task>,
     pub places: Vec<PlaceSpec>,
     pub sections: Vec<SectionSpec>,
+    pub deadline: Option<DeadlineSpec>,
     pub output: Option<Expr>,
 }
 
@@ -66,6 +67,12 @@ pub(crate) enum ThenSpec {
     Skip,
     Result(Expr),
     Abort,
+}
+
+/// The deadline of a case, and where it goes on then.
+pub(crate) struct DeadlineSpec {
+    pub by: Deadline,
+    pub to: Option<Name>,
 }
 
 /// A name of something, to be looked up.
@@ -171,6 +178,9 @@ impl Reader<'_> {
             .get("sections")
             .map(|node| self.sections(node))
             .unwrap_or_default();
+        let deadline = fields
+            .get("deadline")
+            .and_then(|node| self.case_deadline(node));
         let tasks = fields
             .required(self, "tasks", what)
             .and_then(|node| self.tasks(node))?;
@@ -182,8 +192,29 @@ impl Reader<'_> {
             tasks,
             places,
             sections,
+            deadline,
             output,
         })
+    }
+
+    /// When, or `{after, to}`.
+    fn case_deadline(&mut self, node: &Node) -> Option<DeadlineSpec> {
+        let Data::Map(_) = &node.data else {
+            let by = self.deadline(node, "deadline")?;
+            return Some(DeadlineSpec { by, to: None });
+        };
+        let fields = self.fields(node, node.at, "`deadline`", &DEADLINE)?;
+        let by = fields
+            .required(self, "after", "`deadline`")
+            .and_then(|node| self.deadline(node, "after"));
+        let to = match fields.get("to") {
+            None => None,
+            Some(node) => Some(Name {
+                text: self.text(node, "to")?.to_owned(),
+                at: node.at,
+            }),
+        };
+        Some(DeadlineSpec { by: by?, to })
     }
 }
 

@@ -4,7 +4,8 @@
 use statewright_value::{Value, value};
 
 use super::fields::{
-    CATCH, COMMON, EDGE, JOIN, KINDS, LANE, LEVEL, MANY, PLACE, RATE, RETRY, SECTION, SPEC,
+    CATCH, COMMON, DEADLINE, EDGE, JOIN, KINDS, LANE, LEVEL, MANY, PLACE, RATE, RETRY, SECTION,
+    SPEC,
 };
 use super::task::MAX_TOKENS;
 
@@ -41,6 +42,7 @@ pub fn spec_schema() -> Value {
         ("lane", &LANE, &[]),
         ("rate", &RATE, &["count", "per"]),
         ("retry", &RETRY, &["attempts"]),
+        ("case-deadline", &DEADLINE, &["after"]),
         ("many", &MANY, &["items"]),
         ("section", &SECTION, &["tasks", "mutex"]),
     ] {
@@ -54,6 +56,7 @@ pub fn spec_schema() -> Value {
     for (name, of) in [
         ("jq", jq()),
         ("duration", duration()),
+        ("deadline", deadline()),
         ("name", pattern("^[A-Za-z_][A-Za-z0-9_-]{0,63}$")),
         ("flow-name", pattern("^[a-z][a-z0-9_-]{0,63}$")),
         ("label", pattern("^[A-Za-z0-9._-]{1,128}$")),
@@ -98,6 +101,13 @@ fn duration() -> Value {
     let text = pattern(r"^\s*[0-9.]+((us|µs|ms|s|m|h|d)([0-9.]+(us|µs|ms|s|m|h|d))*)?\s*$");
     let mut of = value!({"description": "200ms, 1.5s, 2m, 1h30m, 1d, or a number of seconds"});
     put(&mut of, "anyOf", Value::from([number, text]));
+    of
+}
+
+fn deadline() -> Value {
+    let mut of =
+        value!({"description": "a duration, an RFC 3339 time, or jq that gives one of them"});
+    put(&mut of, "type", texts(&["string", "number"]));
     of
 }
 
@@ -221,6 +231,18 @@ fn of_object(of: &str, field: &str) -> Property {
             map("name", reference("section")),
             "sections that exclude each other",
         ),
+        ("spec" | "level", "deadline") => {
+            let of = Value::from([reference("deadline"), reference("case-deadline")]);
+            (
+                value!({"anyOf": of}),
+                "by when a case must have ended; else it fails, or goes on at `to`",
+            )
+        }
+        ("case-deadline", "after") => (reference("deadline"), "by when the case must have ended"),
+        ("case-deadline", "to") => (
+            value!({"type": "string"}),
+            "the task or place where it goes on, when all its work is cancelled",
+        ),
         ("edge", "to") => (value!({"type": "string"}), "a task or a place"),
         ("edge", "when") => (reference("jq"), "the condition of an xor or or split"),
         ("edge", "tokens") => (integer(1, MAX_TOKENS), "how many tokens it gets"),
@@ -274,6 +296,11 @@ fn of_object(of: &str, field: &str) -> Property {
             "how much longer each further pause is",
         ),
         ("retry", "max_delay") => (reference("duration"), "the longest pause"),
+        ("retry", "jitter") => (
+            value!({"type": "number", "minimum": 0, "maximum": 1}),
+            "up to which part of itself a pause is shorter by chance",
+        ),
+        ("retry", "when") => (reference("jq"), "on the error: whether it is tried again"),
         ("many", "items") => (
             reference("jq"),
             "an array, one instance for each item, or a number of instances",
@@ -401,6 +428,10 @@ fn of_task(field: &str) -> Property {
         "into" => (reference("path"), "where the result goes in the data"),
         "retry" => (reference("retry"), "what happens after a failed attempt"),
         "timeout" => (reference("duration"), "how long an attempt may take"),
+        "deadline" => (
+            reference("deadline"),
+            "by when it must be done, from when it is offered, over all attempts",
+        ),
         "lane" => (
             reference("lane"),
             "what holds its items back and orders them",
@@ -479,7 +510,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_reader_is_described() {
-        let tables: [(&str, &[&str]); 12] = [
+        let tables: [(&str, &[&str]); 13] = [
             ("spec", &SPEC),
             ("spec", &LEVEL),
             ("level", &LEVEL),
@@ -489,6 +520,7 @@ mod tests {
             ("lane", &LANE),
             ("rate", &RATE),
             ("retry", &RETRY),
+            ("case-deadline", &DEADLINE),
             ("many", &MANY),
             ("place", &PLACE),
             ("section", &SECTION),
