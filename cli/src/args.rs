@@ -45,7 +45,7 @@ pub enum Command {
     Graph(Graph),
     /// List deployed flows, their versions, and how many cases run on each
     Flows(FlowsOptions),
-    /// Check running cases against another version of their flow
+    /// Move running cases to another version of their flow, and back; --plan to look first
     Migrate(Migrate),
     /// Run flows against what is expected of them, in a simulated world
     Test(Test),

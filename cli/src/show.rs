@@ -39,8 +39,8 @@ fn table(engine: &Engine, cases: &[CaseInfo], out: &mut Out) -> Result<()> {
     let flow_width = cases.iter().map(|c| c.flow.len()).max().unwrap_or(0).max(4);
     if !cases.is_empty() {
         out.line(format!(
-            "{DIM}{:<id_width$}  {:<flow_width$}  {:<10}  {:<20}  NOTE{DIM:#}",
-            "CASE", "FLOW", "STATUS", "STARTED"
+            "{DIM}{:<id_width$}  {:<flow_width$}  {:>7}  {:<10}  {:<20}  NOTE{DIM:#}",
+            "CASE", "FLOW", "VERSION", "STATUS", "STARTED"
         ))?;
     }
     for info in cases {
@@ -57,8 +57,8 @@ fn table(engine: &Engine, cases: &[CaseInfo], out: &mut Out) -> Result<()> {
         let started: String = info.created.to_string().chars().take(19).collect();
         let note: String = one_line(&note).chars().take(SHORT).collect();
         let line = format!(
-            "{:<id_width$}  {:<flow_width$}  {style}{status:<10}{style:#}  {started}Z  {note}",
-            info.id, info.flow
+            "{:<id_width$}  {:<flow_width$}  {:>7}  {style}{status:<10}{style:#}  {started}Z  {note}",
+            info.id, info.flow, info.version
         );
         out.line(line.trim_end())?;
     }

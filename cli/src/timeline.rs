@@ -340,6 +340,7 @@ impl Timeline {
             EventKind::TaskCancelled => Line::new(WARN, '-', "cancelled by somebody"),
             EventKind::CaseSuspended => Line::new(WARN, '!', "case suspended"),
             EventKind::CaseResumed => Line::new(NAME, '›', "case resumed"),
+            EventKind::CaseMigrated => Line::new(NAME, '›', migrated(event)),
             EventKind::CaseCancelled => Line::new(BAD, '✗', self.ended(event, "cancelled")),
             EventKind::CaseTerminated => Line::new(BAD, '✗', self.ended(event, "terminated")),
             EventKind::Failed => {
@@ -600,6 +601,18 @@ fn until(event: &HistoryEvent) -> String {
     let text = detail(event, "until");
     text.split_once('T')
         .map_or(text.clone(), |(_, time)| time.to_owned())
+}
+
+/// From which version to which a case was moved.
+fn migrated(event: &HistoryEvent) -> String {
+    let version = |field: &str| {
+        let side = event.detail.get(field);
+        let version = side.and_then(|side| side.get("version"));
+        version.unwrap_or_default().to_string()
+    };
+    let back = event.detail.get("undoes").map_or("", |_| " back");
+    let (from, to) = (version("from"), version("to"));
+    format!("moved{back} from version {from} to {to}")
 }
 
 /// A text field of an event's detail; anything else as JSON.

@@ -1,9 +1,9 @@
-//! `statewright flows` and `migrate --plan`: the versions of flows, and what of their cases would fit another.
+//! `statewright flows` and `migrate`: the versions of flows, and moving cases from one to another.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use statewright::flow::CasePlan;
+use statewright::flow::{CasePlan, MigrateOptions, Migrated, Plan};
 use statewright::{Value, value};
 
 use crate::args::StoreFolder;
@@ -30,22 +30,47 @@ pub struct FlowsOptions {
 
 #[derive(Args)]
 #[command(after_help = "\
-Every open case of the flow that runs on another version is checked: whether each of its tokens has a place of the \
-same name, and each piece of its work a task of the same name and kind. For a case that fits, what would happen at \
-once is listed. Nothing is changed, and SPEC need not have been deployed. Moving cases is not part of this version.
+Every open case of the flow that runs on another version is looked at: whether each of its tokens has a place of the \
+same name, and each piece of its work a task of the same name and kind. Those that fit are moved, with the cases that \
+they called and that are flows of the same file; SPEC is deployed, so that new cases run on it too. The others stay, \
+with the reasons. What is claimed stays claimed, and timers go on. Nothing else moves until the cases are driven.
 
-Exit codes: 0 all fit, or there are none · 1 some do not · 3 the flow was refused")]
+Exit codes: 0 all fit or were moved, or there are none · 1 some do not · 3 the flow was refused")]
 pub struct Migrate {
-    /// The other version: a YAML or JSON file
-    pub spec: PathBuf,
-    /// Tell what would happen
-    #[arg(long, required = true)]
+    /// The other version: a YAML, JSON or TOML file
+    #[arg(required_unless_present_any = ["undo", "list"])]
+    pub spec: Option<PathBuf>,
+    /// Tell what would happen, and change nothing
+    #[arg(long)]
     pub plan: bool,
+    /// What a task, place or flow of the old version is called in the new one; may be given several times
+    #[arg(long = "map", value_name = "OLD=NEW", value_parser = pair)]
+    pub map: Vec<(String, String)>,
+    /// Move only this case; may be given several times
+    #[arg(long = "case", value_name = "ID", conflicts_with = "plan")]
+    pub cases: Vec<String>,
+    /// How many cases are moved in one commit, all or none of those that fit
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub cohort: usize,
+    /// Move the cases of this migration back, or those of the newest one of this flow
+    #[arg(long, value_name = "MIGRATION|FLOW", conflicts_with_all = ["spec", "plan", "map", "cases", "list"])]
+    pub undo: Option<String>,
+    /// List the migrations that were made
+    #[arg(long, conflicts_with_all = ["spec", "plan", "map", "cases"])]
+    pub list: bool,
     #[command(flatten)]
     pub store: StoreFolder,
     /// Print one JSON object a line for each case
     #[arg(long)]
     pub json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text
+        .split_once('=')
+        .filter(|(old, new)| !old.is_empty() && !new.is_empty());
+    let (old, new) = pair.ok_or("write OLD=NEW")?;
+    Ok((old.to_owned(), new.to_owned()))
 }
 
 pub fn flows(options: &FlowsOptions) -> Result<Exit> {
@@ -86,21 +111,49 @@ pub fn flows(options: &FlowsOptions) -> Result<Exit> {
 }
 
 pub fn migrate(options: &Migrate) -> Result<Exit> {
-    let spec = input::spec(&options.spec)?;
-    check::refuse(&options.spec, &spec.source, options.json)?;
+    if let Some(migration) = &options.undo {
+        let engine = store::open_quietly(&options.store)?;
+        let done = engine.undo_migration(migration)?;
+        engine.close()?;
+        return tell(&done, "moved back", options.json);
+    }
+    let Some(path) = options.spec.as_ref().filter(|_| !options.list) else {
+        return list(options);
+    };
+    let spec = input::spec(path)?;
+    check::refuse(path, &spec.source, options.json)?;
     let engine = store::open_quietly(&options.store)?;
-    let plan = engine.plan(&spec.source, spec.dir.as_deref())?;
+    if options.plan {
+        let plan = engine.plan(&spec.source, spec.dir.as_deref(), &options.map)?;
+        engine.close()?;
+        return planned(&plan, options.json);
+    }
+    let how = MigrateOptions {
+        cohort: options.cohort,
+        renames: options.map.clone(),
+        cases: (!options.cases.is_empty()).then(|| options.cases.clone()),
+    };
+    let done = engine.migrate(&spec.source, spec.dir.as_deref(), &how)?;
     engine.close()?;
+    tell(&done, "moved", options.json)
+}
+
+fn planned(plan: &Plan, json: bool) -> Result<Exit> {
     let mut out = Out::new();
     let misfits = plan.cases.iter().filter(|c| !c.reasons.is_empty()).count();
     for case in &plan.cases {
-        if options.json {
+        if json {
             out.line(to_value(case, plan.version))?;
         } else {
-            describe(case, &mut out)?;
+            let fits = if case.reasons.is_empty() {
+                "fits"
+            } else {
+                "does not fit"
+            };
+            describe(case, fits, &mut out)?;
         }
     }
-    if !options.json {
+    if !json {
         let fit = plan.cases.len().saturating_sub(misfits);
         out.line(match (plan.cases.len(), misfits) {
             (0, _) => format!("no open case of {} runs on another version", plan.flow),
@@ -112,11 +165,79 @@ pub fn migrate(options: &Migrate) -> Result<Exit> {
     Ok(if misfits == 0 { Exit::Done } else { Exit::No })
 }
 
-fn describe(case: &CasePlan, out: &mut Out) -> Result<()> {
-    let (style, fits) = match case.reasons.is_empty() {
-        true => (GOOD, "fits"),
-        false => (BAD, "does not fit"),
-    };
+/// What was moved, and what stays.
+fn tell(done: &Migrated, moved: &str, json: bool) -> Result<Exit> {
+    let mut out = Out::new();
+    let all = done.moved.iter().map(|case| (case, moved));
+    for (case, what) in all.chain(done.left.iter().map(|case| (case, "stays"))) {
+        if json {
+            let mut value = to_value(case, done.version);
+            for (key, value_of) in [
+                ("moved", Value::from(case.reasons.is_empty())),
+                (
+                    "migration",
+                    done.id.as_deref().map_or(Value::NULL, Value::from),
+                ),
+            ] {
+                // An object that was just made takes another key.
+                let _ = value.insert(key, value_of);
+            }
+            out.line(value)?;
+        } else {
+            describe(case, what, &mut out)?;
+        }
+    }
+    if !json {
+        let stay = match done.left.len() {
+            0 => String::new(),
+            n => format!(", {n} stay"),
+        };
+        out.line(match &done.id {
+            None => format!("no case of {} was {moved}{stay}", done.flow),
+            Some(id) => format!(
+                "{} of {} {moved}{stay}; undo it with: statewright migrate --undo {id}",
+                done.moved.len(),
+                done.flow
+            ),
+        })?;
+    }
+    out.flush()?;
+    Ok(if done.left.is_empty() {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+fn list(options: &Migrate) -> Result<Exit> {
+    let engine = store::open_quietly(&options.store)?;
+    let migrations = engine.migrations()?;
+    engine.close()?;
+    let mut out = Out::new();
+    for of in &migrations {
+        if options.json {
+            out.line(value!({
+                "migration": (of.id.as_str()), "flow": (of.flow.as_str()), "version": (of.version),
+                "key": (of.key.as_str()), "time": (of.at.to_string()), "cases": (of.cases),
+                "undoes": (of.undoes.as_deref()),
+            }))?;
+            continue;
+        }
+        let what = match &of.undoes {
+            None => format!("to version {}", of.version),
+            Some(undoes) => format!("back, undoes {undoes}"),
+        };
+        out.line(format!(
+            "{BOLD}{}{BOLD:#}  {}  {} of {} {what}",
+            of.id, of.at, of.cases, of.flow
+        ))?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn describe(case: &CasePlan, fits: &str, out: &mut Out) -> Result<()> {
+    let style = if case.reasons.is_empty() { GOOD } else { BAD };
     out.line(format!(
         "{BOLD}{}{BOLD:#}  {}, on version {}: {style}{fits}{style:#}",
         case.case, case.status, case.version

@@ -1,4 +1,4 @@
-//! `flows` and `migrate --plan`.
+//! `flows` and `migrate`.
 
 use crate::program::Folder;
 
@@ -67,9 +67,50 @@ fn versions_are_listed_and_cases_checked_against_another() {
         "{done:?}"
     );
     assert!(done.stdout.ends_with("1 of 2 fit\n"), "{done:?}");
-    // The plan is all there is, and it has to be asked for.
-    f.run(&["migrate", spec]).ended(2);
     assert_eq!(f.run(&["case", "a", "--json"]).ok().json()["version"], 1);
     let bad = f.file("bad.yaml", "name: x\n");
     f.run(&["migrate", bad, "--plan"]).ended(3);
+    f.run(&["migrate", bad]).ended(3);
+    f.run(&["migrate"]).ended(2);
+}
+
+#[test]
+fn cases_are_moved_and_moved_back() {
+    let f = Folder::new();
+    with_a_case("a", &f, FIRST);
+    with_a_case("b", &f, FIRST);
+    let item = f.run(&["work", "--case", "a", "--json"]).ok().json()["item"].to_string();
+    let taken = f.run(&["work", "take", "a", &item, "--as", "ann", "--json"]);
+    let token = taken.ok().json()["token"].as_str().unwrap().to_owned();
+    let second = FIRST
+        .replace("version: 1", "version: 2")
+        .replace("pay", "charge");
+    let spec = f.file("second.yaml", &second);
+    let moved = f.run(&["migrate", spec, "--json"]).ended(1).lines();
+    assert_eq!(
+        (&moved[0]["case"], &moved[0]["moved"]),
+        (&"b".into(), &true.into())
+    );
+    assert_eq!(
+        (&moved[1]["case"], &moved[1]["moved"]),
+        (&"a".into(), &false.into())
+    );
+    let done = f.run(&["migrate", spec, "--map", "pay=charge"]).ok();
+    assert!(
+        done.stdout.starts_with("a  running, on version 1: moved\n"),
+        "{done:?}"
+    );
+    let table = f.run(&["cases"]).ok().stdout;
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!((rows[0][2], rows[1][2], rows[2][2]), ("VERSION", "2", "2"));
+    let history = f.run(&["case", "a", "--history"]).ok().stdout;
+    assert!(history.contains("moved from version 1 to 2"), "{history}");
+    let back = f.run(&["migrate", "--undo", "order"]).ok();
+    assert!(back.stdout.contains("1 of order moved back"), "{back:?}");
+    assert_eq!(f.run(&["migrate", "--list"]).ok().stdout.lines().count(), 3);
+    f.run(&["work", "complete", &token, "1"]).ok();
+    f.run(&["migrate", "--undo", "nothing"]).ended(2);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use statewright_flow::analysis::{Budget, Verified};
 use statewright_flow::{
-    CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Plan, Problem, Waiting,
-    WorkItem, net::Net,
+    CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Problem, Waiting, WorkItem,
+    net::Net,
 };
 use statewright_log::{Durability, Timestamp};
 use statewright_store::{Place, Store, StoreOptions};
@@ -187,15 +187,6 @@ impl Engine {
     /// As [`Flows::flows`](statewright_flow::Flows::flows).
     pub fn flows(&self) -> Result<Vec<FlowInfo>> {
         Ok(self.core.flows.flows()?)
-    }
-
-    /// Checks every open case of a flow against another version of it, and tells what moving them would do. Nothing is
-    /// changed.
-    ///
-    /// # Errors
-    /// As [`Flows::plan`](statewright_flow::Flows::plan).
-    pub fn plan(&self, spec: &str, dir: Option<&str>) -> Result<Plan> {
-        Ok(self.core.flows.plan(spec, dir)?)
     }
 
     /// The net that a case runs on.

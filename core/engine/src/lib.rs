@@ -42,6 +42,7 @@ mod engine;
 mod error;
 mod options;
 mod process;
+mod version;
 mod wait;
 
 pub use engine::Engine;

@@ -158,6 +158,9 @@ event_kinds! {
     /// A deadline passed: of the item, or of the case if there is none; `detail` is the error, or `to` where the case
     /// goes on.
     DeadlinePassed = "deadline_passed",
+    /// The case was moved to another version of its flow; `detail` has the `migration`, `from` and `to`, each with
+    /// `version` and `key`, and `undoes` if it was moved back.
+    CaseMigrated = "case_migrated",
 }
 
 #[cfg(test)]

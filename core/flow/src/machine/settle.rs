@@ -104,6 +104,12 @@ impl Machine<'_> {
         self.settle();
     }
 
+    /// The case was put on this net.
+    pub fn migrated(&mut self, detail: Value) {
+        self.note(EventKind::CaseMigrated, None, detail);
+        self.settle_all();
+    }
+
     fn look_at(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {
         if matches!(spec.join, Join::Of { reset, .. } if reset != Reset::Cancel) {
             self.absorb(task, spec);
@@ -205,7 +211,7 @@ impl Machine<'_> {
     }
 
     /// An offered task is not enabled any more: nobody has started it, so nothing remains of it.
-    pub(super) fn withdraw(&mut self, task: TaskId, number: u64) {
+    pub fn withdraw(&mut self, task: TaskId, number: u64) {
         if !self.has_item(number) {
             return;
         }

@@ -81,11 +81,29 @@ impl Default for Desk {
 impl Desk {
     /// Locks a case and those it is called by or calls.
     pub fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
+        self.shards
+            .get(Desk::index(case))
+            .unwrap_or(&self.spare)
+            .lock()
+    }
+
+    /// Locks many cases, always in the same order, so that nobody waits for somebody who waits for them; by
+    /// [`index`](Desk::index).
+    pub fn lock_all<'c>(
+        &self,
+        cases: impl Iterator<Item = &'c str>,
+    ) -> BTreeMap<usize, MutexGuard<'_, Shard>> {
+        let indexes: BTreeSet<usize> = cases.map(Desk::index).collect();
+        let lock = |index: usize| Some((index, self.shards.get(index)?.lock()));
+        indexes.into_iter().filter_map(lock).collect()
+    }
+
+    /// Which lock is a case's.
+    pub fn index(case: &str) -> usize {
         // FNV-1a; equal hashes cost time, nothing else.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         let hash = ids::root(case).bytes().fold(0xcbf2_9ce4_8422_2325, step);
-        let index = ((hash >> 20) % SHARDS as u64) as usize;
-        self.shards.get(index).unwrap_or(&self.spare).lock()
+        ((hash >> 20) % SHARDS as u64) as usize
     }
 
     /// Whether an item is claimed, and that is not written.

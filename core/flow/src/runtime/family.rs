@@ -24,7 +24,7 @@ use crate::net::{FlowRef, Net};
 const MAX_DEPTH: u32 = 50;
 
 /// What is still to be done in other cases.
-enum Todo {
+pub(super) enum Todo {
     Call {
         parent: Parent,
         parent_net: Arc<str>,
@@ -58,11 +58,11 @@ enum Todo {
 
 /// A transaction of events on related cases, whose lock is held.
 pub(super) struct Family<'a> {
-    flows: &'a Flows,
-    txn: &'a Txn,
+    pub(super) flows: &'a Flows,
+    pub(super) txn: &'a Txn,
     /// Claims that are not written.
-    shard: &'a Shard,
-    now: Timestamp,
+    pub(super) shard: &'a Shard,
+    pub(super) now: Timestamp,
     moved: Vec<Moved>,
     todo: VecDeque<Todo>,
 }
@@ -170,7 +170,7 @@ impl<'a> Family<'a> {
     }
 
     /// What an event asks of other cases, and its end, which the caller waits for.
-    fn effects(&self, net: &Net, machine: &mut Machine<'_>) -> Vec<Todo> {
+    pub(super) fn effects(&self, net: &Net, machine: &mut Machine<'_>) -> Vec<Todo> {
         let id = machine.case.id.to_string();
         let depth = machine.case.parent.as_ref().map_or(0, |p| p.depth);
         let (mut todo, mut paused) = (Vec::new(), Vec::new());
@@ -233,7 +233,7 @@ impl<'a> Family<'a> {
         todo
     }
 
-    fn done(&mut self, moved: Moved, after: Vec<Todo>) {
+    pub(super) fn done(&mut self, moved: Moved, after: Vec<Todo>) {
         // What a case waited for can end in the same commit: for whoever follows the case, all that is one.
         match self.moved.iter_mut().find(|m| m.case == moved.case) {
             Some(before) => before.then(moved),

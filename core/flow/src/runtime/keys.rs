@@ -19,6 +19,8 @@
 //! | `m/<case>/<signal>/<n>` | the data of a signal that a case keeps |
 //! | `letter/<signal>/<key>/<n>` | the data of a signal that is kept for whoever will wait for this key |
 //! | `letters/<signal>/<key>` | the number of the next one of those |
+//! | `move/<id>` | a migration: `{flow, version, key, at, names, undoes}` |
+//! | `moved/<id>/<n>` | the cases that one commit of it moved |
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
 //! What lanes keep is described in `lanes.rs`.
@@ -39,6 +41,7 @@ pub(crate) const CASE: &str = "c/";
 pub(crate) const TIMER: &str = "t/";
 pub(crate) const PROCESS_QUEUE: &str = "p/";
 pub(crate) const QUEUE: &str = "q/";
+pub(crate) const MIGRATION: &str = "move/";
 pub(crate) const SECRET: &str = "secret";
 
 /// A number so that byte order is its order: `a7`, `b12`.
@@ -123,6 +126,19 @@ pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
 
 pub(crate) fn next_letter(signal: &str, key: &str) -> String {
     format!("letters/{}/{}", escaped(signal), escaped(key))
+}
+
+pub(crate) fn migration(id: &str) -> String {
+    [MIGRATION, id].concat()
+}
+
+/// The commits of a migration.
+pub(crate) fn cohorts(id: &str) -> String {
+    ["moved/", id, "/"].concat()
+}
+
+pub(crate) fn cohort(id: &str, n: u64) -> String {
+    cohorts(id) + &number(n)
 }
 
 pub(crate) fn keeps(signal: &str) -> String {

@@ -4,7 +4,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
-use super::{Flows, journal, keys, record, save};
+use super::{Flows, journal, keys, record, relocate, save};
 use crate::case::{Case, HistoryEvent, Item, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::machine::Machine;
@@ -123,6 +123,11 @@ impl Flows {
             case: id.to_owned(),
         })?;
         let net = self.net(&view, &record::net_of_case(id, &value)?)?;
+        // Events are of the version on which they happened.
+        let mut earlier = Vec::new();
+        for (last, key, _) in relocate::moves_of(&value) {
+            earlier.push((last, self.net(&view, &key)?));
+        }
         let created = record::created_of(id, &value)?;
         // A document is named by its last event, so the first one behind this key may have events before `after`.
         let from = keys::history_event(id, after);
@@ -133,7 +138,9 @@ impl Flows {
             let last = last.ok_or_else(|| Error::damaged(&key, "key"))?;
             let version = view.doc_version(Primitive::Flow, &space, &key)?;
             let at = (last, version.unwrap_or_default());
-            let all = journal::from_value(&net, id, created, at, &value)?;
+            let of = earlier.iter().find(|(until, _)| last <= *until);
+            let net = of.map_or(&net, |(_, net)| net);
+            let all = journal::from_value(net, id, created, at, &value)?;
             events.extend(all.into_iter().filter(|event| event.seq > after));
         }
         Ok(events)

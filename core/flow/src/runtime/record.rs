@@ -35,6 +35,8 @@ pub(crate) mod field {
     pub const RECOVERY: &str = "u";
     /// By when it must have ended, in microseconds since it was created; null or missing for never.
     pub const DEADLINE: &str = "l";
+    /// The versions that it was on before: `[the last event there, key of the net, migration]` each, oldest first.
+    pub const MOVES: &str = "m";
 }
 
 /// The fields of an item's document: what of it is large, and all of an instance.

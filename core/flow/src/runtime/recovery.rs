@@ -155,6 +155,28 @@ pub(super) fn save(
     Ok(())
 }
 
+/// Writes the names of tasks and places anew of a case that was put on another net.
+pub(super) fn rename(txn: &Txn, (old, was): (&Net, &Case), (new, is): (&Net, &Case)) -> Result<()> {
+    let space = Space::default();
+    for (number, done) in &is.done {
+        let (Some(Some(before)), Some(done)) = (was.done.get(number), done) else {
+            continue;
+        };
+        let name = record::task_name(new, done.task);
+        if record::task_name(old, before.task) != name {
+            let (key, path) = (keys::done(&is.id, *number), Path::root().key("task"));
+            txn.doc_set(Primitive::Flow, &space, &key, &path, name)?;
+        }
+    }
+    let value = to_value(new, &is.recovery);
+    if let Some(value) = value.filter(|value| to_value(old, &was.recovery).as_ref() != Some(value))
+    {
+        let (key, path) = (keys::case(&is.id), Path::root().key(RECOVERY));
+        txn.doc_set(Primitive::Flow, &space, &key, &path, value)?;
+    }
+    Ok(())
+}
+
 /// Writes the field of a case that changed.
 pub(super) fn update(txn: &Txn, net: &Net, before: &Case, after: &Case) -> Result<()> {
     if before.recovery == after.recovery {

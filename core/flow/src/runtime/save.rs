@@ -74,6 +74,11 @@ impl Wanted {
         self.needs.items.insert(number);
     }
 
+    /// Adds a completion that can be undone.
+    pub fn done(&mut self, number: u64) {
+        self.needs.done.insert(number);
+    }
+
     /// Adds to it; false if that is all there already.
     pub fn add(&mut self, needs: Needs) -> bool {
         let count = |n: &Needs| (n.items.len(), n.letters.len(), n.done.len());
@@ -196,6 +201,41 @@ pub(crate) fn update(
         _ => {}
     }
     Ok(moved)
+}
+
+/// A case that was put on another net.
+pub(crate) struct Relocated<'a> {
+    /// The net that it was on, and the case there.
+    pub old: &'a Net,
+    pub was: &'a Case,
+    /// The same on the new net, with its work as it was.
+    pub before: &'a Case,
+    /// What [`load`] said.
+    pub ready: bool,
+    /// The field of its moves.
+    pub moves: Value,
+}
+
+/// Writes a case on another net, and what followed from that.
+pub(crate) fn relocate(txn: &Txn, on: Relocated<'_>, machine: Machine<'_>) -> Result<Moved> {
+    let writer = Writer {
+        txn,
+        space: Space::default(),
+    };
+    let (net, id) = (machine.net, machine.case.id.clone());
+    let key = keys::case(&id);
+    let set = |field: &str, value: Value| writer.set(&key, &Path::root().key(field), value);
+    set(field::NET, Value::from(&*machine.case.net))?;
+    set(field::MOVES, on.moves)?;
+    // Tasks are numbered otherwise, in the rows of instances too.
+    let instances = on.before.items.values().chain(on.before.finished.values());
+    for item in instances.filter(|item| item.instance.is_some()) {
+        let row = record::item_to_row(on.before, on.before.created, item);
+        let at = Path::root().key(part::ROW);
+        writer.set(&keys::item(&id, item.number), &at, row)?;
+    }
+    recovery::rename(txn, (on.old, on.was), (net, on.before))?;
+    update(txn, on.before, on.ready, machine)
 }
 
 /// Whether somebody must look at a case when its store is opened again: it can go on by itself, or a process worker

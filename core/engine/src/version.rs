@@ -1,0 +1,64 @@
+//! Running cases and the versions of their flows: planned, moved and moved back.
+
+use statewright_flow::{MigrateOptions, Migrated, Migration, Plan};
+
+use crate::engine::Engine;
+use crate::error::Result;
+
+impl Engine {
+    /// Checks every open case of a flow against another version of it, and tells what moving them would do. `renames`
+    /// are pairs of an old and a new name of tasks, places and flows under `flows`. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Flows::plan_with`](statewright_flow::Flows::plan_with).
+    pub fn plan(
+        &self,
+        spec: &str,
+        dir: Option<&str>,
+        renames: &[(String, String)],
+    ) -> Result<Plan> {
+        Ok(self.core.flows.plan_with(spec, dir, renames)?)
+    }
+
+    /// Moves running cases of a flow to the version that a spec states, as far as they have a place there, and goes
+    /// on with them. Its `events` were followed.
+    ///
+    /// # Errors
+    /// As [`Flows::migrate`](statewright_flow::Flows::migrate).
+    pub fn migrate(
+        &self,
+        spec: &str,
+        dir: Option<&str>,
+        options: &MigrateOptions,
+    ) -> Result<Migrated> {
+        self.core.check()?;
+        let done = self.core.flows.migrate(spec, dir, options)?;
+        self.follow_all(done)
+    }
+
+    /// Moves the cases of a migration (its id, or a flow's name for the newest of that) back, as far as they still
+    /// have a place there.
+    ///
+    /// # Errors
+    /// As [`Flows::undo_migration`](statewright_flow::Flows::undo_migration).
+    pub fn undo_migration(&self, migration: &str) -> Result<Migrated> {
+        self.core.check()?;
+        let done = self.core.flows.undo_migration(migration)?;
+        self.follow_all(done)
+    }
+
+    /// The migrations that were made, oldest first.
+    ///
+    /// # Errors
+    /// As [`Flows::migrations`](statewright_flow::Flows::migrations).
+    pub fn migrations(&self) -> Result<Vec<Migration>> {
+        Ok(self.core.flows.migrations()?)
+    }
+
+    fn follow_all(&self, mut done: Migrated) -> Result<Migrated> {
+        for moved in std::mem::take(&mut done.events) {
+            self.core.follow(moved)?;
+        }
+        Ok(done)
+    }
+}
