@@ -10,7 +10,7 @@ use statewright::flow::{Status, parse_duration};
 use crate::control::args::{CaseAction, SendByKey, Work};
 use crate::graph::Graph;
 use crate::value::args::ValueArguments;
-use crate::versions::{FlowsOptions, Migrate};
+use crate::versions::{FlowsOptions, Fork, Migrate};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 the case failed · 2 wrong usage or unreadable input · 3 the flow was refused · 4 the case is \
@@ -47,6 +47,8 @@ pub enum Command {
     Flows(FlowsOptions),
     /// Move running cases to another version of their flow, and back; --plan to look first
     Migrate(Migrate),
+    /// Make a new case of one as it was after an event of its history
+    Fork(Fork),
     /// Run flows against what is expected of them, in a simulated world
     Test(Test),
     /// Show the commits of a store
@@ -97,6 +99,7 @@ impl Command {
             Command::Graph(_) => false,
             Command::Flows(options) => options.json,
             Command::Migrate(options) => options.json,
+            Command::Fork(options) => options.json,
             Command::Test(options) => options.json,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,

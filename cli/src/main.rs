@@ -73,6 +73,7 @@ fn main() -> ExitCode {
         Command::Graph(options) => graph::run(options),
         Command::Flows(options) => versions::flows(options),
         Command::Migrate(options) => versions::migrate(options),
+        Command::Fork(options) => versions::fork(options),
         Command::Test(options) => flowtest::run(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),

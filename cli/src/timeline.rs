@@ -341,6 +341,11 @@ impl Timeline {
             EventKind::CaseSuspended => Line::new(WARN, '!', "case suspended"),
             EventKind::CaseResumed => Line::new(NAME, '›', "case resumed"),
             EventKind::CaseMigrated => Line::new(NAME, '›', migrated(event)),
+            EventKind::CaseForked => Line::new(
+                NAME,
+                '›',
+                format!("forked from case {}", detail(event, "from")),
+            ),
             EventKind::CaseCancelled => Line::new(BAD, '✗', self.ended(event, "cancelled")),
             EventKind::CaseTerminated => Line::new(BAD, '✗', self.ended(event, "terminated")),
             EventKind::Failed => {

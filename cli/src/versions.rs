@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use statewright::flow::{CasePlan, MigrateOptions, Migrated, Plan};
+use statewright::flow::{CasePlan, ForkOptions, MigrateOptions, Migrated, Plan};
 use statewright::{Value, value};
 
 use crate::args::StoreFolder;
@@ -65,6 +65,30 @@ pub struct Migrate {
     pub json: bool,
 }
 
+#[derive(Args)]
+#[command(after_help = "\
+The new case has the state and the history of the other up to the event (of several events of one commit, the last), its \
+own id, and copies of the cases that were called. What had been claimed is offered again, and timers have as much time \
+left as they had. Numbers of events are those of `case ID --history`.")]
+pub struct Fork {
+    /// The case
+    pub case: String,
+    /// The number of the event
+    #[arg(long, value_name = "SEQ")]
+    pub at: u64,
+    /// Give it the results of later work again, as long as it asks for the same work with the same input
+    #[arg(long)]
+    pub results: bool,
+    /// The id of the new case; made up without it
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub store: StoreFolder,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let pair = text
         .split_once('=')
@@ -105,6 +129,34 @@ pub fn flows(options: &FlowsOptions) -> Result<Exit> {
             );
             out.line(line.trim_end())?;
         }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+pub fn fork(options: &Fork) -> Result<Exit> {
+    let engine = store::open_quietly(&options.store)?;
+    let how = ForkOptions {
+        id: options.id.clone(),
+        results: options.results,
+    };
+    let forked = engine.fork_case(&options.case, options.at, &how)?;
+    engine.close()?;
+    let mut out = Out::new();
+    if options.json {
+        out.line(value!({
+            "case": (forked.case.as_str()), "from": (options.case.as_str()), "at": (forked.at),
+            "results": (forked.results),
+        }))?;
+    } else {
+        let given = match forked.results {
+            0 => String::new(),
+            n => format!(", with {n} recorded results"),
+        };
+        out.line(format!(
+            "{BOLD}{}{BOLD:#}  forked from {} after event {}{given}",
+            forked.case, options.case, forked.at
+        ))?;
     }
     out.flush()?;
     Ok(Exit::Done)

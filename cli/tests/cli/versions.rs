@@ -114,3 +114,27 @@ fn cases_are_moved_and_moved_back() {
     f.run(&["work", "complete", &token, "1"]).ok();
     f.run(&["migrate", "--undo", "nothing"]).ended(2);
 }
+
+#[test]
+fn a_case_is_forked_at_an_event() {
+    let f = Folder::new();
+    with_a_case("a", &f, FIRST);
+    let item = f.run(&["work", "--case", "a", "--json"]).ok().json()["item"].to_string();
+    let taken = f.run(&["work", "take", "a", &item, "--as", "ann", "--json"]);
+    let token = taken.ok().json()["token"].as_str().unwrap().to_owned();
+    f.run(&["work", "complete", &token, "1"]).ok();
+    let forked = f
+        .run(&["fork", "a", "--at", "2", "--results", "--id", "b", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&forked["case"], &forked["results"]),
+        (&"b".into(), &1.into())
+    );
+    let case = f.run(&["case", "b", "--json"]).ok().json();
+    assert_eq!(case["data"]["pay"], 1);
+    let said = f.run(&["fork", "a", "--at", "2", "--id", "c"]).ok().stdout;
+    assert!(said.contains("forked from a after event"), "{said}");
+    f.run(&["fork", "a", "--at", "99"]).ended(2);
+    f.run(&["fork", "x", "--at", "1"]).ended(7);
+}

@@ -1,6 +1,6 @@
-//! Running cases and the versions of their flows: planned, moved and moved back.
+//! Running cases and the versions of their flows: planned, moved and moved back; cases made of others.
 
-use statewright_flow::{MigrateOptions, Migrated, Migration, Plan};
+use statewright_flow::{ForkOptions, Forked, MigrateOptions, Migrated, Migration, Plan};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -53,6 +53,18 @@ impl Engine {
     /// As [`Flows::migrations`](statewright_flow::Flows::migrations).
     pub fn migrations(&self) -> Result<Vec<Migration>> {
         Ok(self.core.flows.migrations()?)
+    }
+
+    /// Makes a new case of another one as it was after an event of its history, and goes on with it. Its `moved` was
+    /// followed.
+    ///
+    /// # Errors
+    /// As [`Flows::fork`](statewright_flow::Flows::fork).
+    pub fn fork_case(&self, case: &str, at: u64, options: &ForkOptions) -> Result<Forked> {
+        self.core.check()?;
+        let forked = self.core.flows.fork(case, at, options)?;
+        self.core.follow(forked.moved.clone())?;
+        Ok(forked)
     }
 
     fn follow_all(&self, mut done: Migrated) -> Result<Migrated> {

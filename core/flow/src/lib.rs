@@ -48,8 +48,8 @@ pub use machine::Delivery;
 pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
-    CaseFilter, CaseInfo, CasePlan, Claim, Deployed, FlowInfo, Flows, ItemInfo, MigrateOptions,
-    Migrated, Migration, Moved, Plan, Queue, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem,
-    WorkKind, WorkState,
+    CaseFilter, CaseInfo, CasePlan, Claim, Deployed, FlowInfo, Flows, ForkOptions, Forked,
+    ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, VersionInfo, Waiting,
+    WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
 };
 pub use spec::spec_schema;

@@ -161,6 +161,9 @@ event_kinds! {
     /// The case was moved to another version of its flow; `detail` has the `migration`, `from` and `to`, each with
     /// `version` and `key`, and `undoes` if it was moved back.
     CaseMigrated = "case_migrated",
+    /// The case was made of another one as it was after an event; `detail.from` and `detail.at`. What is before it in
+    /// the history is the other's.
+    CaseForked = "case_forked",
 }
 
 #[cfg(test)]

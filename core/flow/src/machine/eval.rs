@@ -46,6 +46,7 @@ impl Machine<'_> {
             return Ok(());
         };
         let result = match &work.output {
+            _ if self.recorded.is_some() => self.recorded.take().unwrap_or_default(),
             Some(output) => self.eval(output, task, attempt, Some(raw))?,
             None => raw.clone(),
         };

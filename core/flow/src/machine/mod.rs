@@ -140,6 +140,8 @@ pub(crate) struct Machine<'a> {
     error: Option<Value>,
     /// The case that gave the result that is being taken, if it could undo itself.
     called: Option<String>,
+    /// What the result that is being taken was made into once: its task's `output` is not asked again.
+    recorded: Option<Value>,
 }
 
 impl<'a> Machine<'a> {
@@ -165,6 +167,7 @@ impl<'a> Machine<'a> {
             done: None,
             error: None,
             called: None,
+            recorded: None,
         }
     }
 

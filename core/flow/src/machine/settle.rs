@@ -110,6 +110,11 @@ impl Machine<'_> {
         self.settle_all();
     }
 
+    /// The case was made of another one.
+    pub fn forked(&mut self, detail: Value) {
+        self.note(EventKind::CaseForked, None, detail);
+    }
+
     fn look_at(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {
         if matches!(spec.join, Join::Of { reset, .. } if reset != Reset::Cancel) {
             self.absorb(task, spec);

@@ -122,7 +122,7 @@ impl Machine<'_> {
     }
 
     /// What the work of a task is and gets, from the data as it is now.
-    fn prepare(&self, task: TaskId) -> Result<(Option<ItemWork>, Value), Failure> {
+    pub fn prepare(&self, task: TaskId) -> Result<(Option<ItemWork>, Value), Failure> {
         let Some(spec) = self.task(task) else {
             return Ok((None, Value::NULL));
         };
@@ -163,6 +163,13 @@ impl Machine<'_> {
                 self.attempt_failed(number, EventKind::AttemptFailed, failure.for_good());
             }
         }
+    }
+
+    /// An attempt gave what was recorded of it: what its task's `output` had made of it.
+    pub fn complete_recorded(&mut self, number: u64, result: Value) {
+        self.recorded = Some(result);
+        self.complete(number, &Value::NULL);
+        self.recorded = None;
     }
 
     /// An item is done: its task completes, and the case goes on.

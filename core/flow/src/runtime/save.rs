@@ -465,7 +465,8 @@ impl Writer<'_> {
     }
 }
 
-fn below(field: &str, path: &Path) -> Path {
+/// A path below a field.
+pub(super) fn below(field: &str, path: &Path) -> Path {
     path.segments()
         .iter()
         .fold(Path::root().key(field), |path, segment| match segment {
