@@ -9,6 +9,7 @@ use statewright::flow::{Status, parse_duration};
 
 use crate::control::args::{CaseAction, SendByKey, Work};
 use crate::graph::Graph;
+use crate::schedules::Schedules;
 use crate::value::args::ValueArguments;
 use crate::versions::{FlowsOptions, Fork, Migrate};
 
@@ -45,6 +46,8 @@ pub enum Command {
     Graph(Graph),
     /// List deployed flows, their versions, and how many cases run on each
     Flows(FlowsOptions),
+    /// List flows that begin by themselves, with their next times; pause and resume them
+    Schedules(Schedules),
     /// Move running cases to another version of their flow, and back; --plan to look first
     Migrate(Migrate),
     /// Make a new case of one as it was after an event of its history
@@ -98,6 +101,7 @@ impl Command {
             Command::Check(options) => options.json,
             Command::Graph(_) => false,
             Command::Flows(options) => options.json,
+            Command::Schedules(options) => options.json,
             Command::Migrate(options) => options.json,
             Command::Fork(options) => options.json,
             Command::Test(options) => options.json,

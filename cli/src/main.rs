@@ -33,6 +33,7 @@ mod input;
 mod region;
 mod resume;
 mod run;
+mod schedules;
 mod session;
 mod show;
 mod signals;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(options),
         Command::Graph(options) => graph::run(options),
         Command::Flows(options) => versions::flows(options),
+        Command::Schedules(options) => schedules::run(options),
         Command::Migrate(options) => versions::migrate(options),
         Command::Fork(options) => versions::fork(options),
         Command::Test(options) => flowtest::run(options),

@@ -19,6 +19,7 @@ mod interrupted;
 mod look;
 mod program;
 mod run;
+mod schedules;
 mod state;
 mod transfer;
 mod value;

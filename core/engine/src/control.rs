@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use statewright_flow::{Delivery, WorkFilter, WorkInfo, WorkItem};
+use statewright_flow::{Delivery, ScheduleInfo, WorkFilter, WorkInfo, WorkItem};
+use statewright_log::Timestamp;
 use statewright_value::Value;
 
 use crate::engine::Engine;
@@ -113,6 +114,42 @@ impl Engine {
             self.core.follow(moved)?;
         }
         Ok(delivery)
+    }
+
+    /// The schedules of deployed flows, by the flow's name.
+    ///
+    /// # Errors
+    /// As [`Flows::schedules`](statewright_flow::Flows::schedules).
+    pub fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
+        Ok(self.core.flows.schedules()?)
+    }
+
+    /// The next times at which cases of a flow begin by themselves.
+    ///
+    /// # Errors
+    /// As [`Flows::upcoming`](statewright_flow::Flows::upcoming).
+    pub fn upcoming(&self, flow: &str, count: usize) -> Result<Vec<Timestamp>> {
+        Ok(self.core.flows.upcoming(flow, count)?)
+    }
+
+    /// Starts no case of a flow by itself until its schedule is resumed.
+    ///
+    /// # Errors
+    /// As [`Flows::pause_schedule`](statewright_flow::Flows::pause_schedule).
+    pub fn pause_schedule(&self, flow: &str) -> Result<()> {
+        self.core.check()?;
+        Ok(self.core.flows.pause_schedule(flow)?)
+    }
+
+    /// Lets a paused schedule go on with its next time from now.
+    ///
+    /// # Errors
+    /// As [`Flows::resume_schedule`](statewright_flow::Flows::resume_schedule).
+    pub fn resume_schedule(&self, flow: &str) -> Result<()> {
+        self.core.check()?;
+        self.core.flows.resume_schedule(flow)?;
+        self.core.wake();
+        Ok(())
     }
 
     /// The host work items that wait for somebody or are at work, by case and number.

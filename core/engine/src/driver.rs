@@ -463,6 +463,11 @@ impl Core {
         self.checkpoint_behind();
     }
 
+    /// The driver looks again when something is due.
+    pub fn wake(&self) {
+        self.timers.notify();
+    }
+
     /// Whether a case has ended.
     pub fn ended(&self, case: &str) -> Result<Option<statewright_flow::CaseInfo>> {
         let info = self.flows.case(case)?;

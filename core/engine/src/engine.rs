@@ -150,11 +150,13 @@ impl Engine {
     }
 
     /// Checks a spec (YAML or JSON) and makes it the newest of its name. `dir` is what `$flow.dir` gives in it.
-    /// Deploying the same again changes nothing. Fails with
-    /// [`InvalidSpec`](statewright_flow::Error::InvalidSpec), which has every problem with its line and column.
+    /// Deploying the same again changes nothing. A `schedule` in it takes the place of the one that the flow had. Fails
+    /// with [`InvalidSpec`](statewright_flow::Error::InvalidSpec), which has every problem with its line and column.
     pub fn deploy(&self, spec: &str, dir: Option<&str>) -> Result<Deployed> {
         self.core.check()?;
-        Ok(self.core.flows.deploy(spec, dir)?)
+        let deployed = self.core.flows.deploy(spec, dir)?;
+        self.core.wake();
+        Ok(deployed)
     }
 
     /// Starts a case of the newest version of a flow and gives its id. `input` is an object, or null; it is merged

@@ -664,3 +664,22 @@ tasks:
     assert_eq!(ended.data.get("approved"), Some(value!(true)));
     engine.close().unwrap();
 }
+
+#[test]
+fn a_deployed_schedule_begins_cases_while_the_engine_drives() {
+    let engine = with(
+        "name: s\nschedule: { every: 10ms, overlap: queue }\ntasks:\n  w: { kind: host, topic: work }\n",
+    );
+    for _ in 0..3 {
+        let items = engine.poll(Poll::topic("work"), MINUTE).unwrap();
+        engine.complete(&items[0].token, value!(1)).unwrap();
+    }
+    engine.pause_schedule("s").unwrap();
+    let [schedule] = engine.schedules().unwrap().try_into().unwrap();
+    assert!(schedule.paused && schedule.started >= 3);
+    assert!(engine.upcoming("s", 3).unwrap().is_empty());
+    engine.resume_schedule("s").unwrap();
+    assert_eq!(engine.upcoming("s", 3).unwrap().len(), 3);
+    let items = engine.poll(Poll::topic("work"), MINUTE).unwrap();
+    assert!(items[0].case.starts_with("s@"), "{}", items[0].case);
+}

@@ -1,6 +1,6 @@
 //! Ids that come from outside, and ids that are made here.
 
-use statewright_log::Env;
+use statewright_log::{Env, Timestamp};
 
 use crate::error::{Error, Result};
 
@@ -14,11 +14,13 @@ pub(crate) fn is_case_id(text: &str) -> bool {
     (1..=MAX_CASE_ID).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Whether text can be the id of a case, given or called by another: those have the caller's id, `~` and a number.
+/// Whether text can be the id of a case, given, called by another or started by a schedule: those have the caller's id,
+/// `~` and a number, or the flow's name, `@` and a time.
 pub(crate) fn is_any_case_id(text: &str) -> bool {
     let mut parts = text.split('~');
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    parts.next().is_some_and(is_case_id) && parts.all(number)
+    let first = |part: &str| is_case_id(part) || scheduled_flow(part).is_some_and(is_case_id);
+    parts.next().is_some_and(first) && parts.all(number)
 }
 
 /// A new case id: 9 characters of milliseconds and 7 random ones, so ids sort by time. It is in every key of the case,
@@ -31,6 +33,21 @@ pub(crate) fn new_case_id(env: &Env) -> Result<String> {
 /// The id of the case that item `number` of another calls. `~` is in no id that a user can give.
 pub(crate) fn child(case: &str, number: u64) -> String {
     format!("{case}~{number}")
+}
+
+/// The id of the case that a schedule starts at a due time, in the UTC: `nightly@20260131T090000Z`, with microseconds
+/// if there are some. `@` is in no id that a user can give.
+pub(crate) fn scheduled(flow: &str, due: Timestamp) -> String {
+    let time: String = due.to_string();
+    let time = time.replace(['-', ':'], "");
+    format!("{flow}@{time}")
+}
+
+/// The flow that a case was started of by its schedule.
+pub(crate) fn scheduled_flow(case: &str) -> Option<&str> {
+    let (flow, due) = case.split_once('@')?;
+    let digits = |b: u8| b.is_ascii_digit() || matches!(b, b'T' | b'Z' | b'.');
+    (!due.is_empty() && due.bytes().all(digits)).then_some(flow)
 }
 
 /// The case that a case was called by, over any number of others; itself if nobody called it.
@@ -93,7 +110,12 @@ mod tests {
             assert!(!is_case_id(bad));
         }
         assert!(is_any_case_id("a~1~22") && !is_case_id("a~1"));
-        for bad in ["~1", "a~", "a~b", "a~1~"] {
+        let id = scheduled("a-b", Timestamp::from_micros(1_500_000));
+        assert_eq!(id, "a-b@19700101T000001.5Z");
+        assert!(is_any_case_id(&id) && !is_case_id(&id));
+        assert_eq!(scheduled_flow(&id), Some("a-b"));
+        assert_eq!(scheduled_flow(&child(&id, 1)), None);
+        for bad in ["~1", "a~", "a~b", "a~1~", "@1", "a@", "a@b", "a@1@2"] {
             assert!(!is_any_case_id(bad), "{bad}");
         }
     }

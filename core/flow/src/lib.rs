@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+mod calendar;
 mod case;
 mod duration;
 mod error;
@@ -39,6 +40,7 @@ mod schedule;
 mod spec;
 pub mod testing;
 
+pub use calendar::Calendar;
 pub use case::{EventKind, HistoryEvent, Status};
 pub use duration::parse_duration;
 pub use error::{Error, Result};
@@ -49,7 +51,7 @@ pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
     CaseFilter, CaseInfo, CasePlan, Claim, Deployed, FlowInfo, Flows, ForkOptions, Forked,
-    ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, VersionInfo, Waiting,
-    WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
+    ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, ScheduleInfo, VersionInfo,
+    Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
 };
 pub use spec::spec_schema;

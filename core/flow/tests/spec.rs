@@ -237,21 +237,6 @@ fn each_error_has_its_place() {
             &["3:50 wrong-type"],
         ),
         ("a: { kind: host, retry: 3 }", &["3:27 wrong-type"]),
-        (
-            "a: { kind: host, retry: { attempts: 2, jitter: 2 } }",
-            &["3:50 wrong-type"],
-        ),
-        (
-            "a: { kind: host, retry: { attempts: 2, when: '.code ==' } }",
-            &["3:57 expression"],
-        ),
-        ("a: { kind: host, deadline: 0 }", &["3:30 bad-duration"]),
-        ("a: { kind: host, deadline: 1 h }", &["3:32 expression"]),
-        ("a: { kind: host, deadline: [] }", &["3:30 bad-duration"]),
-        (
-            "a: { kind: wait, for: 1s, deadline: 1h }",
-            &["3:29 unknown-field"],
-        ),
         ("a: { kind: host, timeout: 0 }", &["3:29 bad-duration"]),
         ("a: { kind: host, timeout: -1 }", &["3:29 bad-duration"]),
         ("a: { kind: host, topic: 'a b' }", &["3:27 bad-name"]),
@@ -398,30 +383,6 @@ fn the_head_of_a_spec_is_checked_too() {
         (
             &format!("name: x\nstart: b\n{task}"),
             vec!["2:8 unknown-task"],
-        ),
-        (
-            &format!("name: x\ndeadline: {{ to: a }}\n{task}"),
-            vec!["2:11 missing-field"],
-        ),
-        (
-            &format!("name: x\ndeadline: {{ after: 1h, to: b }}\n{task}"),
-            vec!["2:28 unknown-task"],
-        ),
-        (
-            &format!("name: x\ndeadline: {{ after: 1h, then: a }}\n{task}"),
-            vec!["2:24 unknown-field"],
-        ),
-        (
-            &format!("name: x\ndeadline: 0s\n{task}"),
-            vec!["2:11 bad-duration"],
-        ),
-        (
-            "name: x\ndeadline: { after: 1h, to: b }\ntasks:\n  a: { kind: host, next: b }\n  b: { kind: host }\n",
-            vec!["5:3 missing-join"],
-        ),
-        (
-            "name: x\ndeadline: { after: 1h, to: b }\ntasks:\n  a: { kind: host, compensate: b }\n  b: { kind: host }\n",
-            vec!["5:3 bad-compensation"],
         ),
         (
             &format!("name: x\noutput: '.a | '\n{task}"),

@@ -380,6 +380,9 @@ impl Machine<'_> {
                 })?;
                 Ok(self.now.saturating_add(duration))
             }
+            Wait::Cron(calendar) => calendar
+                .next(self.now)
+                .ok_or_else(|| Failure::new("cron", "there is no such time any more").for_good()),
             Wait::Until(expr) => {
                 let value = self.eval(expr, task, 1, None)?;
                 schedule::time_of(&value).ok_or_else(|| {

@@ -7,6 +7,7 @@ use statewright_value::Path;
 use super::PlaceId;
 use super::failing::Undo;
 use super::lane::Lane;
+use crate::calendar::Calendar;
 use crate::expr::Expr;
 
 /// What a task does.
@@ -104,6 +105,8 @@ pub enum Wait {
     ForExpr(Expr),
     /// Until the RFC 3339 time that an expression gives.
     Until(Expr),
+    /// Until the next time of a cron expression.
+    Cron(Calendar),
 }
 
 /// What programs and host work have in common.

@@ -17,6 +17,7 @@ mod kinds;
 mod lane;
 mod routes;
 mod skeleton;
+mod timetable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use kinds::{
 pub use lane::{Lane, Rate};
 pub use routes::{Routes, Routing};
 pub(crate) use skeleton::of as skeleton_of;
+pub use timetable::{Overlap, Schedule};
 
 /// The index of a place in [`Net::places`].
 pub type PlaceId = usize;
@@ -76,6 +78,8 @@ pub struct Net {
     pub deadline: Option<CaseDeadline>,
     /// Gives the case's result; none = the whole data.
     pub output: Option<Expr>,
+    /// When cases of it begin by themselves; none = never.
+    pub schedule: Option<Schedule>,
     /// Gives the key under which the result is stored as a document; none = it is not.
     pub document: Option<Expr>,
     /// The nets that its tasks of kind `flow` can call, by name.

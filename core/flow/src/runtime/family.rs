@@ -13,10 +13,11 @@ use statewright_value::{Path, Value};
 
 use super::desk::Shard;
 use super::save::{self, Wanted};
-use super::{Flows, Moved, initial_data, keys, newest, record};
+use super::{Flows, Moved, initial_data, keys, newest, record, schedules};
 use crate::case::{Case, Parent, Status};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
+use crate::ids;
 use crate::machine::{Effect, Ended, Machine};
 use crate::net::{FlowRef, Net};
 
@@ -53,6 +54,10 @@ pub(super) enum Todo {
         number: u64,
         signal: String,
         key: String,
+    },
+    /// A case that a schedule started has ended.
+    Scheduled {
+        case: String,
     },
 }
 
@@ -228,6 +233,9 @@ impl<'a> Family<'a> {
             let ended = ended(net, &machine.case);
             todo.push(Todo::Ended { parent, ended });
         }
+        if machine.case.status.is_final() && ids::scheduled_flow(&id).is_some() {
+            todo.push(Todo::Scheduled { case: id });
+        }
         // What a suspended case calls is suspended as soon as it is there.
         todo.append(&mut paused);
         todo
@@ -298,6 +306,10 @@ impl<'a> Family<'a> {
                 nobody(self.event(&parent.case, Wanted::one(item), &mut |machine| {
                     Ok(machine.called_ended(item, &ended))
                 }))
+            }
+            Todo::Scheduled { case } => {
+                let (flows, txn) = (self.flows, self.txn);
+                schedules::ended(flows, self, txn, &case)
             }
             Todo::Listen {
                 case,

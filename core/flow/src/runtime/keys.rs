@@ -23,7 +23,7 @@
 //! | `moved/<id>/<n>` | the cases that one commit of it moved |
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |
 //!
-//! What lanes keep is described in `lanes.rs`.
+//! What lanes keep is described in `lanes.rs`, what schedules keep in `schedules.rs`.
 //!
 //! Byte order is the order of numbers and times: a number is a letter that says how many digits follow, and those;
 //! a time is 12 digits of 5 bits of its microseconds, in queues 9 digits of its milliseconds. Queue, timer and listen

@@ -20,6 +20,7 @@ mod record;
 mod recovery;
 mod relocate;
 mod save;
+mod schedules;
 mod versions;
 mod waiting;
 mod work;
@@ -38,6 +39,7 @@ pub use inbox::{WorkFilter, WorkInfo, WorkState};
 pub use migrate::{MigrateOptions, Migrated, Migration};
 pub use query::{CaseFilter, CaseInfo, ItemInfo};
 pub use save::Moved;
+pub use schedules::ScheduleInfo;
 pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
 pub use work::{Claim, Queue, WorkItem, WorkKind};
 
@@ -76,6 +78,8 @@ pub struct Flows {
     secret: OnceLock<[u8; 32]>,
     /// How many automatic tasks one commit fires at most.
     burst: u32,
+    /// Whether schedules of deployed flows are kept.
+    schedules: bool,
 }
 
 /// The nets that were compiled so far, by key: a key names the exact content, so stores can share them.
@@ -95,14 +99,17 @@ impl Flows {
             desk: Desk::default(),
             secret: OnceLock::new(),
             burst: if in_memory { BURST_IN_MEMORY } else { 1 },
+            schedules: true,
         }
     }
 
-    /// The same for tests, with nets that are compiled already: every event is a commit of its own, in memory too.
+    /// The same for tests, with nets that are compiled already: every event is a commit of its own, in memory too, and
+    /// no case begins by itself.
     pub(crate) fn for_tests(store: Store, nets: Nets) -> Flows {
         Flows {
             nets,
             burst: 1,
+            schedules: false,
             ..Flows::new(store)
         }
     }
@@ -139,7 +146,7 @@ impl Flows {
         };
         let (name, version) = (deployed.name.as_str(), deployed.version);
         let newest = value!({"version": version, "net": (key.as_str())});
-        let space = Space::default();
+        let (space, now) = (Space::default(), self.now());
         self.store.transact(|txn| -> Result<()> {
             if save::read(txn, keys::SECRET)?.is_none() {
                 let secret = Value::bytes(ids::new_secret(self.store.env())?);
@@ -160,6 +167,9 @@ impl Flows {
                     &Path::root(),
                     newest.clone(),
                 )?;
+            }
+            if self.schedules {
+                schedules::deploy(txn, &net, now)?;
             }
             for signal in kept_signals(&net) {
                 let keeps = keys::keeps(&signal);

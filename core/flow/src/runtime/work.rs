@@ -414,12 +414,14 @@ impl Flows {
         let timer = first.first().and_then(|(key, _)| keys::parse_place(key));
         let timer = timer.map(|(due, _, _)| due);
         let rate = self.next_rate()?;
-        let times = timer.into_iter().chain(rate).chain(self.desk.next_due());
+        let start = self.next_start(&view)?;
+        let times = timer.into_iter().chain(rate).chain(start);
+        let times = times.chain(self.desk.next_due());
         Ok(times.min())
     }
 
-    /// Does what is due by now: retries, waits that are over, timeouts, leases without a heartbeat. Each is one
-    /// commit.
+    /// Does what is due by now: retries, waits that are over, timeouts, deadlines, leases without a heartbeat, cases
+    /// that begin by a schedule. Each is one commit.
     pub fn fire_due(&self) -> Result<Vec<Moved>> {
         let now = self.now();
         let view = self.store.snapshot();
@@ -430,6 +432,7 @@ impl Flows {
         let due = places.take_while(|(at, _, _)| *at <= now);
         let mut moved = Vec::new();
         moved.extend(self.release_rates(now)?);
+        self.fire_starts(now, &mut moved)?;
         for (_, case, number) in due {
             moved.extend(self.fire(case, number)?);
         }

@@ -2,7 +2,7 @@
 //! same tables.
 
 /// A whole spec has these and those of a [`LEVEL`].
-pub(super) const SPEC: [&str; 4] = ["name", "version", "document", "flows"];
+pub(super) const SPEC: [&str; 5] = ["name", "version", "schedule", "document", "flows"];
 
 /// Every net of a spec.
 pub(super) const LEVEL: [&str; 8] = [
@@ -35,7 +35,7 @@ pub(super) const COMMON: [&str; 11] = [
 pub(super) const KINDS: [(&str, &[&str]); 8] = [
     ("set", &["set"]),
     ("log", &["message"]),
-    ("wait", &["for", "until"]),
+    ("wait", &["for", "until", "cron", "zone"]),
     (
         "process",
         &[
@@ -101,6 +101,8 @@ pub(super) const LANE: [&str; 5] = ["name", "key", "limit", "rate", "priority"];
 pub(super) const RATE: [&str; 3] = ["count", "per", "burst"];
 /// `retry`.
 pub(super) const RETRY: [&str; 6] = ["attempts", "delay", "factor", "max_delay", "jitter", "when"];
+/// When cases begin by themselves.
+pub(super) const SCHEDULE: [&str; 6] = ["cron", "every", "zone", "overlap", "catch_up", "input"];
 /// The deadline of a case that goes on after it.
 pub(super) const DEADLINE: [&str; 2] = ["after", "to"];
 /// `many`.

@@ -63,6 +63,7 @@ pub(super) fn build(
     let mut net = level_net(flow.main, &spec, problems)?;
     net.flows = flows;
     net.document = flow.document;
+    net.schedule = flow.schedule;
     Some(net)
 }
 
@@ -543,6 +544,7 @@ fn assemble(
             to: graph.late,
         }),
         output: level.output,
+        schedule: None,
         document: None,
         flows: BTreeMap::new(),
         warnings: Vec::new(),

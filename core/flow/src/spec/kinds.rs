@@ -72,14 +72,17 @@ impl Reader<'_> {
     }
 
     pub(super) fn wait(&mut self, fields: &Fields<'_>) -> Option<Wait> {
-        match (fields.get("for"), fields.get("until")) {
-            (Some(node), None) => match &node.data {
+        self.zone_alone(fields);
+        let ways = ["for", "until", "cron"].map(|name| fields.get(name));
+        match ways {
+            [None, None, Some(cron)] => self.cron(cron, fields.get("zone")).map(Wait::Cron),
+            [Some(node), None, None] => match &node.data {
                 Data::Text(text) if parse_duration(text).is_none() => {
                     self.expr(node, "for").map(Wait::ForExpr)
                 }
                 _ => self.duration(node, "for").map(Wait::For),
             },
-            (None, Some(node)) => match &node.data {
+            [None, Some(node), None] => match &node.data {
                 Data::Text(text) if text.parse::<jiff::Timestamp>().is_ok() => {
                     Expr::compile(&Value::text(text).to_json(), &VARIABLES)
                         .ok()
@@ -87,14 +90,14 @@ impl Reader<'_> {
                 }
                 _ => self.expr(node, "until").map(Wait::Until),
             },
-            (first, _) => {
-                let how = if first.is_some() {
-                    "only one of"
-                } else {
-                    "one of"
+            ways => {
+                let how = match ways.iter().any(Option::is_some) {
+                    true => "only one of",
+                    false => "one of",
                 };
-                let help = "`for: 1.5s` waits so long, `until: .deadline` waits for that time";
-                let message = format!("a `wait` task has {how} `for` and `until`");
+                let help = "`for: 1.5s` waits so long, `until: .deadline` for that time, and `cron: \"0 9 * * *\"` for the \
+                            next one of these";
+                let message = format!("a `wait` task has {how} `for`, `until` and `cron`");
                 self.problems
                     .error(fields.at, "missing-field", message, help);
                 None

@@ -17,6 +17,7 @@ mod places;
 mod read;
 mod schema;
 mod task;
+mod timetable;
 #[cfg(feature = "toml")]
 mod toml;
 mod yaml;

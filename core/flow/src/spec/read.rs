@@ -9,12 +9,13 @@ use super::yaml::{Data, Key, Node};
 use crate::duration::parse_duration;
 use crate::expr::Expr;
 use crate::names::closest;
-use crate::net::{Deadline, Join, Many, Split, TaskKind, VARIABLES};
+use crate::net::{Deadline, Join, Many, Schedule, Split, TaskKind, VARIABLES};
 use crate::problem::{Pos, Problems};
 
 /// A whole spec.
 pub(crate) struct Flow {
     pub version: u64,
+    pub schedule: Option<Schedule>,
     pub document: Option<Expr>,
     pub main: Level,
     /// The nets under `flows`.
@@ -124,6 +125,9 @@ pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option
     let version = fields
         .get("version")
         .and_then(|node| reader.integer(node, "version", 1, i64::MAX as u64));
+    let schedule = fields
+        .get("schedule")
+        .and_then(|node| reader.schedule(node));
     let document = fields
         .get("document")
         .and_then(|node| reader.expr(node, "document"));
@@ -134,6 +138,7 @@ pub(crate) fn flow(source: &str, root: &Node, problems: &mut Problems) -> Option
     let main = reader.level(name.unwrap_or_default(), &fields, "a flow")?;
     Some(Flow {
         version: version.unwrap_or(1),
+        schedule,
         document,
         main,
         flows,
@@ -354,7 +359,7 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, node: &Node, field: &str) -> Option<Value> {
+    pub(super) fn object(&mut self, node: &Node, field: &str) -> Option<Value> {
         match &node.data {
             Data::Map(_) => Some(node.value()),
             _ => {

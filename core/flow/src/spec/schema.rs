@@ -4,10 +4,15 @@
 use statewright_value::{Value, value};
 
 use super::fields::{
-    CATCH, COMMON, DEADLINE, EDGE, JOIN, KINDS, LANE, LEVEL, MANY, PLACE, RATE, RETRY, SECTION,
-    SPEC,
+    CATCH, COMMON, DEADLINE, EDGE, JOIN, KINDS, LANE, LEVEL, MANY, PLACE, RATE, RETRY, SCHEDULE,
+    SECTION, SPEC,
 };
 use super::task::MAX_TOKENS;
+use super::timetable::MAX_CATCH_UP;
+
+const CRON: &str = "minute, hour, day of month, month, day of week, as in 0 9 * * 1-5";
+const ZONE: &str =
+    "the IANA's name of the time zone of cron, such as Europe/Berlin; UTC unless told otherwise";
 
 /// The JSON Schema (draft 7, which editors know best) of a spec in YAML, JSON or TOML, with a description of each
 /// field. It is published as `docs/flow.schema.json`, and `statewright check --schema` prints it.
@@ -48,6 +53,9 @@ pub fn spec_schema() -> Value {
     ] {
         put(&mut definitions, name, object(name, fields, required));
     }
+    let mut schedule = object("schedule", &SCHEDULE, &[]);
+    put(&mut schedule, "oneOf", one_of(&["cron", "every"]));
+    put(&mut definitions, "schedule", schedule);
     // A place without fields may be written as nothing.
     let mut place = object("place", &PLACE, &[]);
     put(&mut place, "type", texts(&["object", "null"]));
@@ -141,8 +149,7 @@ fn task() -> Value {
         };
         let mut then = object(kind, &fields, required);
         if kind == "wait" {
-            let one = ["for", "until"].map(|field| value!({"required": (texts(&[field]))}));
-            put(&mut then, "oneOf", Value::from(one));
+            put(&mut then, "oneOf", one_of(&["for", "until", "cron"]));
         }
         let mut when = value!({"properties": {"kind": {"const": kind}}});
         put(&mut when, "required", texts(&["kind"]));
@@ -155,6 +162,14 @@ fn task() -> Value {
     let mut task = value!({"type": "object", "properties": {"kind": kind}});
     put(&mut task, "allOf", rules.into_iter().collect());
     task
+}
+
+/// Exactly one of these fields is there.
+fn one_of(fields: &[&str]) -> Value {
+    let fields = fields.iter();
+    fields
+        .map(|field| value!({"required": (texts(&[field]))}))
+        .collect()
 }
 
 fn map(names: &str, of: Value) -> Value {
@@ -201,6 +216,25 @@ fn of_object(of: &str, field: &str) -> Property {
     Some(match (of, field) {
         ("spec", "name") => (reference("flow-name"), "the flow's name"),
         ("spec", "version") => (integer(1, i64::MAX as u64), "counted by the author"),
+        ("spec", "schedule") => (
+            reference("schedule"),
+            "when cases begin by themselves, once the flow is deployed",
+        ),
+        ("schedule", "cron") => (value!({"type": "string"}), CRON),
+        ("schedule", "every") => (reference("duration"), "the period, counted from 1970"),
+        ("schedule", "zone") => (value!({"type": "string"}), ZONE),
+        ("schedule", "overlap") => (
+            words(&["skip", "allow", "queue", "cancel"]),
+            "what happens if the last case has not ended",
+        ),
+        ("schedule", "catch_up") => (
+            integer(0, MAX_CATCH_UP),
+            "how many starts that were missed are made up for",
+        ),
+        ("schedule", "input") => (
+            value!({"type": "object"}),
+            "merged over the flow's input for each case",
+        ),
         ("spec", "document") => (
             reference("jq"),
             "the key under which the result is stored as a document",
@@ -406,6 +440,8 @@ fn of_task(field: &str) -> Property {
             put(&mut of, "type", texts(&["string", "number"]));
             (of, "how long: a duration, or jq that gives one")
         }
+        "cron" => (value!({"type": "string"}), CRON),
+        "zone" => (value!({"type": "string"}), ZONE),
         "until" => (reference("jq"), "an RFC 3339 time, or jq that gives one"),
         "run" => {
             let mut part = Value::object();
@@ -510,7 +546,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_reader_is_described() {
-        let tables: [(&str, &[&str]); 13] = [
+        let tables: [(&str, &[&str]); 14] = [
             ("spec", &SPEC),
             ("spec", &LEVEL),
             ("level", &LEVEL),
@@ -521,6 +557,7 @@ mod tests {
             ("rate", &RATE),
             ("retry", &RETRY),
             ("case-deadline", &DEADLINE),
+            ("schedule", &SCHEDULE),
             ("many", &MANY),
             ("place", &PLACE),
             ("section", &SECTION),
