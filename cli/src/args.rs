@@ -9,6 +9,7 @@ use statewright::flow::{Status, parse_duration};
 
 use crate::control::args::{CaseAction, SendByKey, Work};
 use crate::graph::Graph;
+use crate::replay::Replay;
 use crate::schedules::Schedules;
 use crate::value::args::ValueArguments;
 use crate::versions::{FlowsOptions, Fork, Migrate};
@@ -52,6 +53,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Make a new case of one as it was after an event of its history
     Fork(Fork),
+    /// Do a recorded case again, or the steps of a finding, and tell what comes out
+    Replay(Replay),
     /// Run flows against what is expected of them, in a simulated world
     Test(Test),
     /// Show the commits of a store
@@ -104,6 +107,7 @@ impl Command {
             Command::Schedules(options) => options.json,
             Command::Migrate(options) => options.json,
             Command::Fork(options) => options.json,
+            Command::Replay(options) => options.json,
             Command::Test(options) => options.json,
             Command::Log(options) => options.json,
             Command::Verify(options) => options.json,

@@ -31,6 +31,7 @@ mod flowtest;
 mod graph;
 mod input;
 mod region;
+mod replay;
 mod resume;
 mod run;
 mod schedules;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         Command::Schedules(options) => schedules::run(options),
         Command::Migrate(options) => versions::migrate(options),
         Command::Fork(options) => versions::fork(options),
+        Command::Replay(options) => replay::run(options),
         Command::Test(options) => flowtest::run(options),
         Command::Log(options) => show::log(options),
         Command::Verify(options) => verify::verify(options),

@@ -138,3 +138,42 @@ fn a_case_is_forked_at_an_event() {
     f.run(&["fork", "a", "--at", "99"]).ended(2);
     f.run(&["fork", "x", "--at", "1"]).ended(7);
 }
+
+#[test]
+fn a_case_and_a_finding_are_done_again() {
+    let f = Folder::new();
+    with_a_case("a", &f, FIRST);
+    let same = f.run(&["replay", "a"]).ok().stdout;
+    assert!(same.ends_with("on version 1: the same\n"), "{same}");
+    let other = FIRST.replace("host, next", "wait, for: 1h, next");
+    let spec = f.file("other.yaml", &other);
+    let differs = f
+        .run(&["replay", "a", "--with", spec, "--json"])
+        .ended(1)
+        .json();
+    assert_eq!(differs["difference"]["seq"], 1);
+    f.run(&["replay", "x"]).ended(7);
+    f.run(&["replay"]).ended(2);
+    let stuck = "name: s\ntasks:\n  a: { split: or, next: [{ to: b, when: .b }, c] }\n  b: { kind: host, next: d }\n  \
+                 c: { kind: host, next: d }\n  d: { join: and }\n";
+    let spec = f.file("stuck.yaml", stuck);
+    let found = f.run(&["check", spec]).ok().stdout;
+    let (_, steps) = found.split_once("for example: ").unwrap();
+    let steps = steps.lines().next().unwrap();
+    let walked = f
+        .run(&["replay", "--with", spec, "--steps", steps])
+        .ok()
+        .stdout;
+    assert!(
+        walked.ends_with("tokens: b>d\nnothing can happen next\n"),
+        "{walked}"
+    );
+    let wrong = f
+        .run(&["replay", "--with", spec, "--steps", "d"])
+        .ended(1)
+        .stdout;
+    assert!(
+        wrong.starts_with("d cannot happen here\nnext could be: a -> a>b; "),
+        "{wrong}"
+    );
+}

@@ -1,6 +1,6 @@
 //! Running cases and the versions of their flows: planned, moved and moved back; cases made of others.
 
-use statewright_flow::{ForkOptions, Forked, MigrateOptions, Migrated, Migration, Plan};
+use statewright_flow::{ForkOptions, Forked, MigrateOptions, Migrated, Migration, Plan, Replayed};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -65,6 +65,15 @@ impl Engine {
         let forked = self.core.flows.fork(case, at, options)?;
         self.core.follow(forked.moved.clone())?;
         Ok(forked)
+    }
+
+    /// Does a recorded case again and tells where it comes out otherwise; with a spec (its text and folder), on that.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Flows::replay`](statewright_flow::Flows::replay).
+    pub fn replay_case(&self, case: &str, with: Option<(&str, Option<&str>)>) -> Result<Replayed> {
+        Ok(self.core.flows.replay(case, with)?)
     }
 
     fn follow_all(&self, mut done: Migrated) -> Result<Migrated> {

@@ -50,8 +50,8 @@ pub use machine::Delivery;
 pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
-    CaseFilter, CaseInfo, CasePlan, Claim, Deployed, FlowInfo, Flows, ForkOptions, Forked,
-    ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, ScheduleInfo, VersionInfo,
-    Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
+    CaseFilter, CaseInfo, CasePlan, Claim, Deployed, Difference, FlowInfo, Flows, ForkOptions,
+    Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, Replayed,
+    ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
 };
 pub use spec::spec_schema;

@@ -11,8 +11,10 @@ mod rules;
 pub mod skeleton;
 mod space;
 mod verify;
+mod witness;
 
 pub use orjoin::{Decision, OrJoins};
 pub use report::Verified;
 pub use skeleton::{Builder, Join, Marking, Reset, Skeleton, Split};
 pub use verify::{Budget, Event, Finding, FindingKind, Method, Verdict, Verification, verify};
+pub use witness::{Walk, WalkState, walk};

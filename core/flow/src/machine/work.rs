@@ -167,9 +167,14 @@ impl Machine<'_> {
 
     /// An attempt gave what was recorded of it: what its task's `output` had made of it.
     pub fn complete_recorded(&mut self, number: u64, result: Value) {
-        self.recorded = Some(result);
+        self.record(Some(result));
         self.complete(number, &Value::NULL);
-        self.recorded = None;
+        self.record(None);
+    }
+
+    /// What the next result that is taken was made into once.
+    pub fn record(&mut self, result: Option<Value>) {
+        self.recorded = result;
     }
 
     /// An item is done: its task completes, and the case goes on.

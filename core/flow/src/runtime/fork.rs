@@ -292,7 +292,7 @@ impl Flows {
 fn anew(net: &Net, item: &mut Item, now: Timestamp, since: i64) {
     let later = |at: Timestamp| Timestamp::from_micros(at.as_micros().saturating_add(since));
     let kind = net.tasks.get(item.task).map(|t| &t.kind);
-    let fixed = matches!(kind, Some(TaskKind::Wait(Wait::Until(_))));
+    let fixed = matches!(kind, Some(TaskKind::Wait(Wait::Until(_) | Wait::Cron(_))));
     item.deadline = item.deadline.map(later);
     match &mut item.state {
         ItemState::Leased(_) => {

@@ -1,0 +1,208 @@
+//! Recorded cases done again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Answer, World};
+use statewright_flow::{Error, Failure, ForkOptions, MigrateOptions, Queue, Status, WorkItem};
+use statewright_log::sim::{SimClock, SimIo};
+use statewright_value::{Value, value};
+
+/// A bit of everything that the machine does.
+const EVERYTHING: &str = "
+name: all
+version: 1
+tasks:
+  begin: { kind: set, set: { .n: '0' }, split: and, next: [left, right, pause, each, call, paid, slow] }
+  left: { kind: host, topic: a, next: join, retry: { attempts: 3, delay: 1s }, compensate: unleft, output: '{is: .}' }
+  right: { kind: process, run: [true], stdout: json, next: join, timeout: 10s }
+  pause: { kind: wait, for: 2s, next: join }
+  each: { kind: host, topic: c, many: { items: '[1, 2, 3]', threshold: 2, add: true }, output: '. + $item', next: join }
+  call: { kind: flow, flow: below, next: join }
+  paid: { kind: signal, keep: true, next: join, into: .paid }
+  slow: { kind: host, topic: slow, timeout: 5s, on_error: { skip: true }, next: join }
+  join: { kind: set, join: and, set: { .n: '.n + 1' }, split: xor, next: [{ to: odd, when: .n == 1 }, last] }
+  odd: { kind: log, message: '\"odd\"', next: last }
+  last: { kind: host, topic: b, join: xor, input: '{left, right, each}' }
+  unleft: { kind: host, topic: d }
+flows:
+  below:
+    tasks:
+      one: { kind: host, topic: a, next: two, compensate: unone }
+      two: { kind: host, topic: b }
+      unone: { kind: host, topic: d }
+    output: '.one + .two'
+output: '{n, left, right, each, call, last}'
+";
+
+fn answer(item: &WorkItem) -> Answer {
+    match item.task.as_str() {
+        "left" if item.attempt == 1 => Err(Failure::new("busy", "later")),
+        _ => Ok(value!(7)),
+    }
+}
+
+fn disk() -> World {
+    World::on_disk(&SimIo::new(), &SimClock::new(), 1).unwrap()
+}
+
+/// A case with a signal that was kept, instances added, a suspension, leases lost, a time limit, and retries.
+fn recorded(world: &World, id: &str) {
+    let flows = &world.flows;
+    flows.deploy(EVERYTHING, None).unwrap();
+    flows.start("all", &Value::NULL, Some(id)).unwrap();
+    while flows.advance(id).unwrap().is_some() {}
+    let slow = Queue::Topics(vec!["slow".to_owned()]);
+    let claimed = flows
+        .claim(&slow, "bob", Some(Duration::from_secs(60)), 1)
+        .unwrap();
+    assert_eq!(claimed.len(), 1);
+    flows.add_instances(id, "each", &[value!(9)]).unwrap();
+    flows.suspend(id).unwrap();
+    flows.signal(id, "paid", &value!({"euros": 3})).unwrap();
+    flows.resume(id).unwrap();
+    let each = Queue::Topics(vec!["c".to_owned()]);
+    flows
+        .claim(&each, "gone", Some(Duration::from_secs(1)), 1)
+        .unwrap();
+    world.drive(answer).unwrap();
+}
+
+fn same(world: &World, id: &str) {
+    let replayed = world.flows.replay(id, None).unwrap();
+    assert_eq!(replayed.difference, None, "{:?}", world.trace(id));
+    let events = world.flows.history(id, 0).unwrap().len() as u64;
+    assert_eq!(replayed.events, events);
+}
+
+#[test]
+fn a_recorded_case_comes_out_the_same() {
+    let world = disk();
+    recorded(&world, "c");
+    assert_eq!(world.status("c"), Status::Completed);
+    let before = world.flows.store().stats().version;
+    same(&world, "c");
+    for called in world.flows.cases(&Default::default()).unwrap() {
+        same(&world, &called.id);
+    }
+    assert_eq!(world.flows.store().stats().version, before);
+    // What it undid afterwards, too.
+    world.flows.compensate("c", "not wanted").unwrap();
+    world.drive(answer).unwrap();
+    assert_eq!(world.status("c"), Status::Compensated);
+    same(&world, "c");
+}
+
+#[test]
+fn cancelled_and_failed_cases_come_out_the_same() {
+    let world = disk();
+    world.flows.deploy(EVERYTHING, None).unwrap();
+    for id in ["c", "d", "e"] {
+        world.flows.start("all", &Value::NULL, Some(id)).unwrap();
+        while world.flows.advance(id).unwrap().is_some() {}
+    }
+    let items = world.flows.work(&Default::default()).unwrap();
+    let item = items
+        .iter()
+        .find(|i| i.case == "c" && i.task == "left")
+        .unwrap();
+    let left = world
+        .flows
+        .take("c", item.item, "ann", None)
+        .unwrap()
+        .item
+        .unwrap();
+    world.flows.complete(&left.token, &value!(1)).unwrap();
+    world.flows.cancel_task("c", "pause").unwrap();
+    world.flows.cancel("c", "enough").unwrap();
+    world.flows.terminate("d", "").unwrap();
+    world
+        .drive(|item| match item.task.as_str() {
+            "left" => Err(Failure::new("no", "no").for_good()),
+            _ => answer(item),
+        })
+        .unwrap();
+    let ends = ["c", "d", "e"].map(|id| world.status(id));
+    assert_eq!(
+        ends,
+        [Status::Cancelled, Status::Terminated, Status::Failed]
+    );
+    for id in ["c", "d", "e"] {
+        same(&world, id);
+    }
+}
+
+#[test]
+fn another_version_is_tried_on_what_happened() {
+    let world = disk();
+    recorded(&world, "c");
+    let other = EVERYTHING
+        .replace("version: 1", "version: 2")
+        .replace("'.n + 1'", "'.n + 2'");
+    let replayed = world.flows.replay("c", Some((&other, None))).unwrap();
+    let difference = replayed.difference.unwrap();
+    assert_eq!((replayed.version, difference.what), (2, "events"));
+    assert!(
+        difference.recorded.contains(&"fired join".to_owned()),
+        "{difference:?}"
+    );
+    // The tasks are numbered otherwise, and nothing else.
+    let other = EVERYTHING.replace(
+        "tasks:\n  begin",
+        "start: begin\ntasks:\n  zero: { next: last }\n  begin",
+    );
+    let other = other.replace("next: last }\n  last", "next: zero }\n  last");
+    let replayed = world.flows.replay("c", Some((&other, None))).unwrap();
+    let difference = replayed.difference.unwrap();
+    assert!(
+        difference.found.contains(&"routed zero".to_owned()),
+        "{difference:?}"
+    );
+    let words = EVERYTHING.replace(
+        "tasks:\n  begin",
+        "description: in other words\ntasks:\n  begin",
+    );
+    assert_eq!(
+        world
+            .flows
+            .replay("c", Some((&words, None)))
+            .unwrap()
+            .difference,
+        None
+    );
+}
+
+#[test]
+fn moved_and_forked_cases_come_out_the_same() {
+    let world = disk();
+    world.flows.deploy(EVERYTHING, None).unwrap();
+    world.flows.start("all", &Value::NULL, Some("c")).unwrap();
+    while world.flows.advance("c").unwrap().is_some() {}
+    let second = EVERYTHING.replace("version: 1", "version: 2");
+    let done = world
+        .flows
+        .migrate(&second, None, &MigrateOptions::default())
+        .unwrap();
+    assert_eq!(done.moved.len(), 1);
+    world.flows.signal("c", "paid", &Value::NULL).unwrap();
+    let forked = world.flows.fork("c", 3, &ForkOptions::default()).unwrap();
+    for id in ["c", &forked.case] {
+        let replayed = world.flows.replay(id, None).unwrap();
+        assert_eq!(replayed.difference, None, "{:?}", world.trace(id));
+    }
+    let refused = world
+        .flows
+        .replay(&forked.case, Some((&second, None)))
+        .unwrap_err();
+    assert!(matches!(refused, Error::Refused { code: "forked", .. }));
+    let unknown = world.flows.replay("x", None).unwrap_err();
+    assert!(matches!(unknown, Error::UnknownCase { .. }));
+}
