@@ -223,6 +223,9 @@ pub struct Case {
     /// Also show everything that happened
     #[arg(long)]
     pub history: bool,
+    /// Print what this jq expression gives on the case's data instead, as JSON
+    #[arg(long, value_name = "JQ", conflicts_with = "history")]
+    pub query: Option<String>,
     #[command(flatten)]
     pub store: StoreFolder,
     /// Print one JSON object

@@ -98,6 +98,17 @@ pub fn summary_to_value(info: &CaseInfo) -> Value {
 pub fn case(options: &Case) -> Result<Exit> {
     let engine = store::open_quietly(&options.store)?;
     let id = options.id.as_deref().unwrap_or_default();
+    if let Some(query) = &options.query {
+        let answer = engine.query(id, query)?;
+        let mut out = Out::new();
+        out.line(match options.json {
+            true => answer.to_json(),
+            false => answer.to_json_pretty(),
+        })?;
+        out.flush()?;
+        engine.close()?;
+        return Ok(Exit::Done);
+    }
     let info = engine.case(id)?;
     let waiting = engine.explain(id)?;
     let history = if options.history {

@@ -126,17 +126,25 @@ pub(crate) fn work(item: &WorkInfo) -> Value {
 
 pub(crate) fn delivery(delivery: &Delivery) -> Value {
     let (outcome, to, code) = match delivery {
-        Delivery::Taken { case, task } => ("taken", Some((case.as_str(), task.as_str())), None),
+        Delivery::Taken { case, task, .. } => ("taken", Some((case.as_str(), task.as_str())), None),
         Delivery::Kept => ("kept", None, None),
         Delivery::Dropped { code } => ("dropped", None, Some(*code)),
         _ => ("unknown", None, None),
     };
-    value!({
+    let mut object = value!({
         "outcome": outcome,
         "case": (to.map(|(case, _)| case)),
         "task": (to.map(|(_, task)| task)),
         "code": code,
-    })
+    });
+    if let Delivery::Taken {
+        reply: Some(reply), ..
+    } = delivery
+    {
+        // An object that was just made takes another key.
+        let _ = object.insert("reply", reply.clone());
+    }
+    object
 }
 
 fn time(at: Option<Timestamp>) -> Option<i64> {

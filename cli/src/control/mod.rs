@@ -124,8 +124,11 @@ fn signal(
         out.line(delivery_to_value(&delivery))?;
     } else {
         match &delivery {
-            Delivery::Taken { case, task } => {
+            Delivery::Taken { case, task, reply } => {
                 out.line(format!("taken by task {task} of case {case}"))?;
+                if let Some(reply) = reply {
+                    out.line(reply.to_json_pretty())?;
+                }
                 note(&store::Place::Dir(common.store.dir.clone()).how_to_resume(case));
             }
             Delivery::Kept => out.line("kept until a task waits for it")?,
@@ -151,8 +154,14 @@ fn why_lost(code: &str) -> &'static str {
 
 fn delivery_to_value(delivery: &Delivery) -> Value {
     match delivery {
-        Delivery::Taken { case, task } => {
-            value!({ "outcome": "taken", "case": (case.as_str()), "task": (task.as_str()) })
+        Delivery::Taken { case, task, reply } => {
+            let mut object =
+                value!({ "outcome": "taken", "case": (case.as_str()), "task": (task.as_str()) });
+            if let Some(reply) = reply {
+                // An object that was just made takes another key.
+                let _ = object.insert("reply", reply.clone());
+            }
+            object
         }
         Delivery::Dropped { code } => value!({ "outcome": "dropped", "code": (*code) }),
         _ => value!({ "outcome": "kept" }),

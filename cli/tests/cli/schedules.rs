@@ -1,4 +1,4 @@
-//! `schedules`.
+//! `schedules`, `case --query`, and what a signal is answered.
 
 use crate::program::Folder;
 
@@ -29,4 +29,28 @@ fn schedules_are_listed_paused_and_resumed() {
     assert!(resumed.contains("-01-01T08:00:00Z") && !resumed.contains("paused"));
     f.run(&["schedules", "other"]).ended(7);
     f.run(&["schedules", "--pause"]).ended(2);
+}
+
+#[test]
+fn a_signal_is_checked_and_answered_and_a_case_is_asked() {
+    let f = Folder::new();
+    let spec = "name: bid\ntasks:\n  bid: { kind: signal, schema: { type: integer }, reply: '.bid * 2', next: end }\n  end: { kind: host }\n";
+    let spec = f.file("flow.yaml", spec);
+    f.run(&["run", spec, "-q", "--case-id", "c", "--timeout", "10ms"])
+        .ended(6);
+    f.run(&["case", "signal", "c", "bid", "\"x\""]).ended(9);
+    let told = f
+        .run(&["case", "signal", "c", "bid", "21", "--json"])
+        .ok()
+        .lines();
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["reply"]),
+        (&"taken".into(), &42.into())
+    );
+    let asked = f
+        .run(&["case", "c", "--query", "{bid, of: $flow.name}", "--json"])
+        .ok()
+        .stdout;
+    assert_eq!(asked, "{\"bid\":21,\"of\":\"bid\"}\n");
+    f.run(&["case", "c", "--query", ".bid |"]).ended(3);
 }

@@ -116,6 +116,14 @@ impl Engine {
         Ok(delivery)
     }
 
+    /// Asks something of a case: a jq expression on its data.
+    ///
+    /// # Errors
+    /// As [`Flows::query`](statewright_flow::Flows::query).
+    pub fn query(&self, case: &str, query: &str) -> Result<Value> {
+        Ok(self.core.flows.query(case, query)?)
+    }
+
     /// The schedules of deployed flows, by the flow's name.
     ///
     /// # Errors

@@ -89,6 +89,11 @@ impl Machine<'_> {
         self.eval_in(expr, name, 1, raw, Some(instance))
     }
 
+    /// Evaluates what somebody asks, on the case's data.
+    pub fn query(&self, expr: &Expr) -> Result<Value, Failure> {
+        self.eval_in(expr, "", 1, None, None)
+    }
+
     /// Evaluates on `raw`, or on the case's data.
     pub(super) fn eval_in(
         &self,

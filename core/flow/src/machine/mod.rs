@@ -138,6 +138,8 @@ pub(crate) struct Machine<'a> {
     /// What expressions see as `$done` and `$error` now.
     done: Option<Value>,
     error: Option<Value>,
+    /// What the sender of a signal is answered.
+    reply: Option<Result<Value, Failure>>,
     /// The case that gave the result that is being taken, if it could undo itself.
     called: Option<String>,
     /// What the result that is being taken was made into once: its task's `output` is not asked again.
@@ -166,6 +168,7 @@ impl<'a> Machine<'a> {
             forced: false,
             done: None,
             error: None,
+            reply: None,
             called: None,
             recorded: None,
         }

@@ -25,6 +25,8 @@ pub enum Delivery {
         case: String,
         /// The task.
         task: String,
+        /// What its `reply` gave.
+        reply: Option<Value>,
     },
     /// Nobody waits for it yet; it is kept.
     Kept,
@@ -121,10 +123,52 @@ impl Machine<'_> {
         };
         let task = item.task;
         self.start_item(task, number);
-        match self.store_result(task, 1, value) {
-            Ok(()) => self.leave(task, number, EventKind::Signalled),
+        let taken = self.fits(task, value);
+        let taken = taken.and_then(|()| self.store_result(task, 1, value));
+        match taken {
+            Ok(()) => {
+                if let Some(TaskKind::Signal(signal)) = self.task(task).map(|t| &t.kind)
+                    && let Some(reply) = &signal.reply
+                {
+                    self.reply = Some(self.eval(reply, task, 1, None));
+                }
+                self.leave(task, number, EventKind::Signalled);
+            }
             Err(failure) => self.fail_case(Some(task), Some(number), failure),
         }
+    }
+
+    /// Whether a signal's data is what the task wants.
+    #[cfg(feature = "schema")]
+    pub fn fits(&self, task: TaskId, value: &Value) -> Result<(), Failure> {
+        let Some(TaskKind::Signal(signal)) = self.task(task).map(|t| &t.kind) else {
+            return Ok(());
+        };
+        let checked = signal.schema.as_ref().map(|s| s.validate(value.by_ref()));
+        checked.transpose().map(|_| ()).map_err(|error| {
+            let message = format!("signal '{}' has other data: {error}", signal.signal);
+            Failure::new("schema", message).for_good()
+        })
+    }
+
+    #[cfg(not(feature = "schema"))]
+    pub fn fits(&self, _: TaskId, _: &Value) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether a signal's data is what every task of the flow wants that waits for it without a key.
+    pub fn fits_all(&self, name: &str, value: &Value) -> Result<(), Failure> {
+        let waits = |task: &TaskId| match self.task(*task).map(|t| &t.kind) {
+            Some(TaskKind::Signal(s)) => s.signal == name && s.key.is_none(),
+            _ => false,
+        };
+        let mut tasks = (0..self.net.tasks.len()).filter(waits);
+        tasks.try_for_each(|task| self.fits(task, value))
+    }
+
+    /// What the sender of the signal that was taken is answered.
+    pub fn take_reply(&mut self) -> Result<Option<Value>, Failure> {
+        self.reply.take().transpose()
     }
 
     /// A signal for the case: the task that has waited longest takes it; else it is kept if a task wants that, or
@@ -147,6 +191,7 @@ impl Machine<'_> {
             return Delivery::Taken {
                 case: self.case.id.to_string(),
                 task: self.task(task).map_or("", |t| &*t.name).to_owned(),
+                reply: None,
             };
         }
         let tasks = (0..self.net.tasks.len()).filter_map(of);

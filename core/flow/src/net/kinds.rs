@@ -1,8 +1,12 @@
 //! What tasks do: the kinds of work and how they are described.
 
+#[cfg(feature = "schema")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use statewright_value::Path;
+#[cfg(feature = "schema")]
+use statewright_value::Schema;
 
 use super::PlaceId;
 use super::failing::Undo;
@@ -44,6 +48,11 @@ pub struct Signal {
     pub keep: bool,
     /// Gives the correlation key, a string; none = signals come for the case.
     pub key: Option<Expr>,
+    /// What the signal's data must be; what is not is refused, and its sender told.
+    #[cfg(feature = "schema")]
+    pub schema: Option<Arc<Schema>>,
+    /// What its sender is answered, from the data after the signal's went in; none = nothing.
+    pub reply: Option<Expr>,
 }
 
 /// A call of another flow.

@@ -9,6 +9,7 @@ use super::save::Wanted;
 use super::{Flows, Moved, keys, save};
 use crate::case::Status;
 use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::ids;
 use crate::machine::{Delivery, MAX_INSTANCES, MAX_SIGNAL_KEY, Machine, NoGroup, NoUndo};
 
@@ -129,12 +130,17 @@ impl Flows {
     /// of the flow asks for that (`keep: true`, pattern 24); else it is lost (pattern 23), which is told and recorded
     /// with a code.
     ///
-    /// Fails with [`Error::UnknownCase`] or [`Error::CaseClosed`].
+    /// The data must fit the `schema` of each task of the flow that waits for this name. A task's `reply` is in the
+    /// [`Delivery`].
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if the data does not fit
+    /// (`schema`) or the reply cannot be computed (`expression`); then nothing was changed.
     pub fn signal(&self, case: &str, signal: &str, data: &Value) -> Result<(Delivery, Moved)> {
         let mut delivery = Delivery::Kept;
         let moved = self.control(case, Wanted::none(), |machine| {
+            machine.fits_all(signal, data).map_err(not_taken)?;
             delivery = machine.signal(signal, data);
-            Ok(())
+            answer(machine, &mut delivery)
         })?;
         Ok((delivery, moved))
     }
@@ -142,7 +148,10 @@ impl Flows {
     /// Sends a signal to whichever case waits for this name and key: the item that has waited longest takes it. If
     /// none does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, else lost.
     ///
-    /// Fails with [`Error::Input`] for a key that is empty or longer than 512 bytes.
+    /// One that is kept and then does not fit the `schema` of the task that takes it fails that task.
+    ///
+    /// Fails with [`Error::Input`] for a key that is empty or longer than 512 bytes, and as [`signal`](Flows::signal)
+    /// does if the task that waits cannot take it.
     pub fn signal_key(
         &self,
         signal: &str,
@@ -224,6 +233,24 @@ impl Flows {
     }
 }
 
+/// Puts what a signal's sender is answered into what became of the signal.
+fn answer(machine: &mut Machine<'_>, delivery: &mut Delivery) -> Result<()> {
+    let answer = machine.take_reply().map_err(not_taken)?;
+    if let Delivery::Taken { reply, .. } = delivery {
+        *reply = answer;
+    }
+    Ok(())
+}
+
+/// A signal that its task cannot take.
+fn not_taken(failure: Failure) -> Error {
+    let code = match failure.code.as_str() {
+        "schema" => "schema",
+        _ => "expression",
+    };
+    refused(code, failure.message)
+}
+
 /// The item that has waited longest for a signal of a key.
 fn listener(view: &impl Reader, signal: &str, key: &str) -> Result<Option<(String, u64)>> {
     let (space, prefix) = (Space::default(), keys::listeners(signal, key));
@@ -243,15 +270,19 @@ fn deliver(
     waiting: Option<(String, u64)>,
 ) -> Result<Delivery> {
     if let Some((case, number)) = waiting {
-        let mut task = String::new();
+        let (mut task, mut reply) = (String::new(), None);
         family.event(&case, Wanted::one(number), &mut |machine| {
             let of = machine.case.items.get(&number).map(|i| i.task);
             let of = of.and_then(|t| machine.net.tasks.get(t));
             task = of.map_or_else(String::new, |t| t.name.to_string());
+            if let Some(id) = machine.case.items.get(&number).map(|i| i.task) {
+                machine.fits(id, data).map_err(not_taken)?;
+            }
             machine.signalled(number, data);
+            reply = machine.take_reply().map_err(not_taken)?;
             Ok(!machine.notes.is_empty())
         })?;
-        return Ok(Delivery::Taken { case, task });
+        return Ok(Delivery::Taken { case, task, reply });
     }
     if save::read(txn, &keys::keeps(signal))?.is_none() {
         let code = "nobody-waits";

@@ -7,8 +7,9 @@ use statewright_value::Value;
 use super::{Flows, journal, keys, record, relocate, save};
 use crate::case::{Case, HistoryEvent, Item, ItemWork, Status};
 use crate::error::{Error, Result};
+use crate::expr::Expr;
 use crate::machine::Machine;
-use crate::net::Net;
+use crate::net::{Net, VARIABLES};
 
 /// A case as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,21 @@ impl Flows {
     pub fn case(&self, id: &str) -> Result<CaseInfo> {
         let (net, case) = self.load(id)?;
         Ok(info(&net, &case))
+    }
+
+    /// Asks something of a case: a jq expression on its data, with `$case`, `$flow` and `$data`, limited by steps as
+    /// all are. Nothing is changed, and it does not matter whether the case has ended.
+    ///
+    /// Fails with [`Error::UnknownCase`], [`Error::Expression`] if it does not compile, or [`Error::Refused`]
+    /// (`expression`) if it fails on this data.
+    pub fn query(&self, id: &str, query: &str) -> Result<Value> {
+        let expr = Expr::compile(query, &VARIABLES)?;
+        let (net, case) = self.load(id)?;
+        let answer = Machine::new(&net, case, self.now()).query(&expr);
+        answer.map_err(|failure| Error::Refused {
+            code: "expression",
+            why: failure.message,
+        })
     }
 
     /// Cases, oldest id first. O(cases looked at).

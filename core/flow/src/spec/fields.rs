@@ -72,7 +72,9 @@ pub(super) const KINDS: [(&str, &[&str]); 8] = [
     ),
     (
         "signal",
-        &["signal", "keep", "key", "output", "into", "deadline"],
+        &[
+            "signal", "keep", "key", "schema", "reply", "output", "into", "deadline",
+        ],
     ),
     (
         "flow",

@@ -1,7 +1,11 @@
 //! What each kind of task has of its own.
 
+#[cfg(feature = "schema")]
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "schema")]
+use statewright_value::Schema;
 use statewright_value::{Path, Value};
 
 use super::fields::RETRY;
@@ -160,12 +164,45 @@ impl Reader<'_> {
             .get("keep")
             .is_some_and(|node| self.flag(node, "keep"));
         let key = self.optional_expr(fields, "key");
+        let reply = self.optional_expr(fields, "reply");
+        let schema = match fields.get("schema") {
+            None => Some(None),
+            Some(node) => self.data_schema(node).map(Some),
+        };
+        #[cfg(not(feature = "schema"))]
+        schema?;
         Some(Signal {
             work: work?,
             signal: signal?,
             keep,
             key: key?,
+            #[cfg(feature = "schema")]
+            schema: schema?,
+            reply: reply?,
         })
+    }
+
+    /// A JSON Schema.
+    #[cfg(feature = "schema")]
+    fn data_schema(&mut self, node: &Node) -> Option<Arc<Schema>> {
+        let of = self.object(node, "schema")?;
+        match Schema::compile(of.by_ref()) {
+            Ok(schema) => Some(Arc::new(schema)),
+            Err(error) => {
+                let help = "write a JSON Schema, such as `{ type: object, required: [amount] }`";
+                let message = error.to_string();
+                self.problems.error(node.at, "bad-schema", message, help);
+                None
+            }
+        }
+    }
+
+    #[cfg(not(feature = "schema"))]
+    fn data_schema(&mut self, node: &Node) -> Option<()> {
+        let message = "this build checks no data against a JSON Schema";
+        let help = "build it with the feature `schema`, or leave `schema` out";
+        self.problems.error(node.at, "unsupported", message, help);
+        None
     }
 
     pub(super) fn sub_flow(&mut self, fields: &Fields<'_>, name: &str) -> Option<SubFlow> {

@@ -479,6 +479,14 @@ fn of_task(field: &str) -> Property {
             "whether a signal that comes while nobody waits is kept",
         ),
         "key" => (reference("jq"), "the key that the signal is sent to"),
+        "schema" => (
+            value!({"type": "object"}),
+            "a JSON Schema of the signal's data; what does not fit is refused",
+        ),
+        "reply" => (
+            reference("jq"),
+            "what the sender is answered, from the data after the signal's went in",
+        ),
         "flow" => (reference("flow-name"), "which flow"),
         _ => return None,
     })
@@ -596,7 +604,7 @@ mod tests {
             objects(&spec, &statewright_value::Path::root(), &mut all);
             for at in all {
                 // What a case is given, and what is taken from where, is not for a schema to say.
-                let free = [".input", ".takes"]
+                let free = [".input", ".takes", ".schema"]
                     .iter()
                     .any(|f| at.to_string().contains(f));
                 if free {

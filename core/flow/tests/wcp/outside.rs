@@ -11,6 +11,7 @@ fn taken(task: &str) -> Delivery {
     Delivery::Taken {
         case: "case".into(),
         task: task.into(),
+        reply: None,
     }
 }
 
