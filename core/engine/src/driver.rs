@@ -122,22 +122,38 @@ impl Core {
     /// Goes on from a commit: tells observers, fires what it enabled, hands offered work out, ends waits; for every
     /// case that the commit changed.
     pub fn follow(&self, moved: Moved) -> Result<()> {
-        let mut next = VecDeque::from([moved]);
-        while let Some(mut moved) = next.pop_front() {
-            next.extend(std::mem::take(&mut moved.also));
-            self.announce(&moved);
-            if moved.process_offered {
-                self.offers.notify();
+        self.follow_all(vec![moved])
+    }
+
+    /// The same from several commits. What they enabled is fired in rounds, so that the commits of a round wait for
+    /// the disk together.
+    pub fn follow_all(&self, moved: Vec<Moved>) -> Result<()> {
+        let mut round = moved;
+        while !round.is_empty() {
+            let (mut offered, mut ready) = (false, Vec::new());
+            let mut rest = VecDeque::from(round);
+            while let Some(mut moved) = rest.pop_front() {
+                rest.extend(std::mem::take(&mut moved.also));
+                self.announce(&moved);
+                if moved.process_offered {
+                    self.offers.notify();
+                }
+                offered |= !moved.topics_offered.is_empty();
+                if moved.closed.is_some() && self.waits.is_awaited(&moved.case) {
+                    self.waits.case_closed(&self.flows.case(&moved.case)?);
+                }
+                // A case that loops without work must not keep the engine from closing.
+                if moved.more && self.is_driving() && !self.is_stopped() {
+                    ready.push(moved.case);
+                }
             }
-            if !moved.topics_offered.is_empty() {
-                next.extend(self.serve_waiting()?);
-            }
-            if moved.closed.is_some() && self.waits.is_awaited(&moved.case) {
-                self.waits.case_closed(&self.flows.case(&moved.case)?);
-            }
-            // A case that loops without work must not keep the engine from closing.
-            if moved.more && self.is_driving() && !self.is_stopped() {
-                next.extend(self.flows.advance(&moved.case)?);
+            round = if offered {
+                self.serve_waiting()?
+            } else {
+                Vec::new()
+            };
+            if !ready.is_empty() {
+                round.extend(self.flows.advance_all(&ready)?);
             }
         }
         Ok(())
@@ -145,10 +161,8 @@ impl Core {
 
     /// Gives waiting polls what is offered to them, and goes on from there.
     pub fn serve_polls(&self) -> Result<()> {
-        for moved in self.serve_waiting()? {
-            self.follow(moved)?;
-        }
-        Ok(())
+        let moved = self.serve_waiting()?;
+        self.follow_all(moved)
     }
 
     /// Gives waiting polls what is offered to them; what that did to the cases is announced, and still to be followed.
@@ -207,14 +221,13 @@ impl Core {
                 return Ok(());
             };
             after = Some(last.clone());
-            for case in page {
-                if let Some(moved) = self.flows.release(&case)? {
-                    self.follow(moved)?;
-                }
-                if let Some(moved) = self.flows.advance(&case)? {
+            for case in &page {
+                if let Some(moved) = self.flows.release(case)? {
                     self.follow(moved)?;
                 }
             }
+            let moved = self.flows.advance_all(&page)?;
+            self.follow_all(moved)?;
         }
     }
 
@@ -232,9 +245,8 @@ impl Core {
             }
             // Whatever comes while it looks around ends the wait below at once.
             self.alarm.store(i64::MAX, Ordering::SeqCst);
-            for moved in self.flows.fire_due()? {
-                self.follow(moved)?;
-            }
+            let fired = self.flows.fire_due()?;
+            self.follow_all(fired)?;
             match self.flows.next_due()? {
                 Some(due) if due <= clock.now() => {}
                 due => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use statewright_flow::analysis::{Budget, Verified};
 use statewright_flow::{
-    CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Problem, Waiting, WorkItem,
-    net::Net,
+    CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Moved, Outcome, Problem,
+    Waiting, WorkItem, net::Net,
 };
 use statewright_log::{Durability, Timestamp};
 use statewright_store::{Place, Store, StoreOptions};
@@ -24,6 +24,8 @@ use statewright_exec::spawn_thread;
 const MAX_WORKERS: usize = 256;
 /// Items that one poll may take at most.
 const MAX_POLL: usize = 10_000;
+/// Cases or items that one call may start or give back.
+const MAX_BATCH: usize = MAX_POLL;
 
 /// An open store with its workflows. Cheap to clone; every clone is the same engine. Thread-safe.
 ///
@@ -171,6 +173,49 @@ impl Engine {
         let case = moved.case.to_string();
         self.core.follow(moved)?;
         Ok(case)
+    }
+
+    /// Starts several cases of the newest version of a flow, one for each input, each in a commit of its own. They wait
+    /// for the disk together, so this is many times faster than [`start`](Engine::start) one by one. Gives for each
+    /// its id, or why it was refused. At most 10,000.
+    ///
+    /// ```
+    /// use statewright::{Engine, Options, value};
+    /// let engine = Engine::in_memory(Options::default())?;
+    /// engine.deploy("name: double\ntasks:\n  go: { kind: set, set: { .n: .input.n * 2 } }\noutput: .n", None)?;
+    /// let cases = engine.start_all("double", &[value!({"n": 1}), value!("no object"), value!({"n": 3})])?;
+    /// assert!(cases[0].is_ok() && cases[1].is_err());
+    /// let third = cases[2].as_ref().map_err(|e| e.clone())?;
+    /// assert_eq!(engine.wait(third, None)?.result, Some(value!(6)));
+    /// # Ok::<(), statewright::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What concerns all of them: the engine is closed, or its store can no longer be written. Then none of them is
+    /// said to be durable.
+    pub fn start_all(&self, flow: &str, inputs: &[Value]) -> Result<Vec<Result<String>>> {
+        self.core.check()?;
+        check_batch(inputs.len())?;
+        let started = self.core.flows.start_all(flow, inputs)?;
+        self.followed(started, |moved| moved.case.to_string())
+    }
+
+    /// Goes on from what was not refused, and gives for each what `of` makes of it.
+    fn followed<T>(
+        &self,
+        done: Vec<statewright_flow::Result<Moved>>,
+        of: impl Fn(&Moved) -> T,
+    ) -> Result<Vec<Result<T>>> {
+        let mut all = Vec::with_capacity(done.len());
+        let told = done.into_iter().map(|done| {
+            let moved = done?;
+            let told = of(&moved);
+            all.push(moved);
+            Ok(told)
+        });
+        let told = told.collect();
+        self.core.follow_all(all)?;
+        Ok(told)
     }
 
     /// A case as it is now.
@@ -325,11 +370,49 @@ impl Engine {
         self.core.follow(moved)
     }
 
+    /// Gives what became of several claimed items, each a result as by [`complete`](Engine::complete) or a failure as
+    /// by [`fail`](Engine::fail), each in a commit of its own. They wait for the disk together, so a worker that polls
+    /// many items at a time and gives them back so is many times faster than one by one. Gives for each nothing, or
+    /// why it was refused, as those do. At most 10,000.
+    ///
+    /// ```
+    /// use statewright::{Engine, Options, Poll, flow::Outcome, value};
+    /// let engine = Engine::in_memory(Options::default())?;
+    /// engine.deploy("name: ship\ntasks:\n  pack: { kind: host, topic: packing }", None)?;
+    /// engine.start_all("ship", &[value!({}), value!({})])?;
+    /// let work = engine.poll(Poll { max: 100, ..Poll::topic("packing") }, None)?;
+    /// let done = work.iter().map(|item| Outcome { token: item.token.clone(), result: Ok(value!("packed")) });
+    /// let done = engine.deliver(&done.collect::<Vec<_>>())?;
+    /// assert!(done.len() == 2 && done.iter().all(Result::is_ok));
+    /// # Ok::<(), statewright::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What concerns all of them: the engine is closed, or its store can no longer be written. Then none of them is
+    /// said to be durable.
+    pub fn deliver(&self, outcomes: &[Outcome]) -> Result<Vec<Result<()>>> {
+        self.core.check()?;
+        check_batch(outcomes.len())?;
+        let delivered = self.core.flows.deliver(outcomes)?;
+        self.followed(delivered, |_| ())
+    }
+
     /// Stops every thread, ends running programs and every wait (with [`Error::Closed`]), syncs and releases the
     /// folder. Cases that are not closed go on when the store is opened again. Doing it twice is fine.
     pub fn close(&self) -> Result<()> {
         self.threads.close()
     }
+}
+
+fn check_batch(given: usize) -> Result<()> {
+    if given <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(Error::Config {
+        option: "batch",
+        given: given.to_string(),
+        range: "at most 10000",
+    })
 }
 
 impl Threads {

@@ -51,7 +51,7 @@ pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
     CaseFilter, CaseInfo, CasePlan, Claim, Deployed, Difference, FlowInfo, Flows, ForkOptions,
-    Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Plan, Queue, Replayed,
+    Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Outcome, Plan, Queue, Replayed,
     ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
 };
 pub use spec::spec_schema;

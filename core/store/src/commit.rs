@@ -369,8 +369,9 @@ impl Shared {
         Ok((version, result))
     }
 
-    /// Validates, logs and applies; gives the version. Nothing is changed if it fails before the log has it.
-    pub fn commit(&self, pending: Pending, at_least: Durability) -> Result<u64> {
+    /// Validates, logs and applies; gives the version, which is still to be [settled](Shared::settle). Nothing is
+    /// changed if it fails before the log has it.
+    pub fn commit(&self, pending: Pending) -> Result<u64> {
         let Pending {
             root,
             overlay,
@@ -416,7 +417,6 @@ impl Shared {
             version
         };
         self.note_expiry(&ops);
-        self.settle(version, at_least)?;
         Ok(version)
     }
 

@@ -85,15 +85,50 @@ impl Store {
     /// [`transact`](Store::transact) that also gives the commit's version.
     pub fn transact_versioned<T, E>(
         &self,
-        mut f: impl FnMut(&Txn) -> Result<T, E>,
+        f: impl FnMut(&Txn) -> Result<T, E>,
     ) -> Result<(T, u64), E>
+    where
+        E: From<Error> + Retryable,
+    {
+        let mut read_at = 0;
+        let (value, version) = self.deferred(f, &mut read_at)?;
+        if let Some(version) = version {
+            self.settle(version)?;
+        }
+        Ok((value, version.unwrap_or(read_at)))
+    }
+
+    /// [`transact`](Store::transact) that does not wait for the disk: for several commits that wait for it together.
+    /// Gives the version that is then to be [settled](Store::settle), before anybody is told of the commit; none if
+    /// nothing was written. In strict mode nobody sees the commit until it is durable.
+    pub fn transact_deferred<T, E>(
+        &self,
+        f: impl FnMut(&Txn) -> Result<T, E>,
+    ) -> Result<(T, Option<u64>), E>
+    where
+        E: From<Error> + Retryable,
+    {
+        self.deferred(f, &mut 0)
+    }
+
+    /// Waits until a commit, and all before it, is as durable as the store's mode promises.
+    pub fn settle(&self, version: u64) -> Result<()> {
+        self.shared.settle(version, Durability::Memory)
+    }
+
+    fn deferred<T, E>(
+        &self,
+        mut f: impl FnMut(&Txn) -> Result<T, E>,
+        read_at: &mut u64,
+    ) -> Result<(T, Option<u64>), E>
     where
         E: From<Error> + Retryable,
     {
         let mut attempt = 0_u32;
         loop {
             let txn = self.begin();
-            let tried = f(&txn).and_then(|value| Ok((value, txn.commit()?.version)));
+            *read_at = txn.snapshot_version();
+            let tried = f(&txn).and_then(|value| Ok((value, txn.commit_deferred()?)));
             attempt = attempt.saturating_add(1);
             match tried {
                 Err(e) if e.is_retryable() && attempt < self.shared.options.limits.max_attempts => {

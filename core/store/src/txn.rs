@@ -107,12 +107,21 @@ impl Txn {
 
     /// Commits with at least this durability; a weaker one than the store's changes nothing.
     pub fn commit_with(self, at_least: Durability) -> Result<Commit> {
+        let (shared, snapshot) = (self.shared.clone(), self.root.version);
+        let version = self.commit_deferred()?;
+        if let Some(version) = version {
+            shared.settle(version, at_least)?;
+        }
+        let version = version.unwrap_or(snapshot);
+        Ok(Commit { version })
+    }
+
+    /// Commits without waiting for the disk; gives the version that is to be settled, none if nothing was written.
+    pub(crate) fn commit_deferred(self) -> Result<Option<u64>> {
         let Txn { shared, root, .. } = self;
         let ops = self.ops.into_inner();
         if ops.is_empty() {
-            return Ok(Commit {
-                version: root.version,
-            });
+            return Ok(None);
         }
         let pending = Pending {
             root,
@@ -123,8 +132,7 @@ impl Txn {
             reads: self.reads.into_inner(),
             ranges: self.ranges.into_inner(),
         };
-        let version = shared.commit(pending, at_least)?;
-        Ok(Commit { version })
+        shared.commit(pending).map(Some)
     }
 
     /// Gives the transaction up; the same as dropping it.

@@ -3,7 +3,6 @@
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::Value;
 
-use super::desk::Shard;
 use super::family::Family;
 use super::save::Wanted;
 use super::{Flows, Moved, keys, save};
@@ -201,35 +200,15 @@ impl Flows {
         }
     }
 
-    /// One transaction of events on a case and those it calls or is called by. Its claims are written with it.
+    /// One transaction of events on a case and those it calls or is called by, and its end on the disk.
     pub(super) fn transact(
         &self,
         case: &str,
         events: impl FnMut(&mut Family<'_>, &Txn) -> Result<()>,
     ) -> Result<Option<Moved>> {
-        self.locked(&mut self.desk.lock(case), events)
-    }
-
-    /// The same under a lock that is held already.
-    pub(super) fn locked(
-        &self,
-        shard: &mut Shard,
-        mut events: impl FnMut(&mut Family<'_>, &Txn) -> Result<()>,
-    ) -> Result<Option<Moved>> {
-        let (moved, version) = self.store.transact_versioned(|txn| -> Result<_> {
-            let mut family = Family::new(self, txn, shard);
-            events(&mut family, txn)?;
-            family.finish()
-        })?;
-        let Some(mut moved) = moved else {
-            return Ok(None);
-        };
-        for moved in std::iter::once(&moved).chain(&moved.also) {
-            self.desk.forget(shard, &moved.case);
-            self.desk.offered(&moved.offered);
-        }
-        moved.set_version(version);
-        Ok(Some(moved))
+        let mut batch = self.batch([case]);
+        let done = batch.transact(case, events);
+        batch.settled(done)
     }
 }
 

@@ -10,7 +10,7 @@
 //! is signed with a secret of the store, and names the attempt. A token of an earlier attempt, or one that somebody
 //! has overtaken, is refused as stale.
 //!
-//! An event holds its case's lock from loading to commit. All cases that call each other have one lock, that of the
+//! An event holds its case's lock from loading until its commit is durable. All cases that call each other have one lock, that of the
 //! case at the root.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +80,7 @@ impl Default for Desk {
 
 impl Desk {
     /// Locks a case and those it is called by or calls.
-    pub fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
+    fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
         self.shards
             .get(Desk::index(case))
             .unwrap_or(&self.spare)
@@ -98,7 +98,7 @@ impl Desk {
         indexes.into_iter().filter_map(lock).collect()
     }
 
-    /// Which lock is a case's.
+    /// Which lock a case and those it is called by or calls have.
     pub fn index(case: &str) -> usize {
         // FNV-1a; equal hashes cost time, nothing else.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);

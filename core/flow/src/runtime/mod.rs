@@ -3,6 +3,7 @@
 //! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands
 //! offered work out, sets an alarm for [`Flows::next_due`].
 
+mod batch;
 mod control;
 mod desk;
 mod explain;
@@ -22,6 +23,7 @@ mod relocate;
 mod replay;
 mod save;
 mod schedules;
+mod timers;
 mod versions;
 mod waiting;
 mod work;
@@ -43,14 +45,14 @@ pub use replay::{Difference, Replayed};
 pub use save::Moved;
 pub use schedules::ScheduleInfo;
 pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
-pub use work::{Claim, Queue, WorkItem, WorkKind};
+pub use work::{Claim, Outcome, Queue, WorkItem, WorkKind};
 
+use batch::Batch;
 use desk::Desk;
 use save::Wanted;
 
 use crate::case::Case;
 use crate::error::{Error, Result};
-use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
 use crate::net::{Net, TaskKind};
@@ -207,8 +209,39 @@ impl Flows {
         }
     }
 
+    /// Starts several cases of the newest version of a flow, one for each input; as [`start`](Flows::start), each in a
+    /// commit of its own, but they wait for the disk together. Gives for each what moved, or why it was refused.
+    ///
+    /// # Errors
+    /// What concerns the store and so all of them: none is said to be durable then.
+    pub fn start_all(&self, flow: &str, inputs: &[Value]) -> Result<Vec<Result<Moved>>> {
+        let ids: Result<Vec<String>> = inputs
+            .iter()
+            .map(|_| ids::new_case_id(self.store.env()))
+            .collect();
+        let ids = ids?;
+        let mut batch = self.batch(ids.iter().map(String::as_str));
+        let cases = ids.iter().zip(inputs);
+        let mut started: Vec<Result<Moved>> = cases
+            .map(|(id, input)| self.begin(&mut batch, flow, input, id))
+            .collect();
+        batch.settle()?;
+        for (started, input) in started.iter_mut().zip(inputs) {
+            if let Err(Error::CaseExists { .. }) = started {
+                *started = self.start(flow, input, None);
+            }
+        }
+        Ok(started)
+    }
+
     fn start_as(&self, flow: &str, input: &Value, id: &str) -> Result<Moved> {
-        let moved = self.transact(id, |family, txn| {
+        let mut batch = self.batch([id]);
+        let begun = self.begin(&mut batch, flow, input, id);
+        batch.settled(begun)
+    }
+
+    fn begin(&self, batch: &mut Batch<'_>, flow: &str, input: &Value, id: &str) -> Result<Moved> {
+        let moved = batch.transact(id, |family, txn| {
             let key = newest(txn, flow)?.ok_or_else(|| Error::UnknownFlow {
                 flow: flow.to_owned(),
             })?;
@@ -224,7 +257,24 @@ impl Flows {
     /// Fires one enabled automatic task of a case (`set`, `log`), in one commit; in a store in memory, also those that
     /// follow, up to 64. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
-        let fired = self.step(case, Wanted::none(), |machine| {
+        let mut batch = self.batch([case]);
+        let fired = self.fire_one(&mut batch, case);
+        batch.settled(fired)
+    }
+
+    /// [`advance`](Flows::advance) of several cases, each in a commit of its own; they wait for the disk together. Gives
+    /// what moved.
+    pub fn advance_all(&self, cases: &[impl AsRef<str>]) -> Result<Vec<Moved>> {
+        let mut batch = self.batch(cases.iter().map(AsRef::as_ref));
+        let fired = cases
+            .iter()
+            .map(|case| self.fire_one(&mut batch, case.as_ref()));
+        let fired = fired.filter_map(Result::transpose).collect();
+        batch.settled(fired)
+    }
+
+    fn fire_one(&self, batch: &mut Batch<'_>, case: &str) -> Result<Option<Moved>> {
+        let fired = batch.step(case, Wanted::none(), |machine| {
             let fired = machine.fire();
             if fired {
                 self.go_on(machine);
@@ -234,11 +284,11 @@ impl Flows {
         let fired = match fired {
             // Which of them it was is found out one by one.
             Err(Error::Store(e)) if self.burst > 1 && e.is_about_input() => {
-                self.step(case, Wanted::none(), |machine| Ok(machine.fire()))
+                batch.step(case, Wanted::none(), |machine| Ok(machine.fire()))
             }
             fired => fired,
         };
-        self.or_fail(case, Wanted::none(), fired, |machine, failure| {
+        batch.or_fail(case, Wanted::none(), fired, |machine, failure| {
             machine.refuse(failure);
         })
     }
@@ -249,27 +299,6 @@ impl Flows {
             if !machine.needs.is_empty() || !machine.effects.is_empty() || !machine.fire() {
                 return;
             }
-        }
-    }
-
-    /// An event whose outcome cannot be stored (it is larger than a commit may be) fails its task instead: nobody is
-    /// there to be told, and the next try would end the same way.
-    fn or_fail(
-        &self,
-        case: &str,
-        wanted: Wanted,
-        moved: Result<Option<Moved>>,
-        mut fail: impl FnMut(&mut Machine<'_>, Failure),
-    ) -> Result<Option<Moved>> {
-        match moved {
-            Err(Error::Store(e)) if e.is_about_input() => {
-                let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
-                self.step(case, wanted, |machine| {
-                    fail(machine, failure.clone().for_good());
-                    Ok(true)
-                })
-            }
-            moved => moved,
         }
     }
 
@@ -299,12 +328,11 @@ impl Flows {
         &self,
         id: &str,
         wanted: Wanted,
-        mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
+        event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
     ) -> Result<Option<Moved>> {
-        self.transact(id, |family, _| {
-            family.event(id, wanted.clone(), &mut event)?;
-            Ok(())
-        })
+        let mut batch = self.batch([id]);
+        let done = batch.step(id, wanted, event);
+        batch.settled(done)
     }
 
     /// The net of a key: from memory, or compiled from its stored source.

@@ -7,6 +7,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
+use super::batch::Batch;
 use super::desk::{Desk, Held};
 use super::family::Ran;
 use super::save::{self, Wanted};
@@ -18,8 +19,6 @@ use crate::ids;
 use crate::machine::Machine;
 use crate::net::{Format, Net, TaskKind};
 
-/// Timers handled in one go; the caller comes back for the rest.
-const DUE_BATCH: usize = 256;
 /// Bytes of a worker's name at most.
 const MAX_WORKER_NAME: usize = 256;
 
@@ -81,6 +80,15 @@ pub enum WorkKind {
         /// The topic.
         topic: String,
     },
+}
+
+/// What became of a claimed item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The claim's [token](WorkItem::token).
+    pub token: String,
+    /// Its result, or why the attempt failed.
+    pub result: std::result::Result<Value, Failure>,
 }
 
 /// What came of reaching for an offered item.
@@ -264,27 +272,27 @@ impl Flows {
             }
             Ok(true)
         };
-        let mut lock = self.desk.lock(case);
-        if Desk::is_held(&lock, case, number) {
+        let mut batch = self.batch([case]);
+        if Desk::is_held(batch.shard(case)?, case, number) {
             return Ok(None);
         }
         // One without an end is to outlive this process.
         let quiet = lease.map(|_| number).filter(|_| fit.quiet);
-        let moved = self.locked(&mut lock, |family, _| {
+        let moved = batch.transact(case, |family, _| {
             ran = family.run(case, Wanted::one(number), &mut claim, quiet)?;
             Ok(())
         });
         if let (Ran::Quiet, Ok(None), Some(held)) = (ran, &moved, held) {
             let mut moved = Moved::nothing(case);
             moved.next_due = held.lease.due();
-            self.desk.keep(&mut lock, case, held);
+            self.desk.keep(batch.shard(case)?, case, held);
             return Ok(Some(Claim { item: taken, moved }));
         }
-        drop(lock);
-        let moved = self.or_fail(case, Wanted::one(number), moved, |machine, failure| {
+        let moved = batch.or_fail(case, Wanted::one(number), moved, |machine, failure| {
             taken = None;
             machine.fail_offered(number, failure);
-        })?;
+        });
+        let moved = batch.settled(moved)?;
         Ok(moved.map(|moved| Claim { item: taken, moved }))
     }
 
@@ -346,6 +354,29 @@ impl Flows {
         })
     }
 
+    /// Gives what became of several claimed items, of one case or many: each a result, as by
+    /// [`complete`](Flows::complete), or a failure, as by [`fail`](Flows::fail), in a commit of its own; they wait for
+    /// the disk together. Gives for each what moved, or why it was refused.
+    ///
+    /// # Errors
+    /// What concerns the store and so all of them: none is said to be durable then.
+    pub fn deliver(&self, outcomes: &[Outcome]) -> Result<Vec<Result<Moved>>> {
+        let cases = outcomes.iter().flat_map(|o| parse_token(&o.token));
+        let mut batch = self.batch(cases.map(|(case, _, _)| case));
+        let delivered = outcomes.iter().map(|outcome| {
+            self.claimed(&mut batch, &outcome.token, |machine, number| {
+                match &outcome.result {
+                    Ok(result) => machine.complete(number, result),
+                    Err(failure) => machine.fail(number, failure.clone()),
+                }
+                Ok(())
+            })
+        });
+        let delivered = delivered.collect();
+        batch.settle()?;
+        Ok(delivered)
+    }
+
     /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
     /// Fails with [`Error::StaleItem`], and then nothing was changed.
     pub fn fail(&self, token: &str, failure: &Failure) -> Result<Moved> {
@@ -358,6 +389,19 @@ impl Flows {
     pub(super) fn with_claim(
         &self,
         token: &str,
+        event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
+    ) -> Result<Moved> {
+        let (case, _, _) = parse_token(token)?;
+        let mut batch = self.batch([case]);
+        let done = self.claimed(&mut batch, token, event);
+        batch.settled(done)
+    }
+
+    /// An event of whoever has claimed an item.
+    fn claimed(
+        &self,
+        batch: &mut Batch<'_>,
+        token: &str,
         mut event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
     ) -> Result<Moved> {
         let (case, number, nonce) = parse_token(token)?;
@@ -365,7 +409,7 @@ impl Flows {
             item: token.to_owned(),
             why: why.to_owned(),
         };
-        let moved = self.step(case, Wanted::one(number), |machine| {
+        let moved = batch.step(case, Wanted::one(number), |machine| {
             let state = machine.case.items.get(&number).map(|i| &i.state);
             let why = match state {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => None,
@@ -404,65 +448,6 @@ impl Flows {
             let lost: Vec<u64> = items.filter(lost).map(|i| i.number).collect();
             lost.iter().for_each(|n| machine.release(*n));
             Ok(!lost.is_empty())
-        })
-    }
-
-    /// When time alone will next change something; none if never. O(log n).
-    pub fn next_due(&self) -> Result<Option<Timestamp>> {
-        let view = self.store.snapshot();
-        let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
-        let timer = first.first().and_then(|(key, _)| keys::parse_place(key));
-        let timer = timer.map(|(due, _, _)| due);
-        let rate = self.next_rate()?;
-        let start = self.next_start(&view)?;
-        let times = timer.into_iter().chain(rate).chain(start);
-        let times = times.chain(self.desk.next_due());
-        Ok(times.min())
-    }
-
-    /// Does what is due by now: retries, waits that are over, timeouts, deadlines, leases without a heartbeat, cases
-    /// that begin by a schedule. Each is one commit.
-    pub fn fire_due(&self) -> Result<Vec<Moved>> {
-        let now = self.now();
-        let view = self.store.snapshot();
-        let (flow, space) = (Primitive::Flow, Space::default());
-        let stored = view.doc_scan(flow, &space, keys::TIMER, None, DUE_BATCH)?;
-        drop(view);
-        let places = stored.iter().filter_map(|(key, _)| keys::parse_place(key));
-        let due = places.take_while(|(at, _, _)| *at <= now);
-        let mut moved = Vec::new();
-        moved.extend(self.release_rates(now)?);
-        self.fire_starts(now, &mut moved)?;
-        for (_, case, number) in due {
-            moved.extend(self.fire(case, number)?);
-        }
-        for (case, number) in self.desk.due(now, DUE_BATCH) {
-            match self.fire(&case, number)? {
-                Some(fired) => moved.push(fired),
-                // The claim is of something that is not there any more.
-                None => self.desk.give_up(&case, number),
-            }
-        }
-        Ok(moved)
-    }
-
-    fn fire(&self, case: &str, number: u64) -> Result<Option<Moved>> {
-        if number == 0 {
-            return self.step(case, Wanted::none(), |machine| {
-                let late = machine.is_late();
-                if late {
-                    machine.end_late();
-                }
-                Ok(late)
-            });
-        }
-        let fired = self.step(case, Wanted::one(number), |machine| {
-            let before = machine.notes.len();
-            machine.due(number);
-            Ok(machine.notes.len() > before)
-        });
-        self.or_fail(case, Wanted::one(number), fired, |machine, failure| {
-            machine.fail(number, failure)
         })
     }
 }

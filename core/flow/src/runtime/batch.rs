@@ -1,0 +1,127 @@
+//! Events on cases, each a commit of its own, that wait for the disk together.
+//!
+//! Every event is in a batch; most are in one alone. A batch holds the locks of its cases until its commits are
+//! durable, so whoever has a lock next sees what they did.
+
+use std::collections::BTreeMap;
+
+use parking_lot::MutexGuard;
+use statewright_store::Txn;
+
+use super::desk::{Desk, Shard};
+use super::family::Family;
+use super::save::Wanted;
+use super::{Flows, Moved};
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::machine::Machine;
+
+pub(super) struct Batch<'a> {
+    flows: &'a Flows,
+    locks: BTreeMap<usize, MutexGuard<'a, Shard>>,
+    /// The newest commit that is still to be waited for.
+    unsettled: Option<u64>,
+    /// Under which keys work was offered to hosts.
+    offered: Vec<String>,
+}
+
+impl Flows {
+    /// A batch of events on these cases, and those they call or are called by. Waits for whoever has one of them.
+    pub(super) fn batch<'a>(&self, cases: impl IntoIterator<Item = &'a str>) -> Batch<'_> {
+        Batch {
+            flows: self,
+            locks: self.desk.lock_all(cases.into_iter()),
+            unsettled: None,
+            offered: Vec::new(),
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// What is claimed of a case, and not written.
+    pub fn shard(&mut self, case: &str) -> Result<&mut Shard> {
+        let lock = self.locks.get_mut(&Desk::index(case));
+        lock.map(|lock| &mut **lock)
+            .ok_or_else(|| Error::UnknownCase {
+                case: case.to_owned(),
+            })
+    }
+
+    /// One transaction of events on a case and those it calls or is called by. Its claims are written with it.
+    pub fn transact(
+        &mut self,
+        case: &str,
+        mut events: impl FnMut(&mut Family<'_>, &Txn) -> Result<()>,
+    ) -> Result<Option<Moved>> {
+        let flows = self.flows;
+        let shard = &*self.shard(case)?;
+        let (moved, version) = flows.store.transact_deferred(|txn| -> Result<_> {
+            let mut family = Family::new(flows, txn, shard);
+            events(&mut family, txn)?;
+            family.finish()
+        })?;
+        self.unsettled = self.unsettled.max(version);
+        let (Some(mut moved), Some(version)) = (moved, version) else {
+            return Ok(None);
+        };
+        moved.set_version(version);
+        let shard = self.shard(case)?;
+        let all = || std::iter::once(&moved).chain(&moved.also);
+        all().for_each(|moved| flows.desk.forget(shard, &moved.case));
+        let offered = all().flat_map(|moved| moved.offered.iter().cloned());
+        self.offered.extend(offered);
+        Ok(Some(moved))
+    }
+
+    /// Runs an event on a case, with what follows from it in other cases, as one commit. `event` says whether it did
+    /// anything. A closed case has no events.
+    pub fn step(
+        &mut self,
+        id: &str,
+        wanted: Wanted,
+        mut event: impl FnMut(&mut Machine<'_>) -> Result<bool>,
+    ) -> Result<Option<Moved>> {
+        self.transact(id, |family, _| {
+            family.event(id, wanted.clone(), &mut event)?;
+            Ok(())
+        })
+    }
+
+    /// An event whose outcome cannot be stored (it is larger than a commit may be) fails its task instead: nobody is
+    /// there to be told, and the next try would end the same way.
+    pub fn or_fail(
+        &mut self,
+        case: &str,
+        wanted: Wanted,
+        moved: Result<Option<Moved>>,
+        mut fail: impl FnMut(&mut Machine<'_>, Failure),
+    ) -> Result<Option<Moved>> {
+        match moved {
+            Err(Error::Store(e)) if e.is_about_input() => {
+                let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
+                self.step(case, wanted, |machine| {
+                    fail(machine, failure.clone().for_good());
+                    Ok(true)
+                })
+            }
+            moved => moved,
+        }
+    }
+
+    /// Waits until all its commits are as durable as the store promises. Before that, nobody may be told of them.
+    pub fn settle(self) -> Result<()> {
+        if let Some(version) = self.unsettled {
+            self.flows.store.settle(version)?;
+        }
+        // Whoever looks for work must find it once it is told that there is some.
+        self.flows.desk.offered(&self.offered);
+        Ok(())
+    }
+
+    /// [`settle`](Batch::settle), and what the only event in it gave.
+    pub fn settled<T>(self, done: Result<T>) -> Result<T> {
+        // A refusal changed nothing, but what was before it in the batch may have.
+        self.settle()?;
+        done
+    }
+}
