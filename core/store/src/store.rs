@@ -139,13 +139,17 @@ impl Store {
         }
     }
 
-    /// Full jitter over an exponential ceiling: the first retries are immediate for all practical purposes.
+    /// The first retry is immediate: it sees what it lost to, which may be this thread's own commit that is not settled.
+    /// Then full jitter over an exponential ceiling.
     fn pause(&self, attempt: u32) {
         // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
         // If this fails, so will the next attempt, with the reason.
         let _ = self
             .shared
             .settle(self.shared.log.last_version(), Durability::Memory);
+        if attempt == 1 {
+            return;
+        }
         let ceiling_us = 1_u64 << attempt.min(14);
         // Without randomness, all of the ceiling.
         let pause =
