@@ -14,7 +14,8 @@ use crate::{check, input, store};
 
 #[derive(Args)]
 #[command(after_help = "\
-A case is done again from its start with the results, failures, signals and times that are recorded, and compared commit \
+A case is done again from its start with the results, failures, signals and times that are recorded, and compared \
+commit \
 by commit; nothing is changed. With --with, it is done on another version.
 
 The steps of a finding are those that `check` shows after \"for example:\", separated by semicolons; choices that data \
@@ -84,9 +85,9 @@ pub fn run(options: &Replay) -> Result<Exit> {
                 "{BOLD}{case}{BOLD:#}  {events} events on version {version}: {GOOD}the same{GOOD:#}"
             ))?,
             Some(d) => {
+                let differ = format!("{BAD}from event {} on, {} differ{BAD:#}", d.seq, d.what);
                 out.line(format!(
-                    "{BOLD}{case}{BOLD:#}  {events} events on version {version} the same; {BAD}from event {} on, {} differ{BAD:#}",
-                    d.seq, d.what
+                    "{BOLD}{case}{BOLD:#}  {events} events on version {version} the same; {differ}"
                 ))?;
                 out.line(format!(
                     "  {DIM}recorded{DIM:#} {}",

@@ -67,7 +67,8 @@ pub struct Migrate {
 
 #[derive(Args)]
 #[command(after_help = "\
-The new case has the state and the history of the other up to the event (of several events of one commit, the last), its \
+The new case has the state and the history of the other up to the event (of several events of one commit, the \
+last), its \
 own id, and copies of the cases that were called. What had been claimed is offered again, and timers have as much time \
 left as they had. Numbers of events are those of `case ID --history`.")]
 pub struct Fork {

@@ -68,8 +68,8 @@ struct Copy {
 impl Flows {
     /// Makes a new case of another one as it was after event `at` of its history, with the cases that it had called.
     /// The other is not changed. The new one has its own id and the other's history so far, then a
-    /// [`CaseForked`](crate::EventKind::CaseForked). What somebody had claimed is offered again, and timers have as much
-    /// time left as they had (a wait `until` a moment keeps that). It is nobody's called case.
+    /// [`CaseForked`](crate::EventKind::CaseForked). What somebody had claimed is offered again, and timers have as
+    /// much time left as they had (a wait `until` a moment keeps that). It is nobody's called case.
     ///
     /// O(log from the start of the case). Between events of one commit there is no state, so the last event of the
     /// commit counts ([`Forked::at`]).

@@ -64,8 +64,8 @@ impl Flows {
     /// in which they come up: so a new version can be tried on what happened. Else it is done on the versions on which
     /// it was, and data, tokens and status are compared after each commit too.
     ///
-    /// Called cases are not done again; what they gave is recorded. Of a case that was forked, what is before that is the
-    /// other's and is left out.
+    /// Called cases are not done again; what they gave is recorded. Of a case that was forked, what is before that
+    /// is the other's and is left out.
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::InvalidSpec`], or [`Error::Refused`]: the store is in memory
     /// (`no-log`), or a fork is to be done on another version (`forked`).
