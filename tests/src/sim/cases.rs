@@ -8,15 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use statewright_flow::{
-    CaseFilter, CaseInfo, Error, EventKind, Failure, Flows, HistoryEvent, Queue, Status,
-};
+use statewright_flow::{CaseFilter, CaseInfo, Delivery, Error, Failure, Flows, Queue, Status};
 use statewright_log::Durability;
 use statewright_value::{Value, value};
 
-use super::Checked;
+use super::laws::{self, Laws};
 use super::net::{self, Game};
+use super::turns::{self, Mail, Turns};
 use super::world::World;
+use super::{Checked, FaultKind};
 use crate::check::Level;
 
 /// Cases of a seed at most.
@@ -57,6 +57,9 @@ pub(super) struct Cases {
     /// Looks only, and so does not know of the claims that are not written.
     pub(super) observer: Option<Flows>,
     games: Vec<Game>,
+    laws: Laws,
+    turns: Turns,
+    mail: Mail,
     /// What the cases were at a version; none where that cannot be told, between the commits of one call.
     marks: BTreeMap<u64, Option<Seen>>,
     claims: Vec<Claim>,
@@ -66,16 +69,14 @@ pub(super) struct Cases {
 }
 
 impl Cases {
-    pub(super) fn new(seed: u64) -> Cases {
-        let on = seed % 3 != 1;
-        let games = net::games();
-        let kept = games.into_iter().enumerate().filter(|(at, _)| {
-            // Three of them, which ones the seed says.
-            (*at as u64 + seed).is_multiple_of(3) || !on
-        });
+    /// Those of a seed; of every seed if they are all there is.
+    pub(super) fn new(seed: u64, always: bool) -> Cases {
+        let on = always || seed % 3 != 1;
+        let games = if on { net::games(seed) } else { Vec::new() };
         Cases {
             on,
-            games: kept.map(|(_, game)| game).collect(),
+            laws: net::laws(&games),
+            games,
             ..Cases::default()
         }
     }
@@ -193,7 +194,9 @@ impl World {
             let Ok(history) = history else {
                 continue;
             };
-            once(&history)?;
+            let checked = self.cases.laws.check(info, &history);
+            checked.map_err(|why| format!("after {what}, case {}: {why}", info.id))?;
+            self.cases.turns.note(&info.id, &history);
             let Some(game) = self.cases.games.iter().find(|g| g.name == info.flow) else {
                 continue;
             };
@@ -202,6 +205,12 @@ impl World {
             game.check(was, info, new, known)
                 .map_err(|why| format!("after {what}, case {}: {why}", info.id))?;
         }
+        let checked = laws::called(&now.infos);
+        let checked = checked.and_then(|()| self.cases.mail.check(&now.infos, false));
+        let before = before.as_ref().map(|seen| seen.infos.as_slice());
+        let turns = &mut self.cases.turns;
+        let checked = checked.and_then(|()| turns.look((version, single), before, &now.infos));
+        checked.map_err(|why| format!("after {what}: {why}"))?;
         self.cases.marks.insert(version, Some(now));
         Ok(())
     }
@@ -212,6 +221,8 @@ impl World {
         self.cases.observer = None;
         self.cases.marks.retain(|version, _| *version <= found);
         self.cases.done.retain(|_, version| *version <= found);
+        self.cases.turns.recovered(found);
+        self.cases.mail.recovered(found);
         if !self.cases.on || !self.trusted {
             return Ok(());
         }
@@ -430,20 +441,22 @@ impl World {
         };
         let tasks: Vec<String> = self.cases.games.iter().flat_map(|g| g.tasks()).collect();
         let task = self.pick(&tasks).unwrap_or_default();
-        let which = self.random.below(16);
+        let which = self.random.below(24);
         let items = [value!(7), value!(8)];
         let what = match which {
-            0..=4 => "signal",
-            5 => "suspend",
-            6..=9 => "resume",
-            10 | 11 => "cancel-task",
-            12 => "force",
-            13 => "add",
-            14 => "cancel",
-            _ => "terminate",
+            0..=5 => return self.send(Some(&case)),
+            6 => "suspend",
+            7..=10 => "resume",
+            11 | 12 => "cancel-task",
+            13 | 14 => "force",
+            15 | 16 => "add",
+            17 | 18 => "cancel",
+            19 | 20 => "compensate",
+            21 => "terminate",
+            _ => return self.send(None),
         };
         self.call(&format!("{what} {task} {case}"), |flows| match what {
-            "signal" => flows.signal(&case, "go", &Value::from(1)).map(|_| ()),
+            "compensate" => flows.compensate(&case, "simulated").map(|_| ()),
             "suspend" => flows.suspend(&case).map(|_| ()),
             "resume" => flows.resume(&case).map(|_| ()),
             "cancel-task" => flows.cancel_task(&case, &task).map(|_| ()),
@@ -452,6 +465,25 @@ impl World {
             "cancel" => flows.cancel(&case, "simulated").map(|_| ()),
             _ => flows.terminate(&case, "simulated").map(|_| ()),
         })?;
+        Ok(())
+    }
+
+    /// Sends a signal to a case, or to whoever waits for a key.
+    fn send(&mut self, case: Option<&str>) -> Checked {
+        let (key, number) = (self.random.below(4).to_string(), self.cases.mail.number());
+        let to = case.map_or(format!("key {key}"), str::to_owned);
+        let value = Value::from(number);
+        let mail = &mut self.cases.mail;
+        mail.accepted(&to, self.judge.newest() + 1, number);
+        let sent = self.call(&format!("signal {number} to {to}"), |flows| match case {
+            Some(case) => flows.signal(case, "go", &value).map(|sent| sent.0),
+            None => flows.signal_key("paid", &key, &value).map(|sent| sent.0),
+        })?;
+        match sent {
+            Some(Delivery::Taken { .. } | Delivery::Kept) => {}
+            None if self.judge.poisoned => self.cases.mail.unsure(),
+            _ => self.cases.mail.refused(&to, number),
+        }
         Ok(())
     }
 
@@ -497,6 +529,8 @@ impl World {
             let (now, due) = (flows.store().env().clock.now(), flows.next_due());
             self.cases.flows = Some(flows);
             let Some(due) = due.ok().flatten() else {
+                self.cases.mail.check(&seen.infos, true)?;
+                self.rates(&seen)?;
                 return self.all_ended(&seen);
             };
             self.clock.advance(due.saturating_since(now));
@@ -504,6 +538,19 @@ impl World {
         }
         let seen = self.see()?.unwrap_or_default();
         Err(format!("cases do not end: {:?}", seen.infos))
+    }
+
+    /// Rates, unless the clock was set back: they are kept by the clock that there is.
+    fn rates(&mut self, seen: &Seen) -> Checked {
+        let back = self.out.faults.contains_key(&FaultKind::ClockBack);
+        let flows = self.flows()?;
+        let histories = seen.infos.iter().map(|info| flows.history(&info.id, 0));
+        let histories: Result<Vec<_>, Error> = histories.collect();
+        self.cases.flows = Some(flows);
+        match histories {
+            Ok(histories) if !back => turns::rate(&histories),
+            _ => Ok(()),
+        }
     }
 
     fn all_ended(&self, seen: &Seen) -> Checked {
@@ -532,32 +579,4 @@ fn see(flows: &Flows) -> Result<Seen, Error> {
         seen.infos.push(info);
     }
     Ok(seen)
-}
-
-/// No work completes twice, no timer fires twice, and nothing happens to what is over.
-fn once(history: &[HistoryEvent]) -> Checked {
-    let mut over: BTreeMap<u64, EventKind> = BTreeMap::new();
-    for event in history {
-        let Some(item) = event.item else {
-            continue;
-        };
-        if let Some(first) = over.get(&item) {
-            return Err(format!(
-                "item {item} is {}, then {}",
-                first.name(),
-                event.kind.name()
-            ));
-        }
-        let ends = [
-            EventKind::Completed,
-            EventKind::TimerFired,
-            EventKind::Signalled,
-            EventKind::Cancelled,
-            EventKind::Withdrawn,
-        ];
-        if ends.contains(&event.kind) {
-            over.insert(item, event.kind);
-        }
-    }
-    Ok(())
 }

@@ -18,8 +18,9 @@
 //! end, that the whole history is serializable ([`crate::check`]).
 //!
 //! Two of three seeds also have cases of flows in the same store ([`cases`]), with workers that are slow, late, answer
-//! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice, and in the end
-//! every case has come to its end.
+//! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice or before its time,
+//! what was done is undone once, newest first ([`laws`]), lanes keep their limits and turns, signals are given once
+//! ([`turns`]), and in the end every case has come to its end.
 
 mod admin;
 mod cases;
@@ -27,11 +28,13 @@ mod client;
 mod docs;
 pub mod fault;
 mod judge;
+mod laws;
 mod look;
 pub mod model;
 mod more;
 mod net;
 mod primitives;
+mod turns;
 mod world;
 
 use std::collections::BTreeMap;
@@ -52,6 +55,8 @@ pub struct Options {
     pub verbose: bool,
     /// Steps to stop after; 0 for as many as the seed says.
     pub steps: u64,
+    /// Cases of flows and faults only, without other clients.
+    pub flows: bool,
 }
 
 /// What came of a seed.

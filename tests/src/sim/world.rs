@@ -97,7 +97,7 @@ impl World {
             spaces: [Space::default(), Space::parse("t/two").unwrap_or_default()],
             clients: (0..clients).map(|_| Client::default()).collect(),
             judge: Judge::default(),
-            cases: Cases::new(seed),
+            cases: Cases::new(seed, options.flows),
             now: 0,
             frozen: false,
             times: Vec::new(),
@@ -198,7 +198,7 @@ impl World {
             self.look();
             if self.random.below(6) == 0 {
                 self.mischief()?;
-            } else if self.cases.on && self.random.below(3) == 0 {
+            } else if self.options.flows || (self.cases.on && self.random.below(3) == 0) {
                 self.flow_step()?;
             } else {
                 let client = self.random.below(self.clients.len() as u64) as usize;
