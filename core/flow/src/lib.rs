@@ -36,6 +36,7 @@ pub mod net;
 pub mod patterns;
 mod problem;
 mod runtime;
+mod sabotage;
 mod schedule;
 mod spec;
 pub mod testing;

@@ -47,6 +47,38 @@ pub enum Bug {
     ForgetRemovals,
     /// A checkpoint may hold what the log could still lose.
     CheckpointAboveDurable,
+    /// A claim that somebody has overtaken still completes its work.
+    AcceptStaleToken,
+    /// A claim of before a crash is made again, whichever attempt it was.
+    AdoptTwice,
+    /// A wait that is over produces its tokens twice.
+    TimerTwice,
+    /// A retry does not wait.
+    RetryAtOnce,
+    /// A section that is at work does not hold its mutex.
+    ForgetMutex,
+    /// A cancelled task keeps running, and with it its mutex.
+    KeepCancelled,
+    /// A join that counts leaves a token that it takes.
+    InventToken,
+    /// An or-join does not wait for what may come.
+    HastyOrJoin,
+    /// A task with several instances completes one too late.
+    ThresholdOffByOne,
+    /// What was undone is undone again.
+    UndoTwice,
+    /// Every second thing that was done is not undone.
+    SkipUndo,
+    /// A lane takes one more than its limit.
+    LaneOverLimit,
+    /// A key keeps its place in the line after its turn.
+    KeepTurn,
+    /// A lane starts as many at once as wait.
+    IgnoreRate,
+    /// A signal that was kept for a key is given again.
+    SignalTwice,
+    /// A called case goes on when its caller does not want it any more.
+    ForgetCalled,
 }
 
 #[cfg(feature = "sabotage")]

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let mut rows: Vec<Value> = PLANTS.iter().filter(chosen).map(row).collect();
     sabotage::plant(None);
     if only.is_none() {
-        rows.extend([Tool::Sim, Tool::Crash].map(without_bug));
+        rows.extend([Tool::Sim, Tool::Flows, Tool::Crash].map(without_bug));
     }
     let good = rows.iter().all(|row| row.get("good") == Some(&json!(true)));
     let seconds = clock.monotonic().saturating_sub(start).as_secs();
@@ -63,7 +63,7 @@ fn name(plant: &Plant) -> String {
 
 fn unit(tool: Tool) -> &'static str {
     match tool {
-        Tool::Sim => "seeds",
+        Tool::Sim | Tool::Flows => "seeds",
         Tool::Crash => "images",
     }
 }
@@ -89,7 +89,7 @@ fn row(plant: &Plant) -> Value {
 
 /// The same tools on the library as it is find nothing.
 fn without_bug(by: Tool) -> Value {
-    let within = if by == Tool::Sim { 100 } else { 2000 };
+    let within = if by == Tool::Crash { 2000 } else { 100 };
     let bug = sabotage::Bug::SkipSync; // not planted
     let found = look(&Plant { bug, by, within });
     json!({

@@ -13,6 +13,8 @@ use crate::sim::{self, Options};
 pub enum Tool {
     /// The simulation of the store, seed by seed from 0 on.
     Sim,
+    /// The same, with cases of flows and nothing beside them.
+    Flows,
     /// The crash test of the log, with the scripted scenarios.
     Crash,
 }
@@ -32,6 +34,14 @@ const fn sim(bug: Bug, within: u64) -> Plant {
     Plant {
         bug,
         by: Tool::Sim,
+        within,
+    }
+}
+
+const fn flows(bug: Bug, within: u64) -> Plant {
+    Plant {
+        bug,
+        by: Tool::Flows,
         within,
     }
 }
@@ -67,6 +77,22 @@ pub const PLANTS: &[Plant] = &[
     sim(Bug::ReplayTwice, 200),
     sim(Bug::ForgetRemovals, 100),
     sim(Bug::CheckpointAboveDurable, 500),
+    flows(Bug::AcceptStaleToken, 300),
+    flows(Bug::AdoptTwice, 300),
+    flows(Bug::TimerTwice, 300),
+    flows(Bug::RetryAtOnce, 300),
+    flows(Bug::ForgetMutex, 300),
+    flows(Bug::KeepCancelled, 300),
+    flows(Bug::InventToken, 300),
+    flows(Bug::HastyOrJoin, 300),
+    flows(Bug::ThresholdOffByOne, 300),
+    flows(Bug::UndoTwice, 300),
+    flows(Bug::SkipUndo, 300),
+    flows(Bug::LaneOverLimit, 300),
+    flows(Bug::KeepTurn, 300),
+    flows(Bug::IgnoreRate, 300),
+    flows(Bug::SignalTwice, 300),
+    flows(Bug::ForgetCalled, 300),
 ];
 
 /// How a bug was found.
@@ -82,8 +108,12 @@ pub struct Found {
 #[must_use]
 pub fn look(plant: &Plant) -> Option<Found> {
     match plant.by {
-        Tool::Sim => (0..plant.within).find_map(|seed| {
-            let problem = sim::run(seed, Options::default()).violation?;
+        Tool::Sim | Tool::Flows => (0..plant.within).find_map(|seed| {
+            let options = Options {
+                flows: plant.by == Tool::Flows,
+                ..Options::default()
+            };
+            let problem = sim::run(seed, options).violation?;
             let after = seed + 1;
             Some(Found { after, problem })
         }),

@@ -5,6 +5,7 @@ use statewright_value::{Value, value};
 use super::{Effect, Machine};
 use crate::case::{EventKind, ItemState, ItemWork};
 use crate::net::{PlaceId, Region, TaskId};
+use crate::sabotage::{self, Bug};
 
 impl Machine<'_> {
     /// Empties a region: its places lose all their tokens, its tasks stop. What is outside is not touched; what was
@@ -49,6 +50,9 @@ impl Machine<'_> {
             .collect();
         let groups = self.case.groups.values().filter(|g| g.task == task);
         numbers.extend(groups.flat_map(|g| g.numbers()));
+        if sabotage::on(Bug::KeepCancelled) {
+            return; // planted
+        }
         for number in numbers {
             self.cancel_item(number);
         }
@@ -80,7 +84,9 @@ impl Machine<'_> {
         if let ItemWork::Flow { case } = &item.work {
             let case = case.clone();
             let force = self.forced;
-            self.effects.push(Effect::Cancel { case, force });
+            if !sabotage::on(Bug::ForgetCalled) {
+                self.effects.push(Effect::Cancel { case, force }); // the condition is planted
+            }
         }
         if let Some(active) = &mut self.case.recovery.active
             && active.by == Some(number)

@@ -4,6 +4,7 @@ use super::Machine;
 use crate::analysis::Decision;
 use crate::case::Case;
 use crate::net::{Join, Net, PlaceId, Section, Task, TaskId};
+use crate::sabotage::{self, Bug};
 
 /// Why a task that has some tokens is not enabled.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +146,7 @@ fn taken(case: &Case, spec: &Task, place: PlaceId) -> u32 {
 fn or_join(net: &Net, case: &Case, task: TaskId, empty: impl Fn() -> Vec<PlaceId>) -> Option<Why> {
     match net.or_join(task, &case.marking) {
         Decision::Yes => None,
+        _ if sabotage::on(Bug::HastyOrJoin) => None, // planted
         Decision::No => Some(Why::MayCome(empty())),
         Decision::Undecided => Some(Why::Undecided),
     }
@@ -165,6 +167,6 @@ fn rival(net: &Net, case: &Case, task: TaskId, spec: &Task) -> Option<usize> {
 
 /// Whether a section holds its mutex.
 pub(crate) fn is_active(case: &Case, section: &Section) -> bool {
-    section.tasks.iter().any(|t| case.is_busy(*t))
+    (section.tasks.iter().any(|t| case.is_busy(*t)) && !sabotage::on(Bug::ForgetMutex)) // planted
         || section.places.iter().any(|p| case.marking.tokens(*p) > 0)
 }

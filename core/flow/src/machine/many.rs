@@ -12,6 +12,7 @@ use crate::case::{EventKind, Group, Instance, Item, ItemLane, ItemState, ItemWor
 use crate::expr::Expr;
 use crate::failure::Failure;
 use crate::net::{FlowRef, Many, Rest, Task, TaskId, TaskKind};
+use crate::sabotage::{self, Bug};
 
 /// Instances of one firing at most, added ones included.
 pub(crate) const MAX_INSTANCES: u32 = 100_000;
@@ -277,7 +278,9 @@ impl Machine<'_> {
             }
             return Ok(());
         }
-        let mut over = active == 0 || threshold.is_some_and(|t| completed >= t);
+        let late = u32::from(sabotage::on(Bug::ThresholdOffByOne)); // planted
+        let mut over =
+            active == 0 || threshold.is_some_and(|t| completed >= t.saturating_add(late));
         if !over && let Some(until) = &many.until {
             let Some(results) = self.results(group) else {
                 return Ok(());

@@ -12,6 +12,7 @@ use super::{Effect, Machine};
 use crate::case::{Active, Done, Ending, EventKind, ItemState, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{TaskId, TaskKind};
+use crate::sabotage::{self, Bug};
 
 /// How many are looked at in one go.
 const WINDOW: u64 = 16;
@@ -209,7 +210,8 @@ impl Machine<'_> {
             }
         };
         if let Some(active) = &mut self.case.recovery.active {
-            active.cursor = cursor.saturating_sub(1);
+            let skips = u64::from(sabotage::on(Bug::SkipUndo)); // planted
+            active.cursor = cursor.saturating_sub(1).saturating_sub(skips);
         }
         self.undo(done);
     }
@@ -357,11 +359,15 @@ impl Machine<'_> {
             .get(&of)
             .and_then(|d| d.as_ref())
             .map(|d| d.task);
-        self.case.done.insert(of, None);
+        let twice = sabotage::on(Bug::UndoTwice);
+        if !twice {
+            self.case.done.insert(of, None); // the condition is planted
+        }
         let recovery = &mut self.case.recovery;
         recovery.left = recovery.left.saturating_sub(1);
         if let Some(active) = &mut recovery.active {
             active.running = None;
+            active.cursor = active.cursor.max(if twice { of } else { 0 }); // planted
         }
         self.note(EventKind::Compensated, task, Value::NULL);
         self.end_if_undone();

@@ -7,6 +7,7 @@ use super::{Machine, eval::truthy};
 use crate::case::{EventKind, Item, ItemState, ItemWork, Lease, Status};
 use crate::failure::Failure;
 use crate::net::{Join, PlaceId, Process, Task, TaskId, TaskKind, Wait, Work};
+use crate::sabotage::{self, Bug};
 use crate::schedule;
 
 /// Bytes of an item's input that a claim that is not written has at most.
@@ -256,6 +257,9 @@ impl Machine<'_> {
             ItemState::Waiting { until, .. } if *until <= now => {
                 self.start_item(task, number);
                 self.leave(task, number, EventKind::TimerFired);
+                if sabotage::on(Bug::TimerTwice) {
+                    let _ = self.complete_task(task); // planted
+                }
             }
             ItemState::BackingOff { until, .. } if *until <= now => {
                 self.offer_again(number, EventKind::Offered);
@@ -281,7 +285,13 @@ impl Machine<'_> {
         self.note_item(kind, number, task, failure.to_value());
         match self.next_attempt(number, &failure) {
             Ok(Some(until)) => {
-                self.set_state(number, ItemState::BackingOff { since: now, until });
+                let waits = !sabotage::on(Bug::RetryAtOnce);
+                let end = if waits { until } else { now }; // planted
+                let state = ItemState::BackingOff {
+                    since: now,
+                    until: end,
+                };
+                self.set_state(number, state);
                 self.note_item(
                     EventKind::RetryScheduled,
                     number,

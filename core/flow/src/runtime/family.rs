@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::machine::{Effect, Ended, Machine};
 use crate::net::{FlowRef, Net};
+use crate::sabotage::{self, Bug};
 
 /// How many cases may wait for each other: recursion without end is an error, not a full disk.
 const MAX_DEPTH: u32 = 50;
@@ -413,8 +414,8 @@ impl<'a> Family<'a> {
             machine.signalled(number, &value);
             Ok(!machine.notes.is_empty())
         })?;
-        if taken {
-            self.txn.doc_drop(Primitive::Flow, &space, &letter)?;
+        if taken && !sabotage::on(Bug::SignalTwice) {
+            self.txn.doc_drop(Primitive::Flow, &space, &letter)?; // the condition is planted
         }
         Ok(())
     }

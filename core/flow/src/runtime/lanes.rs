@@ -27,6 +27,7 @@ use super::{Flows, Moved, Queue, keys, save};
 use crate::case::{Item, ItemState, ItemWork};
 use crate::error::{Error, Result};
 use crate::net::{Lane, Net};
+use crate::sabotage::{self, Bug};
 
 const WAIT: &str = "lane/wait/";
 /// Keys whose rate allows them to go on again, let go in one commit.
@@ -175,15 +176,18 @@ impl Key {
 
     /// When its rate allows the next start: there is room for one more in the bucket.
     fn next_start(&self) -> i64 {
-        let Some((step, burst)) = self.rate else {
-            return i64::MIN;
+        let Some((step, burst)) = self.rate.filter(|_| !sabotage::on(Bug::IgnoreRate)) else {
+            return i64::MIN; // the filter is planted
         };
         let room = step.saturating_mul(burst.saturating_sub(1));
         self.full.saturating_sub(room)
     }
 
     fn may_start(&self, now: Timestamp) -> bool {
-        self.limit.is_none_or(|limit| self.running < limit) && self.next_start() <= now.as_micros()
+        let more = u64::from(sabotage::on(Bug::LaneOverLimit)); // planted
+        self.limit
+            .is_none_or(|limit| self.running < limit.saturating_add(more))
+            && self.next_start() <= now.as_micros()
     }
 
     fn line_key(&self, line: &str, tag: &str) -> String {
@@ -336,7 +340,9 @@ pub(super) fn changed(
                 key.full = key.full.max(now.as_micros()).saturating_add(step);
             }
             // It had its turn.
-            key.leave_line(txn, &line)?;
+            if !sabotage::on(Bug::KeepTurn) {
+                key.leave_line(txn, &line)?; // the condition is planted
+            }
         }
         Standing::Out => {}
     }

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::machine::Machine;
 use crate::net::{Format, Net, TaskKind};
+use crate::sabotage::{self, Bug};
 
 /// Bytes of a worker's name at most.
 const MAX_WORKER_NAME: usize = 256;
@@ -413,6 +414,7 @@ impl Flows {
             let state = machine.case.items.get(&number).map(|i| &i.state);
             let why = match state {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => None,
+                Some(ItemState::Leased(_)) if sabotage::on(Bug::AcceptStaleToken) => None, // planted
                 Some(ItemState::Leased(_)) => Some("somebody else has claimed it since"),
                 Some(_) => Some("the claim has ended"),
                 None => Some("it is finished"),
@@ -493,7 +495,7 @@ fn adopt(
         return false;
     };
     let deadline = attempt_ends(machine.net, item, since);
-    let next = item.attempt.checked_add(1) == Some(attempt);
+    let next = item.attempt.checked_add(1) == Some(attempt) || sabotage::on(Bug::AdoptTwice); // planted
     if !next || deadline.is_some_and(|d| d <= machine.now) {
         return false;
     }
