@@ -325,3 +325,39 @@ fn what_a_lane_cannot_be_is_refused() {
         "unknown-field"
     );
 }
+
+/// A key that was in the line when the clock was set back may not go on: it waits for its time, whoever keeps the time
+/// is told, and others behind it go first.
+#[test]
+fn a_clock_that_is_set_back_leaves_no_key_in_the_line_that_may_not_go_on() {
+    let world = World::with_flow(
+        "name: shop\ntasks:\n  work: { kind: host, input: .input.who, lane: { key: .input.who, rate: { count: 1, per: 10m } } }\n",
+    );
+    let start = |who: &str| {
+        let input = value!({"who": who});
+        world.flows.start("shop", &input, None).unwrap();
+    };
+    let claim = || {
+        let queue = Queue::Topics(vec!["work".to_owned()]);
+        let lease = Some(Duration::from_secs(100_000));
+        let claims = world.flows.claim(&queue, "w", lease, 1).unwrap();
+        let items = claims.into_iter().filter_map(|c| c.item);
+        items.map(|i| i.input).collect::<Vec<Value>>()
+    };
+    let ten_minutes = Duration::from_secs(600);
+    start("a");
+    start("a");
+    let began = world.flows.store().env().clock.now();
+    assert_eq!(claim(), [value!("a")]);
+    world.clock.advance(ten_minutes);
+    world.flows.fire_due().unwrap();
+    world.clock.jump(-300_000_000);
+    start("b");
+    assert_eq!(claim(), [value!("b")]);
+    assert_eq!(claim(), []);
+    let lane = world.flows.next_due().unwrap();
+    assert_eq!(lane, Some(began.saturating_add(ten_minutes)));
+    world.clock.advance(Duration::from_secs(300));
+    world.flows.fire_due().unwrap();
+    assert_eq!(claim(), [value!("a")]);
+}

@@ -11,9 +11,10 @@ use statewright_tests::ledger::Ledger;
 use statewright_tests::sim::{FaultKind, Options, Total, run};
 
 const USAGE: &str = "\
-usage: sim [--json] [--seeds A..B] [--seed N] [--steps N] [--repeat N] [--minutes N] [--ledger FILE]
+usage: sim [--json] [--flows] [--seeds A..B] [--seed N] [--steps N] [--repeat N] [--minutes N] [--ledger FILE]
 
   --json        print one JSON object
+  --flows       cases of flows and faults alone, without other clients
   --seeds A..B  the seeds from A up to B, B not included (0..300)
   --seed N      only this one, and print every step to standard error
   --steps N     stop each seed after so many steps (as many as the seed says)
@@ -61,6 +62,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
     while let Some(arg) = args.next() {
         if arg == "--json" {
             plan.json = true;
+            continue;
+        }
+        if arg == "--flows" {
+            plan.options.flows = true;
             continue;
         }
         let value = args

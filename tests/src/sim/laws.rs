@@ -66,7 +66,9 @@ impl Laws {
                     }
                     _ => {}
                 }
-                laws.entry(task.name.to_string()).or_insert(law);
+                let known: &mut Law = laws.entry(task.name.to_string()).or_default();
+                law.attempts = law.attempts.max(known.attempts);
+                *known = law;
             }
         }
         Laws(laws)
@@ -122,7 +124,7 @@ impl Laws {
             if [EventKind::AttemptFailed, EventKind::TimedOut].contains(&event.kind) {
                 let failures = failures.entry(item).or_default();
                 *failures += 1;
-                if *failures > law.attempts {
+                if *failures > law.attempts.max(1) {
                     return Err(format!("{task} failed {failures} times"));
                 }
             }
@@ -211,7 +213,8 @@ impl Laws {
             })?;
         }
         let clean = [Status::Failed, Status::Cancelled, Status::Compensated];
-        if clean.contains(&info.status) && !ledger.done.is_empty() {
+        let mut left = ledger.done.iter().filter(|done| !done.maybe);
+        if clean.contains(&info.status) && left.next().is_some() {
             let done = &ledger.done;
             return Err(format!(
                 "it is {}, but these are not undone: {done:?}",
@@ -228,6 +231,8 @@ struct Done {
     number: u64,
     task: String,
     item: u64,
+    /// A called case, which may have done nothing that can be undone.
+    maybe: bool,
 }
 
 /// One go through what was done.
@@ -281,6 +286,7 @@ impl Ledger {
                     number: self.made,
                     task: event.task.as_deref().unwrap_or_default().to_owned(),
                     item,
+                    maybe: law.calls,
                 });
             }
             (EventKind::Compensating, Some(item)) if self.walk.is_some() => {
@@ -314,12 +320,13 @@ impl Ledger {
             return Err(format!("{running:?} is being undone"));
         }
         let walk = self.walk.as_mut().ok_or("nobody asked for it")?;
+        let item = event.detail.get("item").and_then(|n| n.as_u64());
         let wanted = |d: &&Done| {
-            d.number <= walk.cursor && (walk.of.is_empty() || walk.of.contains(&d.task))
+            let of = walk.of.is_empty() || walk.of.contains(&d.task);
+            d.number <= walk.cursor && of && (!d.maybe || Some(d.item) == item)
         };
         let next = self.done.iter().rfind(wanted).cloned();
         let next = next.ok_or("there is nothing to undo")?;
-        let item = event.detail.get("item").and_then(|n| n.as_u64());
         if item != Some(next.item) || event.task.as_deref() != Some(next.task.as_str()) {
             return Err(format!("{next:?} was to be undone, not item {item:?}"));
         }

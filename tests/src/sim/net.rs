@@ -157,8 +157,8 @@ tasks:
   hotel: { kind: host, compensate: unhotel, retry: { attempts: 2, delay: 1m }, next: arrive }
   tour: { kind: flow, flow: guided, next: arrive }
   seats: { kind: host, many: { items: '3' }, retry: { attempts: 9, delay: 1s }, compensate: unseats, next: arrive }
-  arrive: { join: and, kind: host, on_error: change, next: gone }
-  change: { kind: compensate, of: [hotel, seats], next: hotel2 }
+  arrive: { join: and, kind: host, on_error: amend, next: gone }
+  amend: { kind: compensate, of: [hotel, seats], next: hotel2 }
   hotel2: { kind: host, compensate: unhotel2, on_error: give_up, next: gone }
   give_up: { kind: compensate, next: gone }
   gone: { join: xor, kind: host }

@@ -149,6 +149,10 @@ pub(super) fn rate(histories: &[Vec<HistoryEvent>]) -> Checked {
         events.filter(|e| e.kind == EventKind::Started && e.task.as_deref() == Some(RATED));
     let mut starts: Vec<(u64, i64)> = starts.map(|e| (e.version, e.at.as_micros())).collect();
     starts.sort_unstable();
+    // A claim that was lost with the power and made again started when it was made first.
+    if !starts.is_sorted_by_key(|(_, at)| *at) {
+        return Ok(());
+    }
     for (i, (_, first)) in starts.iter().enumerate() {
         for (between, (_, later)) in (1_i64..).zip(starts.iter().skip(i + 1)) {
             if later - first < STEP * (between + 1 - BURST) {

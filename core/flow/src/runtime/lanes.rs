@@ -393,10 +393,7 @@ impl Flows {
     /// The items at the heads of the keys that are first in line, in their order.
     pub(super) fn heads(&self, queue: &Queue, most: usize) -> Result<Vec<Head>> {
         let (view, space) = (self.store.snapshot(), Space::default());
-        let queues = match queue {
-            Queue::Process => vec!["p".to_owned()],
-            Queue::Topics(topics) => topics.iter().map(|t| format!("h.{t}")).collect(),
-        };
+        let queues = names(queue);
         let mut heads: Vec<(String, Head)> = Vec::new();
         for queue in queues {
             let line = format!("lane/line/{queue}/");
@@ -422,6 +419,34 @@ impl Flows {
         // Each line is in its order; of several topics, the greater priority first.
         heads.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(heads.into_iter().map(|(_, head)| head).take(most).collect())
+    }
+
+    /// Takes the keys out of a queue's lines that may not go on after all, since the clock was set back: each goes on
+    /// when its rate allows it. Looks at as many as [`heads`](Flows::heads) would; none if there is no such key.
+    pub(super) fn hold_back(&self, queue: &Queue, most: usize) -> Result<Option<Moved>> {
+        let now = self.now();
+        let held = self.store.transact(|txn| -> Result<Option<Moved>> {
+            let (space, mut held) = (Space::default(), None);
+            for queue in names(queue) {
+                let line = format!("lane/line/{queue}/");
+                for (at, _) in txn.doc_scan(Primitive::Flow, &space, &line, None, most)? {
+                    let place = at
+                        .strip_prefix(&line)
+                        .and_then(|at| at.splitn(3, '/').nth(2));
+                    let Some((name, key)) = place.and_then(parse_key) else {
+                        return Err(Error::damaged(&at, "key"));
+                    };
+                    let mut key = Key::read(txn, &name, &key)?;
+                    if !key.may_start(now) {
+                        let moved = held.get_or_insert_with(|| Moved::nothing(""));
+                        key.line_up(txn, now, moved)?;
+                        key.write(txn, now)?;
+                    }
+                }
+            }
+            Ok(held)
+        })?;
+        Ok(held)
     }
 
     /// When a rate first lets a key go on; none if none waits.
@@ -462,9 +487,23 @@ impl Flows {
 /// Reads `lane/wait/<due>/<lane>/<key>` back; neither a name nor an escaped key has a `/`.
 fn parse_wait(at: &str) -> Option<(Timestamp, String, String)> {
     let (due, rest) = at.strip_prefix(WAIT)?.split_once('/')?;
-    let (name, key) = rest.rsplit_once('/')?;
+    let (name, key) = parse_key(rest)?;
+    Some((keys::parse_time(due)?, name, key))
+}
+
+/// Reads `<lane>/<key>` back.
+fn parse_key(at: &str) -> Option<(String, String)> {
+    let (name, key) = at.rsplit_once('/')?;
     let key = key.replace("%2F", "/").replace("%25", "%");
-    Some((keys::parse_time(due)?, name.to_owned(), key))
+    Some((name.to_owned(), key))
+}
+
+/// A queue's name here, of each topic.
+fn names(queue: &Queue) -> Vec<String> {
+    match queue {
+        Queue::Process => vec!["p".to_owned()],
+        Queue::Topics(topics) => topics.iter().map(|t| format!("h.{t}")).collect(),
+    }
 }
 
 #[cfg(test)]

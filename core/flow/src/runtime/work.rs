@@ -156,6 +156,7 @@ impl Flows {
         offered.sort();
         let mut offered = offered.into_iter().peekable();
         // The head of the line against the others: whoever has waited longer goes first.
+        let mut refused = false;
         let (mut turns, mut heads) = (0, VecDeque::from(self.heads(queue, wanted)?));
         while claimed.len() < max {
             if heads.is_empty() && turns > 0 {
@@ -180,12 +181,19 @@ impl Flows {
                 Ok(None) => {
                     gone.insert(place);
                 }
-                // Somebody else had the last turn.
-                Err(Error::Refused { code: "lane", .. }) => {}
+                // Somebody else had the last turn, or the clock was set back.
+                Err(Error::Refused { code: "lane", .. }) => refused = true,
                 Err(other) => return Err(other),
             }
         }
-        Ok(claimed.len() < max && gone.len() > known)
+        let full = claimed.len() >= max;
+        if refused && let Some(moved) = self.hold_back(queue, wanted)? {
+            // Others may be behind it; and whoever keeps the time is to be told when it goes on.
+            self.claim_some(queue, queues, (worker, lease, max), claimed, gone)?;
+            claimed.push(Claim { item: None, moved });
+            return Ok(false);
+        }
+        Ok(!full && gone.len() > known)
     }
 
     /// The first items of a queue that are neither claimed nor gone.
