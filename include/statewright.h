@@ -3740,6 +3740,45 @@ sw_status sw_flow_check(const char *text,
                         struct sw_error *err);
 
 /**
+ * Runs tests of a flow in a simulated world: straight, with a power cut after every event, and in
+ * random orders.
+ *
+ * Nothing is opened, read or written, and no time passes. What tests can say is in `docs/TESTING.md`;
+ * it is what `statewright test` reads from files, but `flow` and `with` are given here as texts. A
+ * test that fails is no failure of this call. Fails with `SW_INVALID_SPEC` if the tests cannot be
+ * read. Takes as long as the tests take.
+ *
+ * @param[in] text The flow. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] text_len Its length in bytes.
+ * @param[in] tests A test document: YAML, JSON or TOML with a list `tests`. UTF-8. At most
+ * `SW_MAX_INPUT_BYTES`.
+ * @param[in] tests_len Its length in bytes.
+ * @param[in] options An object, each field may be left out: `runs` (random orders, 100), `seed` (of
+ * the first, 0), `power_cuts` (true), `only` (the name of one test), `dir` (for `$flow.dir`), `with`
+ * (an array of texts of flows that are deployed first). MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] options_len Its length in bytes.
+ * @param[out] report Receives an array with an object for each test: `test` (its name), `passed`,
+ * `runs` and `orders` (how many different orders of completions came up) if it passed; else `failure`,
+ * an object of `way`, `seed`, `what`, `expected`, `found`, `steps` (what happened, the shortest run
+ * found), `first` (how many steps the run had at first), and `text`, all of it for people.
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_flow_test(const char *text,
+                       size_t text_len,
+                       const char *tests,
+                       size_t tests_len,
+                       const uint8_t *options,
+                       size_t options_len,
+                       struct sw_bytes *report,
+                       struct sw_error *err);
+
+/**
  * Starts a case of a flow.
  *
  * @param[in] engine The engine.

@@ -5,6 +5,7 @@ export const {
   Document,
   Engine,
   Extended,
+  FlowTestError,
   Listing,
   Query,
   Savepoint,
@@ -14,7 +15,9 @@ export const {
   Txn,
   WorkFailure,
   WorkItem,
+  answer,
   check,
   operations,
+  testFlow,
   version,
 } = api;

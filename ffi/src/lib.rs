@@ -46,6 +46,7 @@ mod engine;
 mod error;
 mod failure;
 mod flow;
+mod flowtest;
 mod fork;
 #[rustfmt::skip]
 mod generated;
@@ -81,6 +82,7 @@ pub use edit::*;
 pub use engine::*;
 pub use error::*;
 pub use flow::*;
+pub use flowtest::*;
 pub use inbox::*;
 #[cfg(feature = "panic-injection")]
 pub use injection::*;

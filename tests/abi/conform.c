@@ -434,6 +434,7 @@ static sw_status (*const check_sw_scan_next)(sw_scan, uint32_t, uint64_t, sw_byt
 static sw_status (*const check_sw_scan_free)(sw_scan, sw_error *) = sw_scan_free;
 static sw_status (*const check_sw_flow_deploy)(sw_engine, const char *, size_t, const char *, size_t, sw_bytes *, sw_error *) = sw_flow_deploy;
 static sw_status (*const check_sw_flow_check)(const char *, size_t, sw_bytes *, sw_error *) = sw_flow_check;
+static sw_status (*const check_sw_flow_test)(const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_flow_test;
 static sw_status (*const check_sw_case_start)(sw_engine, const char *, size_t, const uint8_t *, size_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_start;
 static sw_status (*const check_sw_case_get)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_get;
 static sw_status (*const check_sw_case_list)(sw_engine, const char *, size_t, const char *, size_t, const char *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_case_list;
@@ -682,6 +683,7 @@ int main(void) {
   CHECK(check_sw_scan_free != 0);
   CHECK(check_sw_flow_deploy != 0);
   CHECK(check_sw_flow_check != 0);
+  CHECK(check_sw_flow_test != 0);
   CHECK(check_sw_case_start != 0);
   CHECK(check_sw_case_get != 0);
   CHECK(check_sw_case_list != 0);

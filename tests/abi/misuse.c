@@ -4000,6 +4000,44 @@ static void test_sw_flow_check(void) {
   #endif
 }
 
+static void test_sw_flow_test(void) {
+  WRONG("sw_flow_test: text NULL with a length", sw_flow_test(NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: text above its limit", sw_flow_test((const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: text of the largest length", sw_flow_test((const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: text not UTF-8", sw_flow_test("\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: text cut UTF-8", sw_flow_test("a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: tests NULL with a length", sw_flow_test("a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: tests above its limit", sw_flow_test("a", 1, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: tests of the largest length", sw_flow_test("a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: tests not UTF-8", sw_flow_test("a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: tests cut UTF-8", sw_flow_test("a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: options NULL with a length", sw_flow_test("a", 1, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: options above its limit", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: options of the largest length", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: options not MessagePack", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: options cut MessagePack", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_test: report NULL", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_flow_test: report misaligned", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_flow_test", sw_flow_test("a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  #endif
+}
+
 static void test_sw_case_start(void) {
   WRONG("sw_case_start: engine zero", sw_case_start(as_engine(0), "a", 1, (const uint8_t *)"\xc0", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -5134,6 +5172,7 @@ int main(void) {
   test_sw_scan_free();
   test_sw_flow_deploy();
   test_sw_flow_check();
+  test_sw_flow_test();
   test_sw_case_start();
   test_sw_case_get();
   test_sw_case_list();

@@ -33,6 +33,8 @@ export {
 export type { Delivery, TakeOptions, WorkInfo, WorkListOptions, WorkState } from './inbox';
 export { StatewrightError, type ErrorDetails, type StatusName } from './errors';
 export { Extended, type ExtendedKind } from './extended';
+export { answer, FlowTestError, testFlow } from './flowtest';
+export type { FlowTest, FlowTestAnswer, FlowTestOptions, FlowTestReport } from './flowtest';
 export { Listing } from './listing';
 export { Query, type PathForm } from './query';
 export { Schema, type SchemaOptions, type Violation } from './schema';

@@ -2374,6 +2374,31 @@ export function flowCheck(text: string): Uint8Array;
 export function flowCheckAsync(text: string): Promise<Uint8Array>;
 
 /**
+ * Runs tests of a flow in a simulated world: straight, with a power cut after every event, and in
+ * random orders.
+ *
+ * Nothing is opened, read or written, and no time passes. What tests can say is in `docs/TESTING.md`;
+ * it is what `statewright test` reads from files, but `flow` and `with` are given here as texts. A
+ * test that fails is no failure of this call. Fails with `SW_INVALID_SPEC` if the tests cannot be
+ * read. Takes as long as the tests take.
+ * @param text The flow.
+ * @param tests A test document: YAML, JSON or TOML with a list `tests`.
+ * @param options An object, each field may be left out: `runs` (random orders, 100), `seed` (of the
+ * first, 0), `power_cuts` (true), `only` (the name of one test), `dir` (for `$flow.dir`), `with` (an
+ * array of texts of flows that are deployed first).
+ * @returns Receives an array with an object for each test: `test` (its name), `passed`, `runs` and
+ * `orders` (how many different orders of completions came up) if it passed; else `failure`, an object
+ * of `way`, `seed`, `what`, `expected`, `found`, `steps` (what happened, the shortest run found),
+ * `first` (how many steps the run had at first), and `text`, all of it for people.
+ */
+export function flowTest(text: string, tests: string, options: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `flowTest` on a thread of libuv's pool.
+ */
+export function flowTestAsync(text: string, tests: string, options: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
  * Starts a case of a flow.
  * @param engine The engine.
  * @param flow The flow's name.

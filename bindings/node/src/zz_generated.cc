@@ -2126,6 +2126,26 @@ struct flow_check : call_base {
   }
 };
 
+// sw_flow_test: Runs tests of a flow in a simulated world: straight, with a power cut after every event, and in random orders.
+struct flow_test : call_base {
+  std::string text;
+  std::string tests;
+  bytes_argument options;
+  sw_bytes out_report{};
+
+  bool read(arguments &args) {
+    return args.text(0, "text", &text) && args.text(1, "tests", &tests) && args.bytes(2, "options", true, &options);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_flow_test(text.data(), text.size(), tests.data(), tests.size(), options.data, options.size, &out_report, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_report);
+  }
+};
+
 // sw_case_start: Starts a case of a flow.
 struct case_start : call_base {
   sw_engine engine{};
@@ -2860,6 +2880,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("flowDeployAsync", Napi::Function::New<later<call::flow_deploy>>(env, "flowDeployAsync"));
   exports.Set("flowCheck", Napi::Function::New<now<call::flow_check>>(env, "flowCheck"));
   exports.Set("flowCheckAsync", Napi::Function::New<later<call::flow_check>>(env, "flowCheckAsync"));
+  exports.Set("flowTest", Napi::Function::New<now<call::flow_test>>(env, "flowTest"));
+  exports.Set("flowTestAsync", Napi::Function::New<later<call::flow_test>>(env, "flowTestAsync"));
   exports.Set("caseStart", Napi::Function::New<now<call::case_start>>(env, "caseStart"));
   exports.Set("caseStartAsync", Napi::Function::New<later<call::case_start>>(env, "caseStartAsync"));
   exports.Set("caseGet", Napi::Function::New<now<call::case_get>>(env, "caseGet"));

@@ -114,10 +114,10 @@ impl Laws {
                     let text = event.detail.get("until").unwrap_or_default();
                     until.insert(item, digits(text.as_str().unwrap_or_default()));
                 }
-                EventKind::Offered | EventKind::TimerFired => {
-                    if until.remove(&item).as_ref().is_some_and(early) {
-                        return Err(format!("{} {task} too early", event.kind.name()));
-                    }
+                EventKind::Offered | EventKind::TimerFired
+                    if until.remove(&item).as_ref().is_some_and(early) =>
+                {
+                    return Err(format!("{} {task} too early", event.kind.name()));
                 }
                 _ => {}
             }

@@ -19,8 +19,8 @@ use super::types;
 /// The files in the order in which the header and the reference present them.
 const FILES: &[&str] = &[
     "library", "status", "error", "bytes", "value", "codec", "place", "edit", "cursor", "query",
-    "patch", "merge", "schema", "engine", "kv", "json", "txn", "calls", "scan", "flow", "case",
-    "control", "work", "inbox", "queue", "call",
+    "patch", "merge", "schema", "engine", "kv", "json", "txn", "calls", "scan", "flow", "flowtest",
+    "case", "control", "work", "inbox", "queue", "call",
 ];
 
 /// A source file of `ffi` as the generator needs it.

@@ -244,6 +244,8 @@ package capi
 #cgo nocallback sw_flow_deploy
 #cgo noescape sw_flow_check
 #cgo nocallback sw_flow_check
+#cgo noescape sw_flow_test
+#cgo nocallback sw_flow_test
 #cgo noescape sw_case_start
 #cgo nocallback sw_case_start
 #cgo noescape sw_case_get
@@ -3217,6 +3219,35 @@ func FlowCheck(text string) (problems []byte, err error) {
 		return
 	}
 	problems = takeBytes(&cProblems)
+	return
+}
+
+// FlowTest calls sw_flow_test. Runs tests of a flow in a simulated world: straight, with a power cut
+// after every event, and in random orders.
+//
+// Nothing is opened, read or written, and no time passes. What tests can say is in `docs/TESTING.md`;
+// it is what `statewright test` reads from files, but `flow` and `with` are given here as texts. A
+// test that fails is no failure of this call. Fails with `SW_INVALID_SPEC` if the tests cannot be
+// read. Takes as long as the tests take.
+//
+// text: The flow.
+// tests: A test document: YAML, JSON or TOML with a list `tests`.
+// options: An object, each field may be left out: `runs` (random orders, 100), `seed` (of the first,
+// 0), `power_cuts` (true), `only` (the name of one test), `dir` (for `$flow.dir`), `with` (an array of
+// texts of flows that are deployed first).
+// report: Receives an array with an object for each test: `test` (its name), `passed`, `runs` and
+// `orders` (how many different orders of completions came up) if it passed; else `failure`, an object
+// of `way`, `seed`, `what`, `expected`, `found`, `steps` (what happened, the shortest run found),
+// `first` (how many steps the run had at first), and `text`, all of it for people.
+func FlowTest(text string, tests string, options []byte) (report []byte, err error) {
+	var cReport C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_flow_test(textPointer(text), C.size_t(len(text)), textPointer(tests), C.size_t(len(tests)), bytesPointer(options), C.size_t(len(options)), &cReport, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	report = takeBytes(&cReport)
 	return
 }
 

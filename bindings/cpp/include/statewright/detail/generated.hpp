@@ -2681,6 +2681,38 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_flow_test`. Runs tests of a flow in a simulated world: straight, with a power cut after
+/// every event, and in random orders.
+///
+/// Nothing is opened, read or written, and no time passes. What tests can say is in `docs/TESTING.md`;
+/// it is what `statewright test` reads from files, but `flow` and `with` are given here as texts. A
+/// test that fails is no failure of this call. Fails with `SW_INVALID_SPEC` if the tests cannot be
+/// read. Takes as long as the tests take.
+///
+/// @param text The flow.
+/// @param tests A test document: YAML, JSON or TOML with a list `tests`.
+/// @param options An object, each field may be left out: `runs` (random orders, 100), `seed` (of the
+/// first, 0), `power_cuts` (true), `only` (the name of one test), `dir` (for `$flow.dir`), `with` (an
+/// array of texts of flows that are deployed first).
+/// @param report Receives an array with an object for each test: `test` (its name), `passed`, `runs`
+/// and `orders` (how many different orders of completions came up) if it passed; else `failure`, an
+/// object of `way`, `seed`, `what`, `expected`, `found`, `steps` (what happened, the shortest run
+/// found), `first` (how many steps the run had at first), and `text`, all of it for people.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status flow_test(
+    std::string_view text,
+    std::string_view tests,
+    bytes_view options,
+    owned_bytes &report,
+    owned_error *error) noexcept {
+  sw_bytes c_report{};
+  sw_error c_error{};
+  const sw_status c_status = sw_flow_test(text.data(), text.size(), tests.data(), tests.size(), options.data(), options.size(), &c_report, &c_error);
+  report.reset(c_report);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_case_start`. Starts a case of a flow.
 ///
 /// @param engine The engine.
