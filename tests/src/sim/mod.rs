@@ -18,9 +18,9 @@
 //! end, that the whole history is serializable ([`crate::check`]).
 //!
 //! Two of three seeds also have cases of flows in the same store ([`cases`]), with workers that are slow, late, answer
-//! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice or before its time,
-//! what was done is undone once, newest first ([`laws`]), lanes keep their limits and turns, signals are given once
-//! ([`turns`]), and in the end every case has come to its end.
+//! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice or before its
+//! time, what was done is undone once, newest first ([`laws`]), lanes keep their limits and turns, signals are given
+//! once ([`turns`]), and in the end every case has come to its end.
 
 mod admin;
 mod cases;

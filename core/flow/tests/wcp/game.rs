@@ -1,6 +1,6 @@
 //! A player of cases: every step is one event, chosen in order or at random, with or without a crash after it. Beside
-//! `statewright_flow::testing`, which plays whole tests: these drive a case by hand between two events, and share no code
-//! with what they would else be tested by.
+//! `statewright_flow::testing`, which plays whole tests: these drive a case by hand between two events, and share no
+//! code with what they would else be tested by.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
