@@ -59,8 +59,6 @@ pub enum Bug {
     ForgetMutex,
     /// A cancelled task keeps running, and with it its mutex.
     KeepCancelled,
-    /// A join that counts leaves a token that it takes.
-    InventToken,
     /// An or-join does not wait for what may come.
     HastyOrJoin,
     /// A task with several instances completes one too late.

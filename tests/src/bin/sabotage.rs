@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let mut rows: Vec<Value> = PLANTS.iter().filter(chosen).map(row).collect();
     sabotage::plant(None);
     if only.is_none() {
-        rows.extend([Tool::Sim, Tool::Flows, Tool::Crash].map(without_bug));
+        rows.extend([Tool::Sim, Tool::Flows(&[]), Tool::Crash].map(without_bug));
     }
     let good = rows.iter().all(|row| row.get("good") == Some(&json!(true)));
     let seconds = clock.monotonic().saturating_sub(start).as_secs();
@@ -61,9 +61,17 @@ fn name(plant: &Plant) -> String {
     format!("{:?}", plant.bug)
 }
 
+fn tool(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Sim => "sim",
+        Tool::Flows(_) => "flows",
+        Tool::Crash => "crash",
+    }
+}
+
 fn unit(tool: Tool) -> &'static str {
     match tool {
-        Tool::Sim | Tool::Flows => "seeds",
+        Tool::Sim | Tool::Flows(_) => "seeds",
         Tool::Crash => "images",
     }
 }
@@ -77,7 +85,7 @@ fn row(plant: &Plant) -> Value {
     let problem = problem.map(|problem| problem.chars().take(160).collect::<String>());
     json!({
         "bug": name(plant),
-        "by": format!("{:?}", plant.by).to_lowercase(),
+        "by": tool(plant.by),
         "unit": unit(plant.by),
         "within": plant.within,
         "found": found.is_some(),
@@ -89,12 +97,16 @@ fn row(plant: &Plant) -> Value {
 
 /// The same tools on the library as it is find nothing.
 fn without_bug(by: Tool) -> Value {
-    let within = if by == Tool::Crash { 2000 } else { 100 };
+    let within = match by {
+        Tool::Sim => 100,
+        Tool::Flows(_) => 40,
+        Tool::Crash => 2000,
+    };
     let bug = sabotage::Bug::SkipSync; // not planted
     let found = look(&Plant { bug, by, within });
     json!({
         "bug": "none",
-        "by": format!("{by:?}").to_lowercase(),
+        "by": tool(by),
         "unit": unit(by),
         "within": within,
         "found": found.is_some(),

@@ -65,7 +65,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
             continue;
         }
         if arg == "--flows" {
-            plan.options.flows = true;
+            plan.options.flows = Some(&[]);
             continue;
         }
         let value = args

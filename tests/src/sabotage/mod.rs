@@ -13,8 +13,8 @@ use crate::sim::{self, Options};
 pub enum Tool {
     /// The simulation of the store, seed by seed from 0 on.
     Sim,
-    /// The same, with cases of flows and nothing beside them.
-    Flows,
+    /// The same, with cases of these flows and nothing beside them; of all if there are none.
+    Flows(&'static [&'static str]),
     /// The crash test of the log, with the scripted scenarios.
     Crash,
 }
@@ -38,10 +38,10 @@ const fn sim(bug: Bug, within: u64) -> Plant {
     }
 }
 
-const fn flows(bug: Bug, within: u64) -> Plant {
+const fn flows(bug: Bug, of: &'static [&'static str], within: u64) -> Plant {
     Plant {
         bug,
-        by: Tool::Flows,
+        by: Tool::Flows(of),
         within,
     }
 }
@@ -77,22 +77,21 @@ pub const PLANTS: &[Plant] = &[
     sim(Bug::ReplayTwice, 200),
     sim(Bug::ForgetRemovals, 100),
     sim(Bug::CheckpointAboveDurable, 500),
-    flows(Bug::AcceptStaleToken, 300),
-    flows(Bug::AdoptTwice, 300),
-    flows(Bug::TimerTwice, 300),
-    flows(Bug::RetryAtOnce, 300),
-    flows(Bug::ForgetMutex, 300),
-    flows(Bug::KeepCancelled, 300),
-    flows(Bug::InventToken, 300),
-    flows(Bug::HastyOrJoin, 300),
-    flows(Bug::ThresholdOffByOne, 300),
-    flows(Bug::UndoTwice, 300),
-    flows(Bug::SkipUndo, 300),
-    flows(Bug::LaneOverLimit, 300),
-    flows(Bug::KeepTurn, 300),
-    flows(Bug::IgnoreRate, 300),
-    flows(Bug::SignalTwice, 300),
-    flows(Bug::ForgetCalled, 300),
+    flows(Bug::AcceptStaleToken, &["several"], 100),
+    flows(Bug::AdoptTwice, &["several"], 100),
+    flows(Bug::TimerTwice, &["merge"], 100),
+    flows(Bug::RetryAtOnce, &["order", "loop"], 100),
+    flows(Bug::ForgetMutex, &["sections"], 100),
+    flows(Bug::KeepCancelled, &["first"], 100),
+    flows(Bug::HastyOrJoin, &["order", "sections"], 100),
+    flows(Bug::ThresholdOffByOne, &["several"], 100),
+    flows(Bug::UndoTwice, &["trip"], 100),
+    flows(Bug::SkipUndo, &["trip"], 100),
+    flows(Bug::LaneOverLimit, &["mails"], 100),
+    flows(Bug::KeepTurn, &["mails"], 100),
+    flows(Bug::IgnoreRate, &["drips"], 100),
+    flows(Bug::SignalTwice, &["keyed"], 100),
+    flows(Bug::ForgetCalled, &["hurry"], 100),
 ];
 
 /// How a bug was found.
@@ -108,9 +107,12 @@ pub struct Found {
 #[must_use]
 pub fn look(plant: &Plant) -> Option<Found> {
     match plant.by {
-        Tool::Sim | Tool::Flows => (0..plant.within).find_map(|seed| {
+        Tool::Sim | Tool::Flows(_) => (0..plant.within).find_map(|seed| {
             let options = Options {
-                flows: plant.by == Tool::Flows,
+                flows: match plant.by {
+                    Tool::Flows(of) => Some(of),
+                    _ => None,
+                },
                 ..Options::default()
             };
             let problem = sim::run(seed, options).violation?;

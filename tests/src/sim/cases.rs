@@ -69,10 +69,13 @@ pub(super) struct Cases {
 }
 
 impl Cases {
-    /// Those of a seed; of every seed if they are all there is.
-    pub(super) fn new(seed: u64, always: bool) -> Cases {
-        let on = always || seed % 3 != 1;
-        let games = if on { net::games(seed) } else { Vec::new() };
+    /// Those of a seed; of every seed if they are all there is, and then perhaps of `flows` alone.
+    pub(super) fn new(seed: u64, flows: Option<&[&str]>) -> Cases {
+        let on = flows.is_some() || seed % 3 != 1;
+        let games = match on {
+            true => net::games(seed, flows.unwrap_or_default()),
+            false => Vec::new(),
+        };
         Cases {
             on,
             laws: net::laws(&games),

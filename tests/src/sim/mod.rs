@@ -55,8 +55,9 @@ pub struct Options {
     pub verbose: bool,
     /// Steps to stop after; 0 for as many as the seed says.
     pub steps: u64,
-    /// Cases of flows and faults only, without other clients.
-    pub flows: bool,
+    /// Cases of flows and faults only, without other clients: of these flows, or of those that the seed says if there
+    /// are none.
+    pub flows: Option<&'static [&'static str]>,
 }
 
 /// What came of a seed.

@@ -233,10 +233,16 @@ pub(super) struct Game {
     played: bool,
 }
 
-/// Some of them, which ones the seed says.
-pub(super) fn games(seed: u64) -> Vec<Game> {
+/// Those of these names; if there are none, some that the seed says.
+pub(super) fn games(seed: u64, names: &[&str]) -> Vec<Game> {
     let all = PLAYED.iter().map(|spec| (spec, true));
     let mut all: Vec<_> = all.chain(OTHERS.iter().map(|spec| (spec, false))).collect();
+    let named = |spec: &str| {
+        names
+            .iter()
+            .any(|n| spec.starts_with(&format!("name: {n}\n")))
+    };
+    all.retain(|(spec, _)| names.is_empty() || named(spec));
     let random = SimRandom::new(seed ^ 0x6A3E5);
     while all.len() > GAMES {
         all.swap_remove(random.below(all.len() as u64) as usize);

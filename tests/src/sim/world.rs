@@ -198,7 +198,7 @@ impl World {
             self.look();
             if self.random.below(6) == 0 {
                 self.mischief()?;
-            } else if self.options.flows || (self.cases.on && self.random.below(3) == 0) {
+            } else if self.options.flows.is_some() || (self.cases.on && self.random.below(3) == 0) {
                 self.flow_step()?;
             } else {
                 let client = self.random.below(self.clients.len() as u64) as usize;

@@ -15,7 +15,6 @@ use super::Machine;
 use crate::analysis::Decision;
 use crate::case::EventKind;
 use crate::net::{Join, PlaceId, Reset, Task, TaskId};
-use crate::sabotage::{self, Bug};
 
 impl Machine<'_> {
     fn seen(&self, task: TaskId, input: usize) -> bool {
@@ -30,8 +29,7 @@ impl Machine<'_> {
     pub(super) fn consume_counted(&mut self, task: TaskId, spec: &Task, reset: Reset) {
         for (index, input) in spec.inputs.iter().enumerate() {
             if self.tokens(input.place) >= input.tokens {
-                let keeps = sabotage::on(Bug::InventToken) && index == 0;
-                self.take(input.place, if keeps { 0 } else { input.tokens }); // planted
+                self.take(input.place, input.tokens);
                 if reset != Reset::Cancel {
                     self.set_seen(task, index, true);
                 }
