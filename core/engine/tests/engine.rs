@@ -89,6 +89,7 @@ fn a_program_that_is_missing_hangs_or_talks_nonsense_fails_its_attempt() {
     for (task, code) in [
         ("run: [/no/such/program]", "start"),
         ("run: [sleep, '100'], timeout: 50ms", "timeout"),
+        ("run: [sleep, '100'], deadline: 50ms", "deadline"),
         ("run: [echo, '{oops']", "output"),
         ("run: [cat], input: '[1]', stdin: lines", "expression"),
     ] {

@@ -479,3 +479,44 @@ tasks:
     );
     assert!(world.claim(&["undo_a"]).unwrap().is_none());
 }
+
+#[test]
+fn a_worker_that_fails_at_the_deadline_itself_is_no_faster_than_it() {
+    let spec = "name: f\ntasks:\n  a: { kind: host, deadline: 90s, retry: { attempts: 9 } }\n";
+    let world = World::with_flow(spec);
+    world.flows.start("f", &Value::NULL, Some("c")).unwrap();
+    let item = world.claim(&["a"]).unwrap().unwrap();
+    world
+        .flows
+        .heartbeat(&item.token, Duration::from_secs(1 << 20))
+        .unwrap();
+    world.clock.advance(Duration::from_secs(90));
+    world
+        .flows
+        .fail(&item.token, &Failure::new("timeout", "too long"))
+        .unwrap();
+    assert_eq!(text(&world.flows.case("c").unwrap(), ".code"), "deadline");
+}
+
+#[test]
+fn a_case_that_is_moved_or_forked_keeps_its_deadline() {
+    let spec = "name: f\ndeadline: 1h\ntasks:\n  a: { kind: host, topic: a, next: b }\n  b: { kind: host }\n";
+    let (io, clock) = (SimIo::new(), SimClock::new());
+    let world = World::on_disk(&io, &clock, 1).unwrap();
+    world.flows.deploy(spec, None).unwrap();
+    world.flows.start("f", &Value::NULL, Some("c")).unwrap();
+    let due = world.flows.next_due().unwrap();
+    let second = spec.replace("deadline: 1h", "version: 2\ndeadline: { after: 9h, to: b }");
+    let second = second.replace("b: { kind: host }", "b: { kind: host, join: xor }");
+    let options = statewright_flow::MigrateOptions::default();
+    world.flows.deploy(&second, None).unwrap();
+    world.flows.migrate(&second, None, &options).unwrap();
+    assert_eq!(world.flows.case("c").unwrap().version, 2);
+    assert_eq!(world.flows.next_due().unwrap(), due);
+    clock.advance(Duration::from_secs(3600));
+    world.flows.fire_due().unwrap();
+    // Where it goes on then is said by the version that it is on.
+    assert_eq!(world.status("c"), Status::Running);
+    let items = world.flows.case("c").unwrap().items;
+    assert_eq!(items.iter().map(|i| &*i.task).collect::<Vec<_>>(), ["b"]);
+}

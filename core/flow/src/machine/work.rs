@@ -194,6 +194,14 @@ impl Machine<'_> {
 
     /// An attempt failed.
     pub fn fail(&mut self, number: u64, failure: Failure) {
+        let item = self.case.items.get(&number);
+        if item
+            .and_then(|i| i.deadline)
+            .is_some_and(|at| at <= self.now)
+        {
+            // Whoever ended the work because of its deadline may be faster than the timer.
+            return self.overdue(number);
+        }
         self.attempt_failed(number, EventKind::AttemptFailed, failure);
     }
 
