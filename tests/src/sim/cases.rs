@@ -211,8 +211,9 @@ impl World {
         let checked = laws::called(&now.infos);
         let checked = checked.and_then(|()| self.cases.mail.check(&now.infos, false));
         let before = before.as_ref().map(|seen| seen.infos.as_slice());
-        let turns = &mut self.cases.turns;
-        let checked = checked.and_then(|()| turns.look((version, single), before, &now.infos));
+        let (turns, polled) = (&mut self.cases.turns, what.starts_with("claim"));
+        let checked =
+            checked.and_then(|()| turns.look((version, single, polled), before, &now.infos));
         checked.map_err(|why| format!("after {what}: {why}"))?;
         self.cases.marks.insert(version, Some(now));
         Ok(())

@@ -72,10 +72,10 @@ impl Turns {
         found
     }
 
-    /// What the cases are at a version, after one commit or several.
+    /// What the cases are at a version, after one commit or several, by somebody who polled or by something else.
     pub(super) fn look(
         &mut self,
-        (version, single): (u64, bool),
+        (version, single, polled): (u64, bool, bool),
         before: Option<&[CaseInfo]>,
         now: &[CaseInfo],
     ) -> Checked {
@@ -109,6 +109,11 @@ impl Turns {
         let mut new = leased.into_iter();
         let new = new.find(|(info, item, _)| !held.contains(&(info.id.clone(), *item)));
         if let Some((_, _, line)) = new {
+            // A claim that was lost with the power is made again by a heartbeat, and had its turn then.
+            if !polled {
+                self.log = vec![turn];
+                return Ok(());
+            }
             turn.claimed = Some(line);
             self.fair(line)?;
         }
