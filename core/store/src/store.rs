@@ -139,8 +139,8 @@ impl Store {
         }
     }
 
-    /// The first retry is immediate: it sees what it lost to, which may be this thread's own commit that is not settled.
-    /// Then full jitter over an exponential ceiling.
+    /// The first retry is immediate: it sees what it lost to, which may be this thread's own commit that is not
+    /// settled. Then full jitter over an exponential ceiling.
     fn pause(&self, attempt: u32) {
         // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
         // If this fails, so will the next attempt, with the reason.

@@ -10,8 +10,8 @@
 //! is signed with a secret of the store, and names the attempt. A token of an earlier attempt, or one that somebody
 //! has overtaken, is refused as stale.
 //!
-//! An event holds its case's lock from loading until its commit is durable. All cases that call each other have one lock, that of the
-//! case at the root.
+//! An event holds its case's lock from loading until its commit is durable. All cases that call each other have one
+//! lock, that of the case at the root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

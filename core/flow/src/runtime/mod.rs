@@ -262,8 +262,8 @@ impl Flows {
         batch.settled(fired)
     }
 
-    /// [`advance`](Flows::advance) of several cases, each in a commit of its own; they wait for the disk together. Gives
-    /// what moved.
+    /// [`advance`](Flows::advance) of several cases, each in a commit of its own; they wait for the disk together.
+    /// Gives what moved.
     pub fn advance_all(&self, cases: &[impl AsRef<str>]) -> Result<Vec<Moved>> {
         let mut batch = self.batch(cases.iter().map(AsRef::as_ref));
         let fired = cases
