@@ -109,6 +109,33 @@ func (e *Engine) start(flow string, input any, id string) (given string, err err
 	return given, err
 }
 
+// Started is what became of one of several cases that were to be started: its ID, or why it was refused.
+type Started struct {
+	ID  string
+	Err error
+}
+
+// StartAll starts several cases of a flow, one for each input, each as [Engine.Start] does, in a commit of its own, but
+// they wait for the disk together: many times faster than one by one. At most 10,000.
+//
+// The error concerns all of them: none is said to be durable then.
+func (e *Engine) StartAll(flow string, inputs []any) ([]Started, error) {
+	var started []byte
+	err := encoded(inputs, func(bytes []byte) (err error) {
+		started, err = capi.CaseStartAll(e.core.handle, flow, bytes)
+		return e.end(err)
+	})
+	wire, err := decoded[[]wireStarted](started, err)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Started, len(wire))
+	for i, one := range wire {
+		all[i] = Started{ID: one.Case, Err: one.refused()}
+	}
+	return all, nil
+}
+
 // Case gives a case as it is now. It fails with [ErrUnknownCase].
 func (e *Engine) Case(id string) (Case, error) {
 	bytes, err := capi.CaseGet(e.core.handle, id)

@@ -159,3 +159,30 @@ func (w *wireItem) public(engine *Engine) *Item {
 		Deadline: w.Deadline.time(), LeaseUntil: w.LeaseUntil.time(),
 	}
 }
+
+type wireOutcome struct {
+	Token   string       `msgpack:"token"`
+	Result  Value        `msgpack:"result,omitempty"`
+	Failure *wireFailure `msgpack:"failure,omitempty"`
+}
+
+// wireStarted is what became of one of several: a case's id, nothing, or an error.
+type wireStarted struct {
+	Case  string     `msgpack:"case"`
+	Error *wireError `msgpack:"error"`
+}
+
+type wireError struct {
+	Code      Code   `msgpack:"code"`
+	Message   string `msgpack:"message"`
+	Path      string `msgpack:"path"`
+	Help      string `msgpack:"help"`
+	Retryable bool   `msgpack:"retryable"`
+}
+
+func (w *wireStarted) refused() error {
+	if w.Error == nil {
+		return nil
+	}
+	return &Error{Code: w.Error.Code, Message: w.Error.Message, Path: w.Error.Path, Help: w.Error.Help, Retryable: w.Error.Retryable}
+}

@@ -136,13 +136,62 @@ func (i *Item) Complete(result any) error {
 // Fail says that the item could not be done. The task's retry rules decide what happens next, unless the error is (or
 // wraps) a *[Failure] that is Final: then the case fails.
 func (i *Item) Fail(reason error) error {
-	failure := failureOf(reason)
-	wire := wireFailure{
-		Code: failure.Code, Message: failure.Message, Retryable: !failure.Final, Detail: failure.Detail,
-	}
-	return encoded(wire, func(bytes []byte) error {
+	return encoded(wireFailureOf(reason), func(bytes []byte) error {
 		return i.engine.end(capi.WorkFail(i.engine.core.handle, i.Token, bytes))
 	})
+}
+
+func wireFailureOf(reason error) wireFailure {
+	failure := failureOf(reason)
+	return wireFailure{
+		Code: failure.Code, Message: failure.Message, Retryable: !failure.Final, Detail: failure.Detail,
+	}
+}
+
+// Outcome is what became of an item: a result, by the rules of [Encode], or, if Err is not nil, why it could not be done.
+type Outcome struct {
+	Item   *Item
+	Result any
+	Err    error
+}
+
+// Deliver hands in what became of several items, of one case or many: each as [Item.Complete] or [Item.Fail] does, in a
+// commit of its own, but they wait for the disk together. So a worker that polls many items at a time and gives them back
+// so is many times faster than one by one. It gives for each outcome nil, or why it was refused, such as [ErrStaleItem].
+// At most 10,000.
+//
+// The error concerns all of them: none is said to be durable then.
+func (e *Engine) Deliver(outcomes []Outcome) ([]error, error) {
+	wire := make([]wireOutcome, len(outcomes))
+	for i, outcome := range outcomes {
+		wire[i].Token = outcome.Item.Token
+		if outcome.Err == nil {
+			bytes, err := Encode(outcome.Result)
+			if err != nil {
+				return nil, fmt.Errorf("outcome %d: %w", i, err)
+			}
+			wire[i].Result = bytes
+			continue
+		}
+		failure := wireFailureOf(outcome.Err)
+		wire[i].Failure = &failure
+	}
+	var verdicts []byte
+	err := encoded(wire, func(bytes []byte) (err error) {
+		verdicts, err = capi.WorkDeliver(e.core.handle, bytes)
+		return e.end(err)
+	})
+	given, err := decoded[[]*wireStarted](verdicts, err)
+	if err != nil {
+		return nil, err
+	}
+	refused := make([]error, len(given))
+	for i, one := range given {
+		if one != nil {
+			refused[i] = one.refused()
+		}
+	}
+	return refused, nil
 }
 
 // Failure is why work could not be done: what a handler returns, and what a case that failed has. It is an error.

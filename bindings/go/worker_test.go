@@ -386,3 +386,43 @@ func TestAWorkerOrAPollWithoutSenseIsRefused(t *testing.T) {
 	wants(t, engine.Item("no token").Complete(1), ErrUnknownItem)
 	wants(t, engine.Item("none/1/abc").Complete(1), ErrStaleItem)
 }
+
+func TestWorkIsGivenBackManyAtATime(t *testing.T) {
+	engine := openMemory(t)
+	deployed(t, engine, "name: many\ntasks:\n  go: { kind: host, topic: many, into: .got }\noutput: .got\n")
+	started, err := engine.StartAll("many", []any{nil, map[string]any{"n": 1}, "no object", nil})
+	if err != nil || len(started) != 4 {
+		t.Fatal(started, err)
+	}
+	if !errors.Is(started[2].Err, ErrInput) || started[2].ID != "" {
+		t.Fatalf("%+v", started[2])
+	}
+	items, err := engine.Poll(within(t, soon), Poll{Topics: []string{"many"}, Max: 10})
+	if err != nil || len(items) != 3 {
+		t.Fatal(items, err)
+	}
+	outcomes := []Outcome{
+		{Item: items[0], Result: "first"},
+		{Item: items[1], Err: &Failure{Code: "broken", Message: "it fell", Final: true}},
+		{Item: items[2], Result: nil},
+		{Item: items[0], Result: "again"},
+	}
+	refused, err := engine.Deliver(outcomes)
+	if err != nil || len(refused) != 4 {
+		t.Fatal(refused, err)
+	}
+	if refused[0] != nil || refused[1] != nil || refused[2] != nil || !errors.Is(refused[3], ErrStaleItem) {
+		t.Fatal(refused)
+	}
+	first, err := engine.Case(items[0].Case)
+	if err != nil || first.Status != Completed {
+		t.Fatal(first, err)
+	}
+	failed, err := engine.Case(items[1].Case)
+	if err != nil || failed.Status != Failed || failed.Failure.Code != "broken" {
+		t.Fatal(failed, err)
+	}
+	if _, err := engine.Deliver([]Outcome{{Item: items[0], Result: make(chan int)}}); err == nil {
+		t.Fatal("a channel has no form")
+	}
+}

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use statewright_value::Value;
+use statewright_value::{Kind, Value};
 
 use crate::bytes::sw_bytes;
 use crate::engine::sw_engine;
@@ -112,6 +112,16 @@ impl Call {
     pub(crate) fn value(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
         let bytes = self.blob(name, data, len)?;
         Value::from_msgpack(bytes).map_err(|error| Failure::from(error).at(name))
+    }
+
+    /// An array as MessagePack.
+    pub(crate) fn array(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
+        let value = self.value(name, data, len)?;
+        if value.kind() == Kind::Array {
+            return Ok(value);
+        }
+        let message = format!("`{name}` must be an array, not {}", value.kind().name());
+        Err(Failure::new(SW_INVALID_ARGUMENT, message).at(name))
     }
 
     /// A value as MessagePack, null when there are no bytes.

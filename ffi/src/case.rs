@@ -48,6 +48,39 @@ pub unsafe extern "C" fn sw_case_start(
     })
 }
 
+/// Starts several cases of a flow, one for each input. Each is a commit of its own, as by `sw_case_start`, but they wait
+/// for the disk together: many times faster than one by one.
+///
+/// A status other than `SW_OK` concerns all of them. What concerns one is in `started`.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param flow in text max=SW_MAX_NAME_BYTES: The flow's name.
+/// @param inputs in msgpack max=SW_MAX_INPUT_BYTES: An array of up to 10,000 inputs, each an object or null.
+/// @param started out msgpack owned: Receives an array of objects, one for each input: `case` (its id), or, if it was
+///   refused, `error` with `code` (a status), `message`, `path`, `help` and `retryable`.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_case_start_all(
+    engine: sw_engine,
+    flow: *const c_char,
+    flow_len: usize,
+    inputs: *const u8,
+    inputs_len: usize,
+    started: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_case_start_all, err, |call| {
+        let started = call.out("started", started)?;
+        let session = call.engine(engine)?;
+        let flow = call.text("flow", flow, flow_len)?;
+        let inputs: Vec<_> = call.array("inputs", inputs, inputs_len)?.items().collect();
+        started.give_value(&session.start_all(flow, &inputs)?)
+    })
+}
+
 /// The state of a case.
 ///
 /// It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while what it did is

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use statewright::flow::{self, CaseFilter, CaseInfo, WorkItem};
-use statewright::{Durability, Engine, Options, Poll, Store, Value, WaitId};
+use statewright::flow::{self, CaseFilter, CaseInfo, Outcome, WorkItem};
+use statewright::{Durability, Engine, Options, Poll, Store, Value, WaitId, value};
 
 use crate::engine::*;
 use crate::failure::{Failure, Result};
@@ -87,6 +87,15 @@ impl Session {
 
     pub(crate) fn start(&self, flow: &str, input: Value, case: &str) -> Result<String> {
         Ok(self.engine.start(flow, input, given(case))?)
+    }
+
+    pub(crate) fn start_all(&self, flow: &str, inputs: &[Value]) -> Result<Value> {
+        let started = self.engine.start_all(flow, inputs)?;
+        let told = |started: &statewright::Result<String>| match started {
+            Ok(id) => value!({"case": (id.as_str())}),
+            Err(e) => shapes::refused(e),
+        };
+        Ok(started.iter().map(told).collect())
     }
 
     pub(crate) fn case(&self, id: &str) -> Result<Value> {
@@ -179,6 +188,16 @@ impl Session {
             .fail(token, &flow::Failure::from_value(failure)?)?)
     }
 
+    pub(crate) fn deliver(&self, outcomes: &Value) -> Result<Value> {
+        let outcomes: Result<Vec<Outcome>> = outcomes.items().map(|o| outcome(&o)).collect();
+        let delivered = self.engine.deliver(&outcomes?)?;
+        let told = |delivered: &statewright::Result<()>| match delivered {
+            Ok(()) => Value::NULL,
+            Err(e) => shapes::refused(e),
+        };
+        Ok(delivered.iter().map(told).collect())
+    }
+
     /// Remembers a queue, to tell it if the engine is poisoned.
     pub(crate) fn remember(&self, queue: &Arc<Queue>) {
         let mut queues = self.queues.lock();
@@ -190,6 +209,25 @@ impl Session {
             queues.push(Arc::downgrade(queue));
         }
     }
+}
+
+/// `{token, result}` or `{token, failure}`.
+fn outcome(from: &Value) -> Result<Outcome> {
+    let wrong = |what: &str| Failure::new(SW_INVALID_ARGUMENT, what).at("outcomes");
+    let token = from.get("token");
+    let token = token.as_ref().and_then(Value::as_str);
+    let token = token.ok_or_else(|| wrong("every outcome is an object with a `token`"))?;
+    let result = match (from.get("result"), from.get("failure")) {
+        (Some(_), Some(_)) => {
+            return Err(wrong("an outcome has a `result` or a `failure`, not both"));
+        }
+        (result, None) => Ok(result.unwrap_or_default()),
+        (None, Some(failure)) => Err(flow::Failure::from_value(&failure)?),
+    };
+    Ok(Outcome {
+        token: token.to_owned(),
+        result,
+    })
 }
 
 /// Everything that is wrong with a flow's text.

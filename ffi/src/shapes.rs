@@ -8,8 +8,23 @@ use statewright::flow::{
 };
 use statewright::{Timestamp, Value, value};
 
+use crate::failure::Failure;
+
 pub(crate) fn deployed(flow: &Deployed) -> Value {
     value!({ "name": (flow.name.as_str()), "version": (flow.version), "key": (flow.key.as_str()) })
+}
+
+/// Why one of several was refused.
+pub(crate) fn refused(error: &statewright::Error) -> Value {
+    let failure = Failure::from(error.clone());
+    let (message, path, help) = (&*failure.message, &*failure.path, &*failure.help);
+    value!({"error": {
+        "code": (i64::from(failure.code)),
+        "message": message,
+        "path": path,
+        "help": help,
+        "retryable": (failure.retryable()),
+    }})
 }
 
 pub(crate) fn problem(problem: &Problem) -> Value {

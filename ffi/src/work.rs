@@ -185,6 +185,37 @@ pub unsafe extern "C" fn sw_work_fail(
     })
 }
 
+/// Hands in what became of several work items, of one case or many. Each is a commit of its own, as by
+/// `sw_work_complete` or `sw_work_fail`, but they wait for the disk together: a worker that takes many items at a time
+/// and gives them back so is many times faster than one by one.
+///
+/// A status other than `SW_OK` concerns all of them. What concerns one is in `verdicts`, such as `SW_STALE_ITEM`.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param outcomes in msgpack max=SW_MAX_INPUT_BYTES: An array of up to 10,000 objects: `token`, and `result`, or
+///   `failure` as `sw_work_fail` takes it. Without either the result is null.
+/// @param verdicts out msgpack owned: Receives an array, for each outcome null, or why it was refused: an object
+///   `error` with `code` (a status), `message`, `path`, `help` and `retryable`.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_work_deliver(
+    engine: sw_engine,
+    outcomes: *const u8,
+    outcomes_len: usize,
+    verdicts: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_work_deliver, err, |call| {
+        let verdicts = call.out("verdicts", verdicts)?;
+        let session = call.engine(engine)?;
+        let outcomes = call.array("outcomes", outcomes, outcomes_len)?;
+        verdicts.give_value(&session.deliver(&outcomes)?)
+    })
+}
+
 fn poll_of(topics: &Value, worker: &str, max: u32, lease_ns: u64) -> Result<Poll> {
     let wrong = |what: &str, why: &str| {
         Failure::new(SW_INVALID_ARGUMENT, format!("`{what}` {why}")).at(what)

@@ -436,6 +436,7 @@ static sw_status (*const check_sw_flow_deploy)(sw_engine, const char *, size_t, 
 static sw_status (*const check_sw_flow_check)(const char *, size_t, sw_bytes *, sw_error *) = sw_flow_check;
 static sw_status (*const check_sw_flow_test)(const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_flow_test;
 static sw_status (*const check_sw_case_start)(sw_engine, const char *, size_t, const uint8_t *, size_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_start;
+static sw_status (*const check_sw_case_start_all)(sw_engine, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_case_start_all;
 static sw_status (*const check_sw_case_get)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_get;
 static sw_status (*const check_sw_case_list)(sw_engine, const char *, size_t, const char *, size_t, const char *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_case_list;
 static sw_status (*const check_sw_case_explain)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_case_explain;
@@ -456,6 +457,7 @@ static sw_status (*const check_sw_work_poll_sync)(sw_engine, const uint8_t *, si
 static sw_status (*const check_sw_work_heartbeat)(sw_engine, const char *, size_t, uint64_t, sw_error *) = sw_work_heartbeat;
 static sw_status (*const check_sw_work_complete)(sw_engine, const char *, size_t, const uint8_t *, size_t, sw_error *) = sw_work_complete;
 static sw_status (*const check_sw_work_fail)(sw_engine, const char *, size_t, const uint8_t *, size_t, sw_error *) = sw_work_fail;
+static sw_status (*const check_sw_work_deliver)(sw_engine, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_work_deliver;
 static sw_status (*const check_sw_work_list)(sw_engine, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_work_list;
 static sw_status (*const check_sw_work_take)(sw_engine, const char *, size_t, uint64_t, const char *, size_t, uint64_t, sw_bytes *, sw_error *) = sw_work_take;
 static sw_status (*const check_sw_work_delegate)(sw_engine, const char *, size_t, const char *, size_t, uint64_t, sw_bytes *, sw_error *) = sw_work_delegate;
@@ -685,6 +687,7 @@ int main(void) {
   CHECK(check_sw_flow_check != 0);
   CHECK(check_sw_flow_test != 0);
   CHECK(check_sw_case_start != 0);
+  CHECK(check_sw_case_start_all != 0);
   CHECK(check_sw_case_get != 0);
   CHECK(check_sw_case_list != 0);
   CHECK(check_sw_case_explain != 0);
@@ -705,6 +708,7 @@ int main(void) {
   CHECK(check_sw_work_heartbeat != 0);
   CHECK(check_sw_work_complete != 0);
   CHECK(check_sw_work_fail != 0);
+  CHECK(check_sw_work_deliver != 0);
   CHECK(check_sw_work_list != 0);
   CHECK(check_sw_work_take != 0);
   CHECK(check_sw_work_delegate != 0);

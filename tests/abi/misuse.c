@@ -4092,6 +4092,50 @@ static void test_sw_case_start(void) {
   #endif
 }
 
+static void test_sw_case_start_all(void) {
+  WRONG("sw_case_start_all: engine zero", sw_case_start_all(as_engine(0), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine stale", sw_case_start_all(as_engine(stale_engine.id), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine of another type", sw_case_start_all(as_engine(other_than_engine()), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine of a slot never used", sw_case_start_all(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine of a generation to come", sw_case_start_all(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine of another copy of the library", sw_case_start_all(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: engine all ones", sw_case_start_all(as_engine(UINT64_MAX), "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: flow NULL with a length", sw_case_start_all(live_engine, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: flow above its limit", sw_case_start_all(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: flow of the largest length", sw_case_start_all(live_engine, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: flow not UTF-8", sw_case_start_all(live_engine, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: flow cut UTF-8", sw_case_start_all(live_engine, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: inputs NULL with a length", sw_case_start_all(live_engine, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: inputs above its limit", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: inputs of the largest length", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: inputs not MessagePack", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: inputs cut MessagePack", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_case_start_all: started NULL", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_start_all: started misaligned", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_start_all", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_case_start_all", sw_case_start_all(live_engine, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_case_start_all");
+  #endif
+}
+
 static void test_sw_case_get(void) {
   WRONG("sw_case_get: engine zero", sw_case_get(as_engine(0), "a", 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -4780,6 +4824,40 @@ static void test_sw_work_fail(void) {
   #endif
 }
 
+static void test_sw_work_deliver(void) {
+  WRONG("sw_work_deliver: engine zero", sw_work_deliver(as_engine(0), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine stale", sw_work_deliver(as_engine(stale_engine.id), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine of another type", sw_work_deliver(as_engine(other_than_engine()), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine of a slot never used", sw_work_deliver(as_engine(live_engine.id ^ 0x0000000000f00000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine of a generation to come", sw_work_deliver(as_engine(live_engine.id ^ 0x0000100000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine of another copy of the library", sw_work_deliver(as_engine(live_engine.id ^ 0x0000400000000000u), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: engine all ones", sw_work_deliver(as_engine(UINT64_MAX), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: outcomes NULL with a length", sw_work_deliver(live_engine, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: outcomes above its limit", sw_work_deliver(live_engine, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: outcomes of the largest length", sw_work_deliver(live_engine, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: outcomes not MessagePack", sw_work_deliver(live_engine, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: outcomes cut MessagePack", sw_work_deliver(live_engine, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_work_deliver: verdicts NULL", sw_work_deliver(live_engine, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_work_deliver: verdicts misaligned", sw_work_deliver(live_engine, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_work_deliver", sw_work_deliver(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_work_deliver", sw_work_deliver(live_engine, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_work_deliver");
+  #endif
+}
+
 static void test_sw_work_list(void) {
   WRONG("sw_work_list: engine zero", sw_work_list(as_engine(0), (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
   ZEROED(out_bytes);
@@ -5174,6 +5252,7 @@ int main(void) {
   test_sw_flow_check();
   test_sw_flow_test();
   test_sw_case_start();
+  test_sw_case_start_all();
   test_sw_case_get();
   test_sw_case_list();
   test_sw_case_explain();
@@ -5194,6 +5273,7 @@ int main(void) {
   test_sw_work_heartbeat();
   test_sw_work_complete();
   test_sw_work_fail();
+  test_sw_work_deliver();
   test_sw_work_list();
   test_sw_work_take();
   test_sw_work_delegate();

@@ -1,11 +1,13 @@
 //! Cases of ten steps: in memory, durable one at a time, durable with many in flight.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use statewright::flow::Outcome;
 use statewright::{Durability, Engine, Options, Poll, value};
 
 use super::TEN_STEPS;
@@ -16,7 +18,6 @@ use crate::store::contender::Contender;
 use crate::syncs;
 
 const STEPS: usize = 10;
-const THREADS: usize = 64;
 
 /// Ten tasks in a row, each of which a host program does.
 fn hosts(name: &str) -> String {
@@ -170,11 +171,77 @@ fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Resul
     Ok(())
 }
 
-/// Each thread has a case of its own all the time, and does its work.
+/// How 64 cases are kept in flight: so many programs, each with so many cases at a time.
+struct Crowd {
+    name: &'static str,
+    threads: usize,
+    width: usize,
+}
+
+/// One program that takes what is offered and gives it back together; two; and 64 that do one thing at a time each.
+const CROWDS: [Crowd; 3] = [
+    Crowd {
+        name: "one worker",
+        threads: 1,
+        width: 64,
+    },
+    Crowd {
+        name: "two workers",
+        threads: 2,
+        width: 32,
+    },
+    Crowd {
+        name: "64 threads",
+        threads: 64,
+        width: 1,
+    },
+];
+
+/// As many cases are open all the time.
 fn in_flight(dir: &Path, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
-    let flows: Vec<String> = (0..THREADS).map(|t| hosts(&format!("work{t}"))).collect();
-    let engine = open(&dir.join("in-flight"), Durability::Strict, &flows)?;
-    let barrier = Barrier::new(THREADS + 1);
+    for crowd in CROWDS {
+        crowded(&dir.join(crowd.name), &crowd, cases, emit)?;
+    }
+    Ok(())
+}
+
+/// Plays `cases` cases, `width` of them at a time: starts as many as have ended, and gives back together what it took
+/// together. How long each took.
+fn batches(engine: &Engine, flow: &str, width: usize, cases: usize) -> Result<Vec<Duration>> {
+    let last = format!("step{STEPS}");
+    let (mut begun, mut times) = (BTreeMap::new(), Vec::with_capacity(cases));
+    let mut started = 0;
+    while times.len() < cases {
+        let more = width.saturating_sub(begun.len()).min(cases - started);
+        let now = Instant::now();
+        for case in engine.start_all(flow, &vec![value!({}); more])? {
+            begun.insert(case?, now);
+        }
+        started += more;
+        let taken = engine.poll(Poll::topic(flow).max(width), None)?;
+        let outcomes: Vec<Outcome> = taken
+            .iter()
+            .map(|item| Outcome {
+                token: item.token.clone(),
+                result: Ok(value!(item.item)),
+            })
+            .collect();
+        for done in engine.deliver(&outcomes)? {
+            done?;
+        }
+        for item in taken.iter().filter(|item| item.task == last) {
+            let since = begun.remove(&item.case);
+            times.extend(since.map(|since| since.elapsed()));
+        }
+    }
+    Ok(times)
+}
+
+fn crowded(dir: &Path, crowd: &Crowd, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
+    let (threads, width) = (crowd.threads, crowd.width);
+    let flows: Vec<String> = (0..threads).map(|t| hosts(&format!("work{t}"))).collect();
+    let engine = open(dir, Durability::Strict, &flows)?;
+    let barrier = Barrier::new(threads + 1);
     let (times, wall, synced) = std::thread::scope(|scope| {
         let worker = |thread: usize| {
             let (engine, barrier) = (&engine, &barrier);
@@ -183,47 +250,33 @@ fn in_flight(dir: &Path, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> 
                 let warm = hosted(engine, &flow);
                 barrier.wait();
                 warm?;
-                let case = |_| {
-                    let start = Instant::now();
-                    hosted(engine, &flow).map(|()| start.elapsed())
-                };
-                (0..cases).map(case).collect()
+                batches(engine, &flow, width, cases * width)
             }
         };
-        let threads: Vec<_> = (0..THREADS).map(|t| scope.spawn(worker(t))).collect();
+        let running: Vec<_> = (0..threads).map(|t| scope.spawn(worker(t))).collect();
         barrier.wait();
         let (start, synced) = (Instant::now(), syncs::count());
         let mut times = Vec::new();
-        for thread in threads {
+        for thread in running {
             let done = thread.join().map_err(|_| anyhow!("a thread panicked"))?;
             times.extend(done?);
         }
         Ok::<_, anyhow::Error>((times, start.elapsed(), syncs::count() - synced))
     })?;
     let all = times.len() as f64;
-    let row = Row::alone(
-        "flow/64 in flight, syncs a case",
-        synced as f64 / all,
-        "syncs",
-    );
-    emit(row.with_target(Some(Target::ours(0.3))));
+    let of = format!("flow/64 in flight, {}", crowd.name);
+    let row = Row::alone(format!("{of}, syncs a case"), synced as f64 / all, "syncs");
+    emit(row.with_target((width > 1).then(|| Target::ours(0.3))));
     let steps = all * STEPS as f64 / wall.as_secs_f64();
-    emit(Row::alone(
-        "flow/64 in flight, durable steps",
-        steps,
-        "steps/s",
-    ));
+    emit(Row::alone(format!("{of}, durable steps"), steps, "steps/s"));
     let mut nanos: Vec<u128> = times.iter().map(Duration::as_nanos).collect();
     nanos.sort_unstable();
     let p99 = nanos
         .get(nanos.len() * 99 / 100)
         .copied()
         .unwrap_or_default();
-    emit(Row::alone(
-        "flow/64 in flight, a case, p99 (wall)",
-        p99 as f64,
-        "ns",
-    ));
+    let row = Row::alone(format!("{of}, a case, p99 (wall)"), p99 as f64, "ns");
+    emit(row);
     engine.close()?;
     Ok(())
 }

@@ -72,6 +72,24 @@ TEST(flow, a_failed_case_says_why) {
   CHECK(to_json(ended.error).find("PAPER") != std::string::npos);
 }
 
+TEST(flow, many_at_a_time) {
+  auto db = engine::in_memory();
+  db.deploy(flows::work);
+  const auto started = db.start_all("work", {object{{"n", 1}}, value("no object"), object{{"n", 2}}});
+  CHECK_EQ(started.size(), 3U);
+  CHECK(started[0].has_value() && started[2].has_value());
+  CHECK(started[1].error().code() == errc::input);
+  poll_options how;
+  how.max = 10;
+  const auto items = db.poll({"job"}, 10s, how);
+  CHECK_EQ(items.size(), 2U);
+  const auto refused = db.deliver({{items[0].token, 21}, {items[1].token, failure("it fell", false)}, {items[0].token, 22}});
+  CHECK_EQ(refused.size(), 3U);
+  CHECK(refused[0].has_value() && refused[1].has_value());
+  CHECK(refused[2].error().code() == errc::stale_item);
+  CHECK_EQ(db.get_case(items[0].case_id).result, value(21));
+}
+
 TEST(flow, work_by_hand) {
   auto db = engine::in_memory();
   db.deploy(flows::work);

@@ -30,7 +30,7 @@ import {
   type WorkInfo,
   type WorkListOptions,
 } from './inbox';
-import { attempt, translated } from './errors';
+import { attempt, translated, type StatewrightError } from './errors';
 import { listing, type Listing } from './listing';
 import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { Session } from './session';
@@ -51,6 +51,10 @@ import {
   type WorkerOptions,
   onlyToken,
   WorkItem,
+  encodeOutcomes,
+  readStarted,
+  readVerdicts,
+  type WorkOutcome,
 } from './work';
 
 /** How to open an engine. */
@@ -268,6 +272,25 @@ export class Engine {
   async start(flow: string, input: object | null = null, options: StartOptions = {}): Promise<string> {
     const id = text('id', options.id ?? '');
     return this.#session.later(native.caseStartAsync, text('flow', flow), encode(input), id);
+  }
+
+  /**
+   * Starts several cases of a flow, one for each input, and gives for each its id, or the {@link StatewrightError} with
+   * which it was refused. Each is a commit of its own, but they wait for the disk together: many times faster than one by
+   * one. At most 10 000.
+   */
+  async startAll(flow: string, inputs: readonly (object | null)[]): Promise<(string | StatewrightError)[]> {
+    const started = await this.#session.later(native.caseStartAllAsync, text('flow', flow), encode(inputs));
+    return readStarted(started);
+  }
+
+  /**
+   * Hands in what became of several work items: each a result, or why it could not be done. Gives for each undefined, or
+   * the {@link StatewrightError} with which it was refused, such as `SW_STALE_ITEM`. Each is a commit of its own, but they
+   * wait for the disk together: many times faster than one by one. At most 10 000.
+   */
+  async deliver(outcomes: readonly WorkOutcome[]): Promise<(StatewrightError | undefined)[]> {
+    return readVerdicts(await this.#session.later(native.workDeliverAsync, encodeOutcomes(outcomes)));
   }
 
   /** The state of a case. */

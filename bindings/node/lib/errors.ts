@@ -56,6 +56,18 @@ export function translated(error: unknown): unknown {
   return new StatewrightError(message, { code, retryable, path, help });
 }
 
+/** One of several that was refused, as the library tells it. */
+export function refusal(why: Record<string, unknown>): StatewrightError {
+  const numbers = Object.entries(native.constants as Readonly<Record<string, number>>);
+  const code = numbers.find(([name, number]) => number === why.code && name.startsWith('SW_'))?.[0];
+  return new StatewrightError(String(why.message), {
+    code: (code ?? 'SW_INTERNAL') as StatusName,
+    retryable: why.retryable === true,
+    path: String(why.path),
+    help: String(why.help),
+  });
+}
+
 /** Runs a call of the addon; its failure becomes a {@link StatewrightError}. */
 export function attempt<R>(call: () => R): R {
   try {

@@ -63,4 +63,4 @@ export { Space, type SpaceInfo, type Spaces } from './store';
 export { Savepoint, Txn, type TransactOptions, type TxnOptions, type TxnSpace } from './txn';
 export type { Storable, Value } from './values';
 export { WorkFailure, WorkItem } from './work';
-export type { FailureReason, Handler, PollOptions, WorkerOptions } from './work';
+export type { FailureReason, Handler, PollOptions, WorkOutcome, WorkerOptions } from './work';

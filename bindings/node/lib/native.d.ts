@@ -2414,6 +2414,24 @@ export function caseStart(engine: Engine, flow: string, input: Uint8Array | unde
 export function caseStartAsync(engine: Engine, flow: string, input: Uint8Array | undefined, caseId: string): Promise<string>;
 
 /**
+ * Starts several cases of a flow, one for each input. Each is a commit of its own, as by
+ * `sw_case_start`, but they wait for the disk together: many times faster than one by one.
+ *
+ * A status other than `SW_OK` concerns all of them. What concerns one is in `started`.
+ * @param engine The engine.
+ * @param flow The flow's name.
+ * @param inputs An array of up to 10,000 inputs, each an object or null.
+ * @returns Receives an array of objects, one for each input: `case` (its id), or, if it was refused,
+ * `error` with `code` (a status), `message`, `path`, `help` and `retryable`.
+ */
+export function caseStartAll(engine: Engine, flow: string, inputs: Uint8Array): Uint8Array;
+
+/**
+ * `caseStartAll` on a thread of libuv's pool.
+ */
+export function caseStartAllAsync(engine: Engine, flow: string, inputs: Uint8Array): Promise<Uint8Array>;
+
+/**
  * The state of a case.
  *
  * It is an object: `id`, `flow`, `version`, `status` ("running", "suspended" and "compensating", while
@@ -2699,6 +2717,26 @@ export function workFail(engine: Engine, token: string, failure: Uint8Array): vo
  * `workFail` on a thread of libuv's pool.
  */
 export function workFailAsync(engine: Engine, token: string, failure: Uint8Array): Promise<void>;
+
+/**
+ * Hands in what became of several work items, of one case or many. Each is a commit of its own, as by
+ * `sw_work_complete` or `sw_work_fail`, but they wait for the disk together: a worker that takes many
+ * items at a time and gives them back so is many times faster than one by one.
+ *
+ * A status other than `SW_OK` concerns all of them. What concerns one is in `verdicts`, such as
+ * `SW_STALE_ITEM`.
+ * @param engine The engine.
+ * @param outcomes An array of up to 10,000 objects: `token`, and `result`, or `failure` as
+ * `sw_work_fail` takes it. Without either the result is null.
+ * @returns Receives an array, for each outcome null, or why it was refused: an object `error` with
+ * `code` (a status), `message`, `path`, `help` and `retryable`.
+ */
+export function workDeliver(engine: Engine, outcomes: Uint8Array): Uint8Array;
+
+/**
+ * `workDeliver` on a thread of libuv's pool.
+ */
+export function workDeliverAsync(engine: Engine, outcomes: Uint8Array): Promise<Uint8Array>;
 
 /**
  * Lists the work of open cases that waits for a host or is at work, by case and number. What a

@@ -2,7 +2,7 @@
 
 import { native } from './addon';
 import { operation, type WaitOptions } from './completions';
-import { hasCode } from './errors';
+import { hasCode, refusal, type StatewrightError } from './errors';
 import type { Session } from './session';
 import { whenAborted } from './signals';
 import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
@@ -116,6 +116,34 @@ export class WorkItem<T = Value> {
     await this.#session.later(native.workGiveBackAsync, this.token);
   }
 }
+
+/** What became of a work item: a result, or why it could not be done. Without either the result is null. */
+export type WorkOutcome = { item: { token: string } } & (
+  { result?: Storable; failure?: never } | { failure: FailureReason; result?: never }
+);
+
+/** @internal */
+export const encodeOutcomes = (outcomes: readonly WorkOutcome[]): Uint8Array =>
+  encode(
+    outcomes.map(({ item, result, failure }) =>
+      failure === undefined
+        ? { token: item.token, result: result ?? null }
+        : { token: item.token, failure: failureOf(failure) },
+    ),
+  );
+
+interface Told {
+  case?: string;
+  error?: Record<string, unknown>;
+}
+
+/** @internal */
+export const readVerdicts = (bytes: Uint8Array): (StatewrightError | undefined)[] =>
+  (decode(bytes) as (Told | null)[]).map((told) => (told?.error ? refusal(told.error) : undefined));
+
+/** @internal */
+export const readStarted = (bytes: Uint8Array): (string | StatewrightError)[] =>
+  (decode(bytes) as Told[]).map((told) => (told.error ? refusal(told.error) : String(told.case)));
 
 /** What an item that is known by its token alone has instead of the rest. */
 export const onlyToken = (token: string) => ({

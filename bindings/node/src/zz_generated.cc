@@ -2167,6 +2167,26 @@ struct case_start : call_base {
   }
 };
 
+// sw_case_start_all: Starts several cases of a flow, one for each input. Each is a commit of its own, as by `sw_case_start`, but they wait for the disk together: many times faster than one by one.
+struct case_start_all : call_base {
+  sw_engine engine{};
+  std::string flow;
+  bytes_argument inputs;
+  sw_bytes out_started{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "flow", &flow) && args.bytes(2, "inputs", false, &inputs);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_start_all(engine, flow.data(), flow.size(), inputs.data, inputs.size, &out_started, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_started);
+  }
+};
+
 // sw_case_get: The state of a case.
 struct case_get : call_base {
   sw_engine engine{};
@@ -2480,6 +2500,25 @@ struct work_fail : call_base {
 
   sw_status run(sw_error *error) {
     return sw_work_fail(engine, token.data(), token.size(), failure.data, failure.size, error);
+  }
+};
+
+// sw_work_deliver: Hands in what became of several work items, of one case or many. Each is a commit of its own, as by `sw_work_complete` or `sw_work_fail`, but they wait for the disk together: a worker that takes many items at a time and gives them back so is many times faster than one by one.
+struct work_deliver : call_base {
+  sw_engine engine{};
+  bytes_argument outcomes;
+  sw_bytes out_verdicts{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.bytes(1, "outcomes", false, &outcomes);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_work_deliver(engine, outcomes.data, outcomes.size, &out_verdicts, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_verdicts);
   }
 };
 
@@ -2884,6 +2923,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("flowTestAsync", Napi::Function::New<later<call::flow_test>>(env, "flowTestAsync"));
   exports.Set("caseStart", Napi::Function::New<now<call::case_start>>(env, "caseStart"));
   exports.Set("caseStartAsync", Napi::Function::New<later<call::case_start>>(env, "caseStartAsync"));
+  exports.Set("caseStartAll", Napi::Function::New<now<call::case_start_all>>(env, "caseStartAll"));
+  exports.Set("caseStartAllAsync", Napi::Function::New<later<call::case_start_all>>(env, "caseStartAllAsync"));
   exports.Set("caseGet", Napi::Function::New<now<call::case_get>>(env, "caseGet"));
   exports.Set("caseGetAsync", Napi::Function::New<later<call::case_get>>(env, "caseGetAsync"));
   exports.Set("caseList", Napi::Function::New<now<call::case_list>>(env, "caseList"));
@@ -2918,6 +2959,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("workCompleteAsync", Napi::Function::New<later<call::work_complete>>(env, "workCompleteAsync"));
   exports.Set("workFail", Napi::Function::New<now<call::work_fail>>(env, "workFail"));
   exports.Set("workFailAsync", Napi::Function::New<later<call::work_fail>>(env, "workFailAsync"));
+  exports.Set("workDeliver", Napi::Function::New<now<call::work_deliver>>(env, "workDeliver"));
+  exports.Set("workDeliverAsync", Napi::Function::New<later<call::work_deliver>>(env, "workDeliverAsync"));
   exports.Set("workList", Napi::Function::New<now<call::work_list>>(env, "workList"));
   exports.Set("workListAsync", Napi::Function::New<later<call::work_list>>(env, "workListAsync"));
   exports.Set("workTake", Napi::Function::New<now<call::work_take>>(env, "workTake"));

@@ -265,3 +265,25 @@ test('what is thrown may be anything', async (t) => {
   await engine.close();
   await serving;
 });
+
+test('cases are started and work is given back many at a time', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  const started = await engine.startAll('one', [null, { n: 1 }, 'no object', null]);
+  assert.equal(started[2].code, 'SW_INPUT');
+  assert.deepEqual(
+    started.map((one) => typeof one),
+    ['string', 'string', 'object', 'string'],
+  );
+  const [first, second, third] = await engine.poll({ topics: ['work'], max: 10 });
+  const refused = await engine.deliver([
+    { item: first, result: 'first' },
+    { item: second, failure: { message: 'it fell', code: 'broken', retryable: false } },
+    { item: third },
+    { item: first, result: 'again' },
+  ]);
+  assert.deepEqual(refused.slice(0, 3), [undefined, undefined, undefined]);
+  assert.equal(refused[3].code, 'SW_STALE_ITEM');
+  assert.equal(engine.case(first.case).result, 'first');
+  assert.equal(engine.case(second.case).status, 'failed');
+});

@@ -247,6 +247,13 @@ class basic_engine {
   ret<std::string> start(std::string_view flow, const value &input = {}, std::string_view id = {}) const {
     return Policy::give(start_case(flow, input, id));
   }
+  /// Starts several cases of a flow, one for each input, and gives for each its id or why it was refused. Each is a commit
+  /// of its own, but they wait for the disk together: many times faster than one by one. Up to 10,000.
+  ret<std::vector<result<std::string>>> start_all(std::string_view flow, const std::vector<value> &inputs) const {
+    const auto packed = detail::pack(value(array(inputs.begin(), inputs.end())));
+    if (!packed) return Policy::give(result<std::vector<result<std::string>>>(packed.error()));
+    return Policy::give(detail::started(detail::fetch(detail::case_start_all, raw(), flow, *packed)));
+  }
   /// The state of a case.
   ret<case_state> get_case(std::string_view id) const { return fetch<case_state>(detail::case_get, raw(), id); }
   /// Up to `limit` cases whose ids come after `after` (empty: from the first), in the order of their ids.
@@ -344,6 +351,13 @@ class basic_engine {
   /// the item or has finished it; nothing changes then.
   ret<void> complete(std::string_view token, const value &outcome) const {
     return Policy::give(detail::store(detail::work_complete, outcome, raw(), token));
+  }
+  /// Hands in what became of several work items, results and failures, and tells of each whether it was taken. Each is a
+  /// commit of its own, but they wait for the disk together: many times faster than one by one. Up to 10,000.
+  ret<std::vector<result<void>>> deliver(const std::vector<work_delivery> &outcomes) const {
+    const auto packed = detail::pack(detail::as_value(outcomes));
+    if (!packed) return Policy::give(result<std::vector<result<void>>>(packed.error()));
+    return Policy::give(detail::delivered(detail::fetch(detail::work_deliver, raw(), *packed)));
   }
   /// Says that a work item could not be done. The task's retry rules decide what happens next.
   ret<void> fail(std::string_view token, const failure &why) const {

@@ -40,6 +40,14 @@ class work_outcome {
   std::variant<value, failure> held_;
 };
 
+/// What became of a work item that was polled.
+struct work_delivery {
+  /// The item's token.
+  std::string token;
+  /// Its result, or why it could not be done.
+  work_outcome outcome;
+};
+
 /// Does one work item. It may also throw: a `failure`, or another exception, which is a retryable failure with its text.
 using work_handler = std::function<work_outcome(const work_item &)>;
 /// Handlers by topic.
@@ -59,6 +67,50 @@ struct serve_options {
 };
 
 namespace detail {
+
+inline value as_value(const std::vector<work_delivery> &outcomes) {
+  array all;
+  all.reserve(outcomes.size());
+  for (const work_delivery &one : outcomes) {
+    object made{{"token", one.token}};
+    if (const failure *why = one.outcome.why_not()) {
+      made["failure"] = as_value(*why);
+    } else {
+      made["result"] = *one.outcome.result();
+    }
+    all.push_back(std::move(made));
+  }
+  return all;
+}
+
+/// Why one of several was refused.
+inline error refused(const value &why) {
+  return error(static_cast<errc>(number_of(why["code"])), text_of(why["message"]), text_of(why["path"]),
+               text_of(why["help"]), why["retryable"].as_bool().value_or(false));
+}
+
+inline result<std::vector<result<std::string>>> started(result<value> all) {
+  if (!all) return all.error();
+  std::vector<result<std::string>> made;
+  for (const value &one : all->items()) {
+    const value &why = one["error"];
+    if (why.is_null()) {
+      made.emplace_back(text_of(one["case"]));
+    } else {
+      made.emplace_back(refused(why));
+    }
+  }
+  return made;
+}
+
+inline result<std::vector<result<void>>> delivered(result<value> all) {
+  if (!all) return all.error();
+  std::vector<result<void>> made;
+  for (const value &one : all->items()) {
+    made.push_back(one.is_null() ? result<void>() : result<void>(refused(one["error"])));
+  }
+  return made;
+}
 
 /// A negative lease is none, which the library refuses.
 inline std::uint64_t lease_ns(std::chrono::nanoseconds lease) noexcept {
