@@ -4236,6 +4236,182 @@ sw_status sw_signal_send(struct sw_engine engine,
                          struct sw_error *err);
 
 /**
+ * Lists the deployed flows with all their versions.
+ *
+ * @param[in] engine The engine.
+ * @param[out] flows Receives an array of objects: `name`, `versions` (an array of objects: `version`,
+ * `key`, `dir` or null, `newest`, and how many cases are `open` and `ended` on it). MessagePack. Owned
+ * by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_flow_versions(struct sw_engine engine,
+                           struct sw_bytes *flows,
+                           struct sw_error *err);
+
+/**
+ * Checks every open case of a flow against another version of it, and tells what moving them would do.
+ * Nothing is changed.
+ *
+ * Fails with `SW_INVALID_SPEC`, or `SW_INPUT` for names that are not there.
+ *
+ * @param[in] engine The engine.
+ * @param[in] text The other version. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] text_len Its length in bytes.
+ * @param[in] dir The folder it comes from; empty for none. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] dir_len Its length in bytes.
+ * @param[in] renames An object: what tasks, places and flows under `flows` of the old versions (the
+ * keys) are called in the new one (the values); no bytes is none. MessagePack. At most
+ * `SW_MAX_INPUT_BYTES`.
+ * @param[in] renames_len Its length in bytes.
+ * @param[out] plan Receives an object: `flow`, `version`, `key`, `cases` (an array of objects: `case`,
+ * `version`, `key`, `status`, `reasons` why it cannot be moved, and what `follows` at once).
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_flow_plan(struct sw_engine engine,
+                       const char *text,
+                       size_t text_len,
+                       const char *dir,
+                       size_t dir_len,
+                       const uint8_t *renames,
+                       size_t renames_len,
+                       struct sw_bytes *plan,
+                       struct sw_error *err);
+
+/**
+ * Moves running cases of a flow to another version, as far as they have a place there. It is deployed,
+ * so that new cases run on it too. Each cohort of cases is one commit. What is claimed stays claimed,
+ * and timers go on.
+ *
+ * Fails with `SW_INVALID_SPEC`, `SW_INPUT`, or `SW_UNKNOWN_CASE`, and then nothing was changed.
+ *
+ * @param[in] engine The engine.
+ * @param[in] text The other version. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] text_len Its length in bytes.
+ * @param[in] dir The folder it comes from; empty for none. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] dir_len Its length in bytes.
+ * @param[in] options An object: `cohort` (cases in a commit, 1 to 4096; 256 without it), `renames` (as
+ * for `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of them.
+ * MessagePack. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] options_len Its length in bytes.
+ * @param[out] report Receives an object: `id` (to undo it with; null if no case was moved), `flow`,
+ * `version`, `moved` and `left` (arrays of objects, as the `cases` of `sw_flow_plan`). MessagePack.
+ * Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_flow_migrate(struct sw_engine engine,
+                          const char *text,
+                          size_t text_len,
+                          const char *dir,
+                          size_t dir_len,
+                          const uint8_t *options,
+                          size_t options_len,
+                          struct sw_bytes *report,
+                          struct sw_error *err);
+
+/**
+ * Moves the cases of a migration back to the versions on which they were, as far as they still have a
+ * place there. It is a migration itself.
+ *
+ * Fails with `SW_INPUT` if there is no such migration.
+ *
+ * @param[in] engine The engine.
+ * @param[in] migration Its id, or a flow's name for the newest one of that flow. UTF-8. At most
+ * `SW_MAX_NAME_BYTES`.
+ * @param[in] migration_len Its length in bytes.
+ * @param[out] report Receives an object, as `sw_flow_migrate` gives it. MessagePack. Owned by the
+ * caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_flow_undo_migration(struct sw_engine engine,
+                                 const char *migration,
+                                 size_t migration_len,
+                                 struct sw_bytes *report,
+                                 struct sw_error *err);
+
+/**
+ * Makes a new case of another one as it was after an event of its history, with copies of the cases it
+ * had called.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_EXISTS`, `SW_INPUT` if there is no such event, or
+ * `SW_REFUSED`: the case had ended by then, or the store is in memory, which keeps no history.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] at The number of the event (`seq` of `sw_case_history`); of several of one commit, the
+ * last counts.
+ * @param[in] results 1 if work that the case completed later is to be given to the new one, when it
+ * asks for the same work with the same input, and not done again; else 0.
+ * @param[in] new_id The new case's id; empty to have one made. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] new_id_len Its length in bytes.
+ * @param[out] forked Receives an object: `case` (the new one's id), `at` (the event that counted),
+ * `results` (how many were given). MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_fork(struct sw_engine engine,
+                       const char *id,
+                       size_t id_len,
+                       uint64_t at,
+                       uint32_t results,
+                       const char *new_id,
+                       size_t new_id_len,
+                       struct sw_bytes *forked,
+                       struct sw_error *err);
+
+/**
+ * Has a case undo what its tasks have done, newest first: a running one is cancelled for it; of one
+ * that has ended, what it did is undone afterwards. It is then "compensated".
+ *
+ * Fails with `SW_UNKNOWN_CASE`, or `SW_REFUSED`: nothing is left to be undone, that is going on
+ * already, or the case is suspended.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] reason Why, for people. May be empty. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] reason_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_compensate(struct sw_engine engine,
+                             const char *id,
+                             size_t id_len,
+                             const char *reason,
+                             size_t reason_len,
+                             struct sw_error *err);
+
+/**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
  *
  * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`

@@ -70,6 +70,7 @@ mod shapes;
 mod status;
 mod txn;
 mod value;
+mod version;
 mod work;
 
 pub use bytes::*;

@@ -452,6 +452,12 @@ static sw_status (*const check_sw_case_complete_task)(sw_engine, const char *, s
 static sw_status (*const check_sw_case_add_instances)(sw_engine, const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_error *) = sw_case_add_instances;
 static sw_status (*const check_sw_case_signal)(sw_engine, const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_case_signal;
 static sw_status (*const check_sw_signal_send)(sw_engine, const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_signal_send;
+static sw_status (*const check_sw_flow_versions)(sw_engine, sw_bytes *, sw_error *) = sw_flow_versions;
+static sw_status (*const check_sw_flow_plan)(sw_engine, const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_flow_plan;
+static sw_status (*const check_sw_flow_migrate)(sw_engine, const char *, size_t, const char *, size_t, const uint8_t *, size_t, sw_bytes *, sw_error *) = sw_flow_migrate;
+static sw_status (*const check_sw_flow_undo_migration)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_flow_undo_migration;
+static sw_status (*const check_sw_case_fork)(sw_engine, const char *, size_t, uint64_t, uint32_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_fork;
+static sw_status (*const check_sw_case_compensate)(sw_engine, const char *, size_t, const char *, size_t, sw_error *) = sw_case_compensate;
 static sw_status (*const check_sw_work_poll)(sw_engine, const uint8_t *, size_t, const char *, size_t, uint32_t, uint64_t, sw_cq, uint64_t, uint64_t *, sw_error *) = sw_work_poll;
 static sw_status (*const check_sw_work_poll_sync)(sw_engine, const uint8_t *, size_t, const char *, size_t, uint32_t, uint64_t, int64_t, sw_bytes *, sw_error *) = sw_work_poll_sync;
 static sw_status (*const check_sw_work_heartbeat)(sw_engine, const char *, size_t, uint64_t, sw_error *) = sw_work_heartbeat;
@@ -703,6 +709,12 @@ int main(void) {
   CHECK(check_sw_case_add_instances != 0);
   CHECK(check_sw_case_signal != 0);
   CHECK(check_sw_signal_send != 0);
+  CHECK(check_sw_flow_versions != 0);
+  CHECK(check_sw_flow_plan != 0);
+  CHECK(check_sw_flow_migrate != 0);
+  CHECK(check_sw_flow_undo_migration != 0);
+  CHECK(check_sw_case_fork != 0);
+  CHECK(check_sw_case_compensate != 0);
   CHECK(check_sw_work_poll != 0);
   CHECK(check_sw_work_poll_sync != 0);
   CHECK(check_sw_work_heartbeat != 0);

@@ -4652,6 +4652,241 @@ static void test_sw_signal_send(void) {
   #endif
 }
 
+static void test_sw_flow_versions(void) {
+  WRONG("sw_flow_versions: engine zero", sw_flow_versions(as_engine(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine stale", sw_flow_versions(as_engine(stale_engine.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine of another type", sw_flow_versions(as_engine(other_than_engine()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine of a slot never used", sw_flow_versions(as_engine(live_engine.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine of a generation to come", sw_flow_versions(as_engine(live_engine.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine of another copy of the library", sw_flow_versions(as_engine(live_engine.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: engine all ones", sw_flow_versions(as_engine(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_versions: flows NULL", sw_flow_versions(live_engine, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_flow_versions: flows misaligned", sw_flow_versions(live_engine, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_flow_versions", sw_flow_versions(live_engine, &out_bytes, err_place), 0);
+  PANIC("sw_flow_versions", sw_flow_versions(live_engine, &out_bytes, err_place), 1);
+  check_poisoned("sw_flow_versions");
+  #endif
+}
+
+static void test_sw_flow_plan(void) {
+  WRONG("sw_flow_plan: engine zero", sw_flow_plan(as_engine(0), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine stale", sw_flow_plan(as_engine(stale_engine.id), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine of another type", sw_flow_plan(as_engine(other_than_engine()), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine of a slot never used", sw_flow_plan(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine of a generation to come", sw_flow_plan(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine of another copy of the library", sw_flow_plan(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: engine all ones", sw_flow_plan(as_engine(UINT64_MAX), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: text NULL with a length", sw_flow_plan(live_engine, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: text above its limit", sw_flow_plan(live_engine, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: text of the largest length", sw_flow_plan(live_engine, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: text not UTF-8", sw_flow_plan(live_engine, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: text cut UTF-8", sw_flow_plan(live_engine, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: dir NULL with a length", sw_flow_plan(live_engine, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: dir above its limit", sw_flow_plan(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: dir of the largest length", sw_flow_plan(live_engine, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: dir not UTF-8", sw_flow_plan(live_engine, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: dir cut UTF-8", sw_flow_plan(live_engine, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: renames NULL with a length", sw_flow_plan(live_engine, "a", 1, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: renames above its limit", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: renames of the largest length", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: renames not MessagePack", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: renames cut MessagePack", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_plan: plan NULL", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_flow_plan: plan misaligned", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_flow_plan", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_flow_plan", sw_flow_plan(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_flow_plan");
+  #endif
+}
+
+static void test_sw_flow_migrate(void) {
+  WRONG("sw_flow_migrate: engine zero", sw_flow_migrate(as_engine(0), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine stale", sw_flow_migrate(as_engine(stale_engine.id), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine of another type", sw_flow_migrate(as_engine(other_than_engine()), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine of a slot never used", sw_flow_migrate(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine of a generation to come", sw_flow_migrate(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine of another copy of the library", sw_flow_migrate(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: engine all ones", sw_flow_migrate(as_engine(UINT64_MAX), "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: text NULL with a length", sw_flow_migrate(live_engine, NULL, 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: text above its limit", sw_flow_migrate(live_engine, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: text of the largest length", sw_flow_migrate(live_engine, (const char *)"a", SIZE_MAX, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: text not UTF-8", sw_flow_migrate(live_engine, "\xff", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: text cut UTF-8", sw_flow_migrate(live_engine, "a\xe2\x82", 3, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: dir NULL with a length", sw_flow_migrate(live_engine, "a", 1, NULL, 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: dir above its limit", sw_flow_migrate(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: dir of the largest length", sw_flow_migrate(live_engine, "a", 1, (const char *)"a", SIZE_MAX, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: dir not UTF-8", sw_flow_migrate(live_engine, "a", 1, "\xff", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: dir cut UTF-8", sw_flow_migrate(live_engine, "a", 1, "a\xe2\x82", 3, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: options NULL with a length", sw_flow_migrate(live_engine, "a", 1, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: options above its limit", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: options of the largest length", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: options not MessagePack", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc1", 1, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: options cut MessagePack", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xda\xff", 2, &out_bytes, err_place), SW_INVALID_MSGPACK);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_migrate: report NULL", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_flow_migrate: report misaligned", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_flow_migrate", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 0);
+  PANIC("sw_flow_migrate", sw_flow_migrate(live_engine, "a", 1, "a", 1, (const uint8_t *)"\xc0", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_flow_migrate");
+  #endif
+}
+
+static void test_sw_flow_undo_migration(void) {
+  WRONG("sw_flow_undo_migration: engine zero", sw_flow_undo_migration(as_engine(0), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine stale", sw_flow_undo_migration(as_engine(stale_engine.id), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine of another type", sw_flow_undo_migration(as_engine(other_than_engine()), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine of a slot never used", sw_flow_undo_migration(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine of a generation to come", sw_flow_undo_migration(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine of another copy of the library", sw_flow_undo_migration(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: engine all ones", sw_flow_undo_migration(as_engine(UINT64_MAX), "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: migration NULL with a length", sw_flow_undo_migration(live_engine, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: migration above its limit", sw_flow_undo_migration(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: migration of the largest length", sw_flow_undo_migration(live_engine, (const char *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: migration not UTF-8", sw_flow_undo_migration(live_engine, "\xff", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: migration cut UTF-8", sw_flow_undo_migration(live_engine, "a\xe2\x82", 3, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_flow_undo_migration: report NULL", sw_flow_undo_migration(live_engine, "a", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_flow_undo_migration: report misaligned", sw_flow_undo_migration(live_engine, "a", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_flow_undo_migration", sw_flow_undo_migration(live_engine, "a", 1, &out_bytes, err_place), 0);
+  PANIC("sw_flow_undo_migration", sw_flow_undo_migration(live_engine, "a", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_flow_undo_migration");
+  #endif
+}
+
+static void test_sw_case_fork(void) {
+  WRONG("sw_case_fork: engine zero", sw_case_fork(as_engine(0), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine stale", sw_case_fork(as_engine(stale_engine.id), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine of another type", sw_case_fork(as_engine(other_than_engine()), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine of a slot never used", sw_case_fork(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine of a generation to come", sw_case_fork(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine of another copy of the library", sw_case_fork(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: engine all ones", sw_case_fork(as_engine(UINT64_MAX), "a", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: id NULL with a length", sw_case_fork(live_engine, NULL, 1, 1, 1, "a", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: id above its limit", sw_case_fork(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, 1, "a", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: id of the largest length", sw_case_fork(live_engine, (const char *)"a", SIZE_MAX, 1, 1, "a", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: id not UTF-8", sw_case_fork(live_engine, "\xff", 1, 1, 1, "a", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: id cut UTF-8", sw_case_fork(live_engine, "a\xe2\x82", 3, 1, 1, "a", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: new_id NULL with a length", sw_case_fork(live_engine, "a", 1, 1, 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: new_id above its limit", sw_case_fork(live_engine, "a", 1, 1, 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: new_id of the largest length", sw_case_fork(live_engine, "a", 1, 1, 1, (const char *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: new_id not UTF-8", sw_case_fork(live_engine, "a", 1, 1, 1, "\xff", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: new_id cut UTF-8", sw_case_fork(live_engine, "a", 1, 1, 1, "a\xe2\x82", 3, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_fork: forked NULL", sw_case_fork(live_engine, "a", 1, 1, 1, "a", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_fork: forked misaligned", sw_case_fork(live_engine, "a", 1, 1, 1, "a", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_fork", sw_case_fork(live_engine, "a", 1, 1, 1, "a", 1, &out_bytes, err_place), 0);
+  PANIC("sw_case_fork", sw_case_fork(live_engine, "a", 1, 1, 1, "a", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_case_fork");
+  #endif
+}
+
+static void test_sw_case_compensate(void) {
+  WRONG("sw_case_compensate: engine zero", sw_case_compensate(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine stale", sw_case_compensate(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine of another type", sw_case_compensate(as_engine(other_than_engine()), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine of a slot never used", sw_case_compensate(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine of a generation to come", sw_case_compensate(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine of another copy of the library", sw_case_compensate(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: engine all ones", sw_case_compensate(as_engine(UINT64_MAX), "a", 1, "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_case_compensate: id NULL with a length", sw_case_compensate(live_engine, NULL, 1, "a", 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_compensate: id above its limit", sw_case_compensate(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_compensate: id of the largest length", sw_case_compensate(live_engine, (const char *)"a", SIZE_MAX, "a", 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_compensate: id not UTF-8", sw_case_compensate(live_engine, "\xff", 1, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_compensate: id cut UTF-8", sw_case_compensate(live_engine, "a\xe2\x82", 3, "a", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_compensate: reason NULL with a length", sw_case_compensate(live_engine, "a", 1, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_compensate: reason above its limit", sw_case_compensate(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_compensate: reason of the largest length", sw_case_compensate(live_engine, "a", 1, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_case_compensate: reason not UTF-8", sw_case_compensate(live_engine, "a", 1, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_case_compensate: reason cut UTF-8", sw_case_compensate(live_engine, "a", 1, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_compensate", sw_case_compensate(live_engine, "a", 1, "a", 1, err_place), 0);
+  PANIC("sw_case_compensate", sw_case_compensate(live_engine, "a", 1, "a", 1, err_place), 1);
+  check_poisoned("sw_case_compensate");
+  #endif
+}
+
 static void test_sw_work_poll(void) {
   WRONG("sw_work_poll: engine zero", sw_work_poll(as_engine(0), (const uint8_t *)"\xc0", 1, "a", 1, 1, 1, live_cq, 1, &out_u64, err_place), SW_MISUSE);
   ZEROED(out_u64);
@@ -5268,6 +5503,12 @@ int main(void) {
   test_sw_case_add_instances();
   test_sw_case_signal();
   test_sw_signal_send();
+  test_sw_flow_versions();
+  test_sw_flow_plan();
+  test_sw_flow_migrate();
+  test_sw_flow_undo_migration();
+  test_sw_case_fork();
+  test_sw_case_compensate();
   test_sw_work_poll();
   test_sw_work_poll_sync();
   test_sw_work_heartbeat();

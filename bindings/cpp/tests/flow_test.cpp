@@ -214,6 +214,39 @@ TEST(flow, a_case_is_suspended_resumed_signalled_cancelled_and_terminated) {
   CHECK_EQ(db.get_case(other).status, "terminated");
 }
 
+TEST(flow, cases_are_moved_and_undone) {
+  const std::string first =
+      "name: order\nversion: 1\ntasks:\n  pay: { kind: host, compensate: refund, next: ship }\n  ship: { kind: host }\n"
+      "  refund: { kind: host }\n";
+  const std::string second =
+      "name: order\nversion: 2\ntasks:\n  pay: { kind: host, compensate: refund, next: send }\n  send: { kind: host }\n"
+      "  refund: { kind: host }\n";
+  auto db = engine::in_memory();
+  db.deploy(first);
+  const auto id = db.start("order");
+  db.complete(db.poll({"pay"}, 10s).at(0).token, "paid");
+  CHECK(db.plan(second).cases.at(0).reasons.size() == 1);
+  migrate_options how;
+  how.renames.emplace_back("ship", "send");
+  CHECK(db.plan(second, how).cases.at(0).reasons.empty());
+  const auto done = db.migrate(second, how);
+  CHECK_EQ(done.moved.at(0).case_id, id);
+  CHECK(done.left.empty());
+  CHECK_EQ(db.get_case(id).version, 2U);
+  const auto flows = db.versions();
+  CHECK_EQ(flows.at(0).name, "order");
+  CHECK(flows.at(0).versions.at(1).newest);
+  CHECK_EQ(db.undo_migration(done.id).moved.size(), 1U);
+  CHECK_EQ(db.get_case(id).version, 1U);
+  how.renames.emplace_back("pay", "nothing");
+  CHECK_THROWS(input, db.migrate(second, how));
+  CHECK_THROWS(input, db.undo_migration("nothing"));
+  CHECK_THROWS(refused, db.fork(id, 1));
+  db.compensate(id, "not wanted");
+  db.complete(db.poll({"refund"}, 10s).at(0).token, nullptr);
+  CHECK_EQ(db.wait(id).status, "compensated");
+}
+
 TEST(flow, tasks_are_cancelled_completed_and_given_instances) {
   auto db = engine::in_memory();
   db.deploy(flows::survey);

@@ -56,6 +56,16 @@ import {
   readVerdicts,
   type WorkOutcome,
 } from './work';
+import {
+  readAnswer,
+  type FlowVersions,
+  type Fork,
+  type ForkOptions,
+  type MigrateOptions,
+  type Migration,
+  type Plan,
+  type PlanOptions,
+} from './versions';
 
 /** How to open an engine. */
 export interface EngineOptions {
@@ -362,6 +372,49 @@ export class Engine {
   /** Ends a case by force; it is then `terminated`, and nothing that a flow does on being cancelled is done. */
   async terminate(id: string, reason = ''): Promise<void> {
     await this.#session.later(native.caseTerminateAsync, text('id', id), text('reason', reason));
+  }
+
+  /**
+   * Has a case undo what its tasks have done, newest first: a running one is cancelled for it; of one that has ended, what
+   * it did is undone afterwards. `SW_REFUSED` if nothing is left to be undone.
+   */
+  async compensate(id: string, reason = ''): Promise<void> {
+    await this.#session.later(native.caseCompensateAsync, text('id', id), text('reason', reason));
+  }
+
+  /** The deployed flows with all their versions. */
+  async versions(): Promise<FlowVersions[]> {
+    return readAnswer(await this.#session.later(native.flowVersionsAsync));
+  }
+
+  /** Checks every open case of a flow against another version of it, and tells what moving them would do. */
+  async plan(flow: string, options: PlanOptions = {}): Promise<Plan> {
+    const [spec, dir] = [text('flow', flow), text('dir', options.dir ?? '')];
+    return readAnswer(await this.#session.later(native.flowPlanAsync, spec, dir, encode(options.renames ?? null)));
+  }
+
+  /**
+   * Moves running cases of a flow to another version, as far as they have a place there. It is deployed, so that new cases
+   * run on it too. Each cohort of cases is one commit. What is claimed stays claimed, and timers go on.
+   */
+  async migrate(flow: string, options: MigrateOptions = {}): Promise<Migration> {
+    const { dir = '', ...rest } = options;
+    const [spec, folder] = [text('flow', flow), text('dir', dir)];
+    return readAnswer(await this.#session.later(native.flowMigrateAsync, spec, folder, encode(rest as Storable)));
+  }
+
+  /**
+   * Moves the cases of a migration (its id, or a flow's name for the newest) back, as far as they still have a place there.
+   */
+  async undoMigration(migration: string): Promise<Migration> {
+    return readAnswer(await this.#session.later(native.flowUndoMigrationAsync, text('migration', migration)));
+  }
+
+  /** Makes a new case of another one as it was after an event of its history (its `seq`). */
+  async fork(id: string, at: number, options: ForkOptions = {}): Promise<Fork> {
+    const [from, to] = [text('id', id), text('id', options.id ?? '')];
+    const results = options.results ? 1 : 0;
+    return readAnswer(await this.#session.later(native.caseForkAsync, from, BigInt(at), results, to));
   }
 
   /** Cancels one task of a case: it produces nothing. `SW_REFUSED` if nothing of it is enabled or runs. */

@@ -62,5 +62,16 @@ export type { Key, PageOptions, Past, SpanOptions, Stored, Version } from './sta
 export { Space, type SpaceInfo, type Spaces } from './store';
 export { Savepoint, Txn, type TransactOptions, type TxnOptions, type TxnSpace } from './txn';
 export type { Storable, Value } from './values';
+export type {
+  CasePlan,
+  FlowVersion,
+  FlowVersions,
+  Fork,
+  ForkOptions,
+  MigrateOptions,
+  Migration,
+  Plan,
+  PlanOptions,
+} from './versions';
 export { WorkFailure, WorkItem } from './work';
 export type { FailureReason, Handler, PollOptions, WorkOutcome, WorkerOptions } from './work';

@@ -2659,6 +2659,116 @@ export function signalSend(engine: Engine, signal: string, key: string, data: Ui
 export function signalSendAsync(engine: Engine, signal: string, key: string, data: Uint8Array | undefined): Promise<Uint8Array>;
 
 /**
+ * Lists the deployed flows with all their versions.
+ * @param engine The engine.
+ * @returns Receives an array of objects: `name`, `versions` (an array of objects: `version`, `key`,
+ * `dir` or null, `newest`, and how many cases are `open` and `ended` on it).
+ */
+export function flowVersions(engine: Engine): Uint8Array;
+
+/**
+ * `flowVersions` on a thread of libuv's pool.
+ */
+export function flowVersionsAsync(engine: Engine): Promise<Uint8Array>;
+
+/**
+ * Checks every open case of a flow against another version of it, and tells what moving them would do.
+ * Nothing is changed.
+ *
+ * Fails with `SW_INVALID_SPEC`, or `SW_INPUT` for names that are not there.
+ * @param engine The engine.
+ * @param text The other version.
+ * @param dir The folder it comes from; empty for none.
+ * @param renames An object: what tasks, places and flows under `flows` of the old versions (the keys)
+ * are called in the new one (the values); no bytes is none.
+ * @returns Receives an object: `flow`, `version`, `key`, `cases` (an array of objects: `case`,
+ * `version`, `key`, `status`, `reasons` why it cannot be moved, and what `follows` at once).
+ */
+export function flowPlan(engine: Engine, text: string, dir: string, renames: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `flowPlan` on a thread of libuv's pool.
+ */
+export function flowPlanAsync(engine: Engine, text: string, dir: string, renames: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
+ * Moves running cases of a flow to another version, as far as they have a place there. It is deployed,
+ * so that new cases run on it too. Each cohort of cases is one commit. What is claimed stays claimed,
+ * and timers go on.
+ *
+ * Fails with `SW_INVALID_SPEC`, `SW_INPUT`, or `SW_UNKNOWN_CASE`, and then nothing was changed.
+ * @param engine The engine.
+ * @param text The other version.
+ * @param dir The folder it comes from; empty for none.
+ * @param options An object: `cohort` (cases in a commit, 1 to 4096; 256 without it), `renames` (as for
+ * `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of them.
+ * @returns Receives an object: `id` (to undo it with; null if no case was moved), `flow`, `version`,
+ * `moved` and `left` (arrays of objects, as the `cases` of `sw_flow_plan`).
+ */
+export function flowMigrate(engine: Engine, text: string, dir: string, options: Uint8Array | undefined): Uint8Array;
+
+/**
+ * `flowMigrate` on a thread of libuv's pool.
+ */
+export function flowMigrateAsync(engine: Engine, text: string, dir: string, options: Uint8Array | undefined): Promise<Uint8Array>;
+
+/**
+ * Moves the cases of a migration back to the versions on which they were, as far as they still have a
+ * place there. It is a migration itself.
+ *
+ * Fails with `SW_INPUT` if there is no such migration.
+ * @param engine The engine.
+ * @param migration Its id, or a flow's name for the newest one of that flow.
+ * @returns Receives an object, as `sw_flow_migrate` gives it.
+ */
+export function flowUndoMigration(engine: Engine, migration: string): Uint8Array;
+
+/**
+ * `flowUndoMigration` on a thread of libuv's pool.
+ */
+export function flowUndoMigrationAsync(engine: Engine, migration: string): Promise<Uint8Array>;
+
+/**
+ * Makes a new case of another one as it was after an event of its history, with copies of the cases it
+ * had called.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_EXISTS`, `SW_INPUT` if there is no such event, or
+ * `SW_REFUSED`: the case had ended by then, or the store is in memory, which keeps no history.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param at The number of the event (`seq` of `sw_case_history`); of several of one commit, the last
+ * counts.
+ * @param results 1 if work that the case completed later is to be given to the new one, when it asks
+ * for the same work with the same input, and not done again; else 0.
+ * @param newId The new case's id; empty to have one made.
+ * @returns Receives an object: `case` (the new one's id), `at` (the event that counted), `results`
+ * (how many were given).
+ */
+export function caseFork(engine: Engine, id: string, at: bigint, results: number, newId: string): Uint8Array;
+
+/**
+ * `caseFork` on a thread of libuv's pool.
+ */
+export function caseForkAsync(engine: Engine, id: string, at: bigint, results: number, newId: string): Promise<Uint8Array>;
+
+/**
+ * Has a case undo what its tasks have done, newest first: a running one is cancelled for it; of one
+ * that has ended, what it did is undone afterwards. It is then "compensated".
+ *
+ * Fails with `SW_UNKNOWN_CASE`, or `SW_REFUSED`: nothing is left to be undone, that is going on
+ * already, or the case is suspended.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param reason Why, for people. May be empty.
+ */
+export function caseCompensate(engine: Engine, id: string, reason: string): void;
+
+/**
+ * `caseCompensate` on a thread of libuv's pool.
+ */
+export function caseCompensateAsync(engine: Engine, id: string, reason: string): Promise<void>;
+
+/**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.
  *
  * An item is an object: `token` (for the other functions), `case`, `item`, `task`, `topic`, `attempt`

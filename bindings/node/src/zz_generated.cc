@@ -2434,6 +2434,122 @@ struct signal_send : call_base {
   }
 };
 
+// sw_flow_versions: Lists the deployed flows with all their versions.
+struct flow_versions : call_base {
+  sw_engine engine{};
+  sw_bytes out_flows{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_flow_versions(engine, &out_flows, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_flows);
+  }
+};
+
+// sw_flow_plan: Checks every open case of a flow against another version of it, and tells what moving them would do. Nothing is changed.
+struct flow_plan : call_base {
+  sw_engine engine{};
+  std::string text;
+  std::string dir;
+  bytes_argument renames;
+  sw_bytes out_plan{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "text", &text) && args.text(2, "dir", &dir) && args.bytes(3, "renames", true, &renames);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_flow_plan(engine, text.data(), text.size(), dir.data(), dir.size(), renames.data, renames.size, &out_plan, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_plan);
+  }
+};
+
+// sw_flow_migrate: Moves running cases of a flow to another version, as far as they have a place there. It is deployed, so that new cases run on it too. Each cohort of cases is one commit. What is claimed stays claimed, and timers go on.
+struct flow_migrate : call_base {
+  sw_engine engine{};
+  std::string text;
+  std::string dir;
+  bytes_argument options;
+  sw_bytes out_report{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "text", &text) && args.text(2, "dir", &dir) && args.bytes(3, "options", true, &options);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_flow_migrate(engine, text.data(), text.size(), dir.data(), dir.size(), options.data, options.size, &out_report, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_report);
+  }
+};
+
+// sw_flow_undo_migration: Moves the cases of a migration back to the versions on which they were, as far as they still have a place there. It is a migration itself.
+struct flow_undo_migration : call_base {
+  sw_engine engine{};
+  std::string migration;
+  sw_bytes out_report{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "migration", &migration);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_flow_undo_migration(engine, migration.data(), migration.size(), &out_report, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_report);
+  }
+};
+
+// sw_case_fork: Makes a new case of another one as it was after an event of its history, with copies of the cases it had called.
+struct case_fork : call_base {
+  sw_engine engine{};
+  std::string id;
+  uint64_t at{};
+  uint32_t results{};
+  std::string new_id;
+  sw_bytes out_forked{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.u64(2, "at", &at) && args.u32(3, "results", &results) && args.text(4, "new_id", &new_id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_fork(engine, id.data(), id.size(), at, results, new_id.data(), new_id.size(), &out_forked, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_forked);
+  }
+};
+
+// sw_case_compensate: Has a case undo what its tasks have done, newest first: a running one is cancelled for it; of one that has ended, what it did is undone afterwards. It is then "compensated".
+struct case_compensate : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string reason;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "reason", &reason);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_compensate(engine, id.data(), id.size(), reason.data(), reason.size(), error);
+  }
+};
+
 // sw_work_poll: Starts waiting for work items. Completes with an array of at least one, leased to this worker.
 struct work_poll : call_base {
   sw_engine engine{};
@@ -2952,6 +3068,18 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("caseSignalAsync", Napi::Function::New<later<call::case_signal>>(env, "caseSignalAsync"));
   exports.Set("signalSend", Napi::Function::New<now<call::signal_send>>(env, "signalSend"));
   exports.Set("signalSendAsync", Napi::Function::New<later<call::signal_send>>(env, "signalSendAsync"));
+  exports.Set("flowVersions", Napi::Function::New<now<call::flow_versions>>(env, "flowVersions"));
+  exports.Set("flowVersionsAsync", Napi::Function::New<later<call::flow_versions>>(env, "flowVersionsAsync"));
+  exports.Set("flowPlan", Napi::Function::New<now<call::flow_plan>>(env, "flowPlan"));
+  exports.Set("flowPlanAsync", Napi::Function::New<later<call::flow_plan>>(env, "flowPlanAsync"));
+  exports.Set("flowMigrate", Napi::Function::New<now<call::flow_migrate>>(env, "flowMigrate"));
+  exports.Set("flowMigrateAsync", Napi::Function::New<later<call::flow_migrate>>(env, "flowMigrateAsync"));
+  exports.Set("flowUndoMigration", Napi::Function::New<now<call::flow_undo_migration>>(env, "flowUndoMigration"));
+  exports.Set("flowUndoMigrationAsync", Napi::Function::New<later<call::flow_undo_migration>>(env, "flowUndoMigrationAsync"));
+  exports.Set("caseFork", Napi::Function::New<now<call::case_fork>>(env, "caseFork"));
+  exports.Set("caseForkAsync", Napi::Function::New<later<call::case_fork>>(env, "caseForkAsync"));
+  exports.Set("caseCompensate", Napi::Function::New<now<call::case_compensate>>(env, "caseCompensate"));
+  exports.Set("caseCompensateAsync", Napi::Function::New<later<call::case_compensate>>(env, "caseCompensateAsync"));
   exports.Set("workPoll", Napi::Function::New<now<call::work_poll>>(env, "workPoll"));
   exports.Set("workHeartbeat", Napi::Function::New<now<call::work_heartbeat>>(env, "workHeartbeat"));
   exports.Set("workHeartbeatAsync", Napi::Function::New<later<call::work_heartbeat>>(env, "workHeartbeatAsync"));

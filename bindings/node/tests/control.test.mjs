@@ -106,3 +106,37 @@ test('people list, take, delegate, give back and skip work', async (t) => {
   assert.equal(status, 'completed');
   assert.deepEqual(data, { input: { sum: 120 }, payment: null });
 });
+
+test('cases are moved to another version and back, and undone', async (t) => {
+  const engine = memory(t);
+  const first = `
+name: order
+version: 1
+tasks:
+  pay: { kind: host, compensate: refund, next: ship }
+  ship: { kind: host }
+  refund: { kind: host }
+`;
+  const second = first.replace('version: 1', 'version: 2').replaceAll('ship', 'send');
+  await engine.deploy(first);
+  const id = await engine.start('order');
+  const [item] = await engine.poll({ topics: ['pay'] });
+  await item.complete('paid');
+  assert.equal((await engine.plan(second)).cases[0].reasons.length, 1);
+  const options = { renames: { ship: 'send' } };
+  assert.deepEqual((await engine.plan(second, options)).cases[0].reasons, []);
+  const done = await engine.migrate(second, { ...options, cohort: 10 });
+  assert.deepEqual([done.moved.length, done.left.length, done.version], [1, 0, 2]);
+  assert.equal(engine.case(id).version, 2);
+  const [flow] = await engine.versions();
+  assert.deepEqual(flow.versions.map((of) => [of.version, of.newest, of.open]), [[1, false, 0], [2, true, 1]]);
+  assert.equal((await engine.undoMigration(done.id)).moved.length, 1);
+  assert.equal(engine.case(id).version, 1);
+  await fails(() => engine.migrate(second, { renames: { pay: 'nothing' } }), 'SW_INPUT');
+  await fails(() => engine.undoMigration('nothing'), 'SW_INPUT');
+  await fails(() => engine.fork(id, 1), 'SW_REFUSED');
+  await engine.compensate(id, 'not wanted');
+  const [refund] = await engine.poll({ topics: ['refund'] });
+  await refund.complete();
+  assert.equal((await engine.wait(id)).status, 'compensated');
+});

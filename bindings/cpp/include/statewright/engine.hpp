@@ -284,6 +284,35 @@ class basic_engine {
   ret<void> terminate(std::string_view id, std::string_view reason = {}) const {
     return invoke(detail::case_terminate, raw(), id, reason);
   }
+  /// Has a case undo what its tasks have done, newest first: a running one is cancelled for it; of one that has ended, what
+  /// it did is undone afterwards. `errc::refused` if nothing is left to be undone.
+  ret<void> compensate(std::string_view id, std::string_view reason = {}) const {
+    return invoke(detail::case_compensate, raw(), id, reason);
+  }
+  /// Makes a new case of another one as it was after event `at` of its history. With `results`, work that the case completed
+  /// later is given to the new one, when it asks for the same work with the same input. With an empty `new_id` one is made.
+  ret<forked_case> fork(std::string_view id, std::uint64_t at, bool results = false,
+                        std::string_view new_id = {}) const {
+    return fetch<forked_case>(detail::case_fork, raw(), id, at, std::uint32_t{results ? 1U : 0U}, new_id);
+  }
+  /// The deployed flows with all their versions.
+  ret<std::vector<flow_versions>> versions() const {
+    return fetch<std::vector<flow_versions>>(detail::flow_versions, raw());
+  }
+  /// Checks every open case of a flow against another version of it, and tells what moving them would do. Of the options,
+  /// `dir` and `renames` count.
+  ret<migration_plan> plan(std::string_view text, const migrate_options &how = {}) const {
+    return tell<migration_plan>(detail::flow_plan, detail::renames_of(how), raw(), text, std::string_view(how.dir));
+  }
+  /// Moves running cases of a flow to another version, as far as they have a place there. It is deployed, so that new cases
+  /// run on it too. Each cohort of cases is one commit. What is claimed stays claimed, and timers go on.
+  ret<migration> migrate(std::string_view text, const migrate_options &how = {}) const {
+    return tell<migration>(detail::flow_migrate, detail::as_value(how), raw(), text, std::string_view(how.dir));
+  }
+  /// Moves the cases of a migration (its id, or a flow's name for the newest) back, as far as they still have a place there.
+  ret<migration> undo_migration(std::string_view migration) const {
+    return fetch<statewright::migration>(detail::flow_undo_migration, raw(), migration);
+  }
   /// Cancels one task of a case: it produces nothing. `errc::refused` if nothing of it is enabled or runs.
   ret<void> cancel_task(std::string_view id, std::string_view task) const {
     return invoke(detail::case_cancel_task, raw(), id, task);

@@ -18,6 +18,76 @@ struct deployed_flow {
   std::string key;
 };
 
+/// One version of a flow. Two that state the same number and differ in content or folder are two.
+struct flow_version {
+  std::uint64_t version = 0;
+  /// Names the exact content.
+  std::string key;
+  /// The folder it was deployed from; may be empty.
+  std::string dir;
+  /// Whether new cases run on it.
+  bool newest = false;
+  /// How many cases run on it, and ran on it.
+  std::uint64_t open = 0, ended = 0;
+};
+
+/// A deployed flow with everything that was deployed under its name.
+struct flow_versions {
+  std::string name;
+  std::vector<flow_version> versions;
+};
+
+/// What moving one case to another version would do, or did.
+struct case_plan {
+  std::string case_id;
+  /// The version that it runs on, or ran on.
+  std::uint64_t version = 0;
+  std::string key;
+  std::string status;
+  /// Why it cannot be moved; empty if it can.
+  std::vector<std::string> reasons;
+  /// What happens to it at once.
+  std::vector<std::string> follows;
+};
+
+/// What moving the open cases of a flow to another version would do.
+struct migration_plan {
+  std::string flow;
+  std::uint64_t version = 0;
+  std::string key;
+  std::vector<case_plan> cases;
+};
+
+/// What moving cases did.
+struct migration {
+  /// For `undo_migration`; empty if no case was moved.
+  std::string id;
+  std::string flow;
+  std::uint64_t version = 0;
+  std::vector<case_plan> moved, left;
+};
+
+/// How cases are moved.
+struct migrate_options {
+  /// The folder that the version comes from; empty for none.
+  std::string dir;
+  /// How many cases one commit moves, 1 to 4096.
+  std::uint32_t cohort = 256;
+  /// What tasks, places and flows under `flows` of the old versions are called in the new one: old name, new name.
+  std::vector<std::pair<std::string, std::string>> renames;
+  /// Only these cases; empty is all that are open.
+  std::vector<std::string> cases;
+};
+
+/// A case that was made of another one.
+struct forked_case {
+  std::string case_id;
+  /// The last event of the other that is its own too.
+  std::uint64_t at = 0;
+  /// How many recorded results were given to it.
+  std::uint64_t results = 0;
+};
+
 /// Something wrong with a flow's text.
 struct problem {
   /// Counted from 1.
@@ -187,6 +257,36 @@ inline void read(const value &from, deployed_flow &into) {
   into.key = text_of(from["key"]);
 }
 
+inline std::vector<std::string> texts_in(const value &from) {
+  std::vector<std::string> made;
+  for (const value &text : from.items()) made.push_back(text_of(text));
+  return made;
+}
+
+inline void read(const value &from, flow_version &into) {
+  into.version = number_of(from["version"]);
+  into.key = text_of(from["key"]);
+  into.dir = text_of(from["dir"]);
+  into.newest = flag_of(from["newest"]);
+  into.open = number_of(from["open"]);
+  into.ended = number_of(from["ended"]);
+}
+
+inline void read(const value &from, case_plan &into) {
+  into.case_id = text_of(from["case"]);
+  into.version = number_of(from["version"]);
+  into.key = text_of(from["key"]);
+  into.status = text_of(from["status"]);
+  into.reasons = texts_in(from["reasons"]);
+  into.follows = texts_in(from["follows"]);
+}
+
+inline void read(const value &from, forked_case &into) {
+  into.case_id = text_of(from["case"]);
+  into.at = number_of(from["at"]);
+  into.results = number_of(from["results"]);
+}
+
 inline void read(const value &from, problem &into) {
   into.line = number_of(from["line"]);
   into.column = number_of(from["column"]);
@@ -307,6 +407,42 @@ template <>
 struct shape<std::string> {
   static std::string of(const value &from) { return text_of(from); }
 };
+
+inline void read(const value &from, flow_versions &into) {
+  into.name = text_of(from["name"]);
+  into.versions = read_all<flow_version>(from["versions"]);
+}
+
+inline void read(const value &from, migration_plan &into) {
+  into.flow = text_of(from["flow"]);
+  into.version = number_of(from["version"]);
+  into.key = text_of(from["key"]);
+  into.cases = read_all<case_plan>(from["cases"]);
+}
+
+inline void read(const value &from, migration &into) {
+  into.id = text_of(from["id"]);
+  into.flow = text_of(from["flow"]);
+  into.version = number_of(from["version"]);
+  into.moved = read_all<case_plan>(from["moved"]);
+  into.left = read_all<case_plan>(from["left"]);
+}
+
+inline value renames_of(const migrate_options &how) {
+  object made;
+  for (const auto &name : how.renames) made[name.first] = name.second;
+  return made;
+}
+
+inline value as_value(const migrate_options &how) {
+  object made{{"cohort", how.cohort}, {"renames", renames_of(how)}};
+  if (!how.cases.empty()) {
+    array cases;
+    for (const auto &id : how.cases) cases.push_back(id);
+    made["cases"] = cases;
+  }
+  return made;
+}
 
 template <class Made>
 result<Made> as(const result<value> &given) {

@@ -280,6 +280,18 @@ package capi
 #cgo nocallback sw_case_signal
 #cgo noescape sw_signal_send
 #cgo nocallback sw_signal_send
+#cgo noescape sw_flow_versions
+#cgo nocallback sw_flow_versions
+#cgo noescape sw_flow_plan
+#cgo nocallback sw_flow_plan
+#cgo noescape sw_flow_migrate
+#cgo nocallback sw_flow_migrate
+#cgo noescape sw_flow_undo_migration
+#cgo nocallback sw_flow_undo_migration
+#cgo noescape sw_case_fork
+#cgo nocallback sw_case_fork
+#cgo noescape sw_case_compensate
+#cgo nocallback sw_case_compensate
 #cgo noescape sw_work_poll
 #cgo nocallback sw_work_poll
 #cgo noescape sw_work_poll_sync
@@ -3598,6 +3610,138 @@ func SignalSend(engine Engine, signal string, key string, data []byte) (delivery
 		return
 	}
 	delivery = takeBytes(&cDelivery)
+	return
+}
+
+// FlowVersions calls sw_flow_versions. Lists the deployed flows with all their versions.
+//
+// engine: The engine.
+// flows: Receives an array of objects: `name`, `versions` (an array of objects: `version`, `key`,
+// `dir` or null, `newest`, and how many cases are `open` and `ended` on it).
+func FlowVersions(engine Engine) (flows []byte, err error) {
+	var cFlows C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_flow_versions(engine.c(), &cFlows, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	flows = takeBytes(&cFlows)
+	return
+}
+
+// FlowPlan calls sw_flow_plan. Checks every open case of a flow against another version of it, and
+// tells what moving them would do. Nothing is changed.
+//
+// Fails with `SW_INVALID_SPEC`, or `SW_INPUT` for names that are not there.
+//
+// engine: The engine.
+// text: The other version.
+// dir: The folder it comes from; empty for none.
+// renames: An object: what tasks, places and flows under `flows` of the old versions (the keys) are
+// called in the new one (the values); no bytes is none.
+// plan: Receives an object: `flow`, `version`, `key`, `cases` (an array of objects: `case`, `version`,
+// `key`, `status`, `reasons` why it cannot be moved, and what `follows` at once).
+func FlowPlan(engine Engine, text string, dir string, renames []byte) (plan []byte, err error) {
+	var cPlan C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_flow_plan(engine.c(), textPointer(text), C.size_t(len(text)), textPointer(dir), C.size_t(len(dir)), bytesPointer(renames), C.size_t(len(renames)), &cPlan, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	plan = takeBytes(&cPlan)
+	return
+}
+
+// FlowMigrate calls sw_flow_migrate. Moves running cases of a flow to another version, as far as they
+// have a place there. It is deployed, so that new cases run on it too. Each cohort of cases is one
+// commit. What is claimed stays claimed, and timers go on.
+//
+// Fails with `SW_INVALID_SPEC`, `SW_INPUT`, or `SW_UNKNOWN_CASE`, and then nothing was changed.
+//
+// engine: The engine.
+// text: The other version.
+// dir: The folder it comes from; empty for none.
+// options: An object: `cohort` (cases in a commit, 1 to 4096; 256 without it), `renames` (as for
+// `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of them.
+// report: Receives an object: `id` (to undo it with; null if no case was moved), `flow`, `version`,
+// `moved` and `left` (arrays of objects, as the `cases` of `sw_flow_plan`).
+func FlowMigrate(engine Engine, text string, dir string, options []byte) (report []byte, err error) {
+	var cReport C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_flow_migrate(engine.c(), textPointer(text), C.size_t(len(text)), textPointer(dir), C.size_t(len(dir)), bytesPointer(options), C.size_t(len(options)), &cReport, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	report = takeBytes(&cReport)
+	return
+}
+
+// FlowUndoMigration calls sw_flow_undo_migration. Moves the cases of a migration back to the versions
+// on which they were, as far as they still have a place there. It is a migration itself.
+//
+// Fails with `SW_INPUT` if there is no such migration.
+//
+// engine: The engine.
+// migration: Its id, or a flow's name for the newest one of that flow.
+// report: Receives an object, as `sw_flow_migrate` gives it.
+func FlowUndoMigration(engine Engine, migration string) (report []byte, err error) {
+	var cReport C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_flow_undo_migration(engine.c(), textPointer(migration), C.size_t(len(migration)), &cReport, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	report = takeBytes(&cReport)
+	return
+}
+
+// CaseFork calls sw_case_fork. Makes a new case of another one as it was after an event of its
+// history, with copies of the cases it had called.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_EXISTS`, `SW_INPUT` if there is no such event, or
+// `SW_REFUSED`: the case had ended by then, or the store is in memory, which keeps no history.
+//
+// engine: The engine.
+// id: The case's id.
+// at: The number of the event (`seq` of `sw_case_history`); of several of one commit, the last counts.
+// results: 1 if work that the case completed later is to be given to the new one, when it asks for the
+// same work with the same input, and not done again; else 0.
+// newId: The new case's id; empty to have one made.
+// forked: Receives an object: `case` (the new one's id), `at` (the event that counted), `results` (how
+// many were given).
+func CaseFork(engine Engine, id string, at uint64, results uint32, newId string) (forked []byte, err error) {
+	var cForked C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_case_fork(engine.c(), textPointer(id), C.size_t(len(id)), C.uint64_t(at), C.uint32_t(results), textPointer(newId), C.size_t(len(newId)), &cForked, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	forked = takeBytes(&cForked)
+	return
+}
+
+// CaseCompensate calls sw_case_compensate. Has a case undo what its tasks have done, newest first: a
+// running one is cancelled for it; of one that has ended, what it did is undone afterwards. It is then
+// "compensated".
+//
+// Fails with `SW_UNKNOWN_CASE`, or `SW_REFUSED`: nothing is left to be undone, that is going on
+// already, or the case is suspended.
+//
+// engine: The engine.
+// id: The case's id.
+// reason: Why, for people. May be empty.
+func CaseCompensate(engine Engine, id string, reason string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_case_compensate(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(reason), C.size_t(len(reason)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
 	return
 }
 

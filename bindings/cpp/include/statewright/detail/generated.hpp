@@ -3100,6 +3100,156 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_flow_versions`. Lists the deployed flows with all their versions.
+///
+/// @param engine The engine.
+/// @param flows Receives an array of objects: `name`, `versions` (an array of objects: `version`,
+/// `key`, `dir` or null, `newest`, and how many cases are `open` and `ended` on it).
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status flow_versions(
+    sw_engine engine,
+    owned_bytes &flows,
+    owned_error *error) noexcept {
+  sw_bytes c_flows{};
+  sw_error c_error{};
+  const sw_status c_status = sw_flow_versions(engine, &c_flows, &c_error);
+  flows.reset(c_flows);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_flow_plan`. Checks every open case of a flow against another version of it, and tells what
+/// moving them would do. Nothing is changed.
+///
+/// Fails with `SW_INVALID_SPEC`, or `SW_INPUT` for names that are not there.
+///
+/// @param engine The engine.
+/// @param text The other version.
+/// @param dir The folder it comes from; empty for none.
+/// @param renames An object: what tasks, places and flows under `flows` of the old versions (the keys)
+/// are called in the new one (the values); no bytes is none.
+/// @param plan Receives an object: `flow`, `version`, `key`, `cases` (an array of objects: `case`,
+/// `version`, `key`, `status`, `reasons` why it cannot be moved, and what `follows` at once).
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status flow_plan(
+    sw_engine engine,
+    std::string_view text,
+    std::string_view dir,
+    bytes_view renames,
+    owned_bytes &plan,
+    owned_error *error) noexcept {
+  sw_bytes c_plan{};
+  sw_error c_error{};
+  const sw_status c_status = sw_flow_plan(engine, text.data(), text.size(), dir.data(), dir.size(), renames.data(), renames.size(), &c_plan, &c_error);
+  plan.reset(c_plan);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_flow_migrate`. Moves running cases of a flow to another version, as far as they have a
+/// place there. It is deployed, so that new cases run on it too. Each cohort of cases is one commit.
+/// What is claimed stays claimed, and timers go on.
+///
+/// Fails with `SW_INVALID_SPEC`, `SW_INPUT`, or `SW_UNKNOWN_CASE`, and then nothing was changed.
+///
+/// @param engine The engine.
+/// @param text The other version.
+/// @param dir The folder it comes from; empty for none.
+/// @param options An object: `cohort` (cases in a commit, 1 to 4096; 256 without it), `renames` (as for
+/// `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of them.
+/// @param report Receives an object: `id` (to undo it with; null if no case was moved), `flow`,
+/// `version`, `moved` and `left` (arrays of objects, as the `cases` of `sw_flow_plan`).
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status flow_migrate(
+    sw_engine engine,
+    std::string_view text,
+    std::string_view dir,
+    bytes_view options,
+    owned_bytes &report,
+    owned_error *error) noexcept {
+  sw_bytes c_report{};
+  sw_error c_error{};
+  const sw_status c_status = sw_flow_migrate(engine, text.data(), text.size(), dir.data(), dir.size(), options.data(), options.size(), &c_report, &c_error);
+  report.reset(c_report);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_flow_undo_migration`. Moves the cases of a migration back to the versions on which they
+/// were, as far as they still have a place there. It is a migration itself.
+///
+/// Fails with `SW_INPUT` if there is no such migration.
+///
+/// @param engine The engine.
+/// @param migration Its id, or a flow's name for the newest one of that flow.
+/// @param report Receives an object, as `sw_flow_migrate` gives it.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status flow_undo_migration(
+    sw_engine engine,
+    std::string_view migration,
+    owned_bytes &report,
+    owned_error *error) noexcept {
+  sw_bytes c_report{};
+  sw_error c_error{};
+  const sw_status c_status = sw_flow_undo_migration(engine, migration.data(), migration.size(), &c_report, &c_error);
+  report.reset(c_report);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_fork`. Makes a new case of another one as it was after an event of its history, with
+/// copies of the cases it had called.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_EXISTS`, `SW_INPUT` if there is no such event, or
+/// `SW_REFUSED`: the case had ended by then, or the store is in memory, which keeps no history.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param at The number of the event (`seq` of `sw_case_history`); of several of one commit, the last
+/// counts.
+/// @param results 1 if work that the case completed later is to be given to the new one, when it asks
+/// for the same work with the same input, and not done again; else 0.
+/// @param new_id The new case's id; empty to have one made.
+/// @param forked Receives an object: `case` (the new one's id), `at` (the event that counted),
+/// `results` (how many were given).
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_fork(
+    sw_engine engine,
+    std::string_view id,
+    uint64_t at,
+    uint32_t results,
+    std::string_view new_id,
+    owned_bytes &forked,
+    owned_error *error) noexcept {
+  sw_bytes c_forked{};
+  sw_error c_error{};
+  const sw_status c_status = sw_case_fork(engine, id.data(), id.size(), at, results, new_id.data(), new_id.size(), &c_forked, &c_error);
+  forked.reset(c_forked);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_case_compensate`. Has a case undo what its tasks have done, newest first: a running one is
+/// cancelled for it; of one that has ended, what it did is undone afterwards. It is then "compensated".
+///
+/// Fails with `SW_UNKNOWN_CASE`, or `SW_REFUSED`: nothing is left to be undone, that is going on
+/// already, or the case is suspended.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param reason Why, for people. May be empty.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_compensate(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view reason,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_case_compensate(engine, id.data(), id.size(), reason.data(), reason.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_work_poll`. Starts waiting for work items. Completes with an array of at least one, leased
 /// to this worker.
 ///
