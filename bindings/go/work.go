@@ -148,8 +148,9 @@ func wireFailureOf(reason error) wireFailure {
 	}
 }
 
-// Outcome is what became of an item: a result, by the rules of [Encode], or, if Err is not nil, why it could not be done.
-type Outcome struct {
+// WorkOutcome is what became of an item: a result, by the rules of [Encode], or, if Err is not nil, why it could not be
+// done.
+type WorkOutcome struct {
 	Item   *Item
 	Result any
 	Err    error
@@ -161,7 +162,7 @@ type Outcome struct {
 // At most 10,000.
 //
 // The error concerns all of them: none is said to be durable then.
-func (e *Engine) Deliver(outcomes []Outcome) ([]error, error) {
+func (e *Engine) Deliver(outcomes []WorkOutcome) ([]error, error) {
 	wire := make([]wireOutcome, len(outcomes))
 	for i, outcome := range outcomes {
 		wire[i].Token = outcome.Item.Token

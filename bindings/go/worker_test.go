@@ -401,7 +401,7 @@ func TestWorkIsGivenBackManyAtATime(t *testing.T) {
 	if err != nil || len(items) != 3 {
 		t.Fatal(items, err)
 	}
-	outcomes := []Outcome{
+	outcomes := []WorkOutcome{
 		{Item: items[0], Result: "first"},
 		{Item: items[1], Err: &Failure{Code: "broken", Message: "it fell", Final: true}},
 		{Item: items[2], Result: nil},
@@ -422,7 +422,7 @@ func TestWorkIsGivenBackManyAtATime(t *testing.T) {
 	if err != nil || failed.Status != Failed || failed.Failure.Code != "broken" {
 		t.Fatal(failed, err)
 	}
-	if _, err := engine.Deliver([]Outcome{{Item: items[0], Result: make(chan int)}}); err == nil {
+	if _, err := engine.Deliver([]WorkOutcome{{Item: items[0], Result: make(chan int)}}); err == nil {
 		t.Fatal("a channel has no form")
 	}
 }

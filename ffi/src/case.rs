@@ -48,8 +48,8 @@ pub unsafe extern "C" fn sw_case_start(
     })
 }
 
-/// Starts several cases of a flow, one for each input. Each is a commit of its own, as by `sw_case_start`, but they wait
-/// for the disk together: many times faster than one by one.
+/// Starts several cases of a flow, one for each input. Each is a commit of its own, as by `sw_case_start`, but they
+/// wait for the disk together: many times faster than one by one.
 ///
 /// A status other than `SW_OK` concerns all of them. What concerns one is in `started`.
 ///
