@@ -132,7 +132,7 @@ impl Store {
             attempt = attempt.saturating_add(1);
             match tried {
                 Err(e) if e.is_retryable() && attempt < self.shared.options.limits.max_attempts => {
-                    self.pause(attempt)
+                    self.pause(attempt)?;
                 }
                 done => return done,
             }
@@ -141,14 +141,12 @@ impl Store {
 
     /// The first retry is immediate: it sees what it lost to, which may be this thread's own commit that is not
     /// settled. Then full jitter over an exponential ceiling.
-    fn pause(&self, attempt: u32) {
-        // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
-        // If this fails, so will the next attempt, with the reason.
-        let _ = self
-            .shared
-            .settle(self.shared.log.last_version(), Durability::Memory);
+    fn pause(&self, attempt: u32) -> Result<()> {
+        // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again. If that
+        // commit can no longer be made durable, nothing can.
+        self.settle(self.shared.log.last_version())?;
         if attempt == 1 {
-            return;
+            return Ok(());
         }
         let ceiling_us = 1_u64 << attempt.min(14);
         // Without randomness, all of the ceiling.
@@ -157,6 +155,7 @@ impl Store {
         let until = self.shared.env.clock.now().saturating_add(pause);
         let gate = Gate::new();
         self.shared.env.clock.wait(&gate, gate.epoch(), Some(until));
+        Ok(())
     }
 
     /// [`Shared::direct`].
