@@ -30,15 +30,18 @@ fn cases_are_listed_and_filtered() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows[0], ["CASE", "FLOW", "STATUS", "STARTED", "NOTE"]);
     assert_eq!(
-        (&rows[1][..3], &rows[2][..3]),
+        rows[0],
+        ["CASE", "FLOW", "VERSION", "STATUS", "STARTED", "NOTE"]
+    );
+    assert_eq!(
+        (&rows[1][..4], &rows[2][..4]),
         (
-            &["a", "hello", "completed"][..],
-            &["b", "host", "running"][..]
+            &["a", "hello", "1", "completed"][..],
+            &["b", "host", "1", "running"][..]
         )
     );
-    assert_eq!(rows[2][4..], ["waits", "in", "ask"]);
+    assert_eq!(rows[2][5..], ["waits", "in", "ask"]);
     for (filter, ids) in [
         (&["--status", "running"][..], &["b"][..]),
         (&["--flow", "hello"], &["a"]),

@@ -296,8 +296,8 @@ class basic_engine {
     return fetch<forked_case>(detail::case_fork, raw(), id, at, std::uint32_t{results ? 1U : 0U}, new_id);
   }
   /// The deployed flows with all their versions.
-  ret<std::vector<flow_versions>> versions() const {
-    return fetch<std::vector<flow_versions>>(detail::flow_versions, raw());
+  ret<std::vector<flow_info>> versions() const {
+    return fetch<std::vector<flow_info>>(detail::flow_versions, raw());
   }
   /// Checks every open case of a flow against another version of it, and tells what moving them would do. Of the options,
   /// `dir` and `renames` count.

@@ -32,7 +32,7 @@ struct flow_version {
 };
 
 /// A deployed flow with everything that was deployed under its name.
-struct flow_versions {
+struct flow_info {
   std::string name;
   std::vector<flow_version> versions;
 };
@@ -304,6 +304,11 @@ inline void read(const value &from, item_state &into) {
   into.attempt = number_of(from["attempt"]);
 }
 
+// Those that have lists in them, which the templates below must know of.
+inline void read(const value &from, flow_info &into);
+inline void read(const value &from, migration_plan &into);
+inline void read(const value &from, migration &into);
+
 template <class Record>
 std::vector<Record> read_all(const value &from);
 
@@ -408,7 +413,7 @@ struct shape<std::string> {
   static std::string of(const value &from) { return text_of(from); }
 };
 
-inline void read(const value &from, flow_versions &into) {
+inline void read(const value &from, flow_info &into) {
   into.name = text_of(from["name"]);
   into.versions = read_all<flow_version>(from["versions"]);
 }
