@@ -142,8 +142,8 @@ impl Store {
     /// The first retry is immediate: it sees what it lost to, which may be this thread's own commit that is not
     /// settled. Then full jitter over an exponential ceiling.
     fn pause(&self, attempt: u32) -> Result<()> {
-        // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again. If that
-        // commit can no longer be made durable, nothing can.
+        // In strict mode the commit that won may not be readable yet; a snapshot without it would only lose again.
+        // If that commit can no longer be made durable, nothing can.
         self.settle(self.shared.log.last_version())?;
         if attempt == 1 {
             return Ok(());
