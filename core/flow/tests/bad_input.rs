@@ -6,15 +6,14 @@ mod common;
 
 use std::time::Duration;
 
-use common::World;
+use common::{World, claim, disk};
 use statewright_flow::net::Net;
-use statewright_flow::{Error, Failure, Queue, Status, WorkItem};
-use statewright_log::sim::{SimClock, SimIo};
+use statewright_flow::{Error, Failure, Status};
 use statewright_value::{Value, value};
 
 fn started(spec: &str, input: Value) -> World {
     let spec = format!("name: bad\nversion: 1\n{spec}");
-    let world = World::on_disk(&SimIo::new(), &SimClock::new(), 1).unwrap();
+    let world = disk();
     world
         .flows
         .deploy(&spec, None)
@@ -22,13 +21,6 @@ fn started(spec: &str, input: Value) -> World {
     world.flows.start("bad", &input, Some("case")).unwrap();
     while world.flows.advance("case").unwrap().is_some() {}
     world
-}
-
-fn claim(world: &World, topic: &str) -> WorkItem {
-    let queue = Queue::Topics(vec![topic.to_owned()]);
-    let lease = Some(Duration::from_secs(60));
-    let claims = world.flows.claim(&queue, "w", lease, 1).unwrap();
-    claims.into_iter().next().unwrap().item.unwrap()
 }
 
 /// What a case waits for, in a line each.
@@ -63,14 +55,14 @@ fn conditions_that_are_all_false_fail_the_case_or_lead_on_by_the_error_edge() {
     let spec = "tasks:\n  a: { kind: host, split: or, ON next: [{ to: b, when: .a.x }, { to: c, when: .a.y }] }\n  \
                 b: { kind: host, join: xor }\n  c: { kind: host }\n";
     let world = started(&spec.replace("ON", ""), Value::NULL);
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     world
         .flows
         .complete(&item.token, &value!({"x": false}))
         .unwrap();
     assert_eq!(failed(&world), ("no-branch".to_owned(), "a".to_owned()));
     let world = started(&spec.replace("ON", "on_error: b,"), Value::NULL);
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     world
         .flows
         .complete(&item.token, &value!({"x": false}))
@@ -102,7 +94,7 @@ fn a_variable_that_is_not_there_is_refused_and_a_missing_value_is_null() {
 fn a_result_of_another_type_fails_its_attempt_for_good_and_one_too_large_is_refused() {
     let spec = "tasks:\n  a: { kind: host, retry: { attempts: 9 }, output: '.n + 1', next: b }\n  b: { kind: host }\n";
     let world = started(spec, Value::NULL);
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     world
         .flows
         .complete(&item.token, &value!({"n": {"of": 1}}))
@@ -112,14 +104,14 @@ fn a_result_of_another_type_fails_its_attempt_for_good_and_one_too_large_is_refu
         "tasks:\n  a: { kind: host, next: b }\n  b: { kind: host }\n",
         Value::NULL,
     );
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     let huge = Value::from("x".repeat(100 << 20));
     let refused = world.flows.complete(&item.token, &huge).unwrap_err();
     assert!(
         matches!(&refused, Error::Store(e) if e.is_about_input()),
         "{refused}"
     );
-    assert_eq!(waits(&world), ["a: worker 'w' to complete it"]);
+    assert_eq!(waits(&world), ["a: worker 'ann' to complete it"]);
     world.flows.complete(&item.token, &value!(1)).unwrap();
     assert_eq!(waits(&world), ["b: a host program that polls topic 'b'"]);
 }
@@ -130,7 +122,7 @@ fn what_is_stale_cancelled_or_another_s_is_refused() {
         "tasks:\n  a: { kind: host, next: b }\n  b: { kind: host }\n",
         Value::NULL,
     );
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     let stale = |token: &str| {
         let flows = &world.flows;
         let failure = Failure::new("x", "x");
@@ -148,10 +140,10 @@ fn what_is_stale_cancelled_or_another_s_is_refused() {
     stale(&format!("{}x", item.token));
     stale("no token at all");
     stale(&item.token.replace("case/", "other/"));
-    assert_eq!(waits(&world), ["a: worker 'w' to complete it"]);
+    assert_eq!(waits(&world), ["a: worker 'ann' to complete it"]);
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     stale(&item.token);
-    let item = claim(&world, "b");
+    let item = claim(&world, "b").unwrap();
     world.flows.cancel_task("case", "b").unwrap();
     stale(&item.token);
     let closed = world
@@ -165,7 +157,7 @@ fn what_is_stale_cancelled_or_another_s_is_refused() {
 fn instances_cannot_be_added_after_the_task_has_completed() {
     let spec = "tasks:\n  a: { kind: host, many: { items: 1, add: true }, next: b }\n  b: { kind: host }\n";
     let world = started(spec, Value::NULL);
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     let late = world
         .flows
@@ -248,13 +240,13 @@ tasks:
     let start = world.flows.store().env().clock.now();
     let tick = || world.clock.advance(Duration::from_secs(10));
     tick();
-    let item = claim(&world, "a");
+    let item = claim(&world, "a").unwrap();
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     tick();
-    let item = claim(&world, "b");
+    let item = claim(&world, "b").unwrap();
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     tick();
-    let item = claim(&world, "held");
+    let item = claim(&world, "held").unwrap();
     tick();
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     tick();
@@ -266,7 +258,7 @@ tasks:
     };
     assert_eq!((since("all"), since("m")), (10, 40));
     assert!(waits.iter().all(|w| w.since.is_some()), "{waits:#?}");
-    let item = claim(&world, "c");
+    let item = claim(&world, "c").unwrap();
     world.flows.complete(&item.token, &Value::NULL).unwrap();
     assert_eq!(world.flows.explain("case").unwrap().len(), 1);
 }

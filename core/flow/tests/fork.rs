@@ -12,11 +12,8 @@ mod common;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use common::{Answer, World};
-use statewright_flow::{
-    Error, EventKind, Failure, ForkOptions, Forked, MigrateOptions, Status, WorkItem,
-};
-use statewright_log::sim::{SimClock, SimIo};
+use common::{World, disk, seven};
+use statewright_flow::{Error, EventKind, ForkOptions, Forked, MigrateOptions, Status, WorkItem};
 use statewright_value::{Value, value};
 
 /// Work in a row, beside another, with retries; a wait, instances, a called flow, a process, and what undoes.
@@ -42,17 +39,6 @@ flows:
 output: '{n, left, right, each, call, last}'
 ";
 
-fn answer(item: &WorkItem) -> Answer {
-    match item.task.as_str() {
-        "left" if item.attempt == 1 => Err(Failure::new("busy", "later")),
-        _ => Ok(value!(7)),
-    }
-}
-
-fn disk() -> World {
-    World::on_disk(&SimIo::new(), &SimClock::new(), 1).unwrap()
-}
-
 fn fork(world: &World, at: u64, results: bool) -> Forked {
     let options = ForkOptions { id: None, results };
     world.flows.fork("c", at, &options).unwrap()
@@ -65,7 +51,7 @@ fn a_fork_at_any_event_comes_to_the_same_end() {
     let world = disk();
     world.flows.deploy(EVERYTHING, None).unwrap();
     world.flows.start("all", &Value::NULL, Some("c")).unwrap();
-    world.drive(answer).unwrap();
+    world.drive(seven).unwrap();
     let end = world.flows.case("c").unwrap();
     assert_eq!(end.status, Status::Completed);
     let history = world.flows.history("c", 0).unwrap();
@@ -93,7 +79,7 @@ fn a_fork_at_any_event_comes_to_the_same_end() {
             .map(before)
             .collect();
         assert_eq!(same, others);
-        world.drive(answer).unwrap();
+        world.drive(seven).unwrap();
         let info = world.flows.case(&forked.case).unwrap();
         let at = format!("forked at {}: {:?}", event.seq, world.trace(&forked.case));
         assert_eq!(
@@ -255,7 +241,7 @@ fn a_fork_knows_the_versions_and_undoes_its_own() {
     let called: Vec<Status> = called.map(|c| c.status).collect();
     assert_eq!(called, [Status::Cancelled]);
     assert_eq!(world.status("c"), Status::Running);
-    world.drive(answer).unwrap();
+    world.drive(seven).unwrap();
 }
 
 #[test]

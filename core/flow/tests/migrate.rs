@@ -10,10 +10,9 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use common::World;
-use statewright_flow::{Error, EventKind, MigrateOptions, Migrated, Queue, Status, WorkItem};
+use common::{World, claim, migrate, start, started};
+use statewright_flow::{Error, EventKind, MigrateOptions, Migrated, Status, WorkItem};
 use statewright_log::sim::{Image, SimClock, SimIo};
 use statewright_value::{Value, value};
 
@@ -41,23 +40,6 @@ tasks:
   end: {}
 ";
 
-fn start(world: &World, flow: &str, id: &str) {
-    world.flows.start(flow, &Value::NULL, Some(id)).unwrap();
-    while world.flows.advance(id).unwrap().is_some() {}
-}
-
-fn started(spec: &str) -> World {
-    let world = World::with_flow(spec);
-    let name = spec.lines().find_map(|l| l.strip_prefix("name: ")).unwrap();
-    start(&world, name, "c");
-    world
-}
-
-fn migrate(world: &World, spec: &str) -> Migrated {
-    let options = MigrateOptions::default();
-    world.flows.migrate(spec, None, &options).unwrap()
-}
-
 fn renamed(world: &World, spec: &str, names: &[(&str, &str)]) -> Migrated {
     let names = names
         .iter()
@@ -74,13 +56,6 @@ fn undo(world: &World, done: &Migrated) -> Migrated {
         .flows
         .undo_migration(done.id.as_ref().unwrap())
         .unwrap()
-}
-
-fn claim(world: &World, topic: &str) -> Option<WorkItem> {
-    let queue = Queue::Topics(vec![topic.to_owned()]);
-    let lease = Some(Duration::from_secs(30));
-    let claimed = world.flows.claim(&queue, "ann", lease, 1).unwrap();
-    claimed.into_iter().next().and_then(|claim| claim.item)
 }
 
 fn complete(world: &World, item: &WorkItem) {

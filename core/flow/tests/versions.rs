@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::World;
+use common::{World, started};
 use statewright_flow::CasePlan;
 use statewright_value::Value;
 
@@ -22,14 +22,6 @@ tasks:
   pack: { kind: host, next: ship }
   ship: { kind: host, join: and }
 ";
-
-fn started(spec: &str) -> World {
-    let world = World::with_flow(spec);
-    let name = spec.lines().find_map(|l| l.strip_prefix("name: ")).unwrap();
-    world.flows.start(name, &Value::NULL, Some("c")).unwrap();
-    while world.flows.advance("c").unwrap().is_some() {}
-    world
-}
 
 fn planned(world: &World, spec: &str) -> CasePlan {
     let mut plan = world.flows.plan(spec, None).unwrap();

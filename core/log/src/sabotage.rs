@@ -77,6 +77,22 @@ pub enum Bug {
     SignalTwice,
     /// A called case goes on when its caller does not want it any more.
     ForgetCalled,
+    /// A batch of commits does not wait for the disk.
+    HastyBatch,
+    /// The deadline of a case that has passed passes again.
+    DeadlineTwice,
+    /// A case that is moved back does not get back the deadline that it lost.
+    LoseDeadline,
+    /// A schedule that is late goes on from now, as if nothing had been due.
+    SkipMoment,
+    /// A case that is moved to another version leaves a token behind.
+    LoseToken,
+    /// A fork is of a commit later than it was to be.
+    ForkLater,
+    /// What is withdrawn is not in the history.
+    LoseEvent,
+    /// A join that counts fires again in the same round.
+    FireAgain,
 }
 
 #[cfg(feature = "sabotage")]

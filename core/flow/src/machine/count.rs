@@ -15,6 +15,7 @@ use super::Machine;
 use crate::analysis::Decision;
 use crate::case::EventKind;
 use crate::net::{Join, PlaceId, Reset, Task, TaskId};
+use crate::sabotage::{self, Bug};
 
 impl Machine<'_> {
     fn seen(&self, task: TaskId, input: usize) -> bool {
@@ -68,7 +69,7 @@ impl Machine<'_> {
         }
         let all = (0..spec.inputs.len()).all(|i| self.seen(task, i));
         let over = match reset {
-            Reset::All => all,
+            Reset::All => all || sabotage::on(Bug::FireAgain), // planted
             Reset::Blocking => all || self.nothing_can_come(task, spec),
             Reset::Cancel => true,
         };

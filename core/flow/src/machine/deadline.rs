@@ -7,6 +7,7 @@ use super::Machine;
 use crate::case::{EventKind, Instance, Status};
 use crate::failure::Failure;
 use crate::net::{Deadline, PlaceId, TaskId};
+use crate::sabotage::{self, Bug};
 use crate::schedule;
 
 impl Machine<'_> {
@@ -91,6 +92,9 @@ impl Machine<'_> {
         let Some(at) = self.case.deadline.take() else {
             return;
         };
+        if sabotage::on(Bug::DeadlineTwice) {
+            self.case.deadline = Some(at); // planted
+        }
         match self.net.deadline.as_ref().and_then(|d| d.to) {
             Some(place) => self.go_on_late(place),
             None => {

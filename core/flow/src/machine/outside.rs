@@ -123,18 +123,31 @@ impl Machine<'_> {
         };
         let task = item.task;
         self.start_item(task, number);
-        let taken = self.fits(task, value);
+        // What is recorded was fit.
+        let recorded = self.recorded.is_some();
+        let taken = match recorded {
+            true => Ok(()),
+            false => self.fits(task, value),
+        };
         let taken = taken.and_then(|()| self.store_result(task, 1, value));
         match taken {
             Ok(()) => {
                 if let Some(TaskKind::Signal(signal)) = self.task(task).map(|t| &t.kind)
-                    && let Some(reply) = &signal.reply
+                    && let Some(reply) = signal.reply.as_ref().filter(|_| !recorded)
                 {
                     self.reply = Some(self.eval(reply, task, 1, None));
                 }
                 self.leave(task, number, EventKind::Signalled);
             }
             Err(failure) => self.fail_case(Some(task), Some(number), failure),
+        }
+    }
+
+    /// The signal that came could not be taken: its task has failed.
+    pub fn signal_failed(&mut self, number: u64, failure: Failure) {
+        if let Some(task) = self.case.items.get(&number).map(|i| i.task) {
+            self.start_item(task, number);
+            self.fail_case(Some(task), Some(number), failure.for_good());
         }
     }
 

@@ -283,7 +283,8 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn attempt_failed(&mut self, number: u64, kind: EventKind, failure: Failure) {
+    /// The same, whatever the time: what is recorded of it says that it was no deadline.
+    pub fn attempt_failed(&mut self, number: u64, kind: EventKind, failure: Failure) {
         let now = self.now;
         let Some(item) = self.case.items.get_mut(&number) else {
             return;

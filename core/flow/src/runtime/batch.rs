@@ -15,6 +15,7 @@ use super::{Flows, Moved};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::sabotage::{self, Bug};
 
 pub(super) struct Batch<'a> {
     flows: &'a Flows,
@@ -41,10 +42,7 @@ impl Batch<'_> {
     /// What is claimed of a case, and not written.
     pub fn shard(&mut self, case: &str) -> Result<&mut Shard> {
         let lock = self.locks.get_mut(&Desk::index(case));
-        lock.map(|lock| &mut **lock)
-            .ok_or_else(|| Error::UnknownCase {
-                case: case.to_owned(),
-            })
+        lock.map(|lock| &mut **lock).ok_or_else(|| unknown(case))
     }
 
     /// One transaction of events on a case and those it calls or is called by. Its claims are written with it.
@@ -64,13 +62,44 @@ impl Batch<'_> {
         let (Some(mut moved), Some(version)) = (moved, version) else {
             return Ok(None);
         };
+        self.committed(case, &mut moved, version)?;
+        Ok(Some(moved))
+    }
+
+    /// One transaction of events on several of its cases; `events` makes a [`family`](Batch::family) for each, and gives
+    /// what that moved, with whatever else its caller wants to know.
+    pub fn transact_all<T>(
+        &mut self,
+        mut events: impl FnMut(&Self, &Txn) -> Result<(Vec<Moved>, T)>,
+    ) -> Result<(Vec<Moved>, T)> {
+        let flows = self.flows;
+        let ((mut moved, given), version) =
+            flows.store.transact_deferred(|txn| events(&*self, txn))?;
+        self.unsettled = self.unsettled.max(version);
+        for (moved, version) in moved.iter_mut().zip(version.into_iter().cycle()) {
+            let case = moved.case.clone();
+            self.committed(&case, moved, version)?;
+        }
+        Ok((moved, given))
+    }
+
+    /// Events on a case of the batch, in a transaction.
+    pub fn family<'b>(&'b self, case: &str, txn: &'b Txn) -> Result<Family<'b>> {
+        let lock = self.locks.get(&Desk::index(case));
+        let shard = lock.ok_or_else(|| unknown(case))?;
+        Ok(Family::new(self.flows, txn, shard))
+    }
+
+    /// A commit has written what was claimed of these cases.
+    fn committed(&mut self, case: &str, moved: &mut Moved, version: u64) -> Result<()> {
         moved.set_version(version);
+        let flows = self.flows;
         let shard = self.shard(case)?;
-        let all = || std::iter::once(&moved).chain(&moved.also);
+        let all = || std::iter::once(&*moved).chain(&moved.also);
         all().for_each(|moved| flows.desk.forget(shard, &moved.case));
         let offered = all().flat_map(|moved| moved.offered.iter().cloned());
         self.offered.extend(offered);
-        Ok(Some(moved))
+        Ok(())
     }
 
     /// Runs an event on a case, with what follows from it in other cases, as one commit. `event` says whether it did
@@ -110,7 +139,9 @@ impl Batch<'_> {
 
     /// Waits until all its commits are as durable as the store promises. Before that, nobody may be told of them.
     pub fn settle(self) -> Result<()> {
-        if let Some(version) = self.unsettled {
+        let waits = !sabotage::on(Bug::HastyBatch);
+        if let Some(version) = self.unsettled.filter(|_| waits) {
+            // the filter is planted
             self.flows.store.settle(version)?;
         }
         // Whoever looks for work must find it once it is told that there is some.
@@ -123,5 +154,12 @@ impl Batch<'_> {
         // A refusal changed nothing, but what was before it in the batch may have.
         self.settle()?;
         done
+    }
+}
+
+/// Nobody asks for a case that is not one of the batch.
+fn unknown(case: &str) -> Error {
+    Error::UnknownCase {
+        case: case.to_owned(),
     }
 }

@@ -12,6 +12,7 @@ use crate::case::{Case, EventKind, HistoryEvent};
 use crate::error::{Error, Result};
 use crate::machine::Note;
 use crate::net::Net;
+use crate::sabotage::{self, Bug};
 
 /// Added to a kind: the event is of what the one before it is of.
 const SAME: u64 = 64;
@@ -41,7 +42,10 @@ pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
         ])
     };
     let at = Value::from(since(case.created, now));
-    std::iter::once(at).chain(notes.iter().map(event)).collect()
+    let forgets = sabotage::on(Bug::LoseEvent);
+    let told = |note: &&Note| !forgets || note.kind != EventKind::Withdrawn; // planted
+    let events = notes.iter().filter(told).map(event);
+    std::iter::once(at).chain(events).collect()
 }
 
 /// What is on nearly every step is written without its name.

@@ -103,7 +103,12 @@ pub(crate) fn host_queue(topic: &str) -> String {
 
 /// A signal kept by a case.
 pub(crate) fn mail(case: &str, signal: &str, n: u64) -> String {
-    format!("m/{case}/{}/{}", escaped(signal), number(n))
+    mails(case, signal) + &number(n)
+}
+
+/// All of a name that a case keeps.
+pub(crate) fn mails(case: &str, signal: &str) -> String {
+    format!("m/{case}/{}/", escaped(signal))
 }
 
 pub(crate) fn escaped(key: &str) -> String {

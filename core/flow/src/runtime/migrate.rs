@@ -3,16 +3,13 @@
 //! A cohort is one commit: each of its cases is moved as a whole or stays as it is, and after a crash all that its
 //! commit says has happened or none of it. What is needed to move them back is written with it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Value, value};
 
-use super::desk::{Desk, Shard};
-use super::family::Family;
+use super::batch::Batch;
 use super::mapping::Renames;
 use super::relocate::{self, Target};
 use super::versions::{CasePlan, PAGE, scan};
@@ -98,8 +95,6 @@ struct Plan<'a> {
     /// Cases in a commit.
     cohort: usize,
 }
-
-type Locks<'a> = BTreeMap<usize, MutexGuard<'a, Shard>>;
 
 /// What became of a cohort: what was done or why not, case by case.
 type Cohort = (Vec<Moved>, Vec<CasePlan>);
@@ -342,36 +337,22 @@ impl Flows {
         number: u64,
         cases: &[String],
     ) -> Result<Cohort> {
-        let mut locks = self.desk.lock_all(cases.iter().map(String::as_str));
-        let ((mut events, plans), version) = self
-            .store
-            .transact_versioned(|txn| self.cohort(plan, id, number, cases, &locks, txn))?;
-        for event in &mut events {
-            for moved in std::iter::once(&*event).chain(&event.also) {
-                if let Some(shard) = locks.get_mut(&Desk::index(&moved.case)) {
-                    self.desk.forget(shard, &moved.case);
-                }
-                self.desk.offered(&moved.offered);
-            }
-            event.set_version(version);
-        }
-        Ok((events, plans))
+        let mut batch = self.batch(cases.iter().map(String::as_str));
+        let done =
+            batch.transact_all(|batch, txn| self.cohort(plan, (id, number), cases, batch, txn));
+        batch.settled(done)
     }
 
     fn cohort(
         &self,
         plan: &Plan<'_>,
-        id: &str,
-        number: u64,
+        (id, number): (&str, u64),
         cases: &[String],
-        locks: &Locks<'_>,
+        batch: &Batch<'_>,
         txn: &Txn,
     ) -> Result<Cohort> {
         let (mut events, mut plans, mut moved) = (Vec::new(), Vec::new(), Vec::new());
         for case in cases {
-            let Some(shard) = locks.get(&Desk::index(case)) else {
-                continue;
-            };
             let to = match self.target_of(plan, txn, case)? {
                 Ok(to) => to,
                 Err(why) => {
@@ -379,7 +360,7 @@ impl Flows {
                     continue;
                 }
             };
-            let mut family = Family::new(self, txn, shard);
+            let mut family = batch.family(case, txn)?;
             let done = family.relocate(case, (&to, &plan.names), (id, plan.undoes))?;
             if done.as_ref().is_some_and(|plan| plan.reasons.is_empty()) {
                 moved.push(Value::from(case.as_str()));

@@ -21,6 +21,8 @@ pub(super) struct Step {
     pub events: Vec<HistoryEvent>,
     /// Where in the documents of items and of the case a value was set, in order.
     sets: Vec<(String, statewright_value::Path, Value)>,
+    /// Signals that were kept.
+    letters: Vec<(String, Value)>,
 }
 
 impl Past {
@@ -87,6 +89,7 @@ impl Past {
         let mut step = Step {
             events: Vec::new(),
             sets: Vec::new(),
+            letters: Vec::new(),
         };
         let value = match save::read(&self.view(), &at)? {
             Some(value) => value,
@@ -95,6 +98,9 @@ impl Past {
         for op in &commit.ops {
             let Some(key) = document(op) else { continue };
             match op {
+                Op::DocCreate { value, .. } if key.starts_with("m/") => {
+                    step.letters.push((key.to_owned(), value.clone()));
+                }
                 Op::DocCreate { value: events, .. } => {
                     let last = key.strip_prefix(&prefix).and_then(keys::parse_number);
                     if let Some(last) = last {
@@ -127,6 +133,14 @@ impl Step {
     pub fn set(&self, key: &str, path: &statewright_value::Path) -> Option<Value> {
         let found = self.sets.iter().find(|(k, p, _)| k == key && p == path);
         found.map(|(_, _, value)| value.clone())
+    }
+
+    /// The data of a signal of this name that was kept.
+    pub fn kept(&self, case: &str, signal: &str) -> Option<Value> {
+        let prefix = keys::mails(case, signal);
+        let mut letters = self.letters.iter();
+        let found = letters.find(|(key, _)| key.starts_with(&prefix));
+        found.map(|(_, value)| value.clone())
     }
 
     /// The items that completed, in order.

@@ -35,7 +35,8 @@ pub(crate) mod field {
     pub const RECOVERY: &str = "u";
     /// By when it must have ended, in microseconds since it was created; null or missing for never.
     pub const DEADLINE: &str = "l";
-    /// The versions that it was on before: `[the last event there, key of the net, migration]` each, oldest first.
+    /// The versions that it was on before: `[the last event there, key of the net, migration, deadline]` each, oldest
+    /// first; the deadline, in microseconds since it was created, if the case has none on the next one.
     pub const MOVES: &str = "m";
 }
 
@@ -277,6 +278,12 @@ pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
     object
 }
 
+/// Reads such a time back.
+pub(crate) fn deadline_from_value(created: Timestamp, value: &Value) -> Option<Timestamp> {
+    let at = created.as_micros().saturating_add(value.as_i64()?);
+    Some(Timestamp::from_micros(at))
+}
+
 /// By when a case must have ended.
 pub(crate) fn deadline_to_value(case: &Case) -> Value {
     let since = |at| Value::from(since(case.created, at));
@@ -327,9 +334,8 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
         });
     }
     if let Some(deadline) = value.get(field::DEADLINE).filter(|v| !v.is_null()) {
-        let micros = deadline.as_i64().ok_or_else(|| bad(field::DEADLINE))?;
-        let at = case.created.as_micros().saturating_add(micros);
-        case.deadline = Some(Timestamp::from_micros(at));
+        let at = deadline_from_value(case.created, &deadline);
+        case.deadline = Some(at.ok_or_else(|| bad(field::DEADLINE))?);
     }
     case.result = value.get(field::RESULT);
     case.error = value.get(field::ERROR);

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use statewright_log::Timestamp;
 use statewright_store::{Reader, Txn};
 use statewright_value::{Value, value};
 
@@ -20,6 +21,7 @@ use crate::case::{Case, ItemWork, Status};
 use crate::error::{Error, Result};
 use crate::machine::Machine;
 use crate::net::Net;
+use crate::sabotage::{self, Bug};
 
 /// A version that a case is moved to.
 #[derive(Clone)]
@@ -68,6 +70,12 @@ pub(super) fn moves_of(value: &Value) -> Vec<(u64, String, String)> {
     moves.items().filter_map(row).collect()
 }
 
+/// The deadline that a case lost by its last move, as the version that it was moved to had none.
+fn lost_deadline(value: &Value, created: Timestamp) -> Option<Timestamp> {
+    let last = value.get(field::MOVES)?.items().last()?;
+    record::deadline_from_value(created, &last.index(3)?)
+}
+
 /// Whether an open case is the head of a unit: nobody called it, or who did runs on another spec.
 pub(super) fn is_head(view: &impl Reader, id: &str, value: &Value) -> Result<bool> {
     let Some(parent) = value.get(field::PARENT) else {
@@ -107,7 +115,7 @@ fn unit(
             continue;
         }
         let net = flows.net(view, &key)?;
-        let mut machine = Machine::new(&net, read(view, &net, &id, &value)?.0, flows.now());
+        let mut machine = Machine::new(&net, whole(view, &net, &id, &value)?.0, flows.now());
         hold(&mut machine);
         let case = machine.case;
         for item in case.items.values() {
@@ -132,12 +140,20 @@ fn unit(
     Ok(members)
 }
 
-/// A case with all its items and with all that it can undo; and whether it goes on by itself.
-fn read(view: &impl Reader, net: &Net, id: &str, value: &Value) -> Result<(Case, bool)> {
+/// A case with all its items, signals that it keeps, and all that it can undo; and whether it goes on by itself.
+pub(super) fn whole(
+    view: &impl Reader,
+    net: &Net,
+    id: &str,
+    value: &Value,
+) -> Result<(Case, bool)> {
     let mut wanted = Wanted::all();
     let (case, _) = record::case_from_value(net, id, value)?;
     if case.recovery.left > 0 {
         (1..=case.recovery.made).for_each(|number| wanted.done(number));
+    }
+    for (signal, (first, next)) in &case.mail {
+        (*first..*next).for_each(|number| wanted.letter(signal, number));
     }
     save::load(view, net, id, value, &wanted)
 }
@@ -164,6 +180,12 @@ impl Member {
             plan.follows.push(of(&format!("withdrawn {name}")));
         }
         let mut machine = Machine::new(new, mapped.case.clone(), flows.now());
+        for ((signal, _), data) in &self.case.letters {
+            if let Err(failure) = machine.fits_all(signal, data) {
+                let why = format!("of what it keeps, {}", failure.message);
+                plan.reasons.push(of(&why));
+            }
+        }
         machine.settle_all();
         if matches!(
             machine.case.status,
@@ -257,7 +279,7 @@ impl Family<'_> {
         // On the old version: claims are written, and what will not be there any more is withdrawn.
         let value = again(self.txn)?;
         if self.shard.contains_key(&*id) || !mapped.withdrawn.is_empty() {
-            let (before, ready) = read(self.txn, old, &id, &value)?;
+            let (before, ready) = whole(self.txn, old, &id, &value)?;
             let mut machine = Machine::new(old, before.clone(), self.now);
             self.hold(&mut machine);
             for (task, number) in &mapped.withdrawn {
@@ -268,9 +290,14 @@ impl Family<'_> {
         }
         // On the new one.
         let value = again(self.txn)?;
-        let (case, ready) = read(self.txn, old, &id, &value)?;
+        let (case, ready) = whole(self.txn, old, &id, &value)?;
         let mut mapped = map(old, new, names, &case).case;
         mapped.net = key.as_str().into();
+        let gives_back = !sabotage::on(Bug::LoseDeadline); // planted
+        if undoes.is_some() && new.deadline.is_some() && gives_back {
+            // It goes back to where it had one.
+            mapped.deadline = case.deadline.or(lost_deadline(&value, case.created));
+        }
         let mut before = mapped.clone();
         before.deadline = case.deadline;
         for (number, item) in &mut before.items {
@@ -287,6 +314,7 @@ impl Family<'_> {
             // An object that was just made takes another key.
             let _ = detail.insert("undoes", Value::from(undoes));
         }
+        let mapped_deadline = mapped.deadline;
         let mut machine = Machine::new(new, mapped, self.now);
         machine.migrated(detail);
         if !machine.needs.is_empty() {
@@ -297,10 +325,15 @@ impl Family<'_> {
             .unwrap_or_default()
             .items()
             .collect();
-        moves.push(Value::from([
+        let lost = match mapped_deadline {
+            Some(_) => Value::NULL,
+            None => record::deadline_to_value(&case),
+        };
+        moves.push(record::row(vec![
             Value::from(case.seq),
             Value::from(&*case.net),
             Value::from(migration),
+            lost,
         ]));
         let after = self.effects(new, &mut machine);
         let on = save::Relocated {

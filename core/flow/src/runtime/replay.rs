@@ -9,8 +9,7 @@ use statewright_value::{Path, Value};
 
 use super::past::{Past, Step};
 use super::record::{self, field, part};
-use super::save::{self, Wanted};
-use super::{Flows, keys};
+use super::{Flows, keys, relocate, save};
 use crate::case::{Case, EventKind, HistoryEvent, ItemState, ItemWork, Lease, Status};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -134,7 +133,7 @@ impl Flows {
                 });
             }
             let net = recorded()?;
-            let (case, _) = save::load(&view, &net, id, &value, &Wanted::all())?;
+            let case = relocate::whole(&view, &net, id, &value)?.0;
             *again = Some(Again {
                 net,
                 case,
@@ -156,7 +155,8 @@ impl Flows {
                 other.is_some(),
             )?,
         };
-        let at = step.events.iter().map(|e| e.at).max();
+        // A claim that is written with it was made before, and if the clock was set back since, at a later time.
+        let at = step.events.last().map(|e| e.at);
         let net = now.net.clone();
         let mut case = now.case.clone();
         case.ended.clear();
@@ -319,7 +319,15 @@ impl<V: Reader> Source<'_, V> {
         events: &[HistoryEvent],
     ) -> Result<()> {
         use EventKind::*;
-        let Some(event) = events.iter().find(|e| !only_follows(e.kind)) else {
+        let caused = events.iter().position(|e| !only_follows(e.kind));
+        let before = events.get(..caused.unwrap_or(events.len()));
+        if let Some(failed) = before.unwrap_or_default().iter().find(|e| e.kind == Failed)
+            && self.not_taken(machine, items, failed)?
+        {
+            return Ok(());
+        }
+        let Some(event) = caused.and_then(|at| events.get(at)) else {
+            self.unsaid(machine, items, events);
             return Ok(());
         };
         let item = event.item.unwrap_or_default();
@@ -332,7 +340,10 @@ impl<V: Reader> Source<'_, V> {
         match event.kind {
             Started => self.claim(machine, number, event.at, &text("worker")),
             Completed => self.complete(machine, item, number)?,
-            AttemptFailed => machine.fail(number, Failure::from_value(&event.detail)?),
+            AttemptFailed => {
+                let failure = Failure::from_value(&event.detail)?;
+                machine.attempt_failed(number, AttemptFailed, failure);
+            }
             TimedOut | TimerFired => machine.due(number),
             Offered if event.attempt.is_some_and(|n| n > 0) => machine.due(number),
             DeadlinePassed if event.item.is_some() => machine.due(number),
@@ -352,14 +363,17 @@ impl<V: Reader> Source<'_, V> {
             WorkSkipped => machine.skip(number, event.detail.clone()),
             Signalled => self.signalled(machine, item, number),
             SignalKept | SignalDropped => {
-                machine.signal(&text("signal"), &Value::NULL);
+                let signal = text("signal");
+                let data = self.step.kept(self.id, &signal);
+                machine.signal(&signal, &data.unwrap_or_default());
             }
             CaseCancelled => machine.stop(Status::Cancelled, &text("reason")),
             CaseTerminated => machine.stop(Status::Terminated, &text("reason")),
-            CaseCompensating if self.was_compensated() => {
+            // There was nothing to undo.
+            CaseCompensated if machine.case.status != Status::Compensating => {
                 let _ = machine.compensate(&text("reason"));
             }
-            CaseCompensating => machine.stop(Status::Cancelled, &text("reason")),
+            CaseCompensating => self.unsaid(machine, items, events),
             CaseSuspended => {
                 machine.suspend();
             }
@@ -473,15 +487,80 @@ impl<V: Reader> Source<'_, V> {
         machine.record(None);
     }
 
-    /// Whether somebody had the case undo what it did, and did not cancel it.
-    fn was_compensated(&self) -> bool {
+    /// A task that waited for a signal failed: of that, what is recorded is the failure.
+    fn not_taken(
+        &self,
+        machine: &mut Machine<'_>,
+        items: &BTreeMap<u64, u64>,
+        event: &HistoryEvent,
+    ) -> Result<bool> {
+        let item = event.item.unwrap_or_default();
+        let number = items.get(&item).copied().unwrap_or(item);
+        let item = machine.case.items.get(&number);
+        let Some(ItemWork::Signal { signal, key }) = item.map(|i| &i.work) else {
+            return Ok(false);
+        };
+        match key.is_none() && machine.case.mail.contains_key(signal.as_str()) {
+            true => {
+                machine.fire();
+            }
+            false => machine.signal_failed(number, Failure::from_value(&event.detail)?),
+        }
+        Ok(true)
+    }
+
+    /// What led to these events is not told by any of them: somebody ended the case, which waits for others or undoes
+    /// what it did; the work that somebody took could not be given its input; or the case went on by itself.
+    fn unsaid(
+        &self,
+        machine: &mut Machine<'_>,
+        items: &BTreeMap<u64, u64>,
+        events: &[HistoryEvent],
+    ) {
+        match (machine.case.status, self.ending()) {
+            (Status::Compensating, _) => {}
+            // Nothing else happens to a case that has ended.
+            (Status::Running, Some(Status::Compensated)) => {
+                let _ = machine.compensate("");
+                return;
+            }
+            (status, _) if status.is_final() => {
+                let _ = machine.compensate("");
+                return;
+            }
+            (_, Some(Status::Cancelled)) => return machine.stop(Status::Cancelled, ""),
+            _ => {}
+        }
+        let mut failed = events.iter().filter(|e| e.kind == EventKind::Failed);
+        let item = failed.find_map(|e| e.item);
+        let number = item.map(|item| items.get(&item).copied().unwrap_or(item));
+        let offered = |n: &u64| {
+            let state = machine.case.items.get(n).map(|i| &i.state);
+            matches!(state, Some(ItemState::Offered { .. }))
+        };
+        match number.filter(offered) {
+            Some(number) => self.claim(machine, number, machine.now, ""),
+            None => {
+                machine.fire();
+            }
+        }
+    }
+
+    /// How the case ends, or has ended, when all is undone that is to be.
+    fn ending(&self) -> Option<Status> {
         let recovery = self.value.get(field::RECOVERY).unwrap_or_default();
         let ending = recovery.get("ending").and_then(|e| e.get("status"));
-        let status = record::status_of(self.id, self.value).ok();
-        let compensated = Status::Compensated.name();
-        ending
-            .and_then(|s| s.as_str().map(|s| s == compensated))
-            .unwrap_or(status == Some(Status::Compensated))
+        let named = |s: &Status| {
+            let name = ending
+                .as_ref()
+                .and_then(|e| e.as_str().map(|e| e == s.name()));
+            name.unwrap_or(false)
+        };
+        let ends = [Status::Cancelled, Status::Compensated, Status::Failed];
+        match ending {
+            Some(_) => ends.into_iter().find(named),
+            None => record::status_of(self.id, self.value).ok(),
+        }
     }
 
     /// What instances were made of that somebody added.

@@ -74,6 +74,11 @@ impl Wanted {
         self.needs.items.insert(number);
     }
 
+    /// Adds a signal that is kept.
+    pub fn letter(&mut self, signal: &Arc<str>, number: u64) {
+        self.needs.letters.insert((signal.clone(), number));
+    }
+
     /// Adds a completion that can be undone.
     pub fn done(&mut self, number: u64) {
         self.needs.done.insert(number);

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use statewright_flow::{Error, EventKind, Failure, Flows, Queue, Status, WorkItem, WorkKind};
+use statewright_flow::{
+    Error, EventKind, Failure, Flows, MigrateOptions, Migrated, Queue, Status, WorkItem, WorkKind,
+};
 use statewright_log::sim::{self, SimClock, SimIo};
 use statewright_store::{Durability, Env, Place, Store, StoreOptions};
 use statewright_value::Value;
@@ -139,6 +141,53 @@ impl World {
 
     pub fn status(&self, case: &str) -> Status {
         self.flows.case(case).unwrap().status
+    }
+}
+
+/// A world on a disk of its own, so with a log.
+pub fn disk() -> World {
+    World::on_disk(&SimIo::new(), &SimClock::new(), 1).unwrap()
+}
+
+/// Starts a case and fires what fires by itself.
+pub fn start(world: &World, flow: &str, id: &str) {
+    world.flows.start(flow, &Value::NULL, Some(id)).unwrap();
+    while world.flows.advance(id).unwrap().is_some() {}
+}
+
+/// A world in memory with a flow and a case of it, `c`.
+pub fn started(spec: &str) -> World {
+    let world = World::with_flow(spec);
+    let name = spec.lines().find_map(|l| l.strip_prefix("name: ")).unwrap();
+    start(&world, name, "c");
+    world
+}
+
+/// Polls for a topic.
+pub fn claim(world: &World, topic: &str) -> Option<WorkItem> {
+    let queue = Queue::Topics(vec![topic.to_owned()]);
+    let lease = Some(Duration::from_secs(30));
+    let claimed = world.flows.claim(&queue, "ann", lease, 1).unwrap();
+    claimed.into_iter().next().and_then(|claim| claim.item)
+}
+
+/// Moves all cases to a version.
+pub fn migrate(world: &World, spec: &str) -> Migrated {
+    let options = MigrateOptions::default();
+    world.flows.migrate(spec, None, &options).unwrap()
+}
+
+/// Does a case again, which comes out the same.
+pub fn same(world: &World, id: &str) {
+    let replayed = world.flows.replay(id, None).unwrap();
+    assert_eq!(replayed.difference, None, "{:?}", world.trace(id));
+}
+
+/// Fails the first attempt of `left`, and gives 7 for everything else.
+pub fn seven(item: &WorkItem) -> Answer {
+    match item.task.as_str() {
+        "left" if item.attempt == 1 => Err(Failure::new("busy", "later")),
+        _ => Ok(Value::from(7)),
     }
 }
 
