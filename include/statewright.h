@@ -389,6 +389,11 @@
 #define SW_ISOLATION_WEAK 2
 
 /**
+ * The most times that one call of `sw_schedule_upcoming` gives.
+ */
+#define SW_MAX_UPCOMING 1000
+
+/**
  * The most work items that one poll takes.
  */
 #define SW_MAX_WORK_ITEMS 1000
@@ -3997,6 +4002,35 @@ sw_status sw_case_wait_sync(struct sw_engine engine,
                             struct sw_error *err);
 
 /**
+ * Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or
+ * ended. Nothing is changed. The expression is limited in steps and sizes, as those of flows are.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on
+ * this data or does not give exactly one value.
+ *
+ * @param[in] engine The engine.
+ * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] id_len Its length in bytes.
+ * @param[in] query The expression, such as `.lines | length`. UTF-8. At most `SW_MAX_INPUT_BYTES`.
+ * @param[in] query_len Its length in bytes.
+ * @param[out] answer Receives what it gives. MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_case_query(struct sw_engine engine,
+                        const char *id,
+                        size_t id_len,
+                        const char *query,
+                        size_t query_len,
+                        struct sw_bytes *answer,
+                        struct sw_error *err);
+
+/**
  * Cancels a case with all its work, timers and called cases; it is then "cancelled".
  *
  * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
@@ -4174,7 +4208,9 @@ sw_status sw_case_add_instances(struct sw_engine engine,
  * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept,
  * if a task of the flow asks for that; else it is lost.
  *
- * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the
+ * `schema` of any task of the flow that waits for the signal, or the `reply` of the one that takes it
+ * cannot be computed: nothing is changed then.
  *
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.
@@ -4184,8 +4220,9 @@ sw_status sw_case_add_instances(struct sw_engine engine,
  * @param[in] data What it says; no bytes is null. MessagePack. At most `SW_MAX_INPUT_BYTES`.
  * @param[in] data_len Its length in bytes.
  * @param[out] delivery Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task`
- * (who took it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or
- * "full"; or null). MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * (who took it, or null), `reply` (what the task answers if its `reply` says something; else null),
+ * `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or null).
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads
@@ -4207,7 +4244,8 @@ sw_status sw_case_signal(struct sw_engine engine,
  * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes
  * it. If none does, it is kept if a deployed flow wants that of this name, else lost.
  *
- * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+ * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes, or with `SW_REFUSED` as
+ * `sw_case_signal`.
  *
  * @param[in] engine The engine.
  * @param[in] signal The signal's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
@@ -4409,6 +4447,97 @@ sw_status sw_case_compensate(struct sw_engine engine,
                              size_t id_len,
                              const char *reason,
                              size_t reason_len,
+                             struct sw_error *err);
+
+/**
+ * Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine
+ * drives the store.
+ *
+ * @param[in] engine The engine.
+ * @param[out] schedules Receives an array of objects: `flow`, `when` (the cron expression and its time
+ * zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case
+ * is to begin; null while it is paused), `last` (the last due time that was dealt with), `paused`,
+ * `case` (the one that began last), `queued` (the due time of the start that waits for that one to
+ * end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove
+ * the store). Times are microseconds since the start of 1970; what there is not is null. MessagePack.
+ * Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schedule_list(struct sw_engine engine,
+                           struct sw_bytes *schedules,
+                           struct sw_error *err);
+
+/**
+ * Gives the next times at which cases of a flow begin by themselves; none while its schedule is
+ * paused.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule.
+ *
+ * @param[in] engine The engine.
+ * @param[in] flow The flow's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] flow_len Its length in bytes.
+ * @param[in] count How many at most, up to `SW_MAX_UPCOMING`.
+ * @param[out] times Receives an array of microseconds since the start of 1970, the soonest first.
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schedule_upcoming(struct sw_engine engine,
+                               const char *flow,
+                               size_t flow_len,
+                               uint32_t count,
+                               struct sw_bytes *times,
+                               struct sw_error *err);
+
+/**
+ * Has a flow begin no more cases by itself, over restarts and deployments, until `sw_schedule_resume`.
+ * What is due meanwhile is left out, and a start that waits for another case to end does not happen;
+ * cases that have begun go on.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is paused already.
+ *
+ * @param[in] engine The engine.
+ * @param[in] flow The flow's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] flow_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schedule_pause(struct sw_engine engine,
+                            const char *flow,
+                            size_t flow_len,
+                            struct sw_error *err);
+
+/**
+ * Lets a paused schedule go on, with its next time from now on.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is not paused.
+ *
+ * @param[in] engine The engine.
+ * @param[in] flow The flow's name. UTF-8. At most `SW_MAX_NAME_BYTES`.
+ * @param[in] flow_len Its length in bytes.
+ * @param[out] err Receives the error's details, or zero; may be NULL.
+ * @return `SW_OK`, or why not.
+ * @par Threads
+ * From any thread, at the same time as others.
+ * @since 0.1 (unstable)
+ */
+SW_API
+sw_status sw_schedule_resume(struct sw_engine engine,
+                             const char *flow,
+                             size_t flow_len,
                              struct sw_error *err);
 
 /**

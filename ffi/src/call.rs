@@ -10,9 +10,10 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use statewright_value::{Kind, Value};
+use statewright_value::Value;
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
@@ -117,11 +118,8 @@ impl Call {
     /// An array as MessagePack.
     pub(crate) fn array(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
         let value = self.value(name, data, len)?;
-        if value.kind() == Kind::Array {
-            return Ok(value);
-        }
-        let message = format!("`{name}` must be an array, not {}", value.kind().name());
-        Err(Failure::new(SW_INVALID_ARGUMENT, message).at(name))
+        checks::array(name, &value)?;
+        Ok(value)
     }
 
     /// A value as MessagePack, null when there are no bytes.

@@ -2,12 +2,11 @@
 
 use std::ffi::c_char;
 
-use statewright_value::{Kind, Value};
+use statewright_value::Value;
 
 use crate::bytes::sw_bytes;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::Failure;
 use crate::guard::guard;
 use crate::kv::space_of;
 use crate::status::*;
@@ -40,11 +39,7 @@ pub unsafe extern "C" fn sw_call(
     guard!(sw_call, err, |call| {
         let (results, version) = (call.out("results", results)?, call.out("version", version)?);
         let session = call.engine(engine)?;
-        let calls = call.value("calls", calls, calls_len)?;
-        if calls.kind() != Kind::Array {
-            let message = format!("`calls` must be an array, not {}", calls.kind().name());
-            return Err(Failure::new(SW_INVALID_CALL, message).at("calls"));
-        }
+        let calls = call.array("calls", calls, calls_len)?;
         let calls: Vec<Value> = calls.items().collect();
         let (given, committed) = session.store().call(&calls)?;
         results.give_value(&Value::from(given))?;

@@ -265,6 +265,39 @@ pub unsafe extern "C" fn sw_case_wait_sync(
     })
 }
 
+/// Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended. Nothing is
+/// changed. The expression is limited in steps and sizes, as those of flows are.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on this data or does not
+/// give exactly one value.
+///
+/// @role method
+/// @on engine
+/// @thread safe
+/// @param engine in handle: The engine.
+/// @param id in text max=SW_MAX_NAME_BYTES: The case's id.
+/// @param query in text max=SW_MAX_INPUT_BYTES: The expression, such as `.lines | length`.
+/// @param answer out msgpack owned: Receives what it gives.
+/// @since 0.1 unstable
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_case_query(
+    engine: sw_engine,
+    id: *const c_char,
+    id_len: usize,
+    query: *const c_char,
+    query_len: usize,
+    answer: *mut sw_bytes,
+    err: *mut sw_error,
+) -> sw_status {
+    guard!(sw_case_query, err, |call| {
+        let answer = call.out("answer", answer)?;
+        let session = call.engine(engine)?;
+        let id = call.text("id", id, id_len)?;
+        let query = call.document("query", query, query_len)?;
+        answer.give_value(&session.query(id, query)?)
+    })
+}
+
 fn filter_of(flow: &str, status: &str, after: &str, limit: u32) -> Result<CaseFilter> {
     let unknown = |()| {
         let message = format!("`status` \"{status}\" is none that a case can have");

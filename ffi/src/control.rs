@@ -2,12 +2,12 @@
 
 use std::ffi::c_char;
 
-use statewright_value::{Kind, Value};
+use statewright_value::Value;
 
 use crate::bytes::sw_bytes;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::session::Session;
 use crate::shapes;
@@ -200,11 +200,7 @@ pub unsafe extern "C" fn sw_case_add_instances(
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let task = call.text("task", task, task_len)?;
-        let items = call.value("items", items, items_len)?;
-        if items.kind() != Kind::Array {
-            let message = format!("`items` is {}, not an array", items.kind().name());
-            return Err(Failure::new(SW_WRONG_TYPE, message).at("items"));
-        }
+        let items = call.array("items", items, items_len)?;
         session.add_instances(id, task, &items)
     })
 }
@@ -212,7 +208,8 @@ pub unsafe extern "C" fn sw_case_add_instances(
 /// Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
 /// flow asks for that; else it is lost.
 ///
-/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the `schema` of any task of
+/// the flow that waits for the signal, or the `reply` of the one that takes it cannot be computed: nothing is changed then.
 ///
 /// @role method
 /// @on engine
@@ -222,8 +219,8 @@ pub unsafe extern "C" fn sw_case_add_instances(
 /// @param signal in text max=SW_MAX_NAME_BYTES: The signal's name.
 /// @param data in msgpack max=SW_MAX_INPUT_BYTES nullable: What it says; no bytes is null.
 /// @param delivery out msgpack owned: Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task`
-///   (who took it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or
-///   null).
+///   (who took it, or null), `reply` (what the task answers if its `reply` says something; else null), `code` (why it
+///   was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or null).
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_case_signal(
@@ -250,7 +247,7 @@ pub unsafe extern "C" fn sw_case_signal(
 /// Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does,
 /// it is kept if a deployed flow wants that of this name, else lost.
 ///
-/// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+/// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes, or with `SW_REFUSED` as `sw_case_signal`.
 ///
 /// @role method
 /// @on engine

@@ -3,9 +3,10 @@
 use std::ffi::c_char;
 
 use statewright::flow::testing::{FlowTest, Plan, TestFile};
-use statewright_value::{Kind, Value, value};
+use statewright_value::{Value, value};
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -64,41 +65,25 @@ fn asked(options: &Value) -> Result<Asked> {
         dir: None,
         with: Vec::new(),
     };
-    if !options.is_null() && options.kind() != Kind::Object {
-        return Err(wrong("options", "an object"));
-    }
+    checks::object("options", options)?;
     for (name, value) in options.entries() {
-        let text = || value.as_str().map(str::to_owned).filter(|t| !t.is_empty());
+        let at = format!("options.{name}");
+        let given = || checks::text(&at, &value).map(|text| Some(text).filter(|t| !t.is_empty()));
         match name {
-            "runs" => asked.plan.runs = value.as_u64().ok_or_else(|| wrong(name, "a number"))?,
-            "seed" => asked.plan.seed = value.as_u64().ok_or_else(|| wrong(name, "a number"))?,
-            "power_cuts" => {
-                let cuts = value
-                    .as_bool()
-                    .ok_or_else(|| wrong(name, "true or false"))?;
-                asked.plan.power_cuts = cuts;
-            }
-            "only" => asked.only = text(),
-            "dir" => asked.dir = text(),
-            "with" => {
-                let texts = value.items().map(|v| v.as_str().map(str::to_owned));
-                let texts: Option<Vec<String>> = texts.collect();
-                asked.with = texts.ok_or_else(|| wrong(name, "an array of texts"))?;
-            }
+            _ if value.is_null() => {}
+            "runs" => asked.plan.runs = checks::count(&at, &value)?,
+            "seed" => asked.plan.seed = checks::count(&at, &value)?,
+            "power_cuts" => asked.plan.power_cuts = checks::flag(&at, &value)?,
+            "only" => asked.only = given()?,
+            "dir" => asked.dir = given()?,
+            "with" => asked.with = checks::texts(&at, &value)?,
             other => {
-                let message = format!("there is no option `{other}`");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
-                    .at("options")
-                    .help("there are runs, seed, power_cuts, only, dir and with"));
+                let known = "runs, seed, power_cuts, only, dir and with";
+                return Err(checks::unknown("options", other, known));
             }
         }
     }
     Ok(asked)
-}
-
-fn wrong(name: &str, what: &str) -> Failure {
-    let message = format!("`{name}` must be {what}");
-    Failure::new(SW_INVALID_ARGUMENT, message).at("options")
 }
 
 fn run(text: &str, tests: &str, options: &Value) -> Result<Value> {
@@ -116,8 +101,8 @@ fn run(text: &str, tests: &str, options: &Value) -> Result<Value> {
         .collect();
     match (report.is_empty(), asked.only) {
         (true, Some(only)) => {
-            let message = format!("there is no test '{only}'");
-            Err(Failure::new(SW_INVALID_ARGUMENT, message).at("options.only"))
+            let why = format!("names no test: '{only}'");
+            Err(checks::invalid("options.only", why))
         }
         _ => Ok(Value::from(report)),
     }

@@ -4,12 +4,13 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use statewright::flow::WorkFilter;
-use statewright_value::{Kind, Value};
+use statewright_value::Value;
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::session::Session;
 use crate::shapes;
@@ -209,55 +210,38 @@ fn filter_of(given: &Value) -> Result<WorkFilter> {
         limit: Some(SW_MAX_WORK_LIST as usize),
         ..WorkFilter::default()
     };
-    if given.is_null() {
-        return Ok(filter);
-    }
-    if given.kind() != Kind::Object {
-        let message = format!("`filter` is {}, not an object", given.kind().name());
-        return Err(Failure::new(SW_WRONG_TYPE, message).at("filter"));
-    }
+    checks::object("filter", given)?;
     for (key, value) in given.entries() {
+        let at = format!("filter.{key}");
         match key {
             _ if value.is_null() => {}
-            "topic" => filter.topic = Some(text(key, &value)?),
-            "case" => filter.case = Some(text(key, &value)?),
-            "task" => filter.task = Some(text(key, &value)?),
-            "worker" => filter.worker = Some(text(key, &value)?),
+            "topic" => filter.topic = Some(checks::text(&at, &value)?),
+            "case" => filter.case = Some(checks::text(&at, &value)?),
+            "task" => filter.task = Some(checks::text(&at, &value)?),
+            "worker" => filter.worker = Some(checks::text(&at, &value)?),
             "state" => {
-                let state = text(key, &value)?.parse();
-                filter.state =
-                    Some(state.map_err(|()| wrong(key, "offered, leased or backing_off"))?);
+                let state = checks::text(&at, &value)?.parse();
+                let known = "must be offered, leased or backing_off";
+                filter.state = Some(state.map_err(|()| checks::invalid(&at, known))?);
             }
             "limit" => {
-                let most = u64::from(SW_MAX_WORK_LIST);
-                let limit = value.as_u64().filter(|n| (1..=most).contains(n));
-                let limit = limit.and_then(|n| usize::try_from(n).ok());
-                filter.limit = Some(limit.ok_or_else(|| wrong(key, "1 to 1000"))?);
+                let limit = u32::try_from(checks::count(&at, &value)?).unwrap_or(u32::MAX);
+                if !(1..=SW_MAX_WORK_LIST).contains(&limit) {
+                    return Err(checks::invalid(&at, "must be 1 to 1000"));
+                }
+                filter.limit = Some(limit as usize);
             }
             "after" => {
-                let case = value
-                    .get("case")
-                    .and_then(|c| c.as_str().map(str::to_owned));
-                let item = value.get("item").and_then(|n| n.as_u64());
-                let after = case.zip(item);
-                filter.after =
-                    Some(after.ok_or_else(|| wrong(key, "an object with a case and an item"))?);
+                let part = |name| value.get(name).unwrap_or_default();
+                let case = checks::text("filter.after.case", &part("case"))?;
+                let item = checks::count("filter.after.item", &part("item"))?;
+                filter.after = Some((case, item));
             }
             other => {
-                let message = format!("`filter.{other}` is not known");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("filter"));
+                let known = "topic, case, task, worker, state, limit and after";
+                return Err(checks::unknown("filter", other, known));
             }
         }
     }
     Ok(filter)
-}
-
-fn text(key: &str, value: &Value) -> Result<String> {
-    let text = value.as_str().map(str::to_owned);
-    text.ok_or_else(|| wrong(key, "text"))
-}
-
-fn wrong(key: &str, expected: &str) -> Failure {
-    let message = format!("`filter.{key}` must be {expected}");
-    Failure::new(SW_INVALID_ARGUMENT, message).at(format!("filter.{key}"))
 }

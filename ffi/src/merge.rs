@@ -4,6 +4,7 @@ use statewright_value::{ArrayMerge, Conflict, Merge, NullMerge, Resolution, Valu
 
 use crate::bytes::sw_bytes;
 use crate::call::{Options, Plain, Sized32, init_options};
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -71,8 +72,7 @@ impl Options for sw_merge_options {
 }
 
 fn unknown(what: &str, value: u32) -> Failure {
-    let message = format!("`{what}` {value} is not known");
-    Failure::new(SW_INVALID_ARGUMENT, message).at(what)
+    checks::invalid(what, format_args!("{value} is not known"))
 }
 
 impl sw_merge_options {

@@ -1,9 +1,10 @@
 //! JSON Schema (2020-12, 2019-09, 7, 6 and 4): checking values.
 
 use statewright_value::schema::{Draft, Schema, SchemaOptions, infer};
-use statewright_value::{Kind, Value, Violation};
+use statewright_value::{Value, Violation};
 
 use crate::call::{Call, Options, Plain, Sized32, init_options};
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -70,8 +71,10 @@ impl Call {
 impl sw_schema_options {
     fn read(&self) -> Result<SchemaOptions> {
         let wrong = |what: &str, value: u32| {
-            let message = format!("`options.{what}` {value} is not known");
-            Failure::new(SW_INVALID_ARGUMENT, message).at(format!("options.{what}"))
+            checks::invalid(
+                &format!("options.{what}"),
+                format_args!("{value} is not known"),
+            )
         };
         if self.flags & !SW_SCHEMA_CHECK_FORMATS != 0 {
             return Err(wrong("flags", self.flags));
@@ -142,10 +145,7 @@ pub unsafe extern "C" fn sw_schema_compile(
         let out = call.out("schema", schema)?;
         let source = call.snapshot(source)?;
         let documents = call.value_or_null("documents", documents, documents_len)?;
-        if !matches!(documents.kind(), Kind::Null | Kind::Object) {
-            let message = format!("`documents` is no object but {}", documents.kind());
-            return Err(Failure::new(SW_WRONG_TYPE, message).at("documents"));
-        }
+        checks::object("documents", &documents)?;
         let mut options = call.options("options", options)?.read()?;
         for (uri, document) in documents.entries() {
             options = options.with_document(uri, document);
@@ -244,10 +244,7 @@ pub unsafe extern "C" fn sw_schema_infer(
     guard!(sw_schema_infer, err, |call| {
         let schema = call.out("schema", schema)?;
         let samples = call.snapshot(samples)?;
-        if samples.kind() != Kind::Array {
-            let message = format!("`samples` is no array but {}", samples.kind());
-            return Err(Failure::new(SW_WRONG_TYPE, message).at("samples"));
-        }
+        checks::array("samples", &samples)?;
         schema.hold(infer(samples.by_ref().items()))
     })
 }

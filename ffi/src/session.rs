@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use statewright::flow::{self, CaseFilter, CaseInfo, Outcome, WorkItem};
 use statewright::{Durability, Engine, Options, Poll, Store, Value, WaitId, value};
 
+use crate::checks;
 use crate::engine::*;
 use crate::failure::{Failure, Result};
 use crate::queue::{Done, Queue, Timeout};
@@ -109,6 +110,10 @@ impl Session {
             .iter()
             .map(shapes::case)
             .collect())
+    }
+
+    pub(crate) fn query(&self, id: &str, query: &str) -> Result<Value> {
+        Ok(self.engine.query(id, query)?)
     }
 
     pub(crate) fn explain(&self, id: &str) -> Result<Value> {
@@ -213,21 +218,18 @@ impl Session {
 
 /// `{token, result}` or `{token, failure}`.
 fn outcome(from: &Value) -> Result<Outcome> {
-    let wrong = |what: &str| Failure::new(SW_INVALID_ARGUMENT, what).at("outcomes");
-    let token = from.get("token");
-    let token = token.as_ref().and_then(Value::as_str);
-    let token = token.ok_or_else(|| wrong("every outcome is an object with a `token`"))?;
+    checks::object("outcomes[]", from)?;
+    let token = from.get("token").unwrap_or_default();
+    let token = checks::text("outcomes[].token", &token)?;
     let result = match (from.get("result"), from.get("failure")) {
         (Some(_), Some(_)) => {
-            return Err(wrong("an outcome has a `result` or a `failure`, not both"));
+            let both = "must have a `result` or a `failure`, not both";
+            return Err(checks::invalid("outcomes[]", both));
         }
         (result, None) => Ok(result.unwrap_or_default()),
         (None, Some(failure)) => Err(flow::Failure::from_value(&failure)?),
     };
-    Ok(Outcome {
-        token: token.to_owned(),
-        result,
-    })
+    Ok(Outcome { token, result })
 }
 
 /// Everything that is wrong with a flow's text.
@@ -250,11 +252,10 @@ fn poisoned() -> Failure {
 
 fn engine_options(path: &str, given: &sw_open_options) -> Result<Options> {
     let wrong = |what: &'static str, value: u32| {
-        Failure::new(
-            SW_INVALID_ARGUMENT,
-            format!("`options.{what}` {value} is not known"),
+        checks::invalid(
+            &format!("options.{what}"),
+            format_args!("{value} is not known"),
         )
-        .at(format!("options.{what}"))
     };
     let mut options = Options::default();
     options = match (given.durability, path.is_empty()) {
@@ -266,8 +267,8 @@ fn engine_options(path: &str, given: &sw_open_options) -> Result<Options> {
         }
         (SW_DURABILITY_BUFFERED, false) => options.durability(Durability::Buffered),
         (SW_DURABILITY_MEMORY | SW_DURABILITY_BUFFERED | SW_DURABILITY_STRICT, _) => {
-            let message = "`options.durability` does not fit `path`: memory is for none, the others for a folder";
-            return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("options.durability"));
+            let why = "does not fit `path`: memory is for none, the others for a folder";
+            return Err(checks::invalid("options.durability", why));
         }
         (other, _) => return Err(wrong("durability", other)),
     };

@@ -146,20 +146,17 @@ pub(crate) fn delivery(delivery: &Delivery) -> Value {
         Delivery::Dropped { code } => ("dropped", None, Some(*code)),
         _ => ("unknown", None, None),
     };
-    let mut object = value!({
+    let reply = match delivery {
+        Delivery::Taken { reply, .. } => reply.clone().unwrap_or_default(),
+        _ => Value::NULL,
+    };
+    value!({
         "outcome": outcome,
         "case": (to.map(|(case, _)| case)),
         "task": (to.map(|(_, task)| task)),
+        "reply": reply,
         "code": code,
-    });
-    if let Delivery::Taken {
-        reply: Some(reply), ..
-    } = delivery
-    {
-        // An object that was just made takes another key.
-        let _ = object.insert("reply", reply.clone());
-    }
-    object
+    })
 }
 
 fn time(at: Option<Timestamp>) -> Option<i64> {

@@ -3,12 +3,13 @@
 use std::ffi::c_char;
 
 use statewright::flow::{CasePlan, FlowInfo, ForkOptions, MigrateOptions, Migrated};
-use statewright::{Kind, Value, value};
+use statewright::{Value, value};
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::session::{Session, given};
 use crate::status::*;
@@ -84,9 +85,9 @@ pub unsafe extern "C" fn sw_flow_plan(
 /// @param engine in handle: The engine.
 /// @param text in text max=SW_MAX_INPUT_BYTES: The other version.
 /// @param dir in text max=SW_MAX_NAME_BYTES: The folder it comes from; empty for none.
-/// @param options in msgpack max=SW_MAX_INPUT_BYTES nullable: An object: `cohort` (cases in a commit, 1 to 4096;
-///   256 without
-///   it), `renames` (as for `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of them.
+/// @param options in msgpack max=SW_MAX_INPUT_BYTES nullable: An object: `cohort` (cases in a commit, 1 to 4096; 256
+///   without it), `renames` (as for `sw_flow_plan`), `cases` (an array of ids, to move only these); no bytes is none of
+///   them.
 /// @param report out msgpack owned: Receives an object: `id` (to undo it with; null if no case was moved), `flow`,
 ///   `version`, `moved` and `left` (arrays of objects, as the `cases` of `sw_flow_plan`).
 /// @since 0.1 unstable
@@ -178,8 +179,8 @@ pub unsafe extern "C" fn sw_case_fork(
         let results = match results {
             0 | 1 => results == 1,
             other => {
-                let message = format!("`results` {other} is not 0 or 1");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("results"));
+                let why = format!("is {other}, not 0 or 1");
+                return Err(checks::invalid("results", why));
             }
         };
         forked.give_value(&session.fork_case(id, at, results, new_id)?)
@@ -221,7 +222,9 @@ impl Session {
     }
 
     fn plan(&self, text: &str, dir: &str, names: &Value) -> Result<Value> {
-        let plan = self.engine().plan(text, given(dir), &renames(names)?)?;
+        let plan = self
+            .engine()
+            .plan(text, given(dir), &renames("renames", names)?)?;
         let cases: Value = plan.cases.iter().map(case_plan).collect();
         Ok(value!({
             "flow": (plan.flow.as_str()), "version": (plan.version), "key": (plan.key.as_str()), "cases": cases,
@@ -230,24 +233,23 @@ impl Session {
 
     fn migrate(&self, text: &str, dir: &str, options: &Value) -> Result<Value> {
         let mut how = MigrateOptions::default();
+        checks::object("options", options)?;
         for (key, value) in options.entries() {
             match key {
                 "cohort" => {
-                    let cohort = value.as_u64().and_then(|n| usize::try_from(n).ok());
-                    how.cohort = cohort.ok_or_else(|| wrong("options.cohort", "a whole number"))?;
+                    let cohort = checks::count("options.cohort", &value)?;
+                    how.cohort = usize::try_from(cohort).unwrap_or(usize::MAX);
                 }
-                "renames" => how.renames = renames(&value)?,
-                "cases" => how.cases = Some(ids(&value)?),
+                "renames" => how.renames = renames("options.renames", &value)?,
+                "cases" => how.cases = Some(checks::texts("options.cases", &value)?),
                 other => {
-                    let message = format!(
-                        "`options` has no `{other}`; there are `cohort`, `renames` and `cases`"
-                    );
-                    return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("options"));
+                    return Err(checks::unknown(
+                        "options",
+                        other,
+                        "cohort, renames and cases",
+                    ));
                 }
             }
-        }
-        if !matches!(options.kind(), Kind::Null | Kind::Object) {
-            return Err(wrong("options", "an object"));
         }
         Ok(migrated(&self.engine().migrate(text, given(dir), &how)?))
     }
@@ -270,32 +272,14 @@ impl Session {
     }
 }
 
-fn wrong(what: &'static str, expected: &str) -> Failure {
-    Failure::new(SW_WRONG_TYPE, format!("`{what}` is not {expected}")).at(what)
-}
-
 /// Pairs of old and new names.
-fn renames(value: &Value) -> Result<Vec<(String, String)>> {
-    if !matches!(value.kind(), Kind::Null | Kind::Object) {
-        return Err(wrong("renames", "an object of texts"));
-    }
+fn renames(at: &str, value: &Value) -> Result<Vec<(String, String)>> {
+    checks::object(at, value)?;
     let pair = |(old, new): (&str, Value)| {
-        let new = new.as_str().map(str::to_owned);
-        Ok((
-            old.to_owned(),
-            new.ok_or_else(|| wrong("renames", "an object of texts"))?,
-        ))
+        let new = checks::text(&format!("{at}.{old}"), &new)?;
+        Ok((old.to_owned(), new))
     };
     value.entries().map(pair).collect()
-}
-
-fn ids(value: &Value) -> Result<Vec<String>> {
-    if value.kind() != Kind::Array {
-        return Err(wrong("options.cases", "an array of texts"));
-    }
-    let text = |id: Value| id.as_str().map(str::to_owned);
-    let all: Option<Vec<String>> = value.items().map(text).collect();
-    all.ok_or_else(|| wrong("options.cases", "an array of texts"))
 }
 
 fn flow(of: &FlowInfo) -> Value {

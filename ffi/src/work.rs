@@ -8,12 +8,13 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use statewright::Poll;
-use statewright_value::{Kind, Value};
+use statewright_value::Value;
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::queue::{SW_OP_WORK_POLL, Timeout, sw_cq};
 use crate::status::*;
@@ -217,23 +218,13 @@ pub unsafe extern "C" fn sw_work_deliver(
 }
 
 fn poll_of(topics: &Value, worker: &str, max: u32, lease_ns: u64) -> Result<Poll> {
-    let wrong = |what: &str, why: &str| {
-        Failure::new(SW_INVALID_ARGUMENT, format!("`{what}` {why}")).at(what)
-    };
-    if topics.kind() != Kind::Array || topics.is_empty() {
-        return Err(wrong("topics", "must be an array of at least one text"));
+    let topics = checks::texts("topics", topics)?;
+    if topics.is_empty() {
+        return Err(checks::invalid("topics", "must have at least one text"));
     }
-    let names = topics
-        .items()
-        .map(|topic| topic.as_str().map(str::to_owned));
-    let topics = names
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| wrong("topics", "must hold texts only"))?;
     if max == 0 || max > SW_MAX_WORK_ITEMS {
-        return Err(wrong(
-            "max",
-            &format!("is {max}; it must be 1 to {SW_MAX_WORK_ITEMS}"),
-        ));
+        let why = format!("is {max}; it must be 1 to {SW_MAX_WORK_ITEMS}");
+        return Err(checks::invalid("max", why));
     }
     Ok(Poll {
         topics,
@@ -245,9 +236,7 @@ fn poll_of(topics: &Value, worker: &str, max: u32, lease_ns: u64) -> Result<Poll
 
 fn lease_of(lease_ns: u64) -> Result<Duration> {
     if lease_ns == 0 {
-        return Err(
-            Failure::new(SW_INVALID_ARGUMENT, "`lease_ns` is 0; a lease must last").at("lease_ns"),
-        );
+        return Err(checks::invalid("lease_ns", "is 0; a lease must last"));
     }
     Ok(Duration::from_nanos(lease_ns))
 }

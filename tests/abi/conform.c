@@ -163,6 +163,7 @@ ASSERT(SW_DRIVE_NONE == 1, value_of_SW_DRIVE_NONE);
 ASSERT(SW_ISOLATION_SERIALIZABLE == 0, value_of_SW_ISOLATION_SERIALIZABLE);
 ASSERT(SW_ISOLATION_SNAPSHOT == 1, value_of_SW_ISOLATION_SNAPSHOT);
 ASSERT(SW_ISOLATION_WEAK == 2, value_of_SW_ISOLATION_WEAK);
+ASSERT(SW_MAX_UPCOMING == 1000, value_of_SW_MAX_UPCOMING);
 ASSERT(SW_MAX_WORK_ITEMS == 1000, value_of_SW_MAX_WORK_ITEMS);
 ASSERT(SW_MAX_WORK_LIST == 1000, value_of_SW_MAX_WORK_LIST);
 ASSERT(SW_OP_CASE_WAIT == 1, value_of_SW_OP_CASE_WAIT);
@@ -443,6 +444,7 @@ static sw_status (*const check_sw_case_explain)(sw_engine, const char *, size_t,
 static sw_status (*const check_sw_case_history)(sw_engine, const char *, size_t, uint64_t, sw_bytes *, sw_error *) = sw_case_history;
 static sw_status (*const check_sw_case_wait)(sw_engine, const char *, size_t, sw_cq, uint64_t, uint64_t *, sw_error *) = sw_case_wait;
 static sw_status (*const check_sw_case_wait_sync)(sw_engine, const char *, size_t, int64_t, sw_bytes *, sw_error *) = sw_case_wait_sync;
+static sw_status (*const check_sw_case_query)(sw_engine, const char *, size_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_query;
 static sw_status (*const check_sw_case_cancel)(sw_engine, const char *, size_t, const char *, size_t, sw_error *) = sw_case_cancel;
 static sw_status (*const check_sw_case_terminate)(sw_engine, const char *, size_t, const char *, size_t, sw_error *) = sw_case_terminate;
 static sw_status (*const check_sw_case_suspend)(sw_engine, const char *, size_t, sw_error *) = sw_case_suspend;
@@ -458,6 +460,10 @@ static sw_status (*const check_sw_flow_migrate)(sw_engine, const char *, size_t,
 static sw_status (*const check_sw_flow_undo_migration)(sw_engine, const char *, size_t, sw_bytes *, sw_error *) = sw_flow_undo_migration;
 static sw_status (*const check_sw_case_fork)(sw_engine, const char *, size_t, uint64_t, uint32_t, const char *, size_t, sw_bytes *, sw_error *) = sw_case_fork;
 static sw_status (*const check_sw_case_compensate)(sw_engine, const char *, size_t, const char *, size_t, sw_error *) = sw_case_compensate;
+static sw_status (*const check_sw_schedule_list)(sw_engine, sw_bytes *, sw_error *) = sw_schedule_list;
+static sw_status (*const check_sw_schedule_upcoming)(sw_engine, const char *, size_t, uint32_t, sw_bytes *, sw_error *) = sw_schedule_upcoming;
+static sw_status (*const check_sw_schedule_pause)(sw_engine, const char *, size_t, sw_error *) = sw_schedule_pause;
+static sw_status (*const check_sw_schedule_resume)(sw_engine, const char *, size_t, sw_error *) = sw_schedule_resume;
 static sw_status (*const check_sw_work_poll)(sw_engine, const uint8_t *, size_t, const char *, size_t, uint32_t, uint64_t, sw_cq, uint64_t, uint64_t *, sw_error *) = sw_work_poll;
 static sw_status (*const check_sw_work_poll_sync)(sw_engine, const uint8_t *, size_t, const char *, size_t, uint32_t, uint64_t, int64_t, sw_bytes *, sw_error *) = sw_work_poll_sync;
 static sw_status (*const check_sw_work_heartbeat)(sw_engine, const char *, size_t, uint64_t, sw_error *) = sw_work_heartbeat;
@@ -700,6 +706,7 @@ int main(void) {
   CHECK(check_sw_case_history != 0);
   CHECK(check_sw_case_wait != 0);
   CHECK(check_sw_case_wait_sync != 0);
+  CHECK(check_sw_case_query != 0);
   CHECK(check_sw_case_cancel != 0);
   CHECK(check_sw_case_terminate != 0);
   CHECK(check_sw_case_suspend != 0);
@@ -715,6 +722,10 @@ int main(void) {
   CHECK(check_sw_flow_undo_migration != 0);
   CHECK(check_sw_case_fork != 0);
   CHECK(check_sw_case_compensate != 0);
+  CHECK(check_sw_schedule_list != 0);
+  CHECK(check_sw_schedule_upcoming != 0);
+  CHECK(check_sw_schedule_pause != 0);
+  CHECK(check_sw_schedule_resume != 0);
   CHECK(check_sw_work_poll != 0);
   CHECK(check_sw_work_poll_sync != 0);
   CHECK(check_sw_work_heartbeat != 0);

@@ -366,6 +366,72 @@ static void flows_and_work(void) {
   IS(sw_close(engine, NULL), SW_OK);
 }
 
+static void schedules_and_queries(void) {
+  static const char *const REPORT =
+      "name: report\nschedule: { cron: '0 9 1 1 *', zone: Europe/Berlin }\ntasks:\n"
+      "  a: { kind: signal, schema: { type: integer }, reply: '.a * 2' }\n";
+  sw_engine engine = open_memory();
+  sw_bytes out, data = value("21"), text = value("\"much\"");
+  IS(sw_schedule_list(engine, &out, NULL), SW_OK);
+  CHECK(is_json(&out, "[]"));
+  IS(sw_flow_deploy(engine, REPORT, strlen(REPORT), NONE, &out, NULL), SW_OK);
+  IS(sw_bytes_free(&out), SW_OK);
+  IS(sw_schedule_list(engine, &out, NULL), SW_OK);
+  CHECK(has(&out, "0 9 1 1 * Europe/Berlin") && has(&out, "skip"));
+  IS(sw_bytes_free(&out), SW_OK);
+  IS(sw_schedule_upcoming(engine, TEXT("other"), 1, &out, NULL), SW_UNKNOWN_FLOW);
+  IS(sw_schedule_upcoming(engine, TEXT("report"), SW_MAX_UPCOMING + 1, &out, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_schedule_pause(engine, TEXT("report"), NULL), SW_OK);
+  IS(sw_schedule_pause(engine, TEXT("report"), NULL), SW_REFUSED);
+  IS(sw_schedule_upcoming(engine, TEXT("report"), 9, &out, NULL), SW_OK);
+  CHECK(is_json(&out, "[]"));
+  IS(sw_schedule_resume(engine, TEXT("report"), NULL), SW_OK);
+  IS(sw_schedule_resume(engine, TEXT("report"), NULL), SW_REFUSED);
+  IS(sw_schedule_upcoming(engine, TEXT("report"), 9, &out, NULL), SW_OK);
+  CHECK(out.len == 1 + 9 * 9);
+  IS(sw_bytes_free(&out), SW_OK);
+
+  IS(sw_case_start(engine, TEXT("report"), NONE, TEXT("c"), &out, NULL), SW_OK);
+  IS(sw_bytes_free(&out), SW_OK);
+  IS(sw_case_signal(engine, TEXT("c"), TEXT("a"), text.data, text.len, &out, NULL), SW_REFUSED);
+  IS(sw_case_signal(engine, TEXT("c"), TEXT("a"), data.data, data.len, &out, NULL), SW_OK);
+  CHECK(is_json(&out, "{\"outcome\":\"taken\",\"case\":\"c\",\"task\":\"a\",\"reply\":42,\"code\":null}"));
+  IS(sw_case_query(engine, TEXT("c"), TEXT("{a, of: $flow.name}"), &out, NULL), SW_OK);
+  CHECK(is_json(&out, "{\"a\":21,\"of\":\"report\"}"));
+  IS(sw_case_query(engine, TEXT("c"), TEXT(".a |"), &out, NULL), SW_EXPRESSION);
+  IS(sw_case_query(engine, TEXT("c"), TEXT(".a | error"), &out, NULL), SW_REFUSED);
+  IS(sw_case_query(engine, TEXT("d"), TEXT("."), &out, NULL), SW_UNKNOWN_CASE);
+  IS(sw_bytes_free(&data), SW_OK);
+  IS(sw_bytes_free(&text), SW_OK);
+  IS(sw_close(engine, NULL), SW_OK);
+}
+
+/* What is of another kind than it must be is SW_WRONG_TYPE, what cannot be taken SW_INVALID_ARGUMENT, whoever is asked. */
+static void arguments_in_values(void) {
+  sw_engine engine = open_memory();
+  sw_bytes out, number = value("1"), numbers = value("[1]"), empty = value("[]"), odd = value("{\"odd\":1}");
+  uint64_t version;
+  IS(sw_call(engine, number.data, number.len, &out, &version, NULL), SW_WRONG_TYPE);
+  IS(sw_case_start_all(engine, TEXT("f"), number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_deliver(engine, number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_deliver(engine, numbers.data, numbers.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_poll_sync(engine, number.data, number.len, TEXT("me"), 1, SECOND, 0, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_poll_sync(engine, numbers.data, numbers.len, TEXT("me"), 1, SECOND, 0, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_poll_sync(engine, empty.data, empty.len, TEXT("me"), 1, SECOND, 0, &out, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_work_list(engine, number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_work_list(engine, odd.data, odd.len, &out, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_flow_plan(engine, TEXT("f"), NONE, number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_flow_migrate(engine, TEXT("f"), NONE, number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_flow_migrate(engine, TEXT("f"), NONE, odd.data, odd.len, &out, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_flow_test(TEXT("f"), TEXT("t"), number.data, number.len, &out, NULL), SW_WRONG_TYPE);
+  IS(sw_flow_test(TEXT("f"), TEXT("t"), odd.data, odd.len, &out, NULL), SW_INVALID_ARGUMENT);
+  IS(sw_bytes_free(&number), SW_OK);
+  IS(sw_bytes_free(&numbers), SW_OK);
+  IS(sw_bytes_free(&empty), SW_OK);
+  IS(sw_bytes_free(&odd), SW_OK);
+  IS(sw_close(engine, NULL), SW_OK);
+}
+
 static void free_event(sw_event *event) {
   IS(sw_bytes_free(&event->result), SW_OK);
   if (event->error.id != 0) IS(sw_error_free(event->error), SW_OK);
@@ -581,6 +647,8 @@ int main(void) {
   scans_and_savepoints();
   options(folder);
   flows_and_work();
+  schedules_and_queries();
+  arguments_in_values();
   operations_complete_once();
 #ifdef SW_PANIC_INJECTION
   a_panic_poisons_one_engine();

@@ -4374,6 +4374,50 @@ static void test_sw_case_wait_sync(void) {
   #endif
 }
 
+static void test_sw_case_query(void) {
+  WRONG("sw_case_query: engine zero", sw_case_query(as_engine(0), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine stale", sw_case_query(as_engine(stale_engine.id), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine of another type", sw_case_query(as_engine(other_than_engine()), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine of a slot never used", sw_case_query(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine of a generation to come", sw_case_query(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine of another copy of the library", sw_case_query(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: engine all ones", sw_case_query(as_engine(UINT64_MAX), "a", 1, "a", 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: id NULL with a length", sw_case_query(live_engine, NULL, 1, "a", 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: id above its limit", sw_case_query(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, "a", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: id of the largest length", sw_case_query(live_engine, (const char *)"a", SIZE_MAX, "a", 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: id not UTF-8", sw_case_query(live_engine, "\xff", 1, "a", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: id cut UTF-8", sw_case_query(live_engine, "a\xe2\x82", 3, "a", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: query NULL with a length", sw_case_query(live_engine, "a", 1, NULL, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: query above its limit", sw_case_query(live_engine, "a", 1, (const char *)"a", (size_t)SW_MAX_INPUT_BYTES + 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: query of the largest length", sw_case_query(live_engine, "a", 1, (const char *)"a", SIZE_MAX, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: query not UTF-8", sw_case_query(live_engine, "a", 1, "\xff", 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: query cut UTF-8", sw_case_query(live_engine, "a", 1, "a\xe2\x82", 3, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_case_query: answer NULL", sw_case_query(live_engine, "a", 1, "a", 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_case_query: answer misaligned", sw_case_query(live_engine, "a", 1, "a", 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_case_query", sw_case_query(live_engine, "a", 1, "a", 1, &out_bytes, err_place), 0);
+  PANIC("sw_case_query", sw_case_query(live_engine, "a", 1, "a", 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_case_query");
+  #endif
+}
+
 static void test_sw_case_cancel(void) {
   WRONG("sw_case_cancel: engine zero", sw_case_cancel(as_engine(0), "a", 1, "a", 1, err_place), SW_MISUSE);
   WRONG("sw_case_cancel: engine stale", sw_case_cancel(as_engine(stale_engine.id), "a", 1, "a", 1, err_place), SW_MISUSE);
@@ -4884,6 +4928,104 @@ static void test_sw_case_compensate(void) {
   PANIC("sw_case_compensate", sw_case_compensate(live_engine, "a", 1, "a", 1, err_place), 0);
   PANIC("sw_case_compensate", sw_case_compensate(live_engine, "a", 1, "a", 1, err_place), 1);
   check_poisoned("sw_case_compensate");
+  #endif
+}
+
+static void test_sw_schedule_list(void) {
+  WRONG("sw_schedule_list: engine zero", sw_schedule_list(as_engine(0), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine stale", sw_schedule_list(as_engine(stale_engine.id), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine of another type", sw_schedule_list(as_engine(other_than_engine()), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine of a slot never used", sw_schedule_list(as_engine(live_engine.id ^ 0x0000000000f00000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine of a generation to come", sw_schedule_list(as_engine(live_engine.id ^ 0x0000100000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine of another copy of the library", sw_schedule_list(as_engine(live_engine.id ^ 0x0000400000000000u), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: engine all ones", sw_schedule_list(as_engine(UINT64_MAX), &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_list: schedules NULL", sw_schedule_list(live_engine, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schedule_list: schedules misaligned", sw_schedule_list(live_engine, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schedule_list", sw_schedule_list(live_engine, &out_bytes, err_place), 0);
+  PANIC("sw_schedule_list", sw_schedule_list(live_engine, &out_bytes, err_place), 1);
+  check_poisoned("sw_schedule_list");
+  #endif
+}
+
+static void test_sw_schedule_upcoming(void) {
+  WRONG("sw_schedule_upcoming: engine zero", sw_schedule_upcoming(as_engine(0), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine stale", sw_schedule_upcoming(as_engine(stale_engine.id), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine of another type", sw_schedule_upcoming(as_engine(other_than_engine()), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine of a slot never used", sw_schedule_upcoming(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine of a generation to come", sw_schedule_upcoming(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine of another copy of the library", sw_schedule_upcoming(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: engine all ones", sw_schedule_upcoming(as_engine(UINT64_MAX), "a", 1, 1, &out_bytes, err_place), SW_MISUSE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: flow NULL with a length", sw_schedule_upcoming(live_engine, NULL, 1, 1, &out_bytes, err_place), SW_NULL_ARGUMENT);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: flow above its limit", sw_schedule_upcoming(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: flow of the largest length", sw_schedule_upcoming(live_engine, (const char *)"a", SIZE_MAX, 1, &out_bytes, err_place), SW_TOO_LARGE);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: flow not UTF-8", sw_schedule_upcoming(live_engine, "\xff", 1, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: flow cut UTF-8", sw_schedule_upcoming(live_engine, "a\xe2\x82", 3, 1, &out_bytes, err_place), SW_INVALID_UTF8);
+  ZEROED(out_bytes);
+  WRONG("sw_schedule_upcoming: times NULL", sw_schedule_upcoming(live_engine, "a", 1, 1, NULL, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schedule_upcoming: times misaligned", sw_schedule_upcoming(live_engine, "a", 1, 1, (sw_bytes *)misaligned(), err_place), SW_INVALID_ARGUMENT);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schedule_upcoming", sw_schedule_upcoming(live_engine, "a", 1, 1, &out_bytes, err_place), 0);
+  PANIC("sw_schedule_upcoming", sw_schedule_upcoming(live_engine, "a", 1, 1, &out_bytes, err_place), 1);
+  check_poisoned("sw_schedule_upcoming");
+  #endif
+}
+
+static void test_sw_schedule_pause(void) {
+  WRONG("sw_schedule_pause: engine zero", sw_schedule_pause(as_engine(0), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine stale", sw_schedule_pause(as_engine(stale_engine.id), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine of another type", sw_schedule_pause(as_engine(other_than_engine()), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine of a slot never used", sw_schedule_pause(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine of a generation to come", sw_schedule_pause(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine of another copy of the library", sw_schedule_pause(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: engine all ones", sw_schedule_pause(as_engine(UINT64_MAX), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_pause: flow NULL with a length", sw_schedule_pause(live_engine, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schedule_pause: flow above its limit", sw_schedule_pause(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_schedule_pause: flow of the largest length", sw_schedule_pause(live_engine, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_schedule_pause: flow not UTF-8", sw_schedule_pause(live_engine, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_schedule_pause: flow cut UTF-8", sw_schedule_pause(live_engine, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schedule_pause", sw_schedule_pause(live_engine, "a", 1, err_place), 0);
+  PANIC("sw_schedule_pause", sw_schedule_pause(live_engine, "a", 1, err_place), 1);
+  check_poisoned("sw_schedule_pause");
+  #endif
+}
+
+static void test_sw_schedule_resume(void) {
+  WRONG("sw_schedule_resume: engine zero", sw_schedule_resume(as_engine(0), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine stale", sw_schedule_resume(as_engine(stale_engine.id), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine of another type", sw_schedule_resume(as_engine(other_than_engine()), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine of a slot never used", sw_schedule_resume(as_engine(live_engine.id ^ 0x0000000000f00000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine of a generation to come", sw_schedule_resume(as_engine(live_engine.id ^ 0x0000100000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine of another copy of the library", sw_schedule_resume(as_engine(live_engine.id ^ 0x0000400000000000u), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: engine all ones", sw_schedule_resume(as_engine(UINT64_MAX), "a", 1, err_place), SW_MISUSE);
+  WRONG("sw_schedule_resume: flow NULL with a length", sw_schedule_resume(live_engine, NULL, 1, err_place), SW_NULL_ARGUMENT);
+  WRONG("sw_schedule_resume: flow above its limit", sw_schedule_resume(live_engine, (const char *)"a", (size_t)SW_MAX_NAME_BYTES + 1, err_place), SW_TOO_LARGE);
+  WRONG("sw_schedule_resume: flow of the largest length", sw_schedule_resume(live_engine, (const char *)"a", SIZE_MAX, err_place), SW_TOO_LARGE);
+  WRONG("sw_schedule_resume: flow not UTF-8", sw_schedule_resume(live_engine, "\xff", 1, err_place), SW_INVALID_UTF8);
+  WRONG("sw_schedule_resume: flow cut UTF-8", sw_schedule_resume(live_engine, "a\xe2\x82", 3, err_place), SW_INVALID_UTF8);
+  #ifdef SW_PANIC_INJECTION
+  PANIC("sw_schedule_resume", sw_schedule_resume(live_engine, "a", 1, err_place), 0);
+  PANIC("sw_schedule_resume", sw_schedule_resume(live_engine, "a", 1, err_place), 1);
+  check_poisoned("sw_schedule_resume");
   #endif
 }
 
@@ -5494,6 +5636,7 @@ int main(void) {
   test_sw_case_history();
   test_sw_case_wait();
   test_sw_case_wait_sync();
+  test_sw_case_query();
   test_sw_case_cancel();
   test_sw_case_terminate();
   test_sw_case_suspend();
@@ -5509,6 +5652,10 @@ int main(void) {
   test_sw_flow_undo_migration();
   test_sw_case_fork();
   test_sw_case_compensate();
+  test_sw_schedule_list();
+  test_sw_schedule_upcoming();
+  test_sw_schedule_pause();
+  test_sw_schedule_resume();
   test_sw_work_poll();
   test_sw_work_poll_sync();
   test_sw_work_heartbeat();

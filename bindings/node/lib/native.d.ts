@@ -833,6 +833,10 @@ export const constants: {
    */
   readonly SW_ISOLATION_WEAK: 2;
   /**
+   * The most times that one call of `sw_schedule_upcoming` gives.
+   */
+  readonly SW_MAX_UPCOMING: 1000;
+  /**
    * The most work items that one poll takes.
    */
   readonly SW_MAX_WORK_ITEMS: 1000;
@@ -2510,6 +2514,24 @@ export function caseHistoryAsync(engine: Engine, id: string, after: bigint): Pro
 export function caseWait(engine: Engine, id: string, cq: Cq, userData: bigint): bigint;
 
 /**
+ * Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or
+ * ended. Nothing is changed. The expression is limited in steps and sizes, as those of flows are.
+ *
+ * Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on
+ * this data or does not give exactly one value.
+ * @param engine The engine.
+ * @param id The case's id.
+ * @param query The expression, such as `.lines | length`.
+ * @returns Receives what it gives.
+ */
+export function caseQuery(engine: Engine, id: string, query: string): Uint8Array;
+
+/**
+ * `caseQuery` on a thread of libuv's pool.
+ */
+export function caseQueryAsync(engine: Engine, id: string, query: string): Promise<Uint8Array>;
+
+/**
  * Cancels a case with all its work, timers and called cases; it is then "cancelled".
  *
  * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
@@ -2624,14 +2646,16 @@ export function caseAddInstancesAsync(engine: Engine, id: string, task: string, 
  * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept,
  * if a task of the flow asks for that; else it is lost.
  *
- * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+ * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the
+ * `schema` of any task of the flow that waits for the signal, or the `reply` of the one that takes it
+ * cannot be computed: nothing is changed then.
  * @param engine The engine.
  * @param id The case's id.
  * @param signal The signal's name.
  * @param data What it says; no bytes is null.
  * @returns Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who took
- * it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full";
- * or null).
+ * it, or null), `reply` (what the task answers if its `reply` says something; else null), `code` (why
+ * it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or null).
  */
 export function caseSignal(engine: Engine, id: string, signal: string, data: Uint8Array | undefined): Uint8Array;
 
@@ -2644,7 +2668,8 @@ export function caseSignalAsync(engine: Engine, id: string, signal: string, data
  * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes
  * it. If none does, it is kept if a deployed flow wants that of this name, else lost.
  *
- * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+ * Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes, or with `SW_REFUSED` as
+ * `sw_case_signal`.
  * @param engine The engine.
  * @param signal The signal's name.
  * @param key The key, such as an order's number.
@@ -2767,6 +2792,71 @@ export function caseCompensate(engine: Engine, id: string, reason: string): void
  * `caseCompensate` on a thread of libuv's pool.
  */
 export function caseCompensateAsync(engine: Engine, id: string, reason: string): Promise<void>;
+
+/**
+ * Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine
+ * drives the store.
+ * @param engine The engine.
+ * @returns Receives an array of objects: `flow`, `when` (the cron expression and its time zone, or the
+ * period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin;
+ * null while it is paused), `last` (the last due time that was dealt with), `paused`, `case` (the one
+ * that began last), `queued` (the due time of the start that waits for that one to end), and how many
+ * were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the store). Times
+ * are microseconds since the start of 1970; what there is not is null.
+ */
+export function scheduleList(engine: Engine): Uint8Array;
+
+/**
+ * `scheduleList` on a thread of libuv's pool.
+ */
+export function scheduleListAsync(engine: Engine): Promise<Uint8Array>;
+
+/**
+ * Gives the next times at which cases of a flow begin by themselves; none while its schedule is
+ * paused.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule.
+ * @param engine The engine.
+ * @param flow The flow's name.
+ * @param count How many at most, up to `SW_MAX_UPCOMING`.
+ * @returns Receives an array of microseconds since the start of 1970, the soonest first.
+ */
+export function scheduleUpcoming(engine: Engine, flow: string, count: number): Uint8Array;
+
+/**
+ * `scheduleUpcoming` on a thread of libuv's pool.
+ */
+export function scheduleUpcomingAsync(engine: Engine, flow: string, count: number): Promise<Uint8Array>;
+
+/**
+ * Has a flow begin no more cases by itself, over restarts and deployments, until `sw_schedule_resume`.
+ * What is due meanwhile is left out, and a start that waits for another case to end does not happen;
+ * cases that have begun go on.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is paused already.
+ * @param engine The engine.
+ * @param flow The flow's name.
+ */
+export function schedulePause(engine: Engine, flow: string): void;
+
+/**
+ * `schedulePause` on a thread of libuv's pool.
+ */
+export function schedulePauseAsync(engine: Engine, flow: string): Promise<void>;
+
+/**
+ * Lets a paused schedule go on, with its next time from now on.
+ *
+ * Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is not paused.
+ * @param engine The engine.
+ * @param flow The flow's name.
+ */
+export function scheduleResume(engine: Engine, flow: string): void;
+
+/**
+ * `scheduleResume` on a thread of libuv's pool.
+ */
+export function scheduleResumeAsync(engine: Engine, flow: string): Promise<void>;
 
 /**
  * Starts waiting for work items. Completes with an array of at least one, leased to this worker.

@@ -2288,6 +2288,26 @@ struct case_wait : call_base {
   }
 };
 
+// sw_case_query: Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended. Nothing is changed. The expression is limited in steps and sizes, as those of flows are.
+struct case_query : call_base {
+  sw_engine engine{};
+  std::string id;
+  std::string query;
+  sw_bytes out_answer{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "id", &id) && args.text(2, "query", &query);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_case_query(engine, id.data(), id.size(), query.data(), query.size(), &out_answer, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_answer);
+  }
+};
+
 // sw_case_cancel: Cancels a case with all its work, timers and called cases; it is then "cancelled".
 struct case_cancel : call_base {
   sw_engine engine{};
@@ -2547,6 +2567,72 @@ struct case_compensate : call_base {
 
   sw_status run(sw_error *error) {
     return sw_case_compensate(engine, id.data(), id.size(), reason.data(), reason.size(), error);
+  }
+};
+
+// sw_schedule_list: Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine drives the store.
+struct schedule_list : call_base {
+  sw_engine engine{};
+  sw_bytes out_schedules{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schedule_list(engine, &out_schedules, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_schedules);
+  }
+};
+
+// sw_schedule_upcoming: Gives the next times at which cases of a flow begin by themselves; none while its schedule is paused.
+struct schedule_upcoming : call_base {
+  sw_engine engine{};
+  std::string flow;
+  uint32_t count{};
+  sw_bytes out_times{};
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "flow", &flow) && args.u32(2, "count", &count);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schedule_upcoming(engine, flow.data(), flow.size(), count, &out_times, error);
+  }
+
+  Napi::Value give(Napi::Env env) {
+    return take_bytes(env, &out_times);
+  }
+};
+
+// sw_schedule_pause: Has a flow begin no more cases by itself, over restarts and deployments, until `sw_schedule_resume`. What is due meanwhile is left out, and a start that waits for another case to end does not happen; cases that have begun go on.
+struct schedule_pause : call_base {
+  sw_engine engine{};
+  std::string flow;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "flow", &flow);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schedule_pause(engine, flow.data(), flow.size(), error);
+  }
+};
+
+// sw_schedule_resume: Lets a paused schedule go on, with its next time from now on.
+struct schedule_resume : call_base {
+  sw_engine engine{};
+  std::string flow;
+
+  bool read(arguments &args) {
+    return args.u64(0, "engine", &engine.id) && args.text(1, "flow", &flow);
+  }
+
+  sw_status run(sw_error *error) {
+    return sw_schedule_resume(engine, flow.data(), flow.size(), error);
   }
 };
 
@@ -3050,6 +3136,8 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("caseHistory", Napi::Function::New<now<call::case_history>>(env, "caseHistory"));
   exports.Set("caseHistoryAsync", Napi::Function::New<later<call::case_history>>(env, "caseHistoryAsync"));
   exports.Set("caseWait", Napi::Function::New<now<call::case_wait>>(env, "caseWait"));
+  exports.Set("caseQuery", Napi::Function::New<now<call::case_query>>(env, "caseQuery"));
+  exports.Set("caseQueryAsync", Napi::Function::New<later<call::case_query>>(env, "caseQueryAsync"));
   exports.Set("caseCancel", Napi::Function::New<now<call::case_cancel>>(env, "caseCancel"));
   exports.Set("caseCancelAsync", Napi::Function::New<later<call::case_cancel>>(env, "caseCancelAsync"));
   exports.Set("caseTerminate", Napi::Function::New<now<call::case_terminate>>(env, "caseTerminate"));
@@ -3080,6 +3168,14 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   exports.Set("caseForkAsync", Napi::Function::New<later<call::case_fork>>(env, "caseForkAsync"));
   exports.Set("caseCompensate", Napi::Function::New<now<call::case_compensate>>(env, "caseCompensate"));
   exports.Set("caseCompensateAsync", Napi::Function::New<later<call::case_compensate>>(env, "caseCompensateAsync"));
+  exports.Set("scheduleList", Napi::Function::New<now<call::schedule_list>>(env, "scheduleList"));
+  exports.Set("scheduleListAsync", Napi::Function::New<later<call::schedule_list>>(env, "scheduleListAsync"));
+  exports.Set("scheduleUpcoming", Napi::Function::New<now<call::schedule_upcoming>>(env, "scheduleUpcoming"));
+  exports.Set("scheduleUpcomingAsync", Napi::Function::New<later<call::schedule_upcoming>>(env, "scheduleUpcomingAsync"));
+  exports.Set("schedulePause", Napi::Function::New<now<call::schedule_pause>>(env, "schedulePause"));
+  exports.Set("schedulePauseAsync", Napi::Function::New<later<call::schedule_pause>>(env, "schedulePauseAsync"));
+  exports.Set("scheduleResume", Napi::Function::New<now<call::schedule_resume>>(env, "scheduleResume"));
+  exports.Set("scheduleResumeAsync", Napi::Function::New<later<call::schedule_resume>>(env, "scheduleResumeAsync"));
   exports.Set("workPoll", Napi::Function::New<now<call::work_poll>>(env, "workPoll"));
   exports.Set("workHeartbeat", Napi::Function::New<now<call::work_heartbeat>>(env, "workHeartbeat"));
   exports.Set("workHeartbeatAsync", Napi::Function::New<later<call::work_heartbeat>>(env, "workHeartbeatAsync"));
@@ -3242,6 +3338,7 @@ void register_generated(Napi::Env env, Napi::Object exports) {
   constants.Set("SW_ISOLATION_SERIALIZABLE", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_SERIALIZABLE)));
   constants.Set("SW_ISOLATION_SNAPSHOT", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_SNAPSHOT)));
   constants.Set("SW_ISOLATION_WEAK", Napi::Number::New(env, static_cast<double>(SW_ISOLATION_WEAK)));
+  constants.Set("SW_MAX_UPCOMING", Napi::Number::New(env, static_cast<double>(SW_MAX_UPCOMING)));
   constants.Set("SW_MAX_WORK_ITEMS", Napi::Number::New(env, static_cast<double>(SW_MAX_WORK_ITEMS)));
   constants.Set("SW_MAX_WORK_LIST", Napi::Number::New(env, static_cast<double>(SW_MAX_WORK_LIST)));
   constants.Set("SW_OP_CASE_WAIT", Napi::Number::New(env, static_cast<double>(SW_OP_CASE_WAIT)));

@@ -20,7 +20,7 @@ use super::types;
 const FILES: &[&str] = &[
     "library", "status", "error", "bytes", "value", "codec", "place", "edit", "cursor", "query",
     "patch", "merge", "schema", "engine", "kv", "json", "txn", "calls", "scan", "flow", "flowtest",
-    "case", "control", "version", "work", "inbox", "queue", "call",
+    "case", "control", "version", "schedule", "work", "inbox", "queue", "call",
 ];
 
 /// A source file of `ffi` as the generator needs it.

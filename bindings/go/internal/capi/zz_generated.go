@@ -262,6 +262,8 @@ package capi
 #cgo nocallback sw_case_wait
 #cgo noescape sw_case_wait_sync
 #cgo nocallback sw_case_wait_sync
+#cgo noescape sw_case_query
+#cgo nocallback sw_case_query
 #cgo noescape sw_case_cancel
 #cgo nocallback sw_case_cancel
 #cgo noescape sw_case_terminate
@@ -292,6 +294,14 @@ package capi
 #cgo nocallback sw_case_fork
 #cgo noescape sw_case_compensate
 #cgo nocallback sw_case_compensate
+#cgo noescape sw_schedule_list
+#cgo nocallback sw_schedule_list
+#cgo noescape sw_schedule_upcoming
+#cgo nocallback sw_schedule_upcoming
+#cgo noescape sw_schedule_pause
+#cgo nocallback sw_schedule_pause
+#cgo noescape sw_schedule_resume
+#cgo nocallback sw_schedule_resume
 #cgo noescape sw_work_poll
 #cgo nocallback sw_work_poll
 #cgo noescape sw_work_poll_sync
@@ -773,6 +783,9 @@ const SW_ISOLATION_SNAPSHOT = 1
 // SW_ISOLATION_WEAK: As `SW_ISOLATION_SNAPSHOT`, and a read of what was changed since the transaction
 // began fails at once with `SW_CONFLICT`.
 const SW_ISOLATION_WEAK = 2
+
+// SW_MAX_UPCOMING: The most times that one call of `sw_schedule_upcoming` gives.
+const SW_MAX_UPCOMING = 1000
 
 // SW_MAX_WORK_ITEMS: The most work items that one poll takes.
 const SW_MAX_WORK_ITEMS = 1000
@@ -3436,6 +3449,29 @@ func CaseWaitSync(engine Engine, id string, timeoutNs int64) (state []byte, err 
 	return
 }
 
+// CaseQuery calls sw_case_query. Asks a case: evaluates a jq expression on its data, with `$case`,
+// `$flow` and `$data`, running or ended. Nothing is changed. The expression is limited in steps and
+// sizes, as those of flows are.
+//
+// Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on
+// this data or does not give exactly one value.
+//
+// engine: The engine.
+// id: The case's id.
+// query: The expression, such as `.lines | length`.
+// answer: Receives what it gives.
+func CaseQuery(engine Engine, id string, query string) (answer []byte, err error) {
+	var cAnswer C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_case_query(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(query), C.size_t(len(query)), &cAnswer, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	answer = takeBytes(&cAnswer)
+	return
+}
+
 // CaseCancel calls sw_case_cancel. Cancels a case with all its work, timers and called cases; it is
 // then "cancelled".
 //
@@ -3569,15 +3605,17 @@ func CaseAddInstances(engine Engine, id string, task string, items []byte) (err 
 // CaseSignal calls sw_case_signal. Sends a signal to a case: the task that has waited longest for this
 // name takes it; else it is kept, if a task of the flow asks for that; else it is lost.
 //
-// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the
+// `schema` of any task of the flow that waits for the signal, or the `reply` of the one that takes it
+// cannot be computed: nothing is changed then.
 //
 // engine: The engine.
 // id: The case's id.
 // signal: The signal's name.
 // data: What it says; no bytes is null.
 // delivery: Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who took
-// it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full";
-// or null).
+// it, or null), `reply` (what the task answers if its `reply` says something; else null), `code` (why
+// it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or null).
 func CaseSignal(engine Engine, id string, signal string, data []byte) (delivery []byte, err error) {
 	var cDelivery C.sw_bytes
 	var cErr C.sw_error
@@ -3594,7 +3632,8 @@ func CaseSignal(engine Engine, id string, signal string, data []byte) (delivery 
 // one that has waited longest takes it. If none does, it is kept if a deployed flow wants that of this
 // name, else lost.
 //
-// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes, or with `SW_REFUSED` as
+// `sw_case_signal`.
 //
 // engine: The engine.
 // signal: The signal's name.
@@ -3738,6 +3777,84 @@ func CaseFork(engine Engine, id string, at uint64, results uint32, newId string)
 func CaseCompensate(engine Engine, id string, reason string) (err error) {
 	var cErr C.sw_error
 	cStatus := C.sw_case_compensate(engine.c(), textPointer(id), C.size_t(len(id)), textPointer(reason), C.size_t(len(reason)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ScheduleList calls sw_schedule_list. Lists the schedules of deployed flows, by the flow's name.
+// Cases begin by themselves while an engine drives the store.
+//
+// engine: The engine.
+// schedules: Receives an array of objects: `flow`, `when` (the cron expression and its time zone, or
+// the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
+// begin; null while it is paused), `last` (the last due time that was dealt with), `paused`, `case`
+// (the one that began last), `queued` (the due time of the start that waits for that one to end), and
+// how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the
+// store). Times are microseconds since the start of 1970; what there is not is null.
+func ScheduleList(engine Engine) (schedules []byte, err error) {
+	var cSchedules C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_schedule_list(engine.c(), &cSchedules, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	schedules = takeBytes(&cSchedules)
+	return
+}
+
+// ScheduleUpcoming calls sw_schedule_upcoming. Gives the next times at which cases of a flow begin by
+// themselves; none while its schedule is paused.
+//
+// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule.
+//
+// engine: The engine.
+// flow: The flow's name.
+// count: How many at most, up to `SW_MAX_UPCOMING`.
+// times: Receives an array of microseconds since the start of 1970, the soonest first.
+func ScheduleUpcoming(engine Engine, flow string, count uint32) (times []byte, err error) {
+	var cTimes C.sw_bytes
+	var cErr C.sw_error
+	cStatus := C.sw_schedule_upcoming(engine.c(), textPointer(flow), C.size_t(len(flow)), C.uint32_t(count), &cTimes, &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	times = takeBytes(&cTimes)
+	return
+}
+
+// SchedulePause calls sw_schedule_pause. Has a flow begin no more cases by itself, over restarts and
+// deployments, until `sw_schedule_resume`. What is due meanwhile is left out, and a start that waits
+// for another case to end does not happen; cases that have begun go on.
+//
+// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is paused already.
+//
+// engine: The engine.
+// flow: The flow's name.
+func SchedulePause(engine Engine, flow string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_schedule_pause(engine.c(), textPointer(flow), C.size_t(len(flow)), &cErr)
+	if cStatus != C.SW_OK {
+		err = fail(cStatus, cErr)
+		return
+	}
+	return
+}
+
+// ScheduleResume calls sw_schedule_resume. Lets a paused schedule go on, with its next time from now
+// on.
+//
+// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is not paused.
+//
+// engine: The engine.
+// flow: The flow's name.
+func ScheduleResume(engine Engine, flow string) (err error) {
+	var cErr C.sw_error
+	cStatus := C.sw_schedule_resume(engine.c(), textPointer(flow), C.size_t(len(flow)), &cErr)
 	if cStatus != C.SW_OK {
 		err = fail(cStatus, cErr)
 		return

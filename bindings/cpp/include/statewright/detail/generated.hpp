@@ -2905,6 +2905,32 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
+/// Calls `sw_case_query`. Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and
+/// `$data`, running or ended. Nothing is changed. The expression is limited in steps and sizes, as
+/// those of flows are.
+///
+/// Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on
+/// this data or does not give exactly one value.
+///
+/// @param engine The engine.
+/// @param id The case's id.
+/// @param query The expression, such as `.lines | length`.
+/// @param answer Receives what it gives.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status case_query(
+    sw_engine engine,
+    std::string_view id,
+    std::string_view query,
+    owned_bytes &answer,
+    owned_error *error) noexcept {
+  sw_bytes c_answer{};
+  sw_error c_error{};
+  const sw_status c_status = sw_case_query(engine, id.data(), id.size(), query.data(), query.size(), &c_answer, &c_error);
+  answer.reset(c_answer);
+  take_error(c_error, error);
+  return c_status;
+}
+
 /// Calls `sw_case_cancel`. Cancels a case with all its work, timers and called cases; it is then
 /// "cancelled".
 ///
@@ -3048,15 +3074,17 @@ inline bool abi_matches() noexcept {
 /// Calls `sw_case_signal`. Sends a signal to a case: the task that has waited longest for this name
 /// takes it; else it is kept, if a task of the flow asks for that; else it is lost.
 ///
-/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`.
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the
+/// `schema` of any task of the flow that waits for the signal, or the `reply` of the one that takes it
+/// cannot be computed: nothing is changed then.
 ///
 /// @param engine The engine.
 /// @param id The case's id.
 /// @param signal The signal's name.
 /// @param data What it says; no bytes is null.
 /// @param delivery Receives an object: `outcome` ("taken", "kept" or "dropped"), `case` and `task` (who
-/// took it, or null), `code` (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or
-/// "full"; or null).
+/// took it, or null), `reply` (what the task answers if its `reply` says something; else null), `code`
+/// (why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; or null).
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status case_signal(
     sw_engine engine,
@@ -3077,7 +3105,8 @@ inline bool abi_matches() noexcept {
 /// has waited longest takes it. If none does, it is kept if a deployed flow wants that of this name,
 /// else lost.
 ///
-/// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes.
+/// Fails with `SW_INPUT` for a key that is empty or longer than 512 bytes, or with `SW_REFUSED` as
+/// `sw_case_signal`.
 ///
 /// @param engine The engine.
 /// @param signal The signal's name.
@@ -3246,6 +3275,89 @@ inline bool abi_matches() noexcept {
     owned_error *error) noexcept {
   sw_error c_error{};
   const sw_status c_status = sw_case_compensate(engine, id.data(), id.size(), reason.data(), reason.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schedule_list`. Lists the schedules of deployed flows, by the flow's name. Cases begin by
+/// themselves while an engine drives the store.
+///
+/// @param engine The engine.
+/// @param schedules Receives an array of objects: `flow`, `when` (the cron expression and its time
+/// zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case
+/// is to begin; null while it is paused), `last` (the last due time that was dealt with), `paused`,
+/// `case` (the one that began last), `queued` (the due time of the start that waits for that one to
+/// end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove
+/// the store). Times are microseconds since the start of 1970; what there is not is null.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schedule_list(
+    sw_engine engine,
+    owned_bytes &schedules,
+    owned_error *error) noexcept {
+  sw_bytes c_schedules{};
+  sw_error c_error{};
+  const sw_status c_status = sw_schedule_list(engine, &c_schedules, &c_error);
+  schedules.reset(c_schedules);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schedule_upcoming`. Gives the next times at which cases of a flow begin by themselves;
+/// none while its schedule is paused.
+///
+/// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule.
+///
+/// @param engine The engine.
+/// @param flow The flow's name.
+/// @param count How many at most, up to `SW_MAX_UPCOMING`.
+/// @param times Receives an array of microseconds since the start of 1970, the soonest first.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schedule_upcoming(
+    sw_engine engine,
+    std::string_view flow,
+    uint32_t count,
+    owned_bytes &times,
+    owned_error *error) noexcept {
+  sw_bytes c_times{};
+  sw_error c_error{};
+  const sw_status c_status = sw_schedule_upcoming(engine, flow.data(), flow.size(), count, &c_times, &c_error);
+  times.reset(c_times);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schedule_pause`. Has a flow begin no more cases by itself, over restarts and deployments,
+/// until `sw_schedule_resume`. What is due meanwhile is left out, and a start that waits for another
+/// case to end does not happen; cases that have begun go on.
+///
+/// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is paused already.
+///
+/// @param engine The engine.
+/// @param flow The flow's name.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schedule_pause(
+    sw_engine engine,
+    std::string_view flow,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_schedule_pause(engine, flow.data(), flow.size(), &c_error);
+  take_error(c_error, error);
+  return c_status;
+}
+
+/// Calls `sw_schedule_resume`. Lets a paused schedule go on, with its next time from now on.
+///
+/// Fails with `SW_UNKNOWN_FLOW` if the flow has no schedule, or `SW_REFUSED` if it is not paused.
+///
+/// @param engine The engine.
+/// @param flow The flow's name.
+/// @param error Receives the details of a failure; may be null.
+[[nodiscard]] inline sw_status schedule_resume(
+    sw_engine engine,
+    std::string_view flow,
+    owned_error *error) noexcept {
+  sw_error c_error{};
+  const sw_status c_status = sw_schedule_resume(engine, flow.data(), flow.size(), &c_error);
   take_error(c_error, error);
   return c_status;
 }
