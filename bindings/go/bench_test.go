@@ -49,7 +49,7 @@ func BenchmarkCase(b *testing.B) {
 	deployed(b, engine, hostFlow)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	worker := asking(engine, func(context.Context, *Item) (any, error) { return 1, nil })
+	worker := asking(engine, func(context.Context, *WorkItem) (any, error) { return 1, nil })
 	go func() { served <- worker.Run(ctx) }()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -212,6 +212,19 @@ type Next struct {
 	Then string
 }
 
+// Query asks a case: it evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended, and
+// changes nothing. The result is a [Value], for [Decode].
+//
+// It fails with [ErrUnknownCase], [ErrExpression] if the expression cannot be read, or [ErrRefused] if it fails on this
+// data or does not give exactly one value.
+func (e *Engine) Query(id, query string) (Value, error) {
+	bytes, err := capi.CaseQuery(e.core.handle, id, query)
+	if err = e.end(err); err != nil {
+		return nil, err
+	}
+	return bytes, nil
+}
+
 // Explain tells what a case waits for, since when, and what would move it on.
 func (e *Engine) Explain(id string) ([]Waiting, error) {
 	bytes, err := capi.CaseExplain(e.core.handle, id)

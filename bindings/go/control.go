@@ -57,26 +57,29 @@ func (e *Engine) AddInstances(id, task string, items any) error {
 	})
 }
 
-// Outcome is what became of a signal.
-type Outcome string
+// SignalOutcome is what became of a signal.
+type SignalOutcome string
 
 // The outcomes of a signal.
 const (
 	// Taken: a task took it.
-	Taken Outcome = "taken"
+	Taken SignalOutcome = "taken"
 	// Kept: nobody waits for it yet; it is kept until somebody does.
-	Kept Outcome = "kept"
+	Kept SignalOutcome = "kept"
 	// Dropped: nobody waited for it, and it is lost.
-	Dropped Outcome = "dropped"
+	Dropped SignalOutcome = "dropped"
 )
 
 // Delivery tells what became of a signal.
 type Delivery struct {
-	Outcome Outcome `msgpack:"outcome"`
+	Outcome SignalOutcome `msgpack:"outcome"`
 
 	// Case and Task are who took it; empty unless it was [Taken].
 	Case string `msgpack:"case"`
 	Task string `msgpack:"task"`
+
+	// Reply is what the task answers, if its `reply` says something; else null.
+	Reply Value `msgpack:"reply"`
 
 	// Code is why it was [Dropped]: "nobody-waits", "unknown-signal", "suspended" or "full".
 	Code string `msgpack:"code"`
@@ -85,7 +88,9 @@ type Delivery struct {
 // Signal sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of
 // the flow asks for that; else it is lost. The data may be nil.
 //
-// It fails with [ErrUnknownCase] or [ErrCaseClosed].
+// It fails with [ErrUnknownCase] or [ErrCaseClosed]; or with [ErrRefused] if the data does not fit the `schema` of any
+// task of the flow that waits for the signal, or the `reply` of the one that takes it cannot be computed: nothing is
+// changed then.
 func (e *Engine) Signal(id, signal string, data any) (delivery Delivery, err error) {
 	err = encoded(data, func(bytes []byte) error {
 		told, err := capi.CaseSignal(e.core.handle, id, signal, bytes)
@@ -98,7 +103,8 @@ func (e *Engine) Signal(id, signal string, data any) (delivery Delivery, err err
 // SignalKey sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If
 // none does, it is kept if a deployed flow wants that of this name, else lost. The data may be nil.
 //
-// It fails with [ErrInput] for a key that is empty or longer than 512 bytes.
+// It fails with [ErrInput] for a key that is empty or longer than 512 bytes, or with [ErrRefused] as [Engine.Signal]
+// does.
 func (e *Engine) SignalKey(signal, key string, data any) (delivery Delivery, err error) {
 	err = encoded(data, func(bytes []byte) error {
 		told, err := capi.SignalSend(e.core.handle, signal, key, bytes)

@@ -37,7 +37,7 @@ func crashing(dir string) {
 	check(err)
 	check(txn.KV().Put("not committed", true))
 	worker := Worker{Engine: engine, Lease: time.Second, Handlers: map[string]Handler{
-		"ask": func(_ context.Context, item *Item) (any, error) {
+		"ask": func(_ context.Context, item *WorkItem) (any, error) {
 			_, _ = os.Stdout.WriteString(item.Token + "\n")
 			select {}
 		},

@@ -112,7 +112,7 @@ output: .greeting
 	worker := statewright.Worker{
 		Engine: engine,
 		Handlers: map[string]statewright.Handler{
-			"greeting": statewright.Typed(func(_ context.Context, _ *statewright.Item, name string) (string, error) {
+			"greeting": statewright.Typed(func(_ context.Context, _ *statewright.WorkItem, name string) (string, error) {
 				return "hello, " + name, nil
 			}),
 		},

@@ -8,8 +8,8 @@ import (
 	"github.com/statewright/statewright/bindings/go/internal/capi"
 )
 
-// Flow is a deployed flow.
-type Flow struct {
+// Deployed is a flow that was deployed.
+type Deployed struct {
 	Name    string `msgpack:"name"`
 	Version uint64 `msgpack:"version"`
 
@@ -51,20 +51,20 @@ func Check(spec string) ([]Problem, error) {
 // changes nothing. dir is the folder that `$flow.dir` gives in it; empty for none.
 //
 // It fails with [ErrInvalidSpec] if the text has errors; the message lists them with their lines.
-func (e *Engine) Deploy(spec, dir string) (Flow, error) {
+func (e *Engine) Deploy(spec, dir string) (Deployed, error) {
 	bytes, err := capi.FlowDeploy(e.core.handle, spec, dir)
-	return decoded[Flow](bytes, e.end(err))
+	return decoded[Deployed](bytes, e.end(err))
 }
 
 // DeployFile deploys the flow in a file; `$flow.dir` is the file's folder.
-func (e *Engine) DeployFile(name string) (Flow, error) {
+func (e *Engine) DeployFile(name string) (Deployed, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return Flow{}, fmt.Errorf("statewright: deploying a flow: %w", err)
+		return Deployed{}, fmt.Errorf("statewright: deploying a flow: %w", err)
 	}
 	dir, err := filepath.Abs(filepath.Dir(name))
 	if err != nil {
-		return Flow{}, fmt.Errorf("statewright: deploying a flow: %w", err)
+		return Deployed{}, fmt.Errorf("statewright: deploying a flow: %w", err)
 	}
 	return e.Deploy(string(text), dir)
 }

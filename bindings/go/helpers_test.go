@@ -105,7 +105,7 @@ func started(t testing.TB, engine *Engine, flow string, input any) string {
 	return id
 }
 
-func polled(t testing.TB, engine *Engine, poll Poll) *Item {
+func polled(t testing.TB, engine *Engine, poll Poll) *WorkItem {
 	t.Helper()
 	items, err := engine.Poll(within(t, soon), poll)
 	must(t, err)

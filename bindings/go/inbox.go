@@ -103,7 +103,7 @@ func (e *Engine) work(filter *wireWorkFilter) (page []wireWork, err error) {
 //
 // It fails with [ErrUnknownCase], [ErrUnknownItem], or [ErrRefused] if somebody has it, it is no work of a host, or it
 // cannot be had at the moment; the message says why.
-func (e *Engine) Take(id string, item uint64, worker string, lease time.Duration) (*Item, error) {
+func (e *Engine) Take(id string, item uint64, worker string, lease time.Duration) (*WorkItem, error) {
 	if lease < 0 {
 		return nil, negativeLease(lease)
 	}
@@ -113,7 +113,7 @@ func (e *Engine) Take(id string, item uint64, worker string, lease time.Duration
 
 // Delegate hands the item to another worker and gives it as they have it: this Item gets [ErrStaleItem] from now on. It
 // stays theirs for lease without a heartbeat; 0 is without end. The attempt and its deadline go on.
-func (i *Item) Delegate(worker string, lease time.Duration) (*Item, error) {
+func (i *WorkItem) Delegate(worker string, lease time.Duration) (*WorkItem, error) {
 	if lease < 0 {
 		return nil, negativeLease(lease)
 	}
@@ -121,7 +121,7 @@ func (i *Item) Delegate(worker string, lease time.Duration) (*Item, error) {
 	return i.engine.held(bytes, err)
 }
 
-func (e *Engine) held(bytes []byte, err error) (*Item, error) {
+func (e *Engine) held(bytes []byte, err error) (*WorkItem, error) {
 	wire, err := decoded[wireItem](bytes, e.end(err))
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (e *Engine) held(bytes []byte, err error) (*Item, error) {
 
 // GiveBack gives the item back: it is offered again at once, and no attempt has failed. It fails with [ErrStaleItem] if
 // the item is not this lease's any more.
-func (i *Item) GiveBack() error {
+func (i *WorkItem) GiveBack() error {
 	return i.engine.end(capi.WorkGiveBack(i.engine.core.handle, i.Token))
 }
 

@@ -204,7 +204,7 @@ func TestWhatIsInUseIsNotCollected(t *testing.T) {
 		if count != 2*pageItems {
 			t.Errorf("%d", count)
 		}
-		item := func() *Item {
+		item := func() *WorkItem {
 			engine := open()
 			deployed(t, engine, hostFlow)
 			started(t, engine, "ask", nil)

@@ -4,14 +4,14 @@ import (
 	"github.com/statewright/statewright/bindings/go/internal/capi"
 )
 
-// FlowVersions is a deployed flow with everything that was deployed under its name.
-type FlowVersions struct {
-	Name     string    `msgpack:"name"`
-	Versions []Version `msgpack:"versions"`
+// FlowInfo is a deployed flow with everything that was deployed under its name.
+type FlowInfo struct {
+	Name     string        `msgpack:"name"`
+	Versions []FlowVersion `msgpack:"versions"`
 }
 
-// Version is one version of a flow. Two that state the same number and differ in content or folder are two.
-type Version struct {
+// FlowVersion is one version of a flow. Two that state the same number and differ in content or folder are two.
+type FlowVersion struct {
 	Version uint64 `msgpack:"version"`
 
 	// Key names the exact content.
@@ -87,9 +87,9 @@ type Fork struct {
 }
 
 // Versions lists the deployed flows with all their versions.
-func (e *Engine) Versions() ([]FlowVersions, error) {
+func (e *Engine) Versions() ([]FlowInfo, error) {
 	bytes, err := capi.FlowVersions(e.core.handle)
-	return decoded[[]FlowVersions](bytes, e.end(err))
+	return decoded[[]FlowInfo](bytes, e.end(err))
 }
 
 // Plan checks every open case of a flow against another version of it, and tells what moving them would do. Nothing is

@@ -161,7 +161,7 @@ func TestManyWaitForManyCases(t *testing.T) {
 	engine := openMemory(t)
 	deployed(t, engine, hostFlow)
 	worker := Worker{Engine: engine, Concurrency: 8, Handlers: map[string]Handler{
-		"ask": Typed(func(_ context.Context, _ *Item, n int) (int, error) { return 2 * n, nil }),
+		"ask": Typed(func(_ context.Context, _ *WorkItem, n int) (int, error) { return 2 * n, nil }),
 	}}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)

@@ -151,12 +151,33 @@ type wireItem struct {
 	LeaseUntil     *micros `msgpack:"lease_until"`
 }
 
-func (w *wireItem) public(engine *Engine) *Item {
-	return &Item{
+func (w *wireItem) public(engine *Engine) *WorkItem {
+	return &WorkItem{
 		engine: engine,
 		Token:  w.Token, Case: w.Case, Number: w.Item, Task: w.Task, Topic: w.Topic, Attempt: w.Attempt,
 		IdempotencyKey: w.IdempotencyKey, Input: w.Input,
 		Deadline: w.Deadline.time(), LeaseUntil: w.LeaseUntil.time(),
+	}
+}
+
+type wireSchedule struct {
+	Flow    string  `msgpack:"flow"`
+	When    string  `msgpack:"when"`
+	Overlap Overlap `msgpack:"overlap"`
+	Next    *micros `msgpack:"next"`
+	Last    *micros `msgpack:"last"`
+	Paused  bool    `msgpack:"paused"`
+	Case    string  `msgpack:"case"`
+	Queued  *micros `msgpack:"queued"`
+	Started uint64  `msgpack:"started"`
+	Skipped uint64  `msgpack:"skipped"`
+	Missed  uint64  `msgpack:"missed"`
+}
+
+func (w *wireSchedule) public() Schedule {
+	return Schedule{
+		Flow: w.Flow, When: w.When, Overlap: w.Overlap, Next: w.Next.time(), Last: w.Last.time(), Paused: w.Paused,
+		Case: w.Case, Queued: w.Queued.time(), Started: w.Started, Skipped: w.Skipped, Missed: w.Missed,
 	}
 }
 

@@ -30,9 +30,9 @@ type Poll struct {
 	Lease time.Duration
 }
 
-// Item is a work item, leased to whoever polled it: complete it, fail it, or send a heartbeat before the lease runs out;
-// else it is offered again. So an item may be delivered twice, but only one result counts. A [Worker] does all of this.
-type Item struct {
+// WorkItem is a work item, leased to whoever polled it: complete it, fail it, or send a heartbeat before the lease runs
+// out; else it is offered again. So an item may be delivered twice, but only one result counts. A [Worker] does all of this.
+type WorkItem struct {
 	engine *Engine
 
 	// Token is what the engine knows this lease by. See [Engine.Item].
@@ -62,7 +62,7 @@ type Item struct {
 
 // Poll waits for work items and takes them: at least one. If the context ends first, the error wraps the context's;
 // items that were taken at that very moment are still returned, without an error.
-func (e *Engine) Poll(ctx context.Context, poll Poll) ([]*Item, error) {
+func (e *Engine) Poll(ctx context.Context, poll Poll) ([]*WorkItem, error) {
 	if poll.Worker == "" {
 		poll.Worker = defaultWorker()
 	}
@@ -78,6 +78,9 @@ func (e *Engine) Poll(ctx context.Context, poll Poll) ([]*Item, error) {
 	if poll.Lease < 0 {
 		return nil, negativeLease(poll.Lease)
 	}
+	if len(poll.Topics) == 0 {
+		return nil, &Error{Code: ErrInvalidArgument, Message: "a poll needs at least one topic", Path: "Topics"}
+	}
 	topics, err := Encode(poll.Topics)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func (e *Engine) Poll(ctx context.Context, poll Poll) ([]*Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	items := make([]*Item, len(wire))
+	items := make([]*WorkItem, len(wire))
 	for i := range wire {
 		items[i] = wire[i].public(e)
 	}
@@ -111,11 +114,11 @@ var defaultWorker = sync.OnceValue(func() string {
 
 // Item gives an item by its token, to heartbeat, complete or fail it elsewhere than where it was polled. Only its Token
 // is set; whether the engine knows it shows when it is used.
-func (e *Engine) Item(token string) *Item { return &Item{engine: e, Token: token} }
+func (e *Engine) Item(token string) *WorkItem { return &WorkItem{engine: e, Token: token} }
 
 // Heartbeat keeps the item for lease from now on; 0 is [DefaultLease]. It fails with [ErrStaleItem] if the item is not
 // this lease's any more: stop working on it.
-func (i *Item) Heartbeat(lease time.Duration) error {
+func (i *WorkItem) Heartbeat(lease time.Duration) error {
 	if lease == 0 {
 		lease = DefaultLease
 	}
@@ -127,7 +130,7 @@ func (i *Item) Heartbeat(lease time.Duration) error {
 
 // Complete hands in the item's result, by the rules of [Encode]. The result and the case's next step are one commit. It
 // fails with [ErrStaleItem] if somebody else has the item or has finished it; nothing changes then.
-func (i *Item) Complete(result any) error {
+func (i *WorkItem) Complete(result any) error {
 	return encoded(result, func(bytes []byte) error {
 		return i.engine.end(capi.WorkComplete(i.engine.core.handle, i.Token, bytes))
 	})
@@ -135,7 +138,7 @@ func (i *Item) Complete(result any) error {
 
 // Fail says that the item could not be done. The task's retry rules decide what happens next, unless the error is (or
 // wraps) a *[Failure] that is Final: then the case fails.
-func (i *Item) Fail(reason error) error {
+func (i *WorkItem) Fail(reason error) error {
 	return encoded(wireFailureOf(reason), func(bytes []byte) error {
 		return i.engine.end(capi.WorkFail(i.engine.core.handle, i.Token, bytes))
 	})
@@ -151,13 +154,13 @@ func wireFailureOf(reason error) wireFailure {
 // WorkOutcome is what became of an item: a result, by the rules of [Encode], or, if Err is not nil, why it could not be
 // done.
 type WorkOutcome struct {
-	Item   *Item
+	Item   *WorkItem
 	Result any
 	Err    error
 }
 
-// Deliver hands in what became of several items, of one case or many: each as [Item.Complete] or [Item.Fail] does, in a
-// commit of its own, but they wait for the disk together. So a worker that polls many items at a time and gives them back
+// Deliver hands in what became of several items, of one case or many: each as [WorkItem.Complete] or [WorkItem.Fail]
+// does, in a commit of its own, but they wait for the disk together. So a worker that polls many items at a time and gives them back
 // so is many times faster than one by one. It gives for each outcome nil, or why it was refused, such as [ErrStaleItem].
 // At most 10,000.
 //

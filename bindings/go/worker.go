@@ -20,12 +20,12 @@ import (
 //
 // An error fails the attempt: it is tried again as the task says, unless it is [Final]. A panic does too, with the
 // code "panic".
-type Handler func(ctx context.Context, item *Item) (result any, err error)
+type Handler func(ctx context.Context, item *WorkItem) (result any, err error)
 
 // Typed makes a handler of a function whose input and result are Go types. Input that does not fit fails the item for
 // good, with the code "input".
-func Typed[In, Out any](run func(ctx context.Context, item *Item, input In) (Out, error)) Handler {
-	return func(ctx context.Context, item *Item) (any, error) {
+func Typed[In, Out any](run func(ctx context.Context, item *WorkItem, input In) (Out, error)) Handler {
+	return func(ctx context.Context, item *WorkItem) (any, error) {
 		input, err := Decode[In](item.Input)
 		if err != nil {
 			return nil, &Failure{Code: "input", Message: err.Error(), Final: true}
@@ -35,7 +35,8 @@ func Typed[In, Out any](run func(ctx context.Context, item *Item, input In) (Out
 }
 
 // Worker serves work items with handlers: it polls, keeps the items' leases while the handlers work, and hands in what
-// they give.
+// they give. What handlers give while results of others are on their way to the disk is handed in together, as by
+// [Engine.Deliver], so that a worker of a large Concurrency needs few syncs.
 type Worker struct {
 	// Engine is where the work comes from.
 	Engine *Engine
@@ -59,7 +60,7 @@ type Worker struct {
 
 	// OnError is told what no case shows: a result that came too late, a heartbeat that failed. It is called from
 	// several goroutines. If it is nil, slog's default logger is told.
-	OnError func(item *Item, err error)
+	OnError func(item *WorkItem, err error)
 }
 
 // errStopped is the cause with which handlers' contexts end when the worker's grace is over.
@@ -80,6 +81,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		worker: w,
 		lease:  w.Lease,
 		slots:  make(chan struct{}, w.concurrency()),
+		done:   newDeliveries(w.Engine),
 	}
 	if r.lease == 0 {
 		r.lease = DefaultLease
@@ -107,7 +109,7 @@ func (w *Worker) concurrency() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-func (w *Worker) report(item *Item, err error) {
+func (w *Worker) report(item *WorkItem, err error) {
 	if w.OnError != nil {
 		w.OnError(item, err)
 		return
@@ -123,6 +125,7 @@ type run struct {
 	work     context.Context // of the handlers; ends when the grace is over
 	stop     context.CancelCauseFunc
 	handlers sync.WaitGroup
+	done     *deliveries
 }
 
 // take polls and starts handlers until the context ends (nil) or polling fails.
@@ -185,7 +188,7 @@ func (r *run) free(ctx context.Context) int {
 }
 
 // serve works on one item from lease to result.
-func (r *run) serve(item *Item) {
+func (r *run) serve(item *WorkItem) {
 	ctx, lost := context.WithCancelCause(r.work)
 	defer lost(nil)
 	if !item.Deadline.IsZero() {
@@ -200,7 +203,7 @@ func (r *run) serve(item *Item) {
 	if err == nil {
 		var value Value
 		if value, err = Encode(result); err == nil {
-			if err = item.Complete(value); err != nil {
+			if err = r.done.give(&ending{item: item, result: value}); err != nil {
 				r.worker.report(item, fmt.Errorf("the result was not accepted: %w", err))
 			}
 			return
@@ -212,13 +215,13 @@ func (r *run) serve(item *Item) {
 		r.worker.report(item, fmt.Errorf("the item was given up: %w (the handler: %w)", context.Cause(ctx), err))
 		return
 	}
-	if failed := item.Fail(err); failed != nil {
+	if failed := r.done.give(&ending{item: item, failure: err}); failed != nil {
 		r.worker.report(item, fmt.Errorf("the failure was not accepted: %w (the handler: %w)", failed, err))
 	}
 }
 
 // beat sends heartbeats until the function that it gives is called, which returns when none is under way.
-func (r *run) beat(ctx context.Context, item *Item, lost context.CancelCauseFunc) (stop func()) {
+func (r *run) beat(ctx context.Context, item *WorkItem, lost context.CancelCauseFunc) (stop func()) {
 	finished, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -250,7 +253,7 @@ func (r *run) beat(ctx context.Context, item *Item, lost context.CancelCauseFunc
 }
 
 // call turns a panic of the handler into a failure: one bad item must not end the program that serves others.
-func call(ctx context.Context, handler Handler, item *Item) (result any, err error) {
+func call(ctx context.Context, handler Handler, item *WorkItem) (result any, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			result, err = nil, &Failure{

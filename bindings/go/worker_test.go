@@ -36,7 +36,7 @@ type errorsOf struct {
 	told  []error
 }
 
-func (e *errorsOf) tell(_ *Item, err error) {
+func (e *errorsOf) tell(_ *WorkItem, err error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.told = append(e.told, err)
@@ -85,7 +85,7 @@ func TestAWorkerThatCrashedInItsHandlerIsReplaced(t *testing.T) {
 	// As a killed process would be: the worker's heartbeats end, and its handler never answers in time.
 	var told errorsOf
 	hung := make(chan struct{})
-	crashed := asking(engine, func(ctx context.Context, _ *Item) (any, error) {
+	crashed := asking(engine, func(ctx context.Context, _ *WorkItem) (any, error) {
 		close(hung)
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -97,7 +97,7 @@ func TestAWorkerThatCrashedInItsHandlerIsReplaced(t *testing.T) {
 	if all := told.all(); len(all) != 1 || !errors.Is(all[0], errStopped) {
 		t.Errorf("%v", all)
 	}
-	serve(t, asking(engine, func(context.Context, *Item) (any, error) { return "done", nil }))
+	serve(t, asking(engine, func(context.Context, *WorkItem) (any, error) { return "done", nil }))
 	if c := ended(t, engine, id); c.Result.String() != `"done"` {
 		t.Errorf("%+v", c)
 	}
@@ -107,7 +107,7 @@ func TestHeartbeatsKeepTheLease(t *testing.T) {
 	engine := openMemory(t)
 	deployed(t, engine, hostFlow)
 	var calls atomic.Int64
-	slow := asking(engine, func(ctx context.Context, _ *Item) (any, error) {
+	slow := asking(engine, func(ctx context.Context, _ *WorkItem) (any, error) {
 		calls.Add(1)
 		select {
 		case <-time.After(2200 * time.Millisecond):
@@ -128,7 +128,7 @@ func TestAHandlerLearnsThatItsItemIsLost(t *testing.T) {
 	deployed(t, engine, hostFlow)
 	var told errorsOf
 	lost := make(chan error, 1)
-	worker := asking(engine, func(ctx context.Context, item *Item) (any, error) {
+	worker := asking(engine, func(ctx context.Context, item *WorkItem) (any, error) {
 		must(t, engine.Item(item.Token).Complete("by somebody else"))
 		<-ctx.Done()
 		lost <- context.Cause(ctx)
@@ -149,7 +149,7 @@ func TestAHandlerLearnsThatItsItemIsLost(t *testing.T) {
 func TestAnAttemptsTimeoutEndsTheHandlersContext(t *testing.T) {
 	engine := openMemory(t)
 	deployed(t, engine, "{name: timed, version: 1, tasks: {ask: {kind: host, timeout: 500ms, retry: {attempts: 2, delay: 1ms}}}, output: .ask}")
-	worker := asking(engine, func(ctx context.Context, item *Item) (any, error) {
+	worker := asking(engine, func(ctx context.Context, item *WorkItem) (any, error) {
 		if item.Attempt == 1 {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -173,7 +173,7 @@ func TestAWorkerStopsGracefully(t *testing.T) {
 	before := runtime.NumGoroutine()
 	working := make(chan string)
 	goOn := make(chan struct{})
-	worker := asking(engine, func(ctx context.Context, item *Item) (any, error) {
+	worker := asking(engine, func(ctx context.Context, item *WorkItem) (any, error) {
 		working <- item.Case
 		<-goOn
 		return "finished", ctx.Err()
@@ -210,7 +210,7 @@ func TestGraceIsLimited(t *testing.T) {
 	deployed(t, engine, hostFlow)
 	working := make(chan struct{})
 	var told errorsOf
-	worker := asking(engine, func(ctx context.Context, _ *Item) (any, error) {
+	worker := asking(engine, func(ctx context.Context, _ *WorkItem) (any, error) {
 		close(working)
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
@@ -233,7 +233,7 @@ func TestNoMoreRunAtOnceThanSaid(t *testing.T) {
 	engine := openMemory(t)
 	deployed(t, engine, hostFlow)
 	var now, most, calls atomic.Int64
-	worker := asking(engine, func(context.Context, *Item) (any, error) {
+	worker := asking(engine, func(context.Context, *WorkItem) (any, error) {
 		n := now.Add(1)
 		for {
 			seen := most.Load()
@@ -266,7 +266,7 @@ func TestWhatAHandlerGivesDecidesTheCase(t *testing.T) {
 	must(t, err)
 	busy := errors.New("busy")
 	serve(t, &Worker{Engine: engine, Concurrency: 3, Handlers: map[string]Handler{
-		"ask": Typed(func(_ context.Context, item *Item, question string) (any, error) {
+		"ask": Typed(func(_ context.Context, item *WorkItem, question string) (any, error) {
 			switch question {
 			case "retry":
 				if item.Attempt < 3 {
@@ -356,12 +356,12 @@ func TestAWorkerOfAClosedEngineEnds(t *testing.T) {
 	deployed(t, engine, hostFlow)
 	started(t, engine, "ask", nil)
 	working := make(chan struct{})
-	worker := asking(engine, func(ctx context.Context, _ *Item) (any, error) {
+	worker := asking(engine, func(ctx context.Context, _ *WorkItem) (any, error) {
 		close(working)
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	})
-	worker.OnError = func(*Item, error) {}
+	worker.OnError = func(*WorkItem, error) {}
 	worker.Concurrency = 2
 	served := make(chan error, 1)
 	go func() { served <- worker.Run(context.Background()) }()

@@ -1,4 +1,5 @@
-/* What people do to cases: find work, take it, hand it on, skip it; suspend, signal and cancel cases. */
+/* What people do to cases: find work, take it, hand it on, skip it; suspend, signal, ask and cancel cases; pause what begins
+   by itself. */
 #include "msgpack.h"
 #include "support.h"
 
@@ -116,7 +117,8 @@ static void inspect(const char *id) {
 
 static void settle(const char *id) {
   const char *payment = "{\"cents\": 120000}";
-  sw_bytes delivery;
+  const uint8_t *reply;
+  sw_bytes delivery, misfit = from_json("{\"cents\": \"much\"}");
   sw_str outcome, detail;
   must(sw_case_suspend(engine, TEXT(id), &error));
   delivery = pay(id, payment);
@@ -125,11 +127,24 @@ static void settle(const char *id) {
   printf("%s is suspended; a payment is %.*s: %.*s\n", id, SAY(outcome), SAY(detail));
   sw_bytes_free(&delivery);
   must(sw_case_resume(engine, TEXT(id), &error));
+  printf("resumed, a payment that does not fit is refused: %d\n",
+         (int)sw_case_signal(engine, TEXT(id), TEXT("paid"), misfit.data, misfit.len, &delivery, NULL));
   delivery = pay(id, payment);
   outcome = member_text(delivery.data, "outcome");
   detail = member_text(delivery.data, "task");
-  printf("resumed, a payment is %.*s by %.*s\n", SAY(outcome), SAY(detail));
+  reply = mp_member(delivery.data, "reply");
+  printf("a payment is %.*s by %.*s, which answers ", SAY(outcome), SAY(detail));
+  print_json(reply, (size_t)(mp_next(reply) - reply), 0);
+  printf("\n");
   sw_bytes_free(&delivery);
+  sw_bytes_free(&misfit);
+}
+
+static void ask(const char *id) {
+  sw_bytes answer;
+  must(sw_case_query(engine, TEXT(id), TEXT(".inspections | length"), &answer, &error));
+  printf("%s, asked for its inspections: %d\n", id, (int)mp_integer(answer.data));
+  sw_bytes_free(&answer);
 }
 
 static void cancel(const char *id) {
@@ -159,6 +174,34 @@ static void skip(const char *id) {
   sw_bytes_free(&delivery);
 }
 
+static size_t next_times(const char *flow) {
+  const uint8_t *first;
+  sw_bytes times;
+  size_t count;
+  must(sw_schedule_upcoming(engine, TEXT(flow), 3, &times, &error));
+  count = mp_length(times.data, &first);
+  sw_bytes_free(&times);
+  return count;
+}
+
+static void what_begins_by_itself(void) {
+  const uint8_t *schedule;
+  sw_bytes schedules;
+  size_t left;
+  deploy("examples/flows/digest.yaml");
+  must(sw_schedule_list(engine, &schedules, &error));
+  for (left = mp_length(schedules.data, &schedule); left > 0; left--, schedule = mp_next(schedule)) {
+    const sw_str flow = member_text(schedule, "flow"), when = member_text(schedule, "when");
+    const sw_str overlap = member_text(schedule, "overlap");
+    printf("%.*s begins by itself: %.*s, %.*s\n", SAY(flow), SAY(when), SAY(overlap));
+  }
+  sw_bytes_free(&schedules);
+  must(sw_schedule_pause(engine, TEXT("digest"), &error));
+  printf("paused, it has %zu next times\n", next_times("digest"));
+  must(sw_schedule_resume(engine, TEXT("digest"), &error));
+  printf("resumed, it has %zu next times\n", next_times("digest"));
+}
+
 int main(int count, char **arguments) {
   if (count != 2) return fprintf(stderr, "usage: cases FOLDER\n"), 2;
   if (sw_abi_version() != SW_ABI_VERSION) return fprintf(stderr, "the library does not belong to the header\n"), 1;
@@ -169,8 +212,10 @@ int main(int count, char **arguments) {
   inspect("claim-1");
   settle("claim-1");
   print_end("claim-1");
+  ask("claim-1");
   cancel("claim-2");
   skip("claim-3");
+  what_begins_by_itself();
   must(sw_close(engine, &error));
   return 0;
 }

@@ -1,4 +1,5 @@
-// What people do to cases: find work, take it, hand it on, skip it; suspend, signal and cancel cases.
+// What people do to cases: find work, take it, hand it on, skip it; suspend, signal, ask and cancel cases; pause what begins
+// by itself.
 #include <statewright/statewright.hpp>
 
 #include <fstream>
@@ -55,9 +56,15 @@ void people_work(const sw::engine &db) {
   const auto lost = db.signal(id, "paid", payment);
   std::cout << id << " is suspended; a payment is " << lost.outcome << ": " << lost.code << '\n';
   db.resume(id);
+  try {
+    db.signal(id, "paid", sw::object{{"cents", "much"}});
+  } catch (const sw::error &why) {
+    std::cout << "resumed, a payment that does not fit is refused: " << static_cast<int>(why.code()) << '\n';
+  }
   const auto taken = db.signal(id, "paid", payment);
-  std::cout << "resumed, a payment is " << taken.outcome << " by " << taken.task << '\n';
+  std::cout << "a payment is " << taken.outcome << " by " << taken.task << ", which answers " << sw::to_json(taken.reply) << '\n';
   print_end(db, id);
+  std::cout << id << ", asked for its inspections: " << sw::to_json(db.query(id, ".inspections | length")) << '\n';
 }
 
 void a_case_is_cancelled(const sw::engine &db) {
@@ -80,6 +87,17 @@ void work_is_skipped(const sw::engine &db) {
   print_end(db, id);
 }
 
+void what_begins_by_itself(const sw::engine &db) {
+  db.deploy(read_file("examples/flows/digest.yaml"));
+  for (const auto &schedule : db.schedules()) {
+    std::cout << schedule.flow << " begins by itself: " << schedule.when << ", " << schedule.overlap << '\n';
+  }
+  db.pause_schedule("digest");
+  std::cout << "paused, it has " << db.upcoming("digest", 3).size() << " next times\n";
+  db.resume_schedule("digest");
+  std::cout << "resumed, it has " << db.upcoming("digest", 3).size() << " next times\n";
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -93,6 +111,7 @@ int main(int count, char **arguments) {
     people_work(db);
     a_case_is_cancelled(db);
     work_is_skipped(db);
+    what_begins_by_itself(db);
   } catch (const std::exception &why) {
     std::cerr << why.what() << '\n';
     return 1;

@@ -1,5 +1,5 @@
-// What people do to cases: find work, take it, hand it on, skip it; suspend, signal and cancel cases. Run it with the
-// folder for its store as the argument.
+// What people do to cases: find work, take it, hand it on, skip it; suspend, signal, ask and cancel cases; pause what
+// begins by itself. Run it with the folder for its store as the argument.
 import { Engine, StatewrightError } from '@statewright/node';
 
 const engine = await Engine.open(process.argv[2]);
@@ -8,6 +8,7 @@ try {
   await peopleWork('claim-1');
   await aCaseIsCancelled('claim-2');
   await workIsSkipped('claim-3');
+  await whatBeginsByItself();
 } finally {
   await engine.close();
 }
@@ -36,9 +37,12 @@ async function peopleWork(id) {
   const lost = await engine.signal(id, 'paid', payment);
   console.log(`${id} is suspended; a payment is ${lost.outcome}: ${lost.code}`);
   await engine.resume(id);
-  const taken = await engine.signal(id, 'paid', payment);
-  console.log(`resumed, a payment is ${taken.outcome} by ${taken.task}`);
+  const misfit = await refusal(engine.signal(id, 'paid', { cents: 'much' }));
+  console.log(`resumed, a payment that does not fit is refused: ${misfit}`);
+  const { outcome, task, reply } = await engine.signal(id, 'paid', payment);
+  console.log(`a payment is ${outcome} by ${task}, which answers ${JSON.stringify(reply)}`);
   await printEnd(id);
+  console.log(`${id}, asked for its inspections: ${engine.query(id, '.inspections | length')}`);
 }
 
 async function aCaseIsCancelled(id) {
@@ -56,6 +60,17 @@ async function workIsSkipped(id) {
   await engine.completeTask(id, 'inspect');
   await engine.signal(id, 'paid');
   await printEnd(id);
+}
+
+async function whatBeginsByItself() {
+  await engine.deployFile('examples/flows/digest.yaml');
+  for (const { flow, when, overlap } of engine.schedules()) {
+    console.log(`${flow} begins by itself: ${when}, ${overlap}`);
+  }
+  await engine.pauseSchedule('digest');
+  console.log(`paused, it has ${engine.upcoming('digest', 3).length} next times`);
+  await engine.resumeSchedule('digest');
+  console.log(`resumed, it has ${engine.upcoming('digest', 3).length} next times`);
 }
 
 /** The number of the error that a call is refused with. */

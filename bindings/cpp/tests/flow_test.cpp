@@ -95,7 +95,7 @@ TEST(flow, work_by_hand) {
   db.deploy(flows::work);
   const auto id = db.start("work", object{{"n", 20}});
   poll_options how;
-  how.name = "me";
+  how.worker = "me";
   how.max = 10;
   const auto items = db.poll({"job"}, 10s, how);
   CHECK_EQ(items.size(), 1U);
@@ -177,7 +177,7 @@ TEST(flow, cases_survive_a_restart) {
     id = db.start("work");
   }
   open_options still;
-  still.run_cases = false;
+  still.drive = false;
   CHECK(engine::open(at.path(), still).get_case(id).running());
   auto db = engine::open(at.path());
   db.complete(db.poll({"job"}, 10s).at(0).token, "done");
@@ -212,6 +212,59 @@ TEST(flow, a_case_is_suspended_resumed_signalled_cancelled_and_terminated) {
   const auto other = db.start("desk");
   db.terminate(other);
   CHECK_EQ(db.get_case(other).status, "terminated");
+}
+
+TEST(flow, a_signal_is_checked_and_answered_and_a_case_is_asked) {
+  auto db = engine::in_memory();
+  db.deploy("name: bid\ntasks:\n"
+            "  bid: { kind: signal, schema: { type: integer }, reply: '{double: (.bid * 2)}', next: wait }\n"
+            "  wait: { kind: signal }\n");
+  const auto id = db.start("bid");
+  CHECK_THROWS(refused, db.signal(id, "bid", "much"));
+  const auto told = db.signal(id, "bid", 21);
+  CHECK(told.taken());
+  CHECK_EQ(told.reply["double"], value(42));
+  CHECK_EQ(db.query(id, "{bid, of: $flow.name}"), value(object{{"bid", 21}, {"of", "bid"}}));
+  CHECK_THROWS(expression, db.query(id, ".bid |"));
+  CHECK_THROWS(refused, db.query(id, ".bid | error"));
+  CHECK_THROWS(unknown_case, db.query("nobody", "."));
+  CHECK(db.signal(id, "wait").reply.is_null());
+  CHECK_EQ(db.query(id, ".bid"), value(21));
+}
+
+TEST(flow, schedules_are_listed_paused_and_resumed) {
+  auto db = engine::in_memory();
+  CHECK(db.schedules().empty());
+  db.deploy("name: report\nschedule: { cron: '0 9 1 1 *', zone: Europe/Berlin, overlap: queue }\n"
+            "tasks:\n  a: { kind: set, set: { .x: 1 } }\n");
+  const auto all = db.schedules();
+  CHECK_EQ(all.size(), 1U);
+  const schedule &yearly = all.at(0);
+  CHECK_EQ(yearly.flow, "report");
+  CHECK_EQ(yearly.when, "0 9 1 1 * Europe/Berlin");
+  CHECK_EQ(yearly.overlap, "queue");
+  CHECK(!yearly.paused && !yearly.last && !yearly.queued && yearly.case_id.empty() && yearly.started == 0);
+  const auto next = db.upcoming("report", 3);
+  CHECK_EQ(next.size(), 3U);
+  CHECK(next.at(0) == yearly.next && next.at(0) > std::chrono::system_clock::now() && next.at(2) > next.at(1));
+  CHECK_THROWS(invalid_argument, db.upcoming("report", 1001));
+  db.pause_schedule("report");
+  CHECK(db.schedules().at(0).paused && !db.schedules().at(0).next && db.upcoming("report").empty());
+  CHECK_THROWS(refused, db.pause_schedule("report"));
+  db.resume_schedule("report");
+  CHECK_THROWS(refused, db.resume_schedule("report"));
+  CHECK(db.schedules().at(0).next == next.at(0));
+  CHECK_THROWS(unknown_flow, db.upcoming("other"));
+  CHECK_THROWS(unknown_flow, db.pause_schedule("other"));
+}
+
+TEST(flow, a_scheduled_case_begins_by_itself) {
+  auto db = engine::in_memory();
+  db.deploy("name: tick\nschedule: { every: 1s, overlap: allow }\ntasks:\n  a: { kind: set, set: { .x: 1 } }\n");
+  for (int i = 0; i < 1000 && db.schedules().at(0).started == 0; ++i) std::this_thread::sleep_for(10ms);
+  const auto tick = db.schedules().at(0);
+  CHECK(tick.started >= 1 && tick.last.has_value());
+  CHECK(db.wait(tick.case_id).completed());
 }
 
 TEST(flow, cases_are_moved_and_undone) {

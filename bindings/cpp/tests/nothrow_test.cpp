@@ -102,7 +102,7 @@ TEST(nothrow, flows_and_waits) {
   auto db = *sw::engine::in_memory();
   CHECK(!sw::check("name: x")->empty());
   CHECK(db.deploy(flows::work));
-  auto worker = db.serve({{"job", [](const work_item &item) -> work_outcome {
+  auto worker = db.serve({{"job", [](const work_item &item) -> work_result {
                              if (item.attempt == 1) return failure("busy");
                              return item.attempt;
                            }}});

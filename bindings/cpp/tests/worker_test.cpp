@@ -29,7 +29,7 @@ TEST(worker, serves) {
 
 TEST(worker, failures_are_retried_or_final) {
   auto db = with_work();
-  auto worker = db.serve({{"job", [](const work_item &item) -> work_outcome {
+  auto worker = db.serve({{"job", [](const work_item &item) -> work_result {
                              switch (*item.input.as_int64()) {
                                case 1:  // returned
                                  if (item.attempt == 1) return failure("busy");
@@ -78,6 +78,51 @@ TEST(worker, keeps_to_its_concurrency) {
   for (int i = 0; i < 20; ++i) ids.push_back(db.start("work"));
   for (const auto &id : ids) CHECK(db.wait(id).completed());
   CHECK_EQ(most.load(), 3);
+}
+
+TEST(worker, gives_back_together_what_ends_together) {
+  const check::folder at;
+  auto db = engine::open(at.path());
+  db.deploy(flows::work);
+  constexpr int many = 32;
+  std::vector<value> inputs;
+  for (int i = 0; i < many; ++i) inputs.push_back(object{{"n", i}});
+  const auto started = db.start_all("work", inputs);
+  const auto before = db.stats()["log"];
+  std::mutex mutex;
+  std::condition_variable all;
+  int begun = 0;
+  std::atomic<int> told{0}, stale{0};
+  serve_options how;
+  how.concurrency = many;
+  how.on_error = [&](const work_item &item, const error &why) {
+    ++told;
+    stale += item.input == value(1) && why.code() == errc::stale_item;
+  };
+  auto worker = db.serve({{"job",
+                           [&](const work_item &item) -> work_result {
+                             std::unique_lock<std::mutex> hold(mutex);
+                             if (++begun == many) all.notify_all();
+                             all.wait(hold, [&] { return begun >= many; });  // nobody ends before all have begun
+                             hold.unlock();
+                             if (item.input == value(1)) db.complete(item.token, "by hand");
+                             if (item.input == value(2)) return failure("it fell", false);
+                             return item.input;
+                           }}},
+                         how);
+  for (int i = 0; i < many; ++i) {
+    const auto ended = db.wait(*started[static_cast<std::size_t>(i)]);
+    CHECK_EQ(ended.status, i == 2 ? "failed" : "completed");
+    if (i != 2) CHECK_EQ(ended.result, i == 1 ? value("by hand") : value(i));
+  }
+  worker.stop();
+  worker.join();
+  CHECK_EQ(told.load(), 1);
+  CHECK_EQ(stale.load(), 1);
+  const auto after = db.stats()["log"];
+  const auto grown = [&](const char *what) { return *after[what].as_int64() - *before[what].as_int64(); };
+  CHECK_EQ(grown("commits"), many);
+  CHECK(grown("syncs") <= many / 4);
 }
 
 TEST(worker, heartbeats_keep_a_slow_item) {

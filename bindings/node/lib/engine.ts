@@ -21,6 +21,7 @@ import {
   type Waiting,
 } from './cases';
 import { operation, type WaitOptions } from './completions';
+import { readVerdicts } from './deliveries';
 import {
   readDelivery,
   take,
@@ -31,6 +32,7 @@ import {
   type WorkListOptions,
 } from './inbox';
 import { attempt, translated, type StatewrightError } from './errors';
+import { readSchedules, readTimes, type Schedule } from './schedules';
 import { listing, type Listing } from './listing';
 import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { Session } from './session';
@@ -53,12 +55,11 @@ import {
   WorkItem,
   encodeOutcomes,
   readStarted,
-  readVerdicts,
   type WorkOutcome,
 } from './work';
 import {
   readAnswer,
-  type FlowVersions,
+  type FlowInfo,
   type Fork,
   type ForkOptions,
   type MigrateOptions,
@@ -322,6 +323,14 @@ export class Engine {
     });
   }
 
+  /**
+   * Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended. Nothing is
+   * changed. `SW_EXPRESSION` if it cannot be read, `SW_REFUSED` if it fails on this data or does not give exactly one value.
+   */
+  query<T = Value>(id: string, jq: string): T {
+    return decode(this.#session.now(native.caseQuery, text('id', id), text('jq', jq))) as T;
+  }
+
   /** What a case waits for, since when, and what would move it on. */
   explain(id: string): Waiting[] {
     return readWaiting(this.#session.now(native.caseExplain, text('id', id)));
@@ -383,7 +392,7 @@ export class Engine {
   }
 
   /** The deployed flows with all their versions. */
-  async versions(): Promise<FlowVersions[]> {
+  async versions(): Promise<FlowInfo[]> {
     return readAnswer(await this.#session.later(native.flowVersionsAsync));
   }
 
@@ -417,6 +426,32 @@ export class Engine {
     return readAnswer(await this.#session.later(native.caseForkAsync, from, BigInt(at), results, to));
   }
 
+  /** The schedules of deployed flows, by the flow's name. Their cases begin by themselves while an engine drives the store. */
+  schedules(): Schedule[] {
+    return readSchedules(this.#session.now(native.scheduleList));
+  }
+
+  /**
+   * The next times at which cases of a flow begin by themselves, at most 1000; none while its schedule is paused.
+   * `SW_UNKNOWN_FLOW` if the flow has no schedule.
+   */
+  upcoming(flow: string, count = 10): Date[] {
+    return readTimes(this.#session.now(native.scheduleUpcoming, text('flow', flow), count));
+  }
+
+  /**
+   * Has a flow begin no more cases by itself, over restarts and deployments, until {@link resumeSchedule}. What is due
+   * meanwhile is left out; cases that have begun go on. `SW_REFUSED` if it is paused already.
+   */
+  async pauseSchedule(flow: string): Promise<void> {
+    await this.#session.later(native.schedulePauseAsync, text('flow', flow));
+  }
+
+  /** Lets a paused schedule go on, with its next time from now on. `SW_REFUSED` if it is not paused. */
+  async resumeSchedule(flow: string): Promise<void> {
+    await this.#session.later(native.scheduleResumeAsync, text('flow', flow));
+  }
+
   /** Cancels one task of a case: it produces nothing. `SW_REFUSED` if nothing of it is enabled or runs. */
   async cancelTask(id: string, task: string): Promise<void> {
     await this.#session.later(native.caseCancelTaskAsync, text('id', id), text('task', task));
@@ -435,20 +470,21 @@ export class Engine {
 
   /**
    * Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
-   * flow asks for that; else it is lost.
+   * flow asks for that; else it is lost. `SW_REFUSED` if the data does not fit the `schema` of any task of the flow that
+   * waits for it, or the `reply` of the one that takes it cannot be computed: nothing is changed then.
    */
-  async signal(id: string, name: string, data: Storable = null): Promise<Delivery> {
+  async signal<R = Value>(id: string, name: string, data: Storable = null): Promise<Delivery<R>> {
     const [to, signal] = [text('id', id), text('name', name)];
-    return readDelivery(await this.#session.later(native.caseSignalAsync, to, signal, encode(data)));
+    return readDelivery<R>(await this.#session.later(native.caseSignalAsync, to, signal, encode(data)));
   }
 
   /**
    * Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does,
-   * it is kept if a deployed flow wants that of this name, else lost.
+   * it is kept if a deployed flow wants that of this name, else lost. `SW_REFUSED` as for {@link signal}.
    */
-  async signalKey(name: string, key: string, data: Storable = null): Promise<Delivery> {
+  async signalKey<R = Value>(name: string, key: string, data: Storable = null): Promise<Delivery<R>> {
     const [signal, to] = [text('name', name), text('key', key)];
-    return readDelivery(await this.#session.later(native.signalSendAsync, signal, to, encode(data)));
+    return readDelivery<R>(await this.#session.later(native.signalSendAsync, signal, to, encode(data)));
   }
 
   /**

@@ -53,18 +53,19 @@ export interface TakeOptions {
   leaseMs?: number;
 }
 
-/** What became of a signal. */
-export type Delivery =
-  | { outcome: 'taken'; case: string; task: string; code: null }
-  | { outcome: 'kept'; case: null; task: null; code: null }
+/** What became of a signal. `reply` is what the task that took it answers, if its `reply` says something. */
+export type Delivery<R = Value> =
+  | { outcome: 'taken'; case: string; task: string; reply: R | null; code: null }
+  | { outcome: 'kept'; case: null; task: null; reply: null; code: null }
   | {
       outcome: 'dropped';
       case: null;
       task: null;
+      reply: null;
       code: 'nobody-waits' | 'unknown-signal' | 'suspended' | 'full';
     };
 
-export const readDelivery = (bytes: Uint8Array) => decode(bytes) as unknown as Delivery;
+export const readDelivery = <R>(bytes: Uint8Array) => decode(bytes) as unknown as Delivery<R>;
 
 const date = (micros: unknown) => (micros === null ? null : new Date(Math.floor(Number(micros) / 1000)));
 

@@ -36,6 +36,7 @@ export { Extended, type ExtendedKind } from './extended';
 export { answer, FlowTestError, testFlow } from './flowtest';
 export type { FlowTest, FlowTestAnswer, FlowTestOptions, FlowTestReport } from './flowtest';
 export { Listing } from './listing';
+export type { Schedule } from './schedules';
 export { Query, type PathForm } from './query';
 export { Schema, type SchemaOptions, type Violation } from './schema';
 export type { Mode } from './caller';
@@ -64,8 +65,8 @@ export { Savepoint, Txn, type TransactOptions, type TxnOptions, type TxnSpace } 
 export type { Storable, Value } from './values';
 export type {
   CasePlan,
+  FlowInfo,
   FlowVersion,
-  FlowVersions,
   Fork,
   ForkOptions,
   MigrateOptions,

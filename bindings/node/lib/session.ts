@@ -1,6 +1,7 @@
 // An open engine, as everything that was made from it shares it: its handle, and how calls are made on it.
 
 import { native } from './addon';
+import { Deliveries } from './deliveries';
 import { attempt, StatewrightError, translated } from './errors';
 import type { Engine as Handle } from './native';
 import { decode } from './values';
@@ -18,6 +19,8 @@ export class Session {
   #handle: Handle | undefined;
   readonly #owned: boolean;
   #closing: Promise<void> | undefined;
+  /** What became of work, on its way to the library. */
+  readonly deliveries = new Deliveries(this);
   /** Commits wait for no disk, so that they are made at once. */
   readonly #inMemory: boolean;
 
@@ -86,6 +89,7 @@ export class Session {
 
   /** The handle, if it is to be closed; this session is over either way. */
   #give(): Handle | undefined {
+    this.deliveries.flush();
     const handle = this.#handle;
     this.#handle = undefined;
     forgotten.unregister(this);

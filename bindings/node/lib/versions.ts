@@ -4,7 +4,7 @@ import { camelCased, type CaseStatus } from './cases';
 import { decode } from './values';
 
 /** A deployed flow with everything that was deployed under its name. */
-export interface FlowVersions {
+export interface FlowInfo {
   name: string;
   versions: FlowVersion[];
 }

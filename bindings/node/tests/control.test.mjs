@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { WorkItem } from '@statewright/node';
 
-import { fails, memory } from './support/help.mjs';
+import { fails, memory, sleep } from './support/help.mjs';
 
 const DESK = `
 name: desk
@@ -34,11 +34,11 @@ test('a case is suspended, resumed, signalled, cancelled and terminated', async 
   await engine.suspend(id);
   assert.equal(engine.case(id).status, 'suspended');
   await fails(() => engine.suspend(id), 'SW_REFUSED');
-  const lost = { outcome: 'dropped', case: null, task: null, code: 'suspended' };
+  const lost = { outcome: 'dropped', case: null, task: null, reply: null, code: 'suspended' };
   assert.deepEqual(await engine.signal(id, 'paid', 12), lost);
   await engine.resume(id);
   await fails(() => engine.resume(id), 'SW_REFUSED');
-  const taken = { outcome: 'taken', case: id, task: 'paid', code: null };
+  const taken = { outcome: 'taken', case: id, task: 'paid', reply: null, code: null };
   assert.deepEqual(await engine.signal(id, 'paid', { cents: 12 }), taken);
   assert.deepEqual(engine.case(id).data.payment, { cents: 12 });
   assert.equal((await engine.signalKey('paid', 'order-17')).code, 'nobody-waits');
@@ -57,6 +57,77 @@ test('a case is suspended, resumed, signalled, cancelled and terminated', async 
     engine.cases({ status: 'terminated' }).toArray().map((state) => state.id),
     [other],
   );
+});
+
+test('a signal is checked and answered, and a case is asked', async (t) => {
+  const bid = `
+name: bid
+tasks:
+  bid: { kind: signal, schema: { type: integer }, reply: '{double: (.bid * 2)}', next: wait }
+  wait: { kind: signal }
+`;
+  const { engine, id } = await started(t, bid, 'bid');
+  await fails(() => engine.signal(id, 'bid', 'much'), 'SW_REFUSED');
+  assert.deepEqual(await engine.signal(id, 'bid', 21), {
+    outcome: 'taken',
+    case: id,
+    task: 'bid',
+    reply: { double: 42 },
+    code: null,
+  });
+  assert.deepEqual(engine.query(id, '{bid, of: $flow.name}'), { bid: 21, of: 'bid' });
+  await fails(() => engine.query(id, '.bid |'), 'SW_EXPRESSION');
+  await fails(() => engine.query(id, '.bid | error'), 'SW_REFUSED');
+  await fails(() => engine.query('nobody', '.'), 'SW_UNKNOWN_CASE');
+  assert.equal((await engine.signal(id, 'wait')).reply, null);
+  assert.equal(engine.query(id, '.bid'), 21);
+});
+
+test('schedules are listed, paused and resumed', async (t) => {
+  const engine = memory(t);
+  assert.deepEqual(engine.schedules(), []);
+  await engine.deploy(`
+name: report
+schedule: { cron: '0 9 1 1 *', zone: Europe/Berlin, overlap: queue }
+tasks:
+  a: { kind: set, set: { .x: 1 } }
+`);
+  const next = engine.upcoming('report', 3);
+  assert.ok(next.length === 3 && next[0] > new Date() && next[2] > next[1] && next[0].getUTCHours() === 8);
+  const [yearly] = engine.schedules();
+  assert.deepEqual(yearly, {
+    flow: 'report',
+    when: '0 9 1 1 * Europe/Berlin',
+    overlap: 'queue',
+    next: next[0],
+    last: null,
+    paused: false,
+    case: null,
+    queued: null,
+    started: 0,
+    skipped: 0,
+    missed: 0,
+  });
+  await engine.pauseSchedule('report');
+  await fails(() => engine.pauseSchedule('report'), 'SW_REFUSED');
+  assert.deepEqual([engine.schedules()[0].paused, engine.schedules()[0].next], [true, null]);
+  assert.deepEqual(engine.upcoming('report'), []);
+  await engine.resumeSchedule('report');
+  await fails(() => engine.resumeSchedule('report'), 'SW_REFUSED');
+  assert.deepEqual(engine.schedules(), [yearly]);
+  await fails(() => engine.upcoming('other'), 'SW_UNKNOWN_FLOW');
+  await fails(() => engine.pauseSchedule('other'), 'SW_UNKNOWN_FLOW');
+  await fails(() => engine.upcoming('report', 1001), 'SW_INVALID_ARGUMENT');
+});
+
+test('a scheduled case begins by itself', async (t) => {
+  const engine = memory(t);
+  const tasks = 'tasks:\n  a: { kind: set, set: { .x: 1 } }\n';
+  await engine.deploy(`name: tick\nschedule: { every: 1s, overlap: allow }\n${tasks}`);
+  while (engine.schedules()[0].started === 0) await sleep(10);
+  const [tick] = engine.schedules();
+  assert.ok(tick.last instanceof Date);
+  assert.equal((await engine.wait(tick.case)).status, 'completed');
 });
 
 test('tasks are cancelled, completed and given instances', async (t) => {

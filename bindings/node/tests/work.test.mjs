@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { Engine, WorkFailure, WorkItem } from '@statewright/node';
 
-import { ONE_TASK, fails, memory, sleep } from './support/help.mjs';
+import { ONE_TASK, fails, folder, memory, onDisk, sleep } from './support/help.mjs';
 
 async function prepared(t, cases = 1) {
   const engine = memory(t);
@@ -286,4 +286,87 @@ test('cases are started and work is given back many at a time', async (t) => {
   assert.equal(refused[3].code, 'SW_STALE_ITEM');
   assert.equal(engine.case(first.case).result, 'first');
   assert.equal(engine.case(second.case).status, 'failed');
+});
+
+test('what is given back at the same time waits for the disk together, and each is told for itself', async (t) => {
+  const engine = await onDisk(t);
+  await engine.deploy(ONE_TASK);
+  await engine.startAll('one', Array.from({ length: 200 }, (_, index) => ({ index })));
+  const items = await engine.poll({ topics: ['work'], max: 200 });
+  const [first, second] = items;
+  const before = engine.stats().log;
+  const deep = JSON.parse('['.repeat(127) + ']'.repeat(127)); // as deep as the library takes, if it is alone
+  const given = await Promise.allSettled([
+    first.complete('first'),
+    first.complete('again'),
+    second.fail({ message: 'it fell', code: 'E_FELL', retryable: false }),
+    engine.item('no token').complete(null),
+    items[2].complete(() => {}),
+    ...items.slice(2).map((item) => item.complete(item.input.index)),
+  ]);
+  const after = engine.stats().log;
+  assert.deepEqual(
+    given.slice(0, 5).map(({ reason }) => reason?.code),
+    [undefined, 'SW_STALE_ITEM', undefined, 'SW_UNKNOWN_ITEM', 'SW_NOT_REPRESENTABLE'],
+  );
+  assert.ok(given.slice(5).every(({ status }) => status === 'fulfilled'));
+  assert.equal(engine.case(first.case).result, 'first');
+  assert.equal(engine.case(second.case).error.code, 'E_FELL');
+  assert.equal(engine.cases({ status: 'completed' }).toArray().length, 199);
+  assert.equal(after.commits - before.commits, 200);
+  assert.ok(after.syncs - before.syncs <= 10, `${after.syncs - before.syncs} syncs for 200 commits`);
+
+  // One that the batch cannot carry does not take the others with it.
+  const ids = await engine.startAll('one', [null, null]);
+  const [one, other] = await engine.poll({ topics: ['work'], max: 2 });
+  await Promise.all([one.complete(deep), other.complete('well')]);
+  const results = ids.map((id) => JSON.stringify(engine.case(id).result)).sort();
+  assert.deepEqual(results, ['"well"', JSON.stringify(deep)].sort());
+});
+
+test('what is given back just before the engine is closed is taken', async (t) => {
+  const where = folder(t);
+  const engine = await Engine.open(where);
+  await engine.deploy(ONE_TASK);
+  const ids = await engine.startAll('one', [null, null]);
+  const items = await engine.poll({ topics: ['work'], max: 2 });
+  const given = items.map((item) => item.complete('in time'));
+  await engine.close();
+  await Promise.all(given);
+  const again = await Engine.open(where);
+  t.after(() => again.close());
+  assert.deepEqual(
+    ids.map((id) => again.case(id).result),
+    ['in time', 'in time'],
+  );
+});
+
+test('a worker gives back together what ends together', async (t) => {
+  const engine = await onDisk(t);
+  await engine.deploy(ONE_TASK);
+  const before = engine.stats().log;
+  const ids = await engine.startAll('one', Array.from({ length: 128 }, (_, index) => ({ index })));
+  let begun = 0;
+  let open;
+  const all = new Promise((resolve) => (open = resolve));
+  const serving = engine.worker(
+    {
+      // Nobody ends before 64 have begun.
+      work: async ({ input }) => {
+        if (++begun === 64) open();
+        await all;
+        return input.index;
+      },
+    },
+    { concurrency: 64 },
+  );
+  const states = await Promise.all(ids.map((id) => engine.wait(id)));
+  assert.deepEqual(
+    states.map(({ result }) => result),
+    ids.map((_, index) => index),
+  );
+  const after = engine.stats().log;
+  assert.ok(after.syncs - before.syncs < (after.commits - before.commits) / 4, JSON.stringify([before, after]));
+  await engine.close();
+  await serving;
 });

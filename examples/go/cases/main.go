@@ -1,5 +1,5 @@
-// Cases shows what people do to cases: find work, take it, hand it on, skip it; suspend, signal and cancel cases. Start it
-// in the root of the clone; its argument is the folder for its store.
+// Cases shows what people do to cases: find work, take it, hand it on, skip it; suspend, signal, ask and cancel cases; and
+// pause what begins by itself. Start it in the root of the clone; its argument is the folder for its store.
 package main
 
 import (
@@ -32,7 +32,7 @@ func run(ctx context.Context, store string) error {
 	if _, err := engine.DeployFile("examples/flows/claim.yaml"); err != nil {
 		return err
 	}
-	return errors.Join(peopleWork(ctx, engine), aCaseIsCancelled(engine), workIsSkipped(ctx, engine))
+	return errors.Join(peopleWork(ctx, engine), aCaseIsCancelled(engine), workIsSkipped(ctx, engine), whatBeginsByItself(engine))
 }
 
 func peopleWork(ctx context.Context, engine *statewright.Engine) error {
@@ -94,7 +94,15 @@ func peopleWork(ctx context.Context, engine *statewright.Engine) error {
 	if err := pay(engine, id); err != nil {
 		return err
 	}
-	return printEnd(ctx, engine, id)
+	if err := printEnd(ctx, engine, id); err != nil {
+		return err
+	}
+	count, err := engine.Query(id, ".inspections | length")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, asked for its inspections: %s\n", id, count)
+	return nil
 }
 
 func pay(engine *statewright.Engine, id string) error {
@@ -110,11 +118,14 @@ func pay(engine *statewright.Engine, id string) error {
 	if err := engine.Resume(id); err != nil {
 		return err
 	}
+	if _, err := engine.Signal(id, "paid", map[string]string{"cents": "much"}); errors.Is(err, statewright.ErrRefused) {
+		fmt.Println("resumed, a payment that does not fit is refused:", int(statewright.ErrRefused))
+	}
 	delivery, err = engine.Signal(id, "paid", payment)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("resumed, a payment is %s by %s\n", delivery.Outcome, delivery.Task)
+	fmt.Printf("a payment is %s by %s, which answers %s\n", delivery.Outcome, delivery.Task, delivery.Reply)
 	return nil
 }
 
@@ -156,6 +167,35 @@ func workIsSkipped(ctx context.Context, engine *statewright.Engine) error {
 		return err
 	}
 	return printEnd(ctx, engine, id)
+}
+
+func whatBeginsByItself(engine *statewright.Engine) error {
+	if _, err := engine.DeployFile("examples/flows/digest.yaml"); err != nil {
+		return err
+	}
+	schedules, err := engine.Schedules()
+	if err != nil {
+		return err
+	}
+	for _, schedule := range schedules {
+		fmt.Printf("%s begins by itself: %s, %s\n", schedule.Flow, schedule.When, schedule.Overlap)
+	}
+	if err := engine.PauseSchedule("digest"); err != nil {
+		return err
+	}
+	times, err := engine.Upcoming("digest", 3)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("paused, it has %d next times\n", len(times))
+	if err := engine.ResumeSchedule("digest"); err != nil {
+		return err
+	}
+	if times, err = engine.Upcoming("digest", 3); err != nil {
+		return err
+	}
+	fmt.Printf("resumed, it has %d next times\n", len(times))
+	return nil
 }
 
 func offered(engine *statewright.Engine, id string) (items []statewright.WorkInfo, err error) {

@@ -82,7 +82,7 @@ func run(ctx context.Context, store string) error {
 	return print(ended.Result)
 }
 
-func price(_ context.Context, _ *statewright.Item, lines []line) ([]pricedLine, error) {
+func price(_ context.Context, _ *statewright.WorkItem, lines []line) ([]pricedLine, error) {
 	cents := map[string]int64{"pen": 120, "book": 1550}
 	priced := make([]pricedLine, 0, len(lines))
 	for _, line := range lines {
@@ -95,7 +95,7 @@ func price(_ context.Context, _ *statewright.Item, lines []line) ([]pricedLine, 
 	return priced, nil
 }
 
-func reserve(_ context.Context, item *statewright.Item, lines []line) (reservation, error) {
+func reserve(_ context.Context, item *statewright.WorkItem, lines []line) (reservation, error) {
 	// The worker keeps the lease by itself; work that knows that it takes long can ask for more at once.
 	if err := item.Heartbeat(statewright.DefaultLease); err != nil {
 		return reservation{}, err
@@ -103,7 +103,7 @@ func reserve(_ context.Context, item *statewright.Item, lines []line) (reservati
 	return reservation{ID: fmt.Sprintf("R-%d", len(lines))}, nil
 }
 
-func pay(_ context.Context, item *statewright.Item, charge charge) (payment, error) {
+func pay(_ context.Context, item *statewright.WorkItem, charge charge) (payment, error) {
 	if item.Attempt == 1 {
 		// The flow says how often and when this is tried again.
 		return payment{}, errors.New("the payment service is busy")

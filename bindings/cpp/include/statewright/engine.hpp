@@ -40,7 +40,7 @@ enum class isolation : std::uint32_t {
 struct open_options {
   durability durable = durability::standard;
   /// False: nothing moves; the store can be used and cases looked at.
-  bool run_cases = true;
+  bool drive = true;
   /// How many programs of `process` tasks run at the same time, 1 to 256; 0 is the default, 4.
   std::uint32_t worker_threads = 0;
   /// In buffered mode, how long a commit waits at most before it is synced; 0 is the default, 50 ms.
@@ -238,8 +238,8 @@ class basic_engine {
 
   /// Checks a flow's text (YAML or JSON) and keeps it under its name and version. `dir` is the folder it comes from, for
   /// `$flow.dir`. `errc::invalid_spec` if it has errors; `check` lists them one by one.
-  ret<deployed_flow> deploy(std::string_view text, std::string_view dir = {}) const {
-    return fetch<deployed_flow>(detail::flow_deploy, raw(), text, dir);
+  ret<deployed> deploy(std::string_view text, std::string_view dir = {}) const {
+    return fetch<deployed>(detail::flow_deploy, raw(), text, dir);
   }
 
   /// Starts a case of a flow, and gives its id. The input is merged over the flow's own. With an empty `id` one is made;
@@ -265,6 +265,12 @@ class basic_engine {
   /// What happened to a case after event number `after`, oldest first.
   ret<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0) const {
     return fetch<std::vector<history_event>>(detail::case_history, raw(), id, after);
+  }
+  /// Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended. Nothing is
+  /// changed. `errc::expression` if it cannot be read, `errc::refused` if it fails on this data or does not give exactly one
+  /// value.
+  ret<value> query(std::string_view id, std::string_view jq) const {
+    return fetch<value>(detail::case_query, raw(), id, jq);
   }
   /// What a case waits for, since when, and what would move it on.
   ret<std::vector<waiting>> explain(std::string_view id) const {
@@ -326,15 +332,31 @@ class basic_engine {
     return Policy::give(detail::store(detail::case_add_instances, items, raw(), id, task));
   }
   /// Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
-  /// flow asks for that; else it is lost.
+  /// flow asks for that; else it is lost. `errc::refused` if the data does not fit the `schema` of any task of the flow that
+  /// waits for it, or the `reply` of the one that takes it cannot be computed: nothing is changed then.
   ret<delivery> signal(std::string_view id, std::string_view name, const value &data = {}) const {
     return tell<delivery>(detail::case_signal, data, raw(), id, name);
   }
   /// Sends a signal to whichever case waits for its name and key: the one that has waited longest takes it. If none does,
-  /// it is kept if a deployed flow wants that of this name, else lost.
+  /// it is kept if a deployed flow wants that of this name, else lost. `errc::refused` as for `signal`.
   ret<delivery> signal_key(std::string_view name, std::string_view key, const value &data = {}) const {
     return tell<delivery>(detail::signal_send, data, raw(), name, key);
   }
+
+  /// The schedules of deployed flows, by the flow's name. Their cases begin by themselves while an engine drives the store.
+  ret<std::vector<schedule>> schedules() const {
+    return fetch<std::vector<schedule>>(detail::schedule_list, raw());
+  }
+  /// The next times at which cases of a flow begin by themselves, at most 1000; none while its schedule is paused.
+  /// `errc::unknown_flow` if the flow has no schedule.
+  ret<std::vector<timestamp>> upcoming(std::string_view flow, std::uint32_t count = 10) const {
+    return fetch<std::vector<timestamp>>(detail::schedule_upcoming, raw(), flow, count);
+  }
+  /// Has a flow begin no more cases by itself, over restarts and deployments, until `resume_schedule`. What is due meanwhile
+  /// is left out; cases that have begun go on. `errc::refused` if it is paused already.
+  ret<void> pause_schedule(std::string_view flow) const { return invoke(detail::schedule_pause, raw(), flow); }
+  /// Lets a paused schedule go on, with its next time from now on. `errc::refused` if it is not paused.
+  ret<void> resume_schedule(std::string_view flow) const { return invoke(detail::schedule_resume, raw(), flow); }
 
   /// Waits until a case has ended, however it ended: its status tells.
   ret<case_state> wait(std::string_view id) const {
@@ -383,7 +405,7 @@ class basic_engine {
   }
   /// Hands in what became of several work items, results and failures, and tells of each whether it was taken. Each is a
   /// commit of its own, but they wait for the disk together: many times faster than one by one. Up to 10,000.
-  ret<std::vector<result<void>>> deliver(const std::vector<work_delivery> &outcomes) const {
+  ret<std::vector<result<void>>> deliver(const std::vector<work_outcome> &outcomes) const {
     const auto packed = detail::pack(detail::as_value(outcomes));
     if (!packed) return Policy::give(result<std::vector<result<void>>>(packed.error()));
     return Policy::give(detail::delivered(detail::fetch(detail::work_deliver, raw(), *packed)));
@@ -402,13 +424,13 @@ class basic_engine {
   /// Takes one offered work item by its case and number. It stays the worker's for `lease` without a heartbeat; zero is
   /// without end, over restarts too. `errc::refused` if somebody has it, it is no work of a host, or it cannot be had at
   /// the moment.
-  ret<work_item> take(std::string_view id, std::uint64_t item, std::string_view worker,
+  ret<work_item> take(std::string_view id, std::uint64_t item, std::string_view who,
                       std::chrono::nanoseconds lease = {}) const {
-    return fetch<work_item>(detail::work_take, raw(), id, item, worker, detail::lease_ns(lease));
+    return fetch<work_item>(detail::work_take, raw(), id, item, who, detail::lease_ns(lease));
   }
   /// Hands a work item to another worker and gives it as they have it: the old token gets `errc::stale_item` from now on.
-  ret<work_item> delegate(std::string_view token, std::string_view worker, std::chrono::nanoseconds lease = {}) const {
-    return fetch<work_item>(detail::work_delegate, raw(), token, worker, detail::lease_ns(lease));
+  ret<work_item> delegate(std::string_view token, std::string_view who, std::chrono::nanoseconds lease = {}) const {
+    return fetch<work_item>(detail::work_delegate, raw(), token, who, detail::lease_ns(lease));
   }
   /// Gives a work item back: it is offered again at once, and no attempt has failed.
   ret<void> give_back(std::string_view token) const { return invoke(detail::work_give_back, raw(), token); }
@@ -516,7 +538,7 @@ result<basic_engine<Policy>> basic_engine<Policy>::try_open(std::string_view fol
   if (auto usable = detail::ready(); !usable) return usable.error();
   sw_open_options options = detail::make_open_options();
   options.durability = static_cast<std::uint32_t>(how.durable);
-  options.drive = how.run_cases ? SW_DRIVE_BACKGROUND : SW_DRIVE_NONE;
+  options.drive = how.drive ? SW_DRIVE_BACKGROUND : SW_DRIVE_NONE;
   options.worker_threads = how.worker_threads;
   options.sync_interval_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(how.sync_interval.count(), 0));
   detail::unique_engine made;

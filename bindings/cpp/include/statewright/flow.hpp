@@ -11,7 +11,7 @@ namespace statewright {
 inline namespace v1 {
 
 /// A deployed flow.
-struct deployed_flow {
+struct deployed {
   std::string name;
   std::uint64_t version = 0;
   /// Names the exact content.
@@ -88,6 +88,27 @@ struct forked_case {
   std::uint64_t results = 0;
 };
 
+/// A flow that begins by itself while an engine drives the store.
+struct schedule {
+  std::string flow;
+  /// The cron expression and its time zone, or the period.
+  std::string when;
+  /// What happens when a case is due and the last one has not ended: "skip", "allow", "queue" or "cancel".
+  std::string overlap;
+  /// When the next case is to begin; nothing while the schedule is paused.
+  std::optional<timestamp> next;
+  /// The last due time that was dealt with.
+  std::optional<timestamp> last;
+  bool paused = false;
+  /// The case that began last; empty if none did.
+  std::string case_id;
+  /// The due time of the start that waits for that case to end.
+  std::optional<timestamp> queued;
+  /// How many cases it has started, how many it left out because a case had not ended, and how many because nobody drove
+  /// the store when they were due.
+  std::uint64_t started = 0, skipped = 0, missed = 0;
+};
+
 /// Something wrong with a flow's text.
 struct problem {
   /// Counted from 1.
@@ -139,6 +160,8 @@ struct delivery {
   std::string outcome;
   /// Who took it; empty unless it was taken.
   std::string case_id, task;
+  /// What the task answers, if its `reply` says something; else null.
+  value reply;
   /// Why it was dropped: "nobody-waits", "unknown-signal", "suspended" or "full"; else empty.
   std::string code;
 
@@ -251,7 +274,7 @@ inline std::optional<timestamp> if_time(const value &from) {
   return from.is_null() ? std::nullopt : std::optional<timestamp>(time_of(from));
 }
 
-inline void read(const value &from, deployed_flow &into) {
+inline void read(const value &from, deployed &into) {
   into.name = text_of(from["name"]);
   into.version = number_of(from["version"]);
   into.key = text_of(from["key"]);
@@ -353,8 +376,25 @@ inline void read(const value &from, delivery &into) {
   into.outcome = text_of(from["outcome"]);
   into.case_id = text_of(from["case"]);
   into.task = text_of(from["task"]);
+  into.reply = from["reply"];
   into.code = text_of(from["code"]);
 }
+
+inline void read(const value &from, schedule &into) {
+  into.flow = text_of(from["flow"]);
+  into.when = text_of(from["when"]);
+  into.overlap = text_of(from["overlap"]);
+  into.next = if_time(from["next"]);
+  into.last = if_time(from["last"]);
+  into.paused = flag_of(from["paused"]);
+  into.case_id = text_of(from["case"]);
+  into.queued = if_time(from["queued"]);
+  into.started = number_of(from["started"]);
+  into.skipped = number_of(from["skipped"]);
+  into.missed = number_of(from["missed"]);
+}
+
+inline void read(const value &from, timestamp &into) { into = time_of(from); }
 
 inline void read(const value &from, work_info &into) {
   into.case_id = text_of(from["case"]);

@@ -26,6 +26,7 @@
 #include <statewright/engine.hpp>
 #include <statewright/error.hpp>
 #include <statewright/flow.hpp>
+#include <statewright/flowtest.hpp>
 #include <statewright/list.hpp>
 #include <statewright/query.hpp>
 #include <statewright/queue.hpp>

@@ -19,7 +19,7 @@ inline namespace v1 {
 /// How to poll for work items.
 struct poll_options {
   /// This worker's name, for people who ask who has an item.
-  std::string name = "c++";
+  std::string worker = "c++";
   /// At most so many items at once, 1 to 1000.
   std::uint32_t max = 1;
   /// How long they stay this worker's without a heartbeat.
@@ -27,11 +27,11 @@ struct poll_options {
 };
 
 /// What a handler returns: a result (anything a `value` is made of), or a `failure`.
-class work_outcome {
+class work_result {
  public:
   template <class T, class = std::enable_if_t<std::is_convertible_v<T &&, value>>>
-  work_outcome(T &&result) : held_(std::in_place_index<0>, std::forward<T>(result)) {}          // NOLINT: implicit on purpose
-  work_outcome(failure why) : held_(std::in_place_index<1>, std::move(why)) {}                  // NOLINT: implicit on purpose
+  work_result(T &&result) : held_(std::in_place_index<0>, std::forward<T>(result)) {}          // NOLINT: implicit on purpose
+  work_result(failure why) : held_(std::in_place_index<1>, std::move(why)) {}                  // NOLINT: implicit on purpose
 
   const value *result() const noexcept { return std::get_if<0>(&held_); }
   const failure *why_not() const noexcept { return std::get_if<1>(&held_); }
@@ -41,15 +41,15 @@ class work_outcome {
 };
 
 /// What became of a work item that was polled.
-struct work_delivery {
+struct work_outcome {
   /// The item's token.
   std::string token;
   /// Its result, or why it could not be done.
-  work_outcome outcome;
+  work_result result;
 };
 
 /// Does one work item. It may also throw: a `failure`, or another exception, which is a retryable failure with its text.
-using work_handler = std::function<work_outcome(const work_item &)>;
+using work_handler = std::function<work_result(const work_item &)>;
 /// Handlers by topic.
 using work_handlers = std::map<std::string, work_handler>;
 
@@ -68,15 +68,15 @@ struct serve_options {
 
 namespace detail {
 
-inline value as_value(const std::vector<work_delivery> &outcomes) {
+inline value as_value(const std::vector<work_outcome> &outcomes) {
   array all;
   all.reserve(outcomes.size());
-  for (const work_delivery &one : outcomes) {
+  for (const work_outcome &one : outcomes) {
     object made{{"token", one.token}};
-    if (const failure *why = one.outcome.why_not()) {
+    if (const failure *why = one.result.why_not()) {
       made["failure"] = as_value(*why);
     } else {
-      made["result"] = *one.outcome.result();
+      made["result"] = *one.result.result();
     }
     all.push_back(std::move(made));
   }
@@ -125,7 +125,7 @@ inline auto poll_start(sw_engine engine, const std::vector<std::string> &topics,
   return [engine, how, topics = pack_topics(topics)](sw_cq queue, std::uint64_t user_data, std::uint64_t &op,
                                                      owned_error *details) -> sw_status {
     if (!topics) return static_cast<sw_status>(topics.error().code());
-    return work_poll(engine, *topics, how.name, how.max, lease_ns(how.lease), queue, user_data, op, details);
+    return work_poll(engine, *topics, how.worker, how.max, lease_ns(how.lease), queue, user_data, op, details);
   };
 }
 
@@ -133,7 +133,7 @@ inline result<std::vector<work_item>> poll_now(sw_engine engine, const std::vect
                                                const poll_options &how, std::int64_t timeout_ns) {
   const auto packed = pack_topics(topics);
   if (!packed) return packed.error();
-  auto given = detail::fetch(work_poll_sync, engine, *packed, std::string_view(how.name), how.max, lease_ns(how.lease),
+  auto given = detail::fetch(work_poll_sync, engine, *packed, std::string_view(how.worker), how.max, lease_ns(how.lease),
                              timeout_ns);
   if (!given && given.error().code() == errc::timeout) return std::vector<work_item>();
   return as<std::vector<work_item>>(given);
@@ -212,13 +212,121 @@ class heart {
   std::thread thread_;
 };
 
+/// Hands in what became of items, one call to the library at a time: what ends while a call is under way goes together into
+/// the next one, and what ends while none is, at once.
+class deliveries {
+ public:
+  explicit deliveries(sw_engine engine) : engine_(engine) {}
+  deliveries(const deliveries &) = delete;
+  deliveries &operator=(const deliveries &) = delete;
+
+  /// Hands in a result, or a failure, and gives what the library thinks of it.
+  result<void> give(const std::string &token, const value &what, bool failed) noexcept {
+    auto packed = pack(what);
+    if (!packed) return packed.error();
+    ending mine{token, failed, *std::move(packed), false, {}};
+    std::unique_lock<std::mutex> hold(mutex_);
+    waiting_.push_back(&mine);
+    while (!mine.told) {
+      if (under_way_) {
+        changed_.wait(hold);
+        continue;
+      }
+      under_way_ = true;
+      const auto batch = take();
+      hold.unlock();
+      deliver(batch);
+      hold.lock();
+      under_way_ = false;
+      for (ending *one : batch) one->told = true;
+      changed_.notify_all();
+    }
+    return mine.refused ? result<void>(*mine.refused) : result<void>();
+  }
+
+ private:
+  struct ending {
+    const std::string &token;
+    bool failed;
+    binary payload;
+    bool told;
+    std::optional<error> refused;
+  };
+  using endings = std::vector<ending *>;
+
+  /// The most that one call takes: the library takes 10,000 outcomes and 64 MiB.
+  static constexpr std::size_t max_count = 1000, max_bytes = std::size_t{8} << 20;
+
+  /// What goes into the next call: at least one.
+  endings take() {
+    std::size_t count = 0, bytes = 0;
+    for (; count < waiting_.size() && count < max_count; ++count) {
+      bytes += waiting_[count]->payload.size();
+      if (count != 0 && bytes > max_bytes) break;
+    }
+    const auto last = waiting_.begin() + static_cast<endings::difference_type>(count);
+    endings batch(waiting_.begin(), last);
+    waiting_.erase(waiting_.begin(), last);
+    return batch;
+  }
+
+  void deliver(const endings &batch) const {
+    if (batch.size() > 1) {
+      const auto told = delivered(fetch(work_deliver, engine_, together(batch)));
+      const bool all = !told && !concerns_one(told.error().code());
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (all) {
+          batch[i]->refused = told.error();
+        } else if (told && !(*told)[i]) {
+          batch[i]->refused = (*told)[i].error();
+        }
+      }
+      if (told || all) return;
+      // What one of them says cannot be read: nothing was done, and the others are not to suffer for it.
+    }
+    for (ending *one : batch) {
+      owned_error details;
+      const sw_status status = one->failed ? work_fail(engine_, one->token, one->payload, &details)
+                                           : work_complete(engine_, one->token, one->payload, &details);
+      if (status != SW_OK) one->refused = error_of(status, details);
+    }
+  }
+
+  /// The outcomes as `sw_work_deliver` takes them: each is an object of two, the second of which is packed already.
+  static binary together(const endings &batch) {
+    const auto add = [](binary &to, const auto &bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); };
+    binary all{0xdc, static_cast<std::uint8_t>(batch.size() >> 8), static_cast<std::uint8_t>(batch.size() & 0xff)};
+    for (const ending *one : batch) {
+      packer token;
+      token.write(value(one->token));
+      add(all, std::string_view("\x82\xa5token"));
+      add(all, token.bytes);
+      add(all, one->failed ? std::string_view("\xa7" "failure") : std::string_view("\xa6result"));
+      add(all, one->payload);
+    }
+    return all;
+  }
+
+  /// Whether an error is about what was given, not about the engine: a status of the arguments or of values.
+  static bool concerns_one(errc code) {
+    const auto number = static_cast<sw_status>(code);
+    return (number > SW_MISUSE && number <= SW_INVALID_ARGUMENT) || (number >= 200 && number < 300);
+  }
+
+  sw_engine engine_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  endings waiting_;
+  bool under_way_ = false;
+};
+
 /// The threads behind `basic_worker`. Each asks for one item at a time on the shared queue, so no item is leased before a
 /// thread is free for it; shutting the queue down ends them all without losing what is already leased.
 template <class Policy>
 class worker_core {
  public:
   worker_core(sw_engine engine, work_handlers handlers, serve_options how)
-      : engine_(engine), handlers_(std::move(handlers)), how_(std::move(how)), heart_(engine, how_.lease) {}
+      : engine_(engine), handlers_(std::move(handlers)), how_(std::move(how)), heart_(engine, how_.lease), done_(engine) {}
   worker_core(const worker_core &) = delete;
   worker_core &operator=(const worker_core &) = delete;
   ~worker_core() {
@@ -298,31 +406,22 @@ class worker_core {
   void serve(work_item item) {
     const auto kept = heart_.keep(item.token);
     item.lost_ = std::shared_ptr<const std::atomic<bool>>(kept, &kept->lost);
-    const work_outcome outcome = run(item);
+    const work_result made = run(item);
     heart_.let_go(kept);
-    owned_error details;
-    sw_status status = SW_OK;
-    if (const failure *why = outcome.why_not()) {
-      status = hand_in(work_fail, item, as_value(*why), details);
-    } else {
-      status = hand_in(work_complete, item, *outcome.result(), details);
-      // A result that cannot be taken, unlike one that comes too late, has to be told to the case.
-      if (status != SW_OK && status != SW_STALE_ITEM && status != SW_MISUSE && status != SW_CLOSED) {
-        const error unfit = error_of(status, details);
-        static_cast<void>(hand_in(work_fail, item, as_value(failure(unfit.what(), false)), details));
-      }
+    const failure *why = made.why_not();
+    const result<void> taken = why != nullptr ? done_.give(item.token, as_value(*why), true)
+                                              : done_.give(item.token, *made.result(), false);
+    if (taken) return;
+    const error &refused = taken.error();
+    // A result that cannot be taken, unlike one that comes too late, has to be told to the case.
+    const bool late = refused.code() == errc::stale_item || refused.code() == errc::misuse || refused.code() == errc::closed;
+    if (why == nullptr && !late) {
+      static_cast<void>(done_.give(item.token, as_value(failure(refused.what(), false)), true));
     }
-    if (status != SW_OK && how_.on_error) how_.on_error(item, error_of(status, details));
+    if (how_.on_error) how_.on_error(item, refused);
   }
 
-  template <class Function>
-  sw_status hand_in(Function function, const work_item &item, const value &what, owned_error &details) {
-    const auto packed = pack(what);
-    if (!packed) return static_cast<sw_status>(packed.error().code());
-    return function(engine_, item.token, *packed, &details);
-  }
-
-  work_outcome run(const work_item &item) {
+  work_result run(const work_item &item) {
     const auto handler = handlers_.find(item.topic);
     if (handler == handlers_.end()) return failure("this worker does not serve the topic " + item.topic);
 #if STATEWRIGHT_EXCEPTIONS
@@ -346,6 +445,7 @@ class worker_core {
   binary topics_;
   unique_cq queue_;
   heart heart_;
+  deliveries done_;
   std::mutex mutex_, joining_;
   std::optional<error> error_;
   std::vector<std::thread> threads_;

@@ -1,4 +1,5 @@
-//! What people do to cases: find work, take it, hand it on, skip it; suspend, signal and cancel cases.
+//! What people do to cases: find work, take it, hand it on, skip it; suspend, signal, ask and cancel cases; pause what
+//! begins by itself.
 
 use std::error::Error;
 
@@ -11,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     people_work(&engine)?;
     a_case_is_cancelled(&engine)?;
     work_is_skipped(&engine)?;
+    what_begins_by_itself(&engine)?;
     engine.close()?;
     Ok(())
 }
@@ -45,10 +47,20 @@ fn people_work(engine: &Engine) -> Result<(), Box<dyn Error>> {
         println!("{case} is suspended; a payment is dropped: {code}");
     }
     engine.resume_case(&case)?;
-    if let Delivery::Taken { task, .. } = engine.signal(&case, "paid", &payment)? {
-        println!("resumed, a payment is taken by {task}");
+    if let Err(e) = engine.signal(&case, "paid", &value!({ "cents": "much" })) {
+        println!(
+            "resumed, a payment that does not fit is refused: {}",
+            e.code()
+        );
     }
-    print_end(engine, &case)
+    if let Delivery::Taken { task, reply, .. } = engine.signal(&case, "paid", &payment)? {
+        let reply = reply.unwrap_or_default().to_json();
+        println!("a payment is taken by {task}, which answers {reply}");
+    }
+    print_end(engine, &case)?;
+    let count = engine.query(&case, ".inspections | length")?;
+    println!("{case}, asked for its inspections: {}", count.to_json());
+    Ok(())
 }
 
 fn a_case_is_cancelled(engine: &Engine) -> Result<(), Box<dyn Error>> {
@@ -75,6 +87,21 @@ fn work_is_skipped(engine: &Engine) -> Result<(), Box<dyn Error>> {
     engine.complete_task(&case, "inspect")?;
     engine.signal(&case, "paid", &Value::NULL)?;
     print_end(engine, &case)
+}
+
+fn what_begins_by_itself(engine: &Engine) -> Result<(), Box<dyn Error>> {
+    engine.deploy(include_str!("../../../flows/digest.yaml"), None)?;
+    for schedule in engine.schedules()? {
+        let (flow, when, overlap) = (schedule.flow, schedule.when, schedule.overlap);
+        println!("{flow} begins by itself: {when}, {overlap}");
+    }
+    engine.pause_schedule("digest")?;
+    let times = engine.upcoming("digest", 3)?.len();
+    println!("paused, it has {times} next times");
+    engine.resume_schedule("digest")?;
+    let times = engine.upcoming("digest", 3)?.len();
+    println!("resumed, it has {times} next times");
+    Ok(())
 }
 
 fn offered(engine: &Engine, case: &str) -> statewright::Result<Vec<WorkInfo>> {
