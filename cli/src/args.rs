@@ -33,6 +33,8 @@ pub enum Command {
     Run(Run),
     /// Go on with cases that were interrupted
     Resume(Resume),
+    /// Keep a store driven until it is stopped: schedules begin, timers fire, workers serve
+    Serve(Serve),
     /// List cases
     Cases(Cases),
     /// Show a case, and why it waits; suspend, resume, cancel it, …
@@ -94,6 +96,7 @@ impl Command {
         match self {
             Command::Run(options) => options.drive.json,
             Command::Resume(options) => options.drive.json,
+            Command::Serve(options) => options.drive.json,
             Command::Cases(options) => options.json,
             Command::Case(options) => match &options.action {
                 Some(action) => action.json(),
@@ -156,11 +159,32 @@ pub struct Resume {
     pub drive: Drive,
 }
 
-/// What `run` and `resume` share.
+#[derive(Args)]
+#[command(after_help = "\
+Goes on with every open case, starts those of flows with a `schedule`, and shows each one and its end, until it is \
+stopped with Ctrl-C, SIGTERM or SIGHUP. What is open then goes on when the store is driven again.
+
+Exit codes: 0 it was stopped, or nothing can ever happen in this store · 2 a flow cannot be read · 3 a flow was refused · \
+5 the store cannot be used · 8 a worker could not be kept running
+
+Example:
+  statewright serve reports.yaml --worker 'node worker.mjs'")]
+pub struct Serve {
+    /// Flows to deploy first: YAML or JSON files
+    #[arg(value_name = "SPEC")]
+    pub specs: Vec<PathBuf>,
+    /// The folder of the store [default: .statewright]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    #[command(flatten)]
+    pub drive: Drive,
+}
+
+/// What `run`, `resume` and `serve` share.
 #[derive(Args)]
 pub struct Drive {
     /// What a commit survives: strict (a power cut, the default), buffered (a killed process) or memory (nothing; only
-    /// without --store, and only for run)
+    /// without --store, and not for resume)
     #[arg(long, value_name = "MODE", default_value = "strict", hide_default_value = true, value_parser = durability)]
     pub durability: Durability,
     /// Serve host tasks with this program (may be given several times); docs/CLI.md tells how they talk
@@ -172,7 +196,7 @@ pub struct Drive {
     /// How many programs of process tasks run at the same time
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub jobs: usize,
-    /// Stop after this long (200ms, 1.5s, 2m, 1h); what is not done can be resumed
+    /// Stop after this long (200ms, 1.5s, 2m, 1h); what is not done goes on later
     #[arg(long, value_name = "DUR", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Print one JSON object a line: every event as it is committed, then the end

@@ -69,9 +69,9 @@ impl Exit {
     pub fn of_code(code: i32) -> Exit {
         match code {
             // Arguments, values and inputs that the caller can put right.
-            102 | 104 | 200..=299 | 404..=405 | 414 | 418 | 506..=508 | 601 => Exit::Usage,
+            102 | 104 | 200..=299 | 404..=405 | 414 | 418 | 505..=508 | 601 => Exit::Usage,
             112 => Exit::Timeout,
-            500 | 505 | 509 => Exit::SpecRefused,
+            500 | 509 => Exit::SpecRefused,
             501 | 502 => Exit::Unknown,
             503 | 504 | 512 => Exit::Refused,
             _ => Exit::Store,

@@ -1,7 +1,7 @@
 //! `statewright resume`: cases that were interrupted, to their ends.
 
-use statewright::Durability;
-use statewright::flow::{CaseFilter, Status};
+use statewright::flow::{CaseFilter, CaseInfo, Status};
+use statewright::{Durability, Engine};
 
 use crate::args::Resume;
 use crate::exit::{Exit, Failure, Result};
@@ -16,30 +16,37 @@ pub fn resume(options: &Resume) -> Result<Exit> {
     store::must_exist(&options.store.dir)?;
     let mut session = Session::open(Place::Dir(options.store.dir.clone()), &options.drive)?;
     let cases = if options.cases.is_empty() {
-        let mut open = Vec::new();
-        for status in [Status::Running, Status::Compensating] {
-            let filter = CaseFilter {
-                status: Some(status),
-                ..CaseFilter::default()
-            };
-            let cases = session.engine.cases(&filter)?;
-            open.extend(cases.into_iter().map(|info| info.id));
-        }
-        open
+        let open = open(&session.engine, &CaseFilter::default())?;
+        open.into_iter().map(|info| info.id).collect()
     } else {
         options.cases.clone()
     };
     for case in &cases {
         // A case that is closed already shows how it ended.
-        let seen = session
-            .engine
-            .history(case, 0)?
-            .last()
-            .map_or(0, |event| event.seq);
+        let seen = seen(&session.engine, case)?;
         session.follow(case, seen, true)?;
     }
     if cases.is_empty() {
         session.note("no case is open; there is nothing to resume");
     }
     session.run(&options.drive)
+}
+
+/// The cases that move when a store is driven.
+pub fn open(engine: &Engine, filter: &CaseFilter) -> Result<Vec<CaseInfo>> {
+    let mut open = Vec::new();
+    for status in [Status::Running, Status::Compensating] {
+        let filter = CaseFilter {
+            status: Some(status),
+            ..filter.clone()
+        };
+        open.extend(engine.cases(&filter)?);
+    }
+    Ok(open)
+}
+
+/// The number of the last event of a case.
+pub fn seen(engine: &Engine, case: &str) -> Result<u64> {
+    let history = engine.history(case, 0)?;
+    Ok(history.last().map_or(0, |event| event.seq))
 }

@@ -11,7 +11,7 @@ use crate::store;
 
 #[derive(Args)]
 #[command(after_help = "\
-A flow with a `schedule` begins by itself once it is deployed, while an engine drives the store (`statewright resume`, \
+A flow with a `schedule` begins by itself once it is deployed, while an engine drives the store (`statewright serve`, \
 or a program). NEXT is in the UTC. A paused schedule starts nothing, and leaves out what is due meanwhile.
 
 Exit codes: 0 done · 7 the flow has no schedule · 9 it is paused already, or not paused")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use statewright::flow::{CaseInfo, HistoryEvent};
+use statewright::flow::{CaseInfo, EventKind, HistoryEvent};
 use statewright::{Engine, Timestamp};
 
 use crate::args::Drive;
@@ -48,6 +48,10 @@ pub struct Session {
     ended: Vec<CaseInfo>,
     hinted: BTreeSet<(String, u64)>,
     workers: Workers,
+    /// It goes on when all cases have ended, and follows those that begin.
+    serves: bool,
+    /// It was told to stop serving.
+    stopped: bool,
 }
 
 /// Events of one case come from several threads; this puts them in order.
@@ -82,7 +86,22 @@ impl Session {
             ended: Vec::new(),
             hinted: BTreeSet::new(),
             workers: Workers::default(),
+            serves: false,
+            stopped: false,
         })
+    }
+
+    /// Whether any case is followed that has not ended.
+    pub fn follows(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Lets cases move until a signal comes or the time is over; follows those that begin, and shows how each one ends. The
+    /// engine is closed in any case.
+    pub fn serve(mut self, drive: &Drive) -> Result<Exit> {
+        self.serves = true;
+        self.timeline.name_cases();
+        self.run(drive)
     }
 
     fn now(&self) -> Timestamp {
@@ -131,6 +150,14 @@ impl Session {
                 self.timeline.said(&worker, &line);
             }
         }
+        if self.serves && driven.is_ok() {
+            let open = match self.open.len() {
+                0 => "no case is open".to_owned(),
+                1 => "1 case is open".to_owned(),
+                cases => format!("{cases} cases are open"),
+            };
+            self.timeline.note(&format!("stopped; {open}"));
+        }
         let now = self.now();
         self.timeline.finish(now)?;
         let mut worst = Exit::Done;
@@ -155,7 +182,7 @@ impl Session {
         // An engine that does not drive yet hands out no work.
         self.workers = Workers::start(&drive.workers, &self.engine, drive.lease, &self.sender)?;
         let mut quiet_since = Some(Instant::now());
-        while !self.open.is_empty() {
+        while !self.stopped && (self.serves || self.follows()) {
             let now = self.now();
             self.timeline.update(now)?;
             match self.next(quiet_since) {
@@ -202,8 +229,15 @@ impl Session {
                 let info = (*closed).map_err(|e| Failure::from(e).case(&case))?;
                 self.catch_up(&case)?;
                 self.open.remove(&case);
-                self.ended.push(info);
+                if self.serves {
+                    self.hinted.retain(|(of, _)| *of != case);
+                    let now = self.now();
+                    self.timeline.closed(&info, now)?;
+                } else {
+                    self.ended.push(info);
+                }
             }
+            Message::Signal(_) if self.serves => self.stopped = true,
             Message::Signal(signal) => {
                 let why = format!("{} stopped it", signals::name(signal));
                 return Err(self.interrupted(Exit::Signal(signal), 111, &why));
@@ -219,7 +253,10 @@ impl Session {
     /// Shows an event and those that waited for it.
     fn event(&mut self, event: Box<HistoryEvent>) -> Result<()> {
         let Some(order) = self.open.get_mut(&*event.case) else {
-            return Ok(());
+            return match event.kind {
+                EventKind::CaseStarted if self.serves => self.meet(&event.case),
+                _ => Ok(()),
+            };
         };
         if event.seq > order.seen {
             order.early.insert(event.seq, event);
@@ -229,6 +266,16 @@ impl Session {
             self.timeline.event(&event)?;
         }
         Ok(())
+    }
+
+    /// Follows a case that has begun, unless another one called it.
+    fn meet(&mut self, case: &str) -> Result<()> {
+        if self.engine.case(case)?.parent.is_some() {
+            return Ok(());
+        }
+        self.follow(case, 0, false)?;
+        // Others of its events may have come before.
+        self.catch_up(case)
     }
 
     /// The end of a case may overtake its last events: takes what is missing from the history.
@@ -242,13 +289,16 @@ impl Session {
         Ok(())
     }
 
-    fn check_deadline(&self) -> Result<()> {
+    fn check_deadline(&mut self) -> Result<()> {
         match self.deadline {
+            Some((at, _)) if self.serves => self.stopped |= Instant::now() >= at,
             Some((at, timeout)) if Instant::now() >= at => {
-                Err(self.interrupted(Exit::Timeout, 112, &format!("not done within {timeout:?}")))
+                let why = format!("not done within {timeout:?}");
+                return Err(self.interrupted(Exit::Timeout, 112, &why));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Why the session ends before its cases do, and how to go on with them.

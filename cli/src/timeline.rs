@@ -11,7 +11,7 @@ use statewright::{Timestamp, Value};
 
 use crate::console::{self, BAD, BOLD, DIM, GOOD, NAME, Out, WARN, one_line, took};
 use crate::event;
-use crate::exit::Result;
+use crate::exit::{Exit, Result};
 use crate::region::Region;
 use crate::tally::{Tally, bar};
 
@@ -60,6 +60,8 @@ pub struct Timeline {
     /// How far the cases are that have not ended, by id.
     tallies: BTreeMap<String, Tally>,
     width: usize,
+    /// Every line names its case, also if there is one only.
+    named: bool,
 }
 
 /// A piece of work under way.
@@ -138,7 +140,13 @@ impl Timeline {
             begun: BTreeMap::new(),
             tallies: BTreeMap::new(),
             width: NAME_WIDTH,
+            named: false,
         }
+    }
+
+    /// From now on every line names its case.
+    pub fn name_cases(&mut self) {
+        self.named = true;
     }
 
     /// How long nothing need be drawn.
@@ -235,7 +243,7 @@ impl Timeline {
         } else {
             String::new()
         };
-        let case = if self.begun.len() > 1 {
+        let case = if self.named || self.begun.len() > 1 {
             format!("  {DIM}{}{DIM:#}", event.case)
         } else {
             String::new()
@@ -576,6 +584,30 @@ impl Timeline {
             "{DIM}{seconds:>8.1}s{DIM:#}  {style}{mark}{style:#} {task:<width$}  {text}",
             width = self.width
         )
+    }
+
+    /// A case has ended while others go on or may begin.
+    pub fn closed(&mut self, info: &CaseInfo, now: Timestamp) -> Result<()> {
+        self.doing.retain(|(case, _), _| **case != *info.id);
+        self.begun.remove(&info.id);
+        if matches!(self.mode, Mode::Plain | Mode::Live) {
+            let text = format!(
+                "case {BOLD}{}{BOLD:#} of {} {}",
+                info.id, info.flow, info.status
+            );
+            self.ready.push(text);
+        }
+        if self.mode == Mode::Live {
+            // stdout may be the same terminal.
+            let ready = std::mem::take(&mut self.ready);
+            self.region.update(&ready, Vec::new());
+        } else {
+            self.update(now)?;
+        }
+        if Exit::of_status(info.status) != Exit::Done {
+            crate::show::unhappy_end(info);
+        }
+        self.end(info)
     }
 
     /// How a case ended: its result on stdout.

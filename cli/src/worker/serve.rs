@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use statewright::flow::{self, WorkItem};
+use statewright::flow::{self, Outcome, WorkItem};
 use statewright::{Engine, Error, Poll, WaitId};
 
 use super::Inbox;
@@ -13,6 +13,9 @@ use super::protocol::{self, Answer};
 
 /// A program says which topics it serves within this time.
 const INTRODUCTION: Duration = Duration::from_secs(30);
+
+/// So many answers are handed in at once at most, whatever more the program says.
+const MOST_ANSWERS: usize = 1000;
 
 /// Why serving ended.
 pub(crate) enum End {
@@ -37,6 +40,8 @@ pub(crate) struct Serving<'a> {
     poll: Option<WaitId>,
     /// The items that the program has, with the time of their next heartbeat.
     held: BTreeMap<String, Instant>,
+    /// What the program has answered and the engine does not know yet.
+    answers: Vec<Outcome>,
     answered: bool,
 }
 
@@ -62,6 +67,7 @@ impl<'a> Serving<'a> {
             max: 0,
             poll: None,
             held: BTreeMap::new(),
+            answers: Vec::new(),
             answered: false,
         }
     }
@@ -74,6 +80,7 @@ impl<'a> Serving<'a> {
     /// Serves until the program ends or is told to.
     pub fn serve(&mut self) -> End {
         let end = self.serve_on();
+        let end = self.hand_in().and(end);
         if let Some(poll) = self.poll.take() {
             // An item that came just now is offered again when its lease ends.
             self.engine.cancel(poll);
@@ -91,13 +98,14 @@ impl<'a> Serving<'a> {
         let introduction = Instant::now();
         loop {
             self.keep_leases()?;
-            self.ask_for_work()?;
-            let received = match self.patience(introduction) {
-                Some(patience) => self.inbox.recv_timeout(patience),
-                None => self
-                    .inbox
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
+            // What the program says without a pause is handed in together.
+            let received = match self.inbox.try_recv() {
+                Ok(message) if self.answers.len() < MOST_ANSWERS => Ok(message),
+                message => {
+                    self.hand_in()?;
+                    self.ask_for_work()?;
+                    message.or_else(|_| self.receive(introduction))
+                }
             };
             match received {
                 Ok(Inbox::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(End::Stopped),
@@ -123,6 +131,16 @@ impl<'a> Serving<'a> {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
+        }
+    }
+
+    fn receive(&self, introduction: Instant) -> Result<Inbox, RecvTimeoutError> {
+        match self.patience(introduction) {
+            Some(patience) => self.inbox.recv_timeout(patience),
+            None => self
+                .inbox
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
@@ -196,6 +214,19 @@ impl<'a> Serving<'a> {
         Ok(())
     }
 
+    /// Gives the engine what the program has answered: each answer is a commit, and they wait for the disk together.
+    fn hand_in(&mut self) -> Result<(), Error> {
+        let answers = std::mem::take(&mut self.answers);
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let delivered = self.engine.deliver(&answers)?;
+        for (answer, done) in answers.iter().zip(delivered) {
+            self.answered |= self.accepted(&answer.token, done)?;
+        }
+        Ok(())
+    }
+
     /// Tells the program if an item is not its own any more; tells whether it is.
     fn accepted(&mut self, token: &str, done: Result<(), Error>) -> Result<bool, Error> {
         self.held.remove(token);
@@ -235,14 +266,14 @@ impl<'a> Serving<'a> {
                 ));
             }
             Answer::Heartbeat { token } => self.heartbeat(token)?,
-            Answer::Complete { token, result } => {
-                let done = self.engine.complete(&token, result);
-                self.answered |= self.accepted(&token, done)?;
-            }
-            Answer::Fail { token, failure } => {
-                let done = self.engine.fail(&token, &failure);
-                self.answered |= self.accepted(&token, done)?;
-            }
+            Answer::Complete { token, result } => self.answers.push(Outcome {
+                token,
+                result: Ok(result),
+            }),
+            Answer::Fail { token, failure } => self.answers.push(Outcome {
+                token,
+                result: Err(failure),
+            }),
         }
         Ok(Ok(()))
     }

@@ -20,6 +20,7 @@ mod look;
 mod program;
 mod run;
 mod schedules;
+mod serve;
 mod state;
 mod transfer;
 mod value;

@@ -52,5 +52,7 @@ fn a_signal_is_checked_and_answered_and_a_case_is_asked() {
         .ok()
         .stdout;
     assert_eq!(asked, "{\"bid\":21,\"of\":\"bid\"}\n");
-    f.run(&["case", "c", "--query", ".bid |"]).ended(3);
+    f.run(&["case", "c", "--query", ".bid |"])
+        .refused(2, 505, &["expression"]);
+    f.run(&["case", "c", "--query", ".bid | error"]).ended(9);
 }
