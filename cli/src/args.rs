@@ -164,8 +164,8 @@ pub struct Resume {
 Goes on with every open case, starts those of flows with a `schedule`, and shows each one and its end, until it is \
 stopped with Ctrl-C, SIGTERM or SIGHUP. What is open then goes on when the store is driven again.
 
-Exit codes: 0 it was stopped, or nothing can ever happen in this store · 2 a flow cannot be read · 3 a flow was refused · \
-5 the store cannot be used · 8 a worker could not be kept running
+Exit codes: 0 it was stopped, or nothing can ever happen in this store · 2 a flow cannot be read · 3 a flow was \
+refused · 5 the store cannot be used · 8 a worker could not be kept running
 
 Example:
   statewright serve reports.yaml --worker 'node worker.mjs'")]

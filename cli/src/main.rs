@@ -1,13 +1,14 @@
-//! The command line: `statewright run`, `resume`, `serve`, `cases`, `case`, `check`, `log`, `verify` and `repair` for workflows;
-//! `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces`, `txn`, `stats`, `export` and `import` for state.
+//! The command line: `statewright run`, `resume`, `serve`, `cases`, `case`, `check`, `log`, `verify` and `repair` for
+//! workflows; `kv`, `json`, `events`, `cells`, `traces`, `runs`, `spaces`, `txn`, `stats`, `export` and `import` for
+//! state.
 //!
 //! # How data flows
 //!
 //! [`args`] says what was asked. [`check`], [`show`] and [`graph`] look; [`control`] makes one change to a case; `run`,
-//! `resume` and `serve` ([`session`]) open an engine and follow cases to their end: every committed event comes through one
-//! channel to the main thread, which puts it in order and gives it to the [`timeline`]. Signals, the ends of cases and
-//! what `--worker` programs ([`worker`]) have to say come through the same channel. [`value`] knows nothing of stores:
-//! values in, values out. Results go to stdout, everything else to stderr. How it ended is an [`exit::Exit`].
+//! `resume` and `serve` ([`session`]) open an engine and follow cases to their end: every committed event comes through
+//! one channel to the main thread, which puts it in order and gives it to the [`timeline`]. Signals, the ends of cases
+//! and what `--worker` programs ([`worker`]) have to say come through the same channel. [`value`] knows nothing of
+//! stores: values in, values out. Results go to stdout, everything else to stderr. How it ended is an [`exit::Exit`].
 //!
 //! # What it does not know
 //!

@@ -96,8 +96,8 @@ impl Session {
         !self.open.is_empty()
     }
 
-    /// Lets cases move until a signal comes or the time is over; follows those that begin, and shows how each one ends. The
-    /// engine is closed in any case.
+    /// Lets cases move until a signal comes or the time is over; follows those that begin, and shows how each one ends.
+    /// The engine is closed in any case.
     pub fn serve(mut self, drive: &Drive) -> Result<Exit> {
         self.serves = true;
         self.timeline.name_cases();

@@ -268,8 +268,8 @@ pub unsafe extern "C" fn sw_case_wait_sync(
 /// Asks a case: evaluates a jq expression on its data, with `$case`, `$flow` and `$data`, running or ended. Nothing is
 /// changed. The expression is limited in steps and sizes, as those of flows are.
 ///
-/// Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on this data or does not
-/// give exactly one value.
+/// Fails with `SW_UNKNOWN_CASE`, `SW_EXPRESSION` if it cannot be read, or `SW_REFUSED` if it fails on this data or does
+/// not give exactly one value.
 ///
 /// @role method
 /// @on engine

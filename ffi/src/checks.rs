@@ -1,5 +1,5 @@
-//! What is given as a value: arrays, options, filters. One rule for all of them: what is of another kind than it must be
-//! is `SW_WRONG_TYPE`; what is of the right kind and cannot be taken (out of range, unknown, missing) is
+//! What is given as a value: arrays, options, filters. One rule for all of them: what is of another kind than it must
+//! be is `SW_WRONG_TYPE`; what is of the right kind and cannot be taken (out of range, unknown, missing) is
 //! `SW_INVALID_ARGUMENT`. Both name the place.
 
 use std::fmt::Display;

@@ -208,8 +208,9 @@ pub unsafe extern "C" fn sw_case_add_instances(
 /// Sends a signal to a case: the task that has waited longest for this name takes it; else it is kept, if a task of the
 /// flow asks for that; else it is lost.
 ///
-/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the `schema` of any task of
-/// the flow that waits for the signal, or the `reply` of the one that takes it cannot be computed: nothing is changed then.
+/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`; or with `SW_REFUSED` if the data does not fit the `schema` of any
+/// task of the flow that waits for the signal, or the `reply` of the one that takes it cannot be computed: nothing is
+/// changed then.
 ///
 /// @role method
 /// @on engine

@@ -17,7 +17,8 @@ use crate::status::*;
 /// The most times that one call of `sw_schedule_upcoming` gives.
 pub const SW_MAX_UPCOMING: u32 = 1000;
 
-/// Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine drives the store.
+/// Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine drives the
+/// store.
 ///
 /// @role method
 /// @on engine
@@ -26,9 +27,9 @@ pub const SW_MAX_UPCOMING: u32 = 1000;
 /// @param schedules out msgpack owned: Receives an array of objects: `flow`, `when` (the cron expression and its time
 ///   zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin; null
 ///   while it is paused), `last` (the last due time that was dealt with), `paused`, `case` (the one that began last),
-///   `queued` (the due time of the start that waits for that one to end), and how many were `started`, `skipped` (as a case
-///   had not ended) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970; what there
-///   is not is null.
+///   `queued` (the due time of the start that waits for that one to end), and how many were `started`, `skipped` (as a
+///   case had not ended) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970; what
+///   there is not is null.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_schedule_list(
