@@ -89,8 +89,8 @@ pub enum Bug {
     LoseToken,
     /// A fork is of a commit later than it was to be.
     ForkLater,
-    /// What is withdrawn is not in the history.
-    LoseEvent,
+    /// What is withdrawn is told as cancelled.
+    WrongEvent,
     /// A join that counts fires again in the same round.
     FireAgain,
 }

@@ -429,6 +429,23 @@ fn event_step(txn: &Txn, model: &mut Streams, Step { what, key, n }: Step) {
                 .filter(|(_, e)| e.0 == "odd");
             assert_eq!(found, odd.map(|(at, _)| at).take(3).collect::<Vec<u64>>());
         }
+        18 => {
+            // Of another store: behind those that are there, at times of its own.
+            let id = format!("r{id}");
+            let stream = model.entry(id.clone()).or_default();
+            let (len, time) = (stream.len() as u64, |at| Timestamp::from_micros(1000 * at));
+            let restore = |at: u64, n: i64| {
+                let (at_time, payload) = (time(at as i64), payload(n));
+                txn.event_restore(&s, &id, at, at_time, kind(n), payload, None)
+            };
+            assert_eq!(restore(len + 1, n).unwrap_err().code(), 419);
+            assert!(restore(len, n).unwrap());
+            stream.push((kind(n).into(), n));
+            assert!(!restore(len, n).unwrap(), "it is there already");
+            assert_eq!(restore(len, n + 1).unwrap_err().code(), 419);
+            let early = txn.event_restore(&s, &id, len + 1, time(-1), "x", payload(0), None);
+            assert_eq!(early.unwrap_err().code(), 419);
+        }
         _ => {
             let head = txn.event_head(&s, &id).unwrap();
             assert_eq!(head.map(|e| e.payload), stream.last().map(|e| payload(e.1)));
@@ -439,6 +456,10 @@ fn event_step(txn: &Txn, model: &mut Streams, Step { what, key, n }: Step) {
 fn event_check(store: &Store, model: &Streams) {
     for (id, stream) in model {
         let found = store.event_range(&space(), id, 0, None, 1000).unwrap();
+        let times = (0..)
+            .zip(&found)
+            .map(|(at, e)| e.time.as_micros() == 1000 * at);
+        assert!(!id.starts_with('r') || times.into_iter().all(|right| right));
         let found: Vec<_> = found
             .into_iter()
             .map(|e| (e.kind, e.payload.get("n").unwrap().as_i64().unwrap()))

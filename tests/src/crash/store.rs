@@ -6,11 +6,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use statewright_log::sim::{self, Damage, Disk, Fault, Image, Op, SimIo};
 use statewright_log::{Durability, Env};
-use statewright_store::{Error, Place, Space, Store, StoreOptions, Txn};
+use statewright_store::{Error, EventReader, Place, Space, Store, StoreOptions, Txn};
 use statewright_value::{Path, value};
 
 use super::run::{Expect, Moment};
-use crate::sim::model::{Change, State, counter_key, doc_value, field_path, numbers, value_of};
+use crate::sim::model::{
+    Change, State, counter_key, doc_value, field_path, numbers, time_of, value_of,
+};
 
 /// One thing that happens to a store.
 #[derive(Clone, Debug)]
@@ -93,6 +95,11 @@ pub fn make(txn: &Txn, change: &Change) -> Result<(), Error> {
             txn.kv_increment(&numbers(), key.as_bytes(), value!(*by), value!(0))
         }
         Change::Append(stream, n) => txn.event_append(first, stream, "made", value!({"n": *n})),
+        Change::Restore(stream, n) => {
+            let (at, payload) = (txn.event_len(first, stream)?, value!({"n": *n}));
+            let restored = txn.event_restore(first, stream, at, time_of(*n), "made", payload, None);
+            restored.map(drop)
+        }
         Change::Cell(cell, n) => txn.cell_set(first, cell, value_of(*n)),
         Change::CellDrop(cell) => txn.cell_delete(first, cell).map(drop),
         // The simulation alone has these.
@@ -105,6 +112,11 @@ fn fits(state: &State, change: &Change) -> bool {
     match change {
         Change::Put(..) | Change::Whole(..) | Change::Add(..) | Change::Append(..) => true,
         Change::Cell(..) => true,
+        // Times do not go back.
+        Change::Restore(stream, n) => {
+            let last = state.streams.get(stream).and_then(|all| all.last());
+            last.is_none_or(|last| last <= n)
+        }
         Change::More(_) => false,
         Change::CellDrop(cell) => state.cells.contains_key(cell),
         Change::Delete(space, key) => state.kv.contains_key(&(*space, key.clone())),
@@ -500,6 +512,7 @@ fn mixed(count: u64, sync: Option<u64>) -> Vec<Act> {
             Change::Put(1, "count".into(), n),
             Change::Add(n % 2, n),
             Change::Append("s".into(), n * 3),
+            Change::Restore("r".into(), n * 3),
             Change::Cell(format!("c{}", n % 2), n * 9),
         ]));
         if sync.is_some_and(|every| n.is_multiple_of(every)) {

@@ -92,6 +92,14 @@ pub const PLANTS: &[Plant] = &[
     flows(Bug::IgnoreRate, &["drips"], 100),
     flows(Bug::SignalTwice, &["keyed"], 100),
     flows(Bug::ForgetCalled, &["hurry"], 100),
+    flows(Bug::HastyBatch, &["order", "several"], 100),
+    flows(Bug::DeadlineTwice, &["diverted"], 100),
+    flows(Bug::LoseDeadline, &["bounded"], 500),
+    flows(Bug::SkipMoment, &["queues", "piles"], 100),
+    flows(Bug::LoseToken, &["order", "merge"], 200),
+    flows(Bug::ForkLater, &["order", "trip"], 200),
+    flows(Bug::WrongEvent, &["first", "choice"], 100),
+    flows(Bug::FireAgain, &["rounds"], 100),
 ];
 
 /// How a bug was found.

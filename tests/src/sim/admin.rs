@@ -9,7 +9,7 @@ use statewright_store::prelude::*;
 use statewright_store::{Error, Event, Space, Store};
 use statewright_value::Path;
 
-use super::model::{State, doc_value, numbers, numbers_in, value_of};
+use super::model::{State, doc_value, numbers, numbers_in, time_of, value_of};
 use super::world::{World, folder};
 use super::{Checked, FaultKind};
 
@@ -448,11 +448,15 @@ pub(crate) fn read_all(store: &Store, spaces: &[Space; 2]) -> Result<State, (i32
     {
         now.event_verify(first, &stream.name).map_err(failed)?;
         let events = now.event_range(first, &stream.name, 0, None, usize::MAX);
-        let numbers = events
-            .map_err(failed)?
-            .into_iter()
-            .map(|event| event_number(&event));
-        state.streams.insert(stream.name, numbers.collect());
+        let mut numbers = Vec::new();
+        for event in events.map_err(failed)? {
+            let n = event_number(&event);
+            if stream.name.starts_with('r') && event.time != time_of(n) {
+                return Err((0, format!("event {n} was restored as of {}", event.time)));
+            }
+            numbers.push(n);
+        }
+        state.streams.insert(stream.name, numbers);
     }
     for (cell, there) in now.cell_list(first, "", None, usize::MAX).map_err(failed)? {
         let n = super::model::number_in(&there.value).unwrap_or(0);

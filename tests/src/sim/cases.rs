@@ -8,41 +8,44 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use statewright_flow::{CaseFilter, CaseInfo, Delivery, Error, Failure, Flows, Queue, Status};
-use statewright_log::Durability;
+use statewright_flow::{
+    CaseFilter, CaseInfo, Delivery, Error, Failure, Flows, Queue, ScheduleInfo,
+};
+use statewright_log::{Durability, Timestamp};
 use statewright_value::{Value, value};
 
+use super::Checked;
 use super::laws::{self, Laws};
 use super::net::{self, Game};
-use super::turns::{self, Mail, Turns};
+use super::past;
+use super::starts::Starts;
+use super::turns::{Mail, Turns};
 use super::world::World;
-use super::{Checked, FaultKind};
 use crate::check::Level;
 
 /// Cases of a seed at most.
-const MOST: u64 = 5;
-/// Steps in which everything must have come to its end.
-const DRAIN: u64 = 4_000;
-/// How long each of them takes.
-const DRAIN_ROUND: Duration = Duration::from_secs(600);
+pub(super) const MOST: u64 = 6;
+/// Timers that one call may have on their way to the disk at once.
+const TIMERS: u64 = 64;
 /// Errors with which a call of the flows says that it is not the moment for it.
-const REFUSED: [i32; 7] = [501, 502, 503, 504, 506, 507, 512];
+pub(super) const REFUSED: [i32; 7] = [501, 502, 503, 504, 506, 507, 512];
 
 /// The cases at one version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Seen {
-    infos: Vec<CaseInfo>,
+    pub(super) infos: Vec<CaseInfo>,
     /// The history of each, but only its length: what is in it never changes.
     events: Vec<usize>,
+    schedules: Vec<ScheduleInfo>,
 }
 
 /// A claim that somebody got.
 #[derive(Clone, Debug)]
-struct Claim {
-    token: String,
-    case: String,
-    item: u64,
-    task: String,
+pub(super) struct Claim {
+    pub(super) token: String,
+    pub(super) case: String,
+    pub(super) item: u64,
+    pub(super) task: String,
     attempt: u32,
     /// The opening of the store in which it was made.
     epoch: u64,
@@ -56,16 +59,20 @@ pub(super) struct Cases {
     pub(super) flows: Option<Flows>,
     /// Looks only, and so does not know of the claims that are not written.
     pub(super) observer: Option<Flows>,
-    games: Vec<Game>,
+    pub(super) games: Vec<Game>,
     laws: Laws,
     turns: Turns,
-    mail: Mail,
+    pub(super) mail: Mail,
+    starts: Starts,
     /// What the cases were at a version; none where that cannot be told, between the commits of one call.
-    marks: BTreeMap<u64, Option<Seen>>,
-    claims: Vec<Claim>,
+    pub(super) marks: BTreeMap<u64, Option<Seen>>,
+    pub(super) claims: Vec<Claim>,
     /// Accepted completions: the key of the work, and the version.
-    done: BTreeMap<String, u64>,
-    started: u64,
+    pub(super) done: BTreeMap<String, u64>,
+    pub(super) started: u64,
+    pub(super) forks: u64,
+    /// Topics of all of them.
+    topics: Vec<String>,
 }
 
 impl Cases {
@@ -76,8 +83,10 @@ impl Cases {
             true => net::games(seed, flows.unwrap_or_default()),
             false => Vec::new(),
         };
+        let topics: BTreeSet<String> = games.iter().flat_map(Game::topics).collect();
         Cases {
             on,
+            topics: topics.into_iter().collect(),
             laws: net::laws(&games),
             games,
             ..Cases::default()
@@ -98,18 +107,25 @@ impl Cases {
 impl World {
     /// One step of somebody who works with flows.
     pub(super) fn flow_step(&mut self) -> Checked {
-        match self.random.below(22) {
+        match self.random.below(32) {
             0 => self.start_case(),
             1..=6 => self.advance_cases(),
-            7..=10 => self.claim_work(),
-            11..=15 => self.answer(),
-            16..=18 => self.fire_timers(),
-            19 => self.heartbeat(),
+            7 => self.advance_many(),
+            8..=11 => self.claim_work(),
+            12 => self.claim_many(),
+            13..=16 => self.answer(),
+            17..=18 => self.deliver(),
+            19..=23 => self.fire_timers(),
+            24 => self.heartbeat(),
+            25 => self.start_many(),
+            26 => self.move_cases(),
+            27 => self.fork_case(),
+            28 => self.pause(),
             _ => self.meddle(),
         }
     }
 
-    fn flows(&mut self) -> Checked<Flows> {
+    pub(super) fn flows(&mut self) -> Checked<Flows> {
         if self.cases.flows.is_none() {
             self.cases.flows = Some(Flows::new(self.store()?.clone()));
         }
@@ -118,13 +134,24 @@ impl World {
     }
 
     /// Calls the flows, and checks what came of it. None if they refused; then nothing may have changed.
-    fn call<T>(
+    pub(super) fn call<T>(
         &mut self,
         what: &str,
         does: impl FnOnce(&Flows) -> Result<T, Error>,
     ) -> Checked<Option<T>> {
+        self.call_many(what, 1, does)
+    }
+
+    /// The same, of something that has up to so many commits on the way at once.
+    pub(super) fn call_many<T>(
+        &mut self,
+        what: &str,
+        most: u64,
+        does: impl FnOnce(&Flows) -> Result<T, Error>,
+    ) -> Checked<Option<T>> {
         let flows = self.flows()?;
         let before = self.store()?.snapshot().version();
+        let poisoned = self.judge.poisoned;
         let result = does(&flows);
         self.cases.flows = Some(flows);
         let after = self.store()?.snapshot().version();
@@ -143,12 +170,15 @@ impl World {
                 let record = self.record(usize::MAX, Level::Serializable, after);
                 // Something of it may be there after all, and may not.
                 self.settle(record, Vec::new(), Err(e), Durability::Memory)?;
+                if !poisoned {
+                    self.judge.unsure_of(most)?;
+                }
                 for version in after + 1..=self.judge.newest() {
                     self.cases.marks.insert(version, None);
                 }
                 return Ok(None);
             }
-            Err(_) if self.has_failed() => return Ok(None),
+            Err(_) if self.has_failed() || !self.trusted => return Ok(None),
             Err(e) => return Err(format!("{what} failed: {e}")),
         };
         if refused.is_err() && after > before {
@@ -161,13 +191,20 @@ impl World {
     }
 
     /// What is written of the cases now; none if they cannot be read, for a good reason.
-    fn see(&mut self) -> Checked<Option<Seen>> {
+    pub(super) fn see(&mut self) -> Checked<Option<Seen>> {
         let flows = self.flows()?;
         self.cases.flows = Some(flows);
         if self.cases.observer.is_none() {
             self.cases.observer = Some(Flows::new(self.store()?.clone()));
         }
-        match self.cases.observer.as_ref().map(see).transpose() {
+        let before = self
+            .cases
+            .marks
+            .values()
+            .next_back()
+            .and_then(Option::as_ref);
+        let look = |flows| see(flows, before);
+        match self.cases.observer.as_ref().map(look).transpose() {
             Ok(seen) => Ok(seen),
             Err(_) if self.has_failed() || !self.trusted => Ok(None),
             Err(e) => Err(format!("the cases cannot be read: {e}")),
@@ -200,16 +237,19 @@ impl World {
             let checked = self.cases.laws.check(info, &history);
             checked.map_err(|why| format!("after {what}, case {}: {why}", info.id))?;
             self.cases.turns.note(&info.id, &history);
+            self.cases.mail.note(info);
             let Some(game) = self.cases.games.iter().find(|g| g.name == info.flow) else {
                 continue;
             };
             let new = history.get(old..).unwrap_or_default();
             let was = was.and_then(|w| before.infos.get(w));
-            game.check(was, info, new, known)
+            let forked = past::forked(&history);
+            game.check(was, info, new, (known, &forked))
                 .map_err(|why| format!("after {what}, case {}: {why}", info.id))?;
         }
         let checked = laws::called(&now.infos);
         let checked = checked.and_then(|()| self.cases.mail.check(&now.infos, false));
+        let checked = checked.and_then(|()| self.cases.starts.look(&now.schedules, &now.infos));
         let before = before.as_ref().map(|seen| seen.infos.as_slice());
         let (turns, polled) = (&mut self.cases.turns, what.starts_with("claim"));
         let checked =
@@ -227,6 +267,14 @@ impl World {
         self.cases.done.retain(|_, version| *version <= found);
         self.cases.turns.recovered(found);
         self.cases.mail.recovered(found);
+        let last = self
+            .cases
+            .marks
+            .values()
+            .next_back()
+            .and_then(Option::as_ref);
+        let schedules = last.map_or(&[][..], |seen| &seen.schedules);
+        self.cases.starts.recovered(schedules);
         if !self.cases.on || !self.trusted {
             return Ok(());
         }
@@ -252,12 +300,9 @@ impl World {
         if self.cases.started >= MOST {
             return Ok(());
         }
-        let at = self.random.below(self.cases.games.len() as u64) as usize;
-        let Some(game) = self.cases.games.get(at) else {
+        let Some(name) = self.deploy_some()? else {
             return Ok(());
         };
-        let (name, spec) = (game.name.clone(), game.spec.clone());
-        self.call("deploy", |flows| flows.deploy(&spec, None))?;
         let id = format!("c{}", self.cases.started);
         self.cases.started += 1;
         let input = value!({"x": (self.random.below(4))});
@@ -267,20 +312,24 @@ impl World {
         Ok(())
     }
 
-    /// The ids of the cases that were last seen.
-    fn ids(&self, open: bool) -> Vec<String> {
+    /// The cases that were last seen.
+    pub(super) fn last(&self) -> impl Iterator<Item = &CaseInfo> {
         let last = self.cases.marks.values().rev().flatten().next();
-        let infos = last.map_or(&[][..], |seen| seen.infos.as_slice());
-        let wanted = infos.iter().filter(|i| !open || !i.status.is_final());
+        last.into_iter().flat_map(|seen| &seen.infos)
+    }
+
+    /// The ids of the cases that were last seen.
+    pub(super) fn ids(&self, open: bool) -> Vec<String> {
+        let wanted = self.last().filter(|i| !open || !i.status.is_final());
         wanted.map(|i| i.id.clone()).collect()
     }
 
-    fn pick(&self, from: &[String]) -> Option<String> {
+    pub(super) fn pick(&self, from: &[String]) -> Option<String> {
         let at = self.random.below((from.len() as u64).max(1)) as usize;
         from.get(at).cloned()
     }
 
-    fn advance_cases(&mut self) -> Checked {
+    pub(super) fn advance_cases(&mut self) -> Checked {
         let Some(case) = self.pick(&self.ids(true)) else {
             return self.start_case();
         };
@@ -288,17 +337,33 @@ impl World {
         Ok(())
     }
 
-    fn claim_work(&mut self) -> Checked {
-        let topics: BTreeSet<String> = self.cases.games.iter().flat_map(Game::topics).collect();
-        let topics: Vec<String> = topics.into_iter().collect();
-        let Some(topic) = self.pick(&topics) else {
+    /// What there is to be polled for.
+    pub(super) fn topics(&self) -> Vec<String> {
+        self.cases.topics.clone()
+    }
+
+    /// Whether this seed has a flow.
+    pub(super) fn has_game(&self, name: &str) -> bool {
+        self.cases.games.iter().any(|game| game.name == name)
+    }
+
+    pub(super) fn claim_work(&mut self) -> Checked {
+        let Some(topic) = self.pick(&self.cases.topics) else {
             return Ok(());
         };
-        let queue = Queue::Topics(vec![topic.clone()]);
+        self.claim_from(&Queue::Topics(vec![topic]), 1)
+    }
+
+    /// A worker polls.
+    pub(super) fn claim_from(&mut self, queue: &Queue, most: u64) -> Checked {
         let lease = Duration::from_secs(60 + self.random.below(7200));
         let worker = format!("w{}", self.random.below(3));
-        let claimed = self.call(&format!("claim {topic}"), |flows| {
-            flows.claim(&queue, &worker, Some(lease), 1)
+        let what = match queue {
+            Queue::Topics(topics) => format!("claim {}", topics.first().map_or("", |t| t)),
+            _ => "claim".to_owned(),
+        };
+        let claimed = self.call(&what, |flows| {
+            flows.claim(queue, &worker, Some(lease), most as usize)
         })?;
         let mut cases = Vec::new();
         for item in claimed.into_iter().flatten().filter_map(|c| c.item) {
@@ -318,7 +383,10 @@ impl World {
                 continue;
             };
             if let Some(game) = self.cases.games.iter().find(|g| g.name == info.flow) {
-                let checked = game.check(None, &info, &[], false);
+                let flows = self.cases.flows.as_ref();
+                let history = flows.and_then(|flows| flows.history(&id, 0).ok());
+                let forked = past::forked(&history.unwrap_or_default());
+                let checked = game.check(None, &info, &[], (false, &forked));
                 checked.map_err(|why| format!("after a claim, case {id}: {why}"))?;
             }
         }
@@ -326,7 +394,7 @@ impl World {
     }
 
     /// A case as whoever works with it sees it.
-    fn live(&mut self, case: &str) -> Checked<Option<CaseInfo>> {
+    pub(super) fn live(&mut self, case: &str) -> Checked<Option<CaseInfo>> {
         let flows = self.flows()?;
         let info = flows.case(case);
         self.cases.flows = Some(flows);
@@ -348,16 +416,7 @@ impl World {
             return self.claim_work();
         };
         let fails = self.random.below(8) == 0;
-        let info = self.live(&claim.case)?;
-        let item = info.and_then(|i| i.items.into_iter().find(|i| i.item == claim.item));
-        let held = item.as_ref().map(|item| match item.state {
-            "leased" => self.cases.owns(&claim, item.attempt, self.epoch),
-            // A claim that was not written is good as long as nobody else has one.
-            "offered" if claim.attempt == item.attempt + 1 => None,
-            _ => Some(false),
-        });
-        // What cannot be told may come out either way.
-        let good = held.unwrap_or(Some(false));
+        let good = self.is_good(&claim)?;
         let result = self.result_of(&claim.task);
         let token = claim.token.clone();
         let poisoned = self.judge.poisoned;
@@ -391,7 +450,20 @@ impl World {
         }
     }
 
-    fn result_of(&self, task: &str) -> Value {
+    /// Whether what a claim gives must be accepted, or refused; none if it may come out either way.
+    pub(super) fn is_good(&mut self, claim: &Claim) -> Checked<Option<bool>> {
+        let info = self.live(&claim.case)?;
+        let item = info.and_then(|i| i.items.into_iter().find(|i| i.item == claim.item));
+        let held = item.as_ref().map(|item| match item.state {
+            "leased" => self.cases.owns(claim, item.attempt, self.epoch),
+            // A claim that was not written is good as long as nobody else has one.
+            "offered" if claim.attempt == item.attempt + 1 => None,
+            _ => Some(false),
+        });
+        Ok(held.unwrap_or(Some(false)))
+    }
+
+    pub(super) fn result_of(&self, task: &str) -> Value {
         match self.random.below(3) {
             0 => Value::NULL,
             1 => value!({"again": true, "task": task}),
@@ -409,7 +481,7 @@ impl World {
         Ok(())
     }
 
-    fn fire_timers(&mut self) -> Checked {
+    pub(super) fn fire_timers(&mut self) -> Checked {
         let flows = self.flows()?;
         let now = flows.store().env().clock.now();
         let due = flows.next_due();
@@ -420,8 +492,8 @@ impl World {
         let is_due = due.is_some_and(|due| due <= now);
         let mut left = due;
         // A claim may be written by the timer of another, and is then found in the next round.
-        for round in 0..5 {
-            let Some(fired) = self.call("timers", Flows::fire_due)? else {
+        for round in 0..9 {
+            let Some(fired) = self.call_many("timers", TIMERS, Flows::fire_due)? else {
                 return Ok(());
             };
             if round == 0 && !is_due && !fired.is_empty() {
@@ -432,10 +504,29 @@ impl World {
             self.cases.flows = Some(flows);
             match due {
                 Ok(Some(due)) if due <= now && !self.judge.poisoned => left = Some(due),
-                _ => return Ok(()),
+                _ => return self.in_time(now),
             }
         }
         Err(format!("a timer of {left:?} did not fire at {now}"))
+    }
+
+    /// Nothing is over its deadline.
+    fn in_time(&mut self, now: Timestamp) -> Checked {
+        let last = self.cases.marks.values().next_back().cloned().flatten();
+        let Some(seen) = last.filter(|_| !self.judge.poisoned) else {
+            return Ok(());
+        };
+        let flows = self.flows()?;
+        let open = seen.infos.iter().filter(|i| !i.status.is_final());
+        let late = open.filter_map(|info| {
+            let history = flows.history(&info.id, 0).ok()?;
+            let checked = self.cases.laws.in_time(info, &history, now.as_micros());
+            let why = checked.err()?;
+            Some(format!("after all timers, case {}: {why}", info.id))
+        });
+        let late = late.reduce(|first, _| first);
+        self.cases.flows = Some(flows);
+        late.map_or(Ok(()), Err)
     }
 
     /// Somebody does something to a case from outside.
@@ -476,7 +567,20 @@ impl World {
     fn send(&mut self, case: Option<&str>) -> Checked {
         let (key, number) = (self.random.below(4).to_string(), self.cases.mail.number());
         let to = case.map_or(format!("key {key}"), str::to_owned);
-        let value = Value::from(number);
+        let last = self
+            .cases
+            .marks
+            .values()
+            .next_back()
+            .and_then(Option::as_ref);
+        let asked = |i: &CaseInfo| i.flow == "asked" && Some(&*i.id) == case;
+        let asked = last.is_some_and(|seen| seen.infos.iter().any(asked));
+        // One that wants numbers is sent something else now and then.
+        let other = asked && self.random.below(6) == 0;
+        let value = match other {
+            true => Value::from("other"),
+            false => Value::from(number),
+        };
         let mail = &mut self.cases.mail;
         mail.accepted(&to, self.judge.newest() + 1, number);
         let sent = self.call(&format!("signal {number} to {to}"), |flows| match case {
@@ -484,102 +588,37 @@ impl World {
             None => flows.signal_key("paid", &key, &value).map(|sent| sent.0),
         })?;
         match sent {
+            Some(taken) if other => return Err(format!("a signal of other data is {taken:?}")),
+            Some(Delivery::Taken { reply, .. })
+                if asked && reply != Some(value!({"at": number})) =>
+            {
+                return Err(format!("signal {number} to {to} is answered {reply:?}"));
+            }
             Some(Delivery::Taken { .. } | Delivery::Kept) => {}
             None if self.judge.poisoned => self.cases.mail.unsure(),
             _ => self.cases.mail.refused(&to, number),
         }
         Ok(())
     }
-
-    /// In the end, with a good disk, every case comes to its end, or waits for a signal: nothing was lost that would
-    /// have moved it on, and nothing holds what it needs.
-    pub(super) fn drain_cases(&mut self) -> Checked {
-        if !self.cases.on || !self.trusted || self.judge.poisoned {
-            return Ok(());
-        }
-        self.io.heal();
-        let topics: BTreeSet<String> = self.cases.games.iter().flat_map(Game::topics).collect();
-        let all = Queue::Topics(topics.into_iter().collect());
-        for _ in 0..DRAIN {
-            // What was offered before the clock was set back waits behind all that is offered anew until the clock is
-            // there again (`docs/FAULTS.md`); a flow may offer without end.
-            self.clock.advance(DRAIN_ROUND);
-            let Some(seen) = self.see()? else {
-                return Ok(());
-            };
-            let mut moved = false;
-            for info in seen.infos.iter().filter(|i| !i.status.is_final()) {
-                let id = info.id.clone();
-                if info.status == Status::Suspended {
-                    let resumed = self.call("resume", |flows| flows.resume(&id))?;
-                    moved |= resumed.is_some();
-                }
-                let fired = self.call("advance", |flows| flows.advance(&id))?;
-                moved |= fired.flatten().is_some();
-            }
-            let claimed = self.call("claim", |flows| flows.claim(&all, "last", None, 1))?;
-            for item in claimed.into_iter().flatten().filter_map(|c| c.item) {
-                moved = true;
-                let (result, token) = (value!({"again": false}), item.token);
-                let done = self.call("complete", |flows| flows.complete(&token, &result))?;
-                if done.is_none() {
-                    return Err(format!("{} was refused at once", item.task));
-                }
-            }
-            if moved {
-                continue;
-            }
-            let flows = self.flows()?;
-            let (now, due) = (flows.store().env().clock.now(), flows.next_due());
-            self.cases.flows = Some(flows);
-            let Some(due) = due.ok().flatten() else {
-                self.cases.mail.check(&seen.infos, true)?;
-                self.rates(&seen)?;
-                return self.all_ended(&seen);
-            };
-            self.clock.advance(due.saturating_since(now));
-            self.fire_timers()?;
-        }
-        let seen = self.see()?.unwrap_or_default();
-        Err(format!("cases do not end: {:?}", seen.infos))
-    }
-
-    /// Rates, unless the clock was set back: they are kept by the clock that there is.
-    fn rates(&mut self, seen: &Seen) -> Checked {
-        let back = self.out.faults.contains_key(&FaultKind::ClockBack);
-        let flows = self.flows()?;
-        let histories = seen.infos.iter().map(|info| flows.history(&info.id, 0));
-        let histories: Result<Vec<_>, Error> = histories.collect();
-        self.cases.flows = Some(flows);
-        match histories {
-            Ok(histories) if !back => turns::rate(&histories),
-            _ => Ok(()),
-        }
-    }
-
-    fn all_ended(&self, seen: &Seen) -> Checked {
-        for info in &seen.infos {
-            let listens = info.items.iter().any(|i| i.state == "listening");
-            // A host that got its work without a lease may be at it for ever.
-            let ended = info.status.is_final() && info.items.is_empty();
-            if !ended && !listens {
-                let called = seen.infos.iter().any(|i| {
-                    let waits = i.items.iter().any(|i| i.state == "listening");
-                    i.parent.as_deref() == Some(&info.id) && waits
-                });
-                if !called {
-                    return Err(format!("a case is stuck: {info:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-fn see(flows: &Flows) -> Result<Seen, Error> {
-    let mut seen = Seen::default();
+/// All cases and schedules; what is known of cases that have ended is not read again.
+fn see(flows: &Flows, before: Option<&Seen>) -> Result<Seen, Error> {
+    let mut seen = Seen {
+        schedules: flows.schedules()?,
+        ..Seen::default()
+    };
+    let known = |info: &CaseInfo| {
+        let before = before.filter(|_| info.status.is_final())?;
+        let at = before.infos.iter().position(|known| known == info)?;
+        before.events.get(at).copied()
+    };
     for info in flows.cases(&CaseFilter::default())? {
-        seen.events.push(flows.history(&info.id, 0)?.len());
+        let events = match known(&info) {
+            Some(events) => events,
+            None => flows.history(&info.id, 0)?.len(),
+        };
+        seen.events.push(events);
         seen.infos.push(info);
     }
     Ok(seen)

@@ -15,6 +15,8 @@ pub(super) struct Judge {
     /// The newest version may or may not be in force: its commit neither succeeded nor failed for certain. Its place in
     /// the history.
     unsure: Option<usize>,
+    /// So many versions after it, too.
+    more: u64,
     /// The newest version that survives a power cut.
     durable: u64,
     /// The newest version that a reader saw.
@@ -31,6 +33,7 @@ impl Default for Judge {
             states: vec![Arc::new(State::default())],
             changes: vec![Vec::new()],
             unsure: None,
+            more: 0,
             durable: 0,
             shown: 0,
             history: History::default(),
@@ -64,7 +67,7 @@ impl Judge {
 
     /// The newest version that was acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
-        self.newest() - u64::from(self.unsure.is_some())
+        self.newest() - u64::from(self.unsure.is_some()) - self.more
     }
 
     pub(super) fn state(&self, version: u64) -> Checked<Arc<State>> {
@@ -153,6 +156,17 @@ impl Judge {
         Ok(())
     }
 
+    /// The commit that may be in force may be the first of so many of flows that were on their way together.
+    pub(super) fn unsure_of(&mut self, most: u64) -> Checked {
+        if self.unsure.is_some() {
+            for _ in 1..most {
+                self.push(Vec::new())?;
+                self.more += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// A transaction did not commit, or wrote nothing.
     pub(super) fn abort(&mut self, txn: Txn) {
         self.history.txns.push(txn);
@@ -171,6 +185,7 @@ impl Judge {
     /// The store was opened again and is at `version`. What came later never happened.
     pub(super) fn recovered(&mut self, version: u64, now: u64) {
         let unsure = self.unsure.take();
+        self.more = 0;
         if let Some(txn) = unsure.and_then(|txn| self.history.txns.get_mut(txn)) {
             txn.end = now;
         }

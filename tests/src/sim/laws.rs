@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use statewright_flow::net::{FlowRef, Net, TaskKind};
+use statewright_flow::net::{Deadline, FlowRef, Net, TaskKind};
 use statewright_flow::{CaseInfo, EventKind, HistoryEvent, Status};
 
 use super::Checked;
@@ -25,17 +25,24 @@ struct Law {
     threshold: Option<u64>,
     /// How often it completes at most.
     most: Option<u64>,
+    /// By when it must be done, from when it is offered, in microseconds.
+    deadline: Option<i64>,
 }
 
 /// The laws of the tasks of a seed, by name; names of tasks that are bound by a law are in one flow only.
 #[derive(Debug, Default)]
-pub(super) struct Laws(BTreeMap<String, Law>);
+pub(super) struct Laws {
+    tasks: BTreeMap<String, Law>,
+    /// By when cases of a version of a flow must have ended or gone on elsewhere, from their creation; in microseconds.
+    deadlines: BTreeMap<(String, u64), i64>,
+}
 
 impl Laws {
     /// Of all tasks of these nets. What is an expression there is said by `thresholds`; `most` says how often a task
     /// completes at most in flows without loops.
     pub(super) fn of<'n>(
         nets: impl Iterator<Item = &'n Net>,
+        heads: impl Iterator<Item = (&'n str, &'n Net)>,
         thresholds: &[(&str, u64)],
         most: &[(&str, u64)],
     ) -> Laws {
@@ -53,6 +60,7 @@ impl Laws {
                 if let Some(work) = task.kind.work() {
                     law.timeout = work.timeout.map(|t| t.as_micros() as i64);
                     law.attempts = work.retry.attempts;
+                    law.deadline = work.deadline.as_ref().and_then(micros);
                 }
                 match &task.kind {
                     TaskKind::Flow(sub) => {
@@ -71,11 +79,18 @@ impl Laws {
                 *known = law;
             }
         }
-        Laws(laws)
+        let deadline = |(name, net): (&str, &Net)| {
+            let by = net.deadline.as_ref().and_then(|d| micros(&d.by))?;
+            Some(((name.to_owned(), net.version), by))
+        };
+        Laws {
+            tasks: laws,
+            deadlines: heads.filter_map(deadline).collect(),
+        }
     }
 
     fn law(&self, event: &HistoryEvent) -> Law {
-        let law = event.task.as_deref().and_then(|task| self.0.get(task));
+        let law = event.task.as_deref().and_then(|task| self.tasks.get(task));
         law.cloned().unwrap_or_default()
     }
 
@@ -83,6 +98,7 @@ impl Laws {
     pub(super) fn check(&self, info: &CaseInfo, history: &[HistoryEvent]) -> Checked {
         once(history)?;
         self.times(history)?;
+        self.deadlines(info, history)?;
         self.instances(history)?;
         self.counts(history)?;
         self.undone(info, history)
@@ -94,6 +110,11 @@ impl Laws {
         let mut failures: BTreeMap<u64, u32> = BTreeMap::new();
         let mut until: BTreeMap<u64, String> = BTreeMap::new();
         for event in history {
+            if event.kind == EventKind::CaseForked {
+                // From here on, all that is ahead is as far ahead as it was.
+                started.clear();
+                until.clear();
+            }
             let Some(item) = event.item else {
                 continue;
             };
@@ -127,6 +148,103 @@ impl Laws {
                 if *failures > law.attempts.max(1) {
                     return Err(format!("{task} failed {failures} times"));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// No deadline passes before its time, or twice, and what it ended does nothing more.
+    fn deadlines(&self, info: &CaseInfo, history: &[HistoryEvent]) -> Checked {
+        let mut since: BTreeMap<u64, i64> = BTreeMap::new();
+        let mut instances: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut passed: BTreeSet<Option<u64>> = BTreeSet::new();
+        let forked = history.iter().any(|e| e.kind == EventKind::CaseForked);
+        for event in history {
+            let at = event.at.as_micros();
+            let task = event.task.as_deref().unwrap_or_default();
+            if let Some(item) = event.item {
+                let began = instances.get(task).copied().unwrap_or(at);
+                since.entry(item).or_insert(began);
+            }
+            match event.kind {
+                EventKind::InstancesStarted => {
+                    instances.insert(task, at);
+                    continue;
+                }
+                EventKind::DeadlinePassed => {}
+                EventKind::Started | EventKind::Completed | EventKind::AttemptFailed
+                    if passed.contains(&event.item) =>
+                {
+                    return Err(format!("{} {task} after its deadline", event.kind.name()));
+                }
+                _ => continue,
+            }
+            let (from, by) = match event.item {
+                Some(item) => (since.get(&item).copied(), self.law(event).deadline),
+                None => (Some(info.created.as_micros()), self.deadline_of(&info.flow)),
+            };
+            let due = from.zip(by).map(|(from, by)| from.saturating_add(by));
+            // When a fork's is cannot be told.
+            if !forked && due.is_none_or(|due| at < due) {
+                return Err(format!("the deadline of {task} passed too early"));
+            }
+            if !passed.insert(event.item) {
+                return Err(format!("the deadline of {task} passed twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The deadline of a flow's cases, on the versions that have one.
+    fn deadline_of(&self, flow: &str) -> Option<i64> {
+        let mut all = self.deadlines.iter();
+        all.find(|((of, _), _)| of == flow).map(|(_, by)| *by)
+    }
+
+    /// Whether a case still has the deadline that it began with: one that was moved to a version without does not, and
+    /// gets it back when that is undone.
+    fn is_bound(&self, info: &CaseInfo, history: &[HistoryEvent]) -> bool {
+        let has = |version: u64| self.deadlines.contains_key(&(info.flow.clone(), version));
+        let version = |e: &HistoryEvent, end: &str| e.detail.get(end)?.get("version")?.as_u64();
+        let mut moves = history.iter().filter(|e| e.kind == EventKind::CaseMigrated);
+        let first = moves.next().and_then(|e| version(e, "from"));
+        let (mut bound, mut lost) = (has(first.unwrap_or(info.version)), false);
+        for event in history {
+            match event.kind {
+                EventKind::CaseMigrated if has(version(event, "to").unwrap_or_default()) => {
+                    bound |= lost && event.detail.get("undoes").is_some();
+                    lost = false;
+                }
+                EventKind::CaseMigrated => (bound, lost) = (false, bound),
+                EventKind::DeadlinePassed if event.item.is_none() => bound = false,
+                _ => {}
+            }
+        }
+        bound
+    }
+
+    /// After all that was due was done, at `now`, nothing is over its deadline.
+    pub(super) fn in_time(&self, info: &CaseInfo, history: &[HistoryEvent], now: i64) -> Checked {
+        let forked = history.iter().any(|e| e.kind == EventKind::CaseForked);
+        if info.status != Status::Running || forked {
+            return Ok(());
+        }
+        let over = |from: i64, by: Option<i64>| by.is_some_and(|by| from.saturating_add(by) <= now);
+        let created = info.created.as_micros();
+        if self.is_bound(info, history) && over(created, self.deadline_of(&info.flow)) {
+            return Err("it is over its deadline".to_owned());
+        }
+        for item in &info.items {
+            let law = self.tasks.get(&item.task).and_then(|law| law.deadline);
+            let offered = |e: &&HistoryEvent| e.item == Some(item.item);
+            let began = |e: &&HistoryEvent| {
+                e.kind == EventKind::InstancesStarted && e.task.as_deref() == Some(&item.task)
+            };
+            let first = history.iter().find(offered);
+            let first = history.iter().rfind(began).or(first);
+            if first.is_some_and(|e| over(e.at.as_micros(), law)) {
+                let (task, n) = (&item.task, item.item);
+                return Err(format!("item {n} of {task} is over its deadline"));
             }
         }
         Ok(())
@@ -394,4 +512,12 @@ fn digits(time: &str) -> String {
     let time = time.trim_end_matches('Z');
     let (whole, part) = time.split_once('.').unwrap_or((time, ""));
     format!("{whole}.{part:0<6}")
+}
+
+/// A deadline that does not depend on data, in microseconds.
+fn micros(deadline: &Deadline) -> Option<i64> {
+    match deadline {
+        Deadline::After(after) => i64::try_from(after.as_micros()).ok(),
+        Deadline::Expr(_) => None,
+    }
 }

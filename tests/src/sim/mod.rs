@@ -20,20 +20,28 @@
 //! Two of three seeds also have cases of flows in the same store ([`cases`]), with workers that are slow, late, answer
 //! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice or before its
 //! time, what was done is undone once, newest first ([`laws`]), lanes keep their limits and turns, signals are given
-//! once ([`turns`]), and in the end every case has come to its end.
+//! once ([`turns`]), schedules start a case for each moment once ([`starts`]), cases are moved to other versions and back
+//! ([`moves`]), forked, and done again ([`past`]), many at once ([`batches`]); and in the end every case has come to its
+//! end ([`drain`]).
 
 mod admin;
+mod batches;
 mod cases;
 mod client;
 mod docs;
+mod drain;
 pub mod fault;
+mod games;
 mod judge;
 mod laws;
 mod look;
 pub mod model;
 mod more;
+mod moves;
 mod net;
+mod past;
 mod primitives;
+mod starts;
 mod turns;
 mod world;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use statewright_log::Timestamp;
 use statewright_store::Space;
 use statewright_value::{Path, Value, value};
 
@@ -51,6 +52,8 @@ pub enum Change {
     Add(u64, u64),
     /// Appends an event to a stream.
     Append(String, u64),
+    /// Puts an event of another store at the end of a stream.
+    Restore(String, u64),
     /// Sets a cell.
     Cell(String, u64),
     /// Removes a cell.
@@ -111,7 +114,9 @@ impl State {
                 self.docs.remove(doc);
             }
             Change::Add(counter, by) => *self.counters.entry(*counter).or_default() += by,
-            Change::Append(stream, n) => self.streams.entry(stream.clone()).or_default().push(*n),
+            Change::Append(stream, n) | Change::Restore(stream, n) => {
+                self.streams.entry(stream.clone()).or_default().push(*n);
+            }
             Change::Cell(cell, n) => {
                 self.cells.insert(cell.clone(), (*n, self.version));
             }
@@ -167,7 +172,9 @@ impl Change {
                 };
             }
             Change::Add(counter, _) => return *seen == Seen::Counter(*counter),
-            Change::Append(stream, _) => return *seen == Seen::End(stream.clone()),
+            Change::Append(stream, _) | Change::Restore(stream, _) => {
+                return *seen == Seen::End(stream.clone());
+            }
             Change::Cell(cell, _) | Change::CellDrop(cell) => {
                 return *seen == Seen::Cell(cell.clone());
             }
@@ -211,7 +218,7 @@ impl Change {
                 Seen::Field(doc.clone(), *field)
             }
             Change::Add(counter, _) => Seen::Counter(*counter),
-            Change::Append(stream, _) => Seen::End(stream.clone()),
+            Change::Append(stream, _) | Change::Restore(stream, _) => Seen::End(stream.clone()),
             Change::Cell(cell, _) | Change::CellDrop(cell) => Seen::Cell(cell.clone()),
             Change::More(change) => Seen::Part(change.part()),
         }
@@ -241,7 +248,9 @@ impl Change {
             }
             // Sums have no unique values, and what is appended has no place of its own before it is committed: these
             // are compared with the model alone.
-            Change::Add(..) | Change::Append(..) | Change::More(_) => Vec::new(),
+            Change::Add(..) | Change::Append(..) | Change::Restore(..) | Change::More(_) => {
+                Vec::new()
+            }
             Change::Cell(cell, n) => vec![(cell_item(cell), Some(*n))],
             Change::CellDrop(cell) => vec![(cell_item(cell), None)],
         }
@@ -277,6 +286,12 @@ pub fn field_item(doc: &str, field: usize) -> Item {
 #[must_use]
 pub fn cell_item(cell: &str) -> Item {
     format!("cell/{cell}")
+}
+
+/// When an event that is restored happened.
+#[must_use]
+pub fn time_of(n: u64) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 /// The space of the counters.

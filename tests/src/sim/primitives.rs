@@ -8,7 +8,7 @@ use statewright_value::value;
 use super::Checked;
 use super::admin::event_number;
 use super::client::{Open, differs};
-use super::model::{Change, Seen, cell_item, counter_key, number_in, numbers, value_of};
+use super::model::{Change, Seen, cell_item, counter_key, number_in, numbers, time_of, value_of};
 use super::world::World;
 use crate::check::Event;
 
@@ -95,6 +95,9 @@ impl World {
 
     /// Appends an event to a stream, or reads the stream.
     pub(super) fn event(&mut self, mut open: Open) -> Checked<Open> {
+        if self.random.below(4) == 0 {
+            return self.restore(open);
+        }
         let stream = format!("s{}", self.random.below(2));
         let space = self.space(0).clone();
         if self.random.below(2) == 0 {
@@ -126,6 +129,38 @@ impl World {
         } else {
             // Events that it appended itself have no place yet: reading them may count as reading the end.
             open.hinted.push(Seen::End(stream));
+        }
+        Ok(open)
+    }
+
+    /// Puts an event of another store where it was there: new ones go to the end, those that are there stay, and others
+    /// are refused.
+    fn restore(&mut self, mut open: Open) -> Checked<Open> {
+        let stream = format!("r{}", self.random.below(2));
+        let all = open.view.streams.get(&stream).cloned().unwrap_or_default();
+        let len = all.len() as u64;
+        let (at, n) = match self.random.below(5) {
+            0 => (len + 1, self.judge.number()),
+            1 => (self.random.below(len + 1), self.judge.number()),
+            2 => {
+                let at = self.random.below(len + 1);
+                let there = all.get(at as usize).copied();
+                (at, there.unwrap_or_else(|| self.judge.number()))
+            }
+            _ => (len, self.judge.number()),
+        };
+        let (space, payload) = (self.space(0).clone(), value!({"n": n}));
+        let restored =
+            open.txn
+                .event_restore(&space, &stream, at, time_of(n), "made", payload, None);
+        open.seen.push(Seen::End(stream.clone()));
+        let there = all.get(at as usize);
+        match restored {
+            Ok(true) if at == len => self.changed(&mut open, Change::Restore(stream, n)),
+            Ok(false) if there == Some(&n) => {}
+            Err(Error::CannotRestore { .. }) if at > len || there.is_some_and(|m| *m != n) => {}
+            Err(e) if !self.trusted => return Err(self.failed("restoring an event", &e)),
+            other => return Err(format!("event {at} of {all:?} is restored: {other:?}")),
         }
         Ok(open)
     }

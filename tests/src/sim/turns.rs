@@ -174,6 +174,8 @@ pub(super) fn rate(histories: &[Vec<HistoryEvent>]) -> Checked {
 pub(super) struct Mail {
     numbers: u64,
     sent: BTreeMap<String, Vec<(u64, u64)>>,
+    /// How many signals a fork had got when it was made of another case; none before it was looked at.
+    forks: BTreeMap<String, Option<usize>>,
     /// Whether it is not known of every signal what became of it.
     murky: bool,
 }
@@ -195,6 +197,21 @@ impl Mail {
     pub(super) fn refused(&mut self, to: &str, number: u64) {
         let sent = self.sent.entry(to.to_owned()).or_default();
         sent.retain(|(_, n)| *n != number);
+    }
+
+    /// A case is made of another as that was at a version, with what had been sent to that.
+    pub(super) fn forked(&mut self, id: &str, from: &str, version: u64) {
+        let sent = self.sent.get(from).into_iter().flatten();
+        let sent = sent.filter(|(v, _)| *v <= version).copied().collect();
+        self.sent.insert(id.to_owned(), sent);
+        self.forks.insert(id.to_owned(), None);
+    }
+
+    /// A case is looked at.
+    pub(super) fn note(&mut self, info: &CaseInfo) {
+        if let Some(known @ None) = self.forks.get_mut(&info.id) {
+            *known = Some(got(info).len());
+        }
     }
 
     /// A signal may have been accepted.
@@ -222,7 +239,7 @@ impl Mail {
             let got = got(info);
             let listens =
                 info.items.iter().any(|i| i.state == "listening") && info.status == Status::Running;
-            if info.flow == "mailbox" {
+            if ["mailbox", "asked"].contains(&&*info.flow) {
                 let sent = self.sent(&info.id);
                 let all = sent.len() == got.len() || !(end && listens);
                 if !sent.starts_with(&got) || !all {
@@ -232,7 +249,9 @@ impl Mail {
                 let key = info.data.get("input").and_then(|i| i.get("x")?.as_u64());
                 let to = format!("key {}", key.unwrap_or_default());
                 let of = keys.entry(to).or_default();
-                of.0.extend(got);
+                // What a fork has from the other was counted there.
+                let before = self.forks.get(&info.id).copied().flatten();
+                of.0.extend(got.into_iter().skip(before.unwrap_or(0)));
                 of.1 |= listens;
             }
         }

@@ -23,13 +23,17 @@ pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
     let event = |note: &Note| {
         let of = (note.task, note.item);
         let same = before.replace(of) == Some(of) && note.item.is_some();
+        let kind = match note.kind {
+            EventKind::Withdrawn if sabotage::on(Bug::WrongEvent) => EventKind::Cancelled, // planted
+            kind => kind,
+        };
         let number = |n: Option<u64>| n.filter(|_| !same).map_or(Value::NULL, Value::from);
         let earlier = match since(note.at, now) {
             0 => Value::NULL,
             micros => Value::from(micros),
         };
         row(vec![
-            Value::from(note.kind.number() | if same { SAME } else { 0 }),
+            Value::from(kind.number() | if same { SAME } else { 0 }),
             number(note.task.map(|t| t as u64)),
             number(note.item.map(|(number, _)| number)),
             number(
@@ -42,10 +46,7 @@ pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
         ])
     };
     let at = Value::from(since(case.created, now));
-    let forgets = sabotage::on(Bug::LoseEvent);
-    let told = |note: &&Note| !forgets || note.kind != EventKind::Withdrawn; // planted
-    let events = notes.iter().filter(told).map(event);
-    std::iter::once(at).chain(events).collect()
+    std::iter::once(at).chain(notes.iter().map(event)).collect()
 }
 
 /// What is on nearly every step is written without its name.
