@@ -48,7 +48,7 @@ type Case struct {
 	Marking map[string]int
 
 	// Items is the work in flight.
-	Items []InFlight
+	Items []ItemInfo
 
 	// Result is what the case gave; null unless it completed.
 	Result Value
@@ -57,8 +57,8 @@ type Case struct {
 	Failure *Failure
 }
 
-// InFlight is work of a case that is not finished.
-type InFlight struct {
+// ItemInfo is work of a case that is not finished.
+type ItemInfo struct {
 	Item uint64 `msgpack:"item"`
 	Task string `msgpack:"task"`
 

@@ -203,7 +203,7 @@ func TestCases(t *testing.T) {
 	must(t, err)
 	recent := func(at time.Time) bool { return time.Since(at).Abs() < time.Minute }
 	if c.ID != "my-case" || c.Flow != "ask" || c.Version != 1 || c.Status != Running || !recent(c.Created) || !recent(c.Updated) ||
-		len(c.Items) != 1 || c.Items[0] != (InFlight{1, "ask", "host", "offered", c.Items[0].Attempt}) ||
+		len(c.Items) != 1 || c.Items[0] != (ItemInfo{1, "ask", "host", "offered", c.Items[0].Attempt}) ||
 		!c.Result.IsNull() || c.Failure != nil || c.Err() != nil {
 		t.Errorf("%+v", c)
 	}

@@ -24,7 +24,7 @@ type wireCase struct {
 	Updated micros         `msgpack:"updated"`
 	Data    Value          `msgpack:"data"`
 	Marking map[string]int `msgpack:"marking"`
-	Items   []InFlight     `msgpack:"items"`
+	Items   []ItemInfo     `msgpack:"items"`
 	Result  Value          `msgpack:"result"`
 	Error   *wireFailure   `msgpack:"error"`
 }

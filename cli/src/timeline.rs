@@ -590,13 +590,6 @@ impl Timeline {
     pub fn closed(&mut self, info: &CaseInfo, now: Timestamp) -> Result<()> {
         self.doing.retain(|(case, _), _| **case != *info.id);
         self.begun.remove(&info.id);
-        if matches!(self.mode, Mode::Plain | Mode::Live) {
-            let text = format!(
-                "case {BOLD}{}{BOLD:#} of {} {}",
-                info.id, info.flow, info.status
-            );
-            self.ready.push(text);
-        }
         if self.mode == Mode::Live {
             // stdout may be the same terminal.
             let ready = std::mem::take(&mut self.ready);

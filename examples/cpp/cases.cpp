@@ -2,19 +2,11 @@
 // by itself.
 #include <statewright/statewright.hpp>
 
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 namespace sw = statewright;
 
 namespace {
-
-std::string read_file(const char *name) {
-  std::ifstream file(name);
-  if (!file) throw std::runtime_error(std::string("cannot read ") + name);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<sw::work_info> offered(const sw::engine &db, const std::string &id) {
   sw::work_filter of;
@@ -88,7 +80,7 @@ void work_is_skipped(const sw::engine &db) {
 }
 
 void what_begins_by_itself(const sw::engine &db) {
-  db.deploy(read_file("examples/flows/digest.yaml"));
+  db.deploy_file("examples/flows/digest.yaml");
   for (const auto &schedule : db.schedules()) {
     std::cout << schedule.flow << " begins by itself: " << schedule.when << ", " << schedule.overlap << '\n';
   }
@@ -107,7 +99,7 @@ int main(int count, char **arguments) {
   }
   try {
     auto db = sw::engine::open(arguments[1]);
-    db.deploy(read_file("examples/flows/claim.yaml"));
+    db.deploy_file("examples/flows/claim.yaml");
     people_work(db);
     a_case_is_cancelled(db);
     work_is_skipped(db);

@@ -1,19 +1,11 @@
 // A flow whose work is done by this program: it serves three topics while the case runs.
 #include <statewright/statewright.hpp>
 
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 namespace sw = statewright;
 
 namespace {
-
-std::string read_file(const char *name) {
-  std::ifstream file(name);
-  if (!file) throw std::runtime_error(std::string("cannot read ") + name);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Each line with its price.
 sw::value price(const sw::work_item &item) {
@@ -49,7 +41,7 @@ int main(int count, char **arguments) {
   }
   try {
     auto db = sw::engine::open(arguments[1]);
-    const auto flow = db.deploy(read_file("examples/flows/order.yaml"), "examples/flows");
+    const auto flow = db.deploy_file("examples/flows/order.yaml");
     const auto worker = db.serve({{"pricing", price}, {"stock", reserve}, {"payment", charge}});
     const auto ended = db.wait(db.start(flow.name));
     if (!ended.completed()) throw std::runtime_error("the order " + ended.status + ": " + sw::to_json(ended.error));

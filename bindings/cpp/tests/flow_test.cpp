@@ -26,6 +26,17 @@ TEST(flow, deploy) {
   CHECK_THROWS(unknown_flow, db.start("x"));
 }
 
+TEST(flow, deploy_a_file) {
+  const check::folder at;
+  std::filesystem::create_directories(at.path());
+  const auto file = std::filesystem::path(at.path()) / "where.yaml";
+  std::ofstream(file) << "name: where\ntasks:\n  a: { kind: set, set: { .dir: $flow.dir } }\noutput: .dir\n";
+  auto db = engine::in_memory();
+  CHECK_EQ(db.deploy_file(file).name, "where");
+  CHECK_EQ(db.wait(db.start("where")).result, value(at.path()));
+  CHECK_THROWS(io, db.deploy_file("no/such/file.yaml"));
+}
+
 TEST(flow, a_case_from_start_to_end) {
   auto db = engine::in_memory();
   db.deploy(flows::greet);

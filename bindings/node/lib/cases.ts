@@ -33,6 +33,17 @@ export type CaseStatus =
   | 'compensated'
   | 'compensation_failed';
 
+/** Work of a case in flight. */
+export interface ItemInfo {
+  item: number;
+  task: string;
+  /** `process`, `host`, `wait`, `signal` or `flow`. */
+  kind: string;
+  /** `offered`, `leased`, `backing_off`, `waiting` (for time), `listening` (for a signal) or `running` (a called case). */
+  state: string;
+  attempt: number;
+}
+
 /** The state of a case. Dates are exact to the millisecond. */
 export interface CaseState<T = Value> {
   id: string;
@@ -48,7 +59,7 @@ export interface CaseState<T = Value> {
   /** Tokens by place. */
   marking: Record<string, number>;
   /** The work in flight. */
-  items: { item: number; task: string; kind: string; state: string; attempt: number }[];
+  items: ItemInfo[];
   /** What it gave; null unless it is completed. */
   result: T;
   /** Why it failed, was cancelled or terminated; null unless it was. */

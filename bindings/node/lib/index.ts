@@ -6,6 +6,7 @@ export type {
   CaseStatus,
   Deployed,
   HistoryEvent,
+  ItemInfo,
   Problem,
   Stats,
   Waiting,

@@ -89,7 +89,7 @@ fn cases_that_are_open_go_on_and_are_kept() {
     assert_eq!(line, "\"w\"\n");
     let done = stop(child, "INT").ok();
     assert!(done.stderr.contains("case h of host resumed"), "{done:?}");
-    assert!(done.stderr.contains("case w of wait completed"), "{done:?}");
+    assert!(done.stderr.contains("case completed after"), "{done:?}");
     assert!(
         done.stderr.ends_with("stopped; 1 case is open\n"),
         "{done:?}"

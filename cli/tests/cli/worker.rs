@@ -239,3 +239,47 @@ fn the_example_worker_serves_the_example_flow() {
         serde_json::from_str::<serde_json::Value>(&expected).unwrap()
     );
 }
+
+#[test]
+fn answers_that_come_together_are_each_taken_or_refused() {
+    let f = Folder::new();
+    let spec = "name: two\ntasks:\n  begin: { split: and, next: [a, b] }\n  a: { kind: host, topic: q, next: end }\n\
+                \x20 b: { kind: host, topic: q, on_error: { skip: true }, next: end }\n  end: { join: and, next: last }\n\
+                \x20 last: { kind: host, topic: q }\noutput: '{a, b, last}'\n";
+    let spec = f.file("two.yaml", spec);
+    // All that it says of the first two is written at once: the first is done, and done again, the second fell.
+    let script = r#"
+token() { printf '%s' "$1" | sed 's/.*"token":"\([^"]*\)".*/\1/'; }
+echo '{"type":"topics","topics":["q"],"max":2}'
+read -r first; read -r second
+printf '{"type":"complete","token":"%s","result":1}\n{"type":"complete","token":"%s","result":2}\n%s\n' \
+  "$(token "$first")" "$(token "$first")" \
+  '{"type":"fail","token":"'"$(token "$second")"'","message":"it fell","retryable":false}'
+while read -r line; do
+  case $line in
+    *'"type":"item"'*) echo '{"type":"complete","token":"'"$(token "$line")"'","result":3}' ;;
+    *) printf '%s\n' "$line" >> told ;;
+  esac
+done
+"#;
+    f.file("together.sh", script);
+    let done = f
+        .run(&["run", spec, "-q", "--worker", "sh together.sh"])
+        .ok();
+    let result = done.json();
+    let fell = [&result["a"], &result["b"]].map(|r| r.is_null());
+    assert_eq!(
+        (fell[0] != fell[1], &result["last"]),
+        (true, &3.into()),
+        "{done:?}"
+    );
+    let done = if fell[0] { &result["b"] } else { &result["a"] };
+    assert_eq!(done, &1);
+    let told = fs::read_to_string(f.path("told")).unwrap();
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("\"cancel\"") && told[0].contains("finished"),
+        "{told:?}"
+    );
+}

@@ -3,6 +3,8 @@
 #ifndef STATEWRIGHT_ENGINE_HPP
 #define STATEWRIGHT_ENGINE_HPP
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include <statewright/flow.hpp>
@@ -240,6 +242,18 @@ class basic_engine {
   /// `$flow.dir`. `errc::invalid_spec` if it has errors; `check` lists them one by one.
   ret<deployed> deploy(std::string_view text, std::string_view dir = {}) const {
     return fetch<deployed>(detail::flow_deploy, raw(), text, dir);
+  }
+
+  /// Deploys the flow in a file; its folder is `$flow.dir`. `errc::io` if it cannot be read.
+  ret<deployed> deploy_file(const std::filesystem::path &file) const {
+    std::ifstream in(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::error_code unknown;
+    const auto whole = std::filesystem::absolute(file, unknown);
+    if (!in || unknown) {
+      return Policy::give(result<deployed>(error(errc::io, "the file cannot be read", file.string())));
+    }
+    return deploy(text, whole.parent_path().string());
   }
 
   /// Starts a case of a flow, and gives its id. The input is merged over the flow's own. With an empty `id` one is made;

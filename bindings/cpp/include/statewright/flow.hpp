@@ -123,7 +123,7 @@ struct problem {
 };
 
 /// Work of a case in flight.
-struct item_state {
+struct item_info {
   std::uint64_t item = 0;
   std::string task, kind, state;
   std::uint64_t attempt = 0;
@@ -143,7 +143,7 @@ struct case_state {
   value data;
   /// Tokens by place.
   value marking;
-  std::vector<item_state> items;
+  std::vector<item_info> items;
   /// Null unless it completed.
   value result;
   /// Null unless it ended otherwise.
@@ -319,7 +319,7 @@ inline void read(const value &from, problem &into) {
   into.help = text_of(from["help"]);
 }
 
-inline void read(const value &from, item_state &into) {
+inline void read(const value &from, item_info &into) {
   into.item = number_of(from["item"]);
   into.task = text_of(from["task"]);
   into.kind = text_of(from["kind"]);
@@ -345,7 +345,7 @@ inline void read(const value &from, case_state &into) {
   into.updated = time_of(from["updated"]);
   into.data = from["data"];
   into.marking = from["marking"];
-  into.items = read_all<item_state>(from["items"]);
+  into.items = read_all<item_info>(from["items"]);
   into.result = from["result"];
   into.error = from["error"];
 }
