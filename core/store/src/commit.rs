@@ -311,7 +311,7 @@ impl Shared {
             edit: edit.clone(),
         };
         op.check()?;
-        room::for_commit(std::slice::from_ref(&op))?;
+        room::for_one(&op)?;
         let (version, value) = {
             let mut writer = self.writer.lock();
             writer.make_room(1)?;
@@ -339,7 +339,7 @@ impl Shared {
     ) -> Result<(u64, T)> {
         op.check()?;
         let ops = std::slice::from_ref(&op);
-        room::for_commit(ops)?;
+        room::for_one(&op)?;
         let (version, result) = {
             let mut writer = self.writer.lock();
             writer.make_room(1)?;
@@ -377,12 +377,13 @@ impl Shared {
             overlay,
             time,
             ops,
+            room,
             writes,
             reads,
             ranges,
         } = pending;
         let base = root.version;
-        room::for_commit(&ops)?;
+        room::for_commit(&ops, room)?;
         let version = {
             let mut writer = self.writer.lock();
             writer.check_open()?;

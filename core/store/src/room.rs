@@ -42,40 +42,44 @@ thread_local! {
     static SEEN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Makes sure that there is memory for writing one op into a transaction.
-pub(crate) fn for_op(op: &Op) -> Result<()> {
-    ask_for(|exact| of_op(op, 1, exact))
+/// Makes sure that there is memory for writing one op into a transaction. Gives how much its commit will need for it.
+pub(crate) fn for_op(op: &Op) -> Result<usize> {
+    let wanted = of_op(op, 1, false);
+    ask_for(wanted, || of_op(op, 1, true))?;
+    Ok(wanted)
 }
 
-/// Makes sure that there is memory for committing these ops.
-pub(crate) fn for_commit(ops: &[Op]) -> Result<()> {
-    if let [op] = ops {
-        return ask_for(|exact| COMMIT.saturating_add(of_op(op, KEYS, exact)));
-    }
+/// Makes sure that there is memory for committing one op.
+pub(crate) fn for_one(op: &Op) -> Result<()> {
+    let of = |exact| COMMIT.saturating_add(of_op(op, KEYS, exact));
+    ask_for(of(false), || of(true))
+}
+
+/// Makes sure that there is memory for committing these ops, which [need](for_op) this much.
+pub(crate) fn for_commit(ops: &[Op], wanted: usize) -> Result<()> {
     let longest = ops.iter().map(key_len).max().unwrap_or(0);
     let more = COMMIT.saturating_add(KEYS.saturating_mul(longest));
-    let all = |exact| {
-        let each = ops.iter().map(|op| of_op(op, 1, exact));
+    let exact = || {
+        let each = ops.iter().map(|op| of_op(op, 1, true));
         each.fold(more, usize::saturating_add)
     };
-    // Its cost is small beside that of such a commit.
-    ask(all(false), || all(true))
+    ask_for(more.saturating_add(wanted), exact)
 }
 
 /// Makes sure that there is memory for what a transaction notes of a read.
 pub(crate) fn for_read() -> Result<()> {
-    ask_for(|_| READ)
+    ask_for(READ, || READ)
 }
 
-fn ask_for(bytes: impl Fn(bool) -> usize) -> Result<()> {
-    let wanted = bytes(false);
+/// `wanted` is about what is needed, and not less; `exact` counts it.
+fn ask_for(wanted: usize, exact: impl FnOnce() -> usize) -> Result<()> {
     if wanted <= SMALL
         && let Some(left) = SEEN.get().checked_sub(wanted)
     {
         SEEN.set(left);
         return Ok(());
     }
-    ask(wanted, || bytes(true))
+    ask(wanted, exact)
 }
 
 #[cold]
@@ -110,7 +114,8 @@ pub(crate) fn for_edit(doc: &Value, path: &Path) -> Result<()> {
     if members <= COUNTED {
         return Ok(());
     }
-    ask_for(|_| members.saturating_mul(MEMBER))
+    let bytes = members.saturating_mul(MEMBER);
+    ask_for(bytes, || bytes)
 }
 
 /// The error of a buffer that could not grow.

@@ -49,6 +49,8 @@ pub struct Txn {
     isolation: Isolation,
     overlay: RefCell<Overlay>,
     ops: RefCell<Vec<Op>>,
+    /// Memory that committing the ops needs, at most.
+    room: Cell<usize>,
     writes: RefCell<Vec<Region>>,
     reads: RefCell<Vec<Region>>,
     ranges: RefCell<Vec<(Key, Option<Key>)>>,
@@ -71,6 +73,8 @@ pub(crate) struct Pending {
     pub overlay: Overlay,
     pub time: Option<Timestamp>,
     pub ops: Vec<Op>,
+    /// Memory that committing them needs, at most.
+    pub room: usize,
     pub writes: Vec<Region>,
     pub reads: Vec<Region>,
     pub ranges: Vec<(Key, Option<Key>)>,
@@ -84,6 +88,7 @@ impl Txn {
             isolation,
             overlay: RefCell::default(),
             ops: RefCell::default(),
+            room: Cell::new(0),
             writes: RefCell::default(),
             reads: RefCell::default(),
             ranges: RefCell::default(),
@@ -128,6 +133,7 @@ impl Txn {
             overlay: self.overlay.into_inner(),
             time: self.time.get(),
             ops,
+            room: self.room.get(),
             writes: self.writes.into_inner(),
             reads: self.reads.into_inner(),
             ranges: self.ranges.into_inner(),
@@ -168,7 +174,7 @@ impl Txn {
             return Err(Error::TxnLimit { what: "ops", max });
         }
         op.check()?;
-        room::for_op(&op)?;
+        let room = room::for_op(&op)?;
         let regions = regions.into_iter();
         make_room(&self.ops, 1)?;
         make_room(&self.writes, regions.size_hint().0)?;
@@ -192,6 +198,7 @@ impl Txn {
             return Err(e);
         }
         self.ops.borrow_mut().push(op);
+        self.room.set(self.room.get().saturating_add(room));
         self.writes.borrow_mut().extend(regions);
         Ok(())
     }

@@ -103,6 +103,7 @@ pub use limits::{Limits, MAX_DEPTH};
 pub use merge::{
     ArrayMerge, Conflict, Merge, Merged, NullMerge, Resolution, merge_diff, merge3, merge3_with,
 };
+pub use packed::Packer;
 pub use patch::{Patch, PatchOp};
 pub use path::{Path, Segment};
 pub use pointer::Pointer;

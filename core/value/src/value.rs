@@ -357,6 +357,18 @@ impl Value {
         Ok(())
     }
 
+    /// Whether it nests no deeper than this, as an array of arrays nests 2 deep. O(1), but O(size) when its bound is
+    /// too great or something deep was removed from it.
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// assert!(value!([[1]]).nests_within(2));
+    /// assert!(!value!([[1]]).nests_within(1));
+    /// ```
+    pub fn nests_within(&self, depth: usize) -> bool {
+        self.depth_bound() as usize <= depth || self.exact_depth() as usize <= depth
+    }
+
     /// Nested containers, at least: 0 for a scalar. Exact unless something deep has been removed.
     #[inline]
     pub(crate) fn depth_bound(&self) -> u32 {

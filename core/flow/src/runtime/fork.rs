@@ -397,7 +397,7 @@ impl Family<'_> {
         let space = Space::default();
         let create = |key: &str, value: Value| txn.doc_create(Primitive::Flow, &space, key, value);
         for item in case.finished.values() {
-            if let Some(document) = record::item_to_value(&case, item) {
+            if let Some(document) = record::item_to_value(&case, item)? {
                 create(&keys::item(&id, item.number), document)?;
             }
         }

@@ -4,10 +4,10 @@
 //! and attempt as the one before it, and the three are null.
 
 use statewright_log::Timestamp;
-use statewright_value::{Value, value};
+use statewright_value::{Packer, Value, value};
 
 use super::keys;
-use super::record::{row, since};
+use super::record::{apart, finish, maybe, since};
 use crate::case::{Case, EventKind, HistoryEvent};
 use crate::error::{Error, Result};
 use crate::machine::Note;
@@ -18,43 +18,38 @@ use crate::sabotage::{self, Bug};
 const SAME: u64 = 64;
 
 /// What these notes of one commit are as a document.
-pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Value {
+pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Result<Value> {
     let mut before = None;
-    let event = |note: &Note| {
+    let mut row = Packer::new();
+    row.int(since(case.created, now));
+    for note in notes {
         let of = (note.task, note.item);
         let same = before.replace(of) == Some(of) && note.item.is_some();
+        let unless_same = |n: Option<u64>| n.filter(|_| !same);
+        let attempt = note.item.map(|(_, attempt)| u64::from(attempt));
         let kind = match note.kind {
             EventKind::Withdrawn if sabotage::on(Bug::WrongEvent) => EventKind::Cancelled, // planted
             kind => kind,
         };
-        let number = |n: Option<u64>| n.filter(|_| !same).map_or(Value::NULL, Value::from);
-        let earlier = match since(note.at, now) {
-            0 => Value::NULL,
-            micros => Value::from(micros),
-        };
-        row(vec![
-            Value::from(kind.number() | if same { SAME } else { 0 }),
-            number(note.task.map(|t| t as u64)),
-            number(note.item.map(|(number, _)| number)),
-            number(
-                note.item
-                    .map(|(_, attempt)| u64::from(attempt))
-                    .filter(|a| *a > 0),
-            ),
-            detail_to_value(note),
-            earlier,
-        ])
-    };
-    let at = Value::from(since(case.created, now));
-    std::iter::once(at).chain(notes.iter().map(event)).collect()
+        row.open();
+        row.uint(kind.number() | if same { SAME } else { 0 });
+        maybe(&mut row, unless_same(note.task.map(|t| t as u64)));
+        maybe(&mut row, unless_same(note.item.map(|(number, _)| number)));
+        maybe(&mut row, unless_same(attempt.filter(|a| *a > 0)));
+        write_detail(&mut row, note);
+        apart(&mut row, note.at, now);
+        row.close_row();
+    }
+    finish(row)
 }
 
 /// What is on nearly every step is written without its name.
-fn detail_to_value(note: &Note) -> Value {
-    match (note.kind, note.detail.len()) {
-        (EventKind::Started, 1) => note.detail.get("worker").unwrap_or_default(),
-        _ => note.detail.clone(),
-    }
+fn write_detail(row: &mut Packer, note: &Note) {
+    let worker = match (note.kind, note.detail.len()) {
+        (EventKind::Started, 1) => note.detail.by_ref().get("worker"),
+        _ => None,
+    };
+    row.value(worker.unwrap_or(note.detail.by_ref()));
 }
 
 fn detail_from_value(kind: EventKind, detail: Value) -> Value {

@@ -30,6 +30,8 @@
 //! keys follow from the item; they are written with it, in the same commit, and are not there while the case is
 //! suspended. In topics, and in names and keys of signals, `/` and `%` are written as `%2F` and `%25`.
 
+use std::borrow::Cow;
+
 use statewright_log::Timestamp;
 
 use crate::case::{Case, Item, ItemState, ItemWork, Status};
@@ -46,13 +48,21 @@ pub(crate) const SECRET: &str = "secret";
 
 /// A number so that byte order is its order: `a7`, `b12`.
 pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    // A number has 1 to 20 digits.
-    let len = u8::try_from(digits.len()).unwrap_or(20);
-    let mut text = String::with_capacity(digits.len().saturating_add(1));
-    text.push(char::from(b'a'.saturating_add(len.saturating_sub(1))));
-    text.push_str(&digits);
-    text
+    let (mut text, mut rest, mut len) = ([0; 21], n, 0_u8);
+    // From its last digit on; a number has 1 to 20 of them.
+    for slot in text.iter_mut().rev().take(20) {
+        *slot = b'0'.saturating_add((rest % 10) as u8);
+        (rest, len) = (rest / 10, len.saturating_add(1));
+        if rest == 0 {
+            break;
+        }
+    }
+    let first = text.len().saturating_sub(usize::from(len) + 1);
+    let text = text.get_mut(first..).unwrap_or_default();
+    if let Some(letter) = text.first_mut() {
+        *letter = b'a'.saturating_add(len.saturating_sub(1));
+    }
+    text.iter().map(|byte| char::from(*byte)).collect()
 }
 
 /// Reads a [`number`] back.
@@ -111,8 +121,11 @@ pub(crate) fn mails(case: &str, signal: &str) -> String {
     format!("m/{case}/{}/", escaped(signal))
 }
 
-pub(crate) fn escaped(key: &str) -> String {
-    key.replace('%', "%25").replace('/', "%2F")
+pub(crate) fn escaped(key: &str) -> Cow<'_, str> {
+    match key.contains(['%', '/']) {
+        true => key.replace('%', "%25").replace('/', "%2F").into(),
+        false => key.into(),
+    }
 }
 
 /// Those who wait for a signal of a key, longest first.

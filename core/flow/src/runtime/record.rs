@@ -6,7 +6,7 @@
 //! at the end of an array is left out. `docs/FORMAT.md` has the tables.
 
 use statewright_log::Timestamp;
-use statewright_value::{Value, value};
+use statewright_value::{Packer, Value, ValueRef, value};
 
 use crate::case::{
     Case, Group, Instance, Item, ItemLane, ItemState, ItemWork, Lease, Parent, Status,
@@ -78,28 +78,28 @@ const STATUSES: [Status; 10] = [
     Status::CompensationFailed,
 ];
 
-/// Puts a row together; what is null at its end is left out.
-pub(crate) fn row(mut parts: Vec<Value>) -> Value {
-    while parts.last().is_some_and(Value::is_null) {
-        parts.pop();
-    }
-    parts.into_iter().collect()
+/// The row that was put together; what is null at its end is left out.
+pub(crate) fn finish(row: Packer) -> Result<Value> {
+    Ok(row.finish_row().map_err(statewright_store::Error::from)?)
 }
 
 /// A count, null if it is nought.
-fn count(n: u64) -> Value {
-    if n == 0 { Value::NULL } else { Value::from(n) }
+fn count(row: &mut Packer, n: u64) {
+    match n {
+        0 => row.null(),
+        n => row.uint(n),
+    }
 }
 
-fn index(n: usize) -> Value {
-    Value::from(n as u64)
+fn index(row: &mut Packer, n: usize) {
+    row.uint(n as u64);
 }
 
-/// A list, null if it is empty.
-fn list(items: Vec<Value>) -> Value {
-    match items.is_empty() {
-        true => Value::NULL,
-        false => items.into_iter().collect(),
+/// What there may be, null if there is nothing.
+pub(crate) fn maybe(row: &mut Packer, n: Option<u64>) {
+    match n {
+        None => row.null(),
+        Some(n) => row.uint(n),
     }
 }
 
@@ -109,10 +109,18 @@ pub(crate) fn since(base: Timestamp, at: Timestamp) -> i64 {
 }
 
 /// The same, null if they are equal.
-fn apart(base: Timestamp, at: Timestamp) -> Value {
+pub(crate) fn apart(row: &mut Packer, base: Timestamp, at: Timestamp) {
     match since(base, at) {
-        0 => Value::NULL,
-        micros => Value::from(micros),
+        0 => row.null(),
+        micros => row.int(micros),
+    }
+}
+
+/// The same, null if there is no time.
+fn maybe_time(row: &mut Packer, base: Timestamp, at: Option<Timestamp>) {
+    match at {
+        None => row.null(),
+        Some(at) => row.int(since(base, at)),
     }
 }
 
@@ -121,26 +129,43 @@ fn put(object: &mut Value, key: &str, value: Value) {
     let _ = object.insert(key, value);
 }
 
+static NOTHING: Value = Value::NULL;
+
 /// Reads the parts of an array; one that is missing is null, one of another type is a damaged document.
+#[derive(Clone, Copy)]
 struct Row<'a> {
     of: &'a str,
     field: &'static str,
-    value: &'a Value,
+    value: ValueRef<'a>,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     fn bad(&self) -> Error {
         Error::damaged(self.of, self.field)
     }
 
-    fn get(&self, index: usize) -> Value {
-        self.value.index(index).unwrap_or_default()
+    /// None if it is null.
+    fn get(&self, index: usize) -> Option<ValueRef<'a>> {
+        self.value.index(index).filter(|value| !value.is_null())
+    }
+
+    /// The part as a row of its own; one without parts if it is null.
+    fn row(&self, index: usize) -> Row<'a> {
+        let value = self.get(index).unwrap_or(NOTHING.by_ref());
+        Row { value, ..*self }
+    }
+
+    /// The parts of a part as rows of their own.
+    fn rows(&self, index: usize) -> impl Iterator<Item = Row<'a>> + use<'a> {
+        let (of, field) = (self.of, self.field);
+        let rows = self.row(index).value.items();
+        rows.map(move |value| Row { of, field, value })
     }
 
     fn number(&self, index: usize) -> Result<u64> {
         match self.get(index) {
-            v if v.is_null() => Ok(0),
-            v => v.as_u64().ok_or_else(|| self.bad()),
+            None => Ok(0),
+            Some(v) => v.as_u64().ok_or_else(|| self.bad()),
         }
     }
 
@@ -154,10 +179,10 @@ impl Row<'_> {
 
     /// None if it is null.
     fn maybe_time(&self, base: Timestamp, index: usize) -> Result<Option<Timestamp>> {
-        let micros = match self.get(index) {
-            v if v.is_null() => return Ok(None),
-            v => v.as_i64().ok_or_else(|| self.bad())?,
+        let Some(micros) = self.get(index) else {
+            return Ok(None);
         };
+        let micros = micros.as_i64().ok_or_else(|| self.bad())?;
         let at = base.as_micros().saturating_add(micros);
         Ok(Some(Timestamp::from_micros(at)))
     }
@@ -166,94 +191,109 @@ impl Row<'_> {
         Ok(self.maybe_time(base, index)?.unwrap_or(base))
     }
 
-    fn text(&self, index: usize) -> Result<Option<String>> {
-        match self.get(index) {
-            v if v.is_null() => Ok(None),
-            v => v
-                .as_str()
-                .map(|text| Some(text.to_owned()))
-                .ok_or_else(|| self.bad()),
-        }
+    fn text(&self, index: usize) -> Result<Option<&'a str>> {
+        let text = self.get(index).map(|text| text.as_str());
+        text.map(|text| text.ok_or_else(|| self.bad())).transpose()
     }
 
     /// The numbers of a list, two by two.
-    fn pairs(&self, index: usize) -> Result<Vec<(usize, u32)>> {
-        let list = self.get(index);
-        let of = Row {
-            value: &list,
-            ..*self
-        };
-        let pair = |i: usize| Ok((of.index(2 * i)?, of.small(2 * i + 1)?));
-        (0..list.len() / 2).map(pair).collect()
+    fn pairs(&self, index: usize) -> impl Iterator<Item = Result<(usize, u32)>> + use<'a> {
+        let of = self.row(index);
+        let pair = move |i: usize| Ok((of.index(2 * i)?, of.small(2 * i + 1)?));
+        (0..of.value.len() / 2).map(pair)
     }
 }
 
 /// Everything of a case that changes on a step, but its data. `ready`: whether it is in the index of those that go on
 /// by themselves.
-pub(crate) fn state_to_value(net: &Net, case: &Case, ready: bool) -> Value {
+pub(crate) fn state_to_value(net: &Net, case: &Case, ready: bool) -> Result<Value> {
+    let mut row = Packer::new();
     let status = STATUSES.iter().position(|s| *s == case.status);
-    let status = status.unwrap_or_default() as u64 + if ready { READY } else { 0 };
-    let mut marking = Vec::new();
+    row.uint(status.unwrap_or_default() as u64 | if ready { READY } else { 0 });
+    row.uint(case.next_item);
+    row.uint(case.seq);
+    apart(&mut row, case.created, case.updated);
+    row.open();
     for (place, tokens) in case.marking.marked() {
-        marking.extend([index(place), Value::from(tokens)]);
+        index(&mut row, place);
+        row.uint(tokens.into());
     }
-    let items = case.items.values().filter(|i| i.instance.is_none());
-    let items = items.map(|item| item_to_row(case, case.updated, item));
-    let mut dead = Vec::new();
+    row.close_list();
+    row.open();
+    for item in case.items.values().filter(|i| i.instance.is_none()) {
+        row.open();
+        write_item(&mut row, case, case.updated, item);
+        row.close_row();
+    }
+    row.close_list();
+    row.open();
     for (place, tokens) in &case.dead {
-        dead.extend([index(*place), Value::from(*tokens)]);
+        index(&mut row, *place);
+        row.uint((*tokens).into());
     }
-    let tasks = net.tasks.iter().enumerate();
-    let counting = tasks.filter(|(_, t)| matches!(t.join, Join::Of { .. }));
-    let rounds = counting.filter_map(|(task, of)| {
-        let seen = |i: &usize| case.marking.seen(net.skeleton(), task, *i);
-        let seen: Vec<Value> = (0..of.inputs.len()).filter(seen).map(index).collect();
-        let all = std::iter::once(index(task)).chain(seen.iter().cloned());
-        (!seen.is_empty()).then(|| all.collect::<Value>())
-    });
-    let mut waiting = Vec::new();
+    row.close_list();
+    write_rounds(&mut row, net, case);
+    row.open();
+    for (number, group) in &case.groups {
+        write_group(&mut row, *number, group);
+    }
+    row.close_list();
+    row.open();
+    for (signal, (first, next)) in &case.mail {
+        row.open();
+        row.text(signal);
+        row.uint(*first);
+        row.uint(*next);
+        row.close();
+    }
+    row.close_list();
+    row.open();
     for (task, since) in &case.waiting {
-        waiting.extend([index(*task), apart(case.created, *since)]);
+        index(&mut row, *task);
+        apart(&mut row, case.created, *since);
     }
-    let groups = case.groups.iter().map(|(n, g)| group_to_row(*n, g));
-    let mail = case.mail.iter().map(|(signal, (first, next))| {
-        let signal = Value::from(&**signal);
-        Value::from([signal, Value::from(*first), Value::from(*next)])
-    });
-    row(vec![
-        Value::from(status),
-        Value::from(case.next_item),
-        Value::from(case.seq),
-        apart(case.created, case.updated),
-        list(marking),
-        list(items.collect()),
-        list(dead),
-        list(rounds.collect()),
-        list(groups.collect()),
-        list(mail.collect()),
-        list(waiting),
-    ])
+    row.close_list();
+    finish(row)
 }
 
-fn group_to_row(number: u64, group: &Group) -> Value {
-    let ranges = group.ranges.iter();
-    let ranges = ranges.flat_map(|(first, len)| [Value::from(*first), Value::from(*len)]);
-    let limit = |n: Option<u32>| n.map_or(Value::NULL, Value::from);
-    row(vec![
-        Value::from(number),
-        index(group.task),
-        ranges.collect(),
-        Value::from(group.total),
-        count(u64::from(group.completed)),
-        count(u64::from(group.active)),
-        count(u64::from(group.left) | u64::from(group.free) << 1),
-        limit(group.max),
-        limit(group.threshold),
-    ])
+/// What joins that count have seen in this round.
+fn write_rounds(row: &mut Packer, net: &Net, case: &Case) {
+    row.open();
+    let tasks = net.tasks.iter().enumerate();
+    for (task, of) in tasks.filter(|(_, t)| matches!(t.join, Join::Of { .. })) {
+        let seen = |i: &usize| case.marking.seen(net.skeleton(), task, *i);
+        let mut seen = (0..of.inputs.len()).filter(seen).peekable();
+        if seen.peek().is_some() {
+            row.open();
+            index(row, task);
+            seen.for_each(|input| index(row, input));
+            row.close();
+        }
+    }
+    row.close_list();
+}
+
+fn write_group(row: &mut Packer, number: u64, group: &Group) {
+    row.open();
+    row.uint(number);
+    index(row, group.task);
+    row.open();
+    for (first, len) in &group.ranges {
+        row.uint(*first);
+        row.uint(*len);
+    }
+    row.close();
+    row.uint(group.total.into());
+    count(row, group.completed.into());
+    count(row, group.active.into());
+    count(row, u64::from(group.left) | u64::from(group.free) << 1);
+    maybe(row, group.max.map(u64::from));
+    maybe(row, group.threshold.map(u64::from));
+    row.close_row();
 }
 
 /// A new case in full.
-pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
+pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Result<Value> {
     let mut object = value!({});
     put(&mut object, field::NET, Value::from(&*case.net));
     let created = Value::from(case.created.as_micros());
@@ -268,18 +308,17 @@ pub(crate) fn case_to_value(net: &Net, case: &Case, ready: bool) -> Value {
         put(&mut object, field::DEADLINE, deadline_to_value(case));
     }
     put(&mut object, field::DATA, case.data.clone());
-    let state = state_to_value(net, case, ready);
-    put(&mut object, field::STATE, state);
+    put(&mut object, field::STATE, state_to_value(net, case, ready)?);
     for (key, value) in [(field::RESULT, &case.result), (field::ERROR, &case.error)] {
         if let Some(value) = value {
             put(&mut object, key, value.clone());
         }
     }
-    object
+    Ok(object)
 }
 
 /// Reads such a time back.
-pub(crate) fn deadline_from_value(created: Timestamp, value: &Value) -> Option<Timestamp> {
+pub(crate) fn deadline_from_value(created: Timestamp, value: ValueRef<'_>) -> Option<Timestamp> {
     let at = created.as_micros().saturating_add(value.as_i64()?);
     Some(Timestamp::from_micros(at))
 }
@@ -313,50 +352,67 @@ pub(crate) fn place_name(net: &Net, place: usize) -> &str {
 pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Case, bool)> {
     let of = super::keys::case(id);
     let bad = |field: &str| Error::damaged(&of, field);
+    let value = value.by_ref();
     let created = value.get(field::CREATED).and_then(|at| at.as_i64());
+    let key = value.get(field::NET).and_then(|key| key.as_str());
+    let data = value.get(field::DATA).ok_or_else(|| bad(field::DATA))?;
     let mut case = Case::new(
         id.into(),
-        net_of_case(id, value)?.into(),
+        key.ok_or_else(|| bad(field::NET))?.into(),
         net.skeleton().empty(),
-        value.get(field::DATA).ok_or_else(|| bad(field::DATA))?,
+        data.to_value(),
         Timestamp::from_micros(created.ok_or_else(|| bad(field::CREATED))?),
     );
-    if let Some(parent) = value.get(field::PARENT) {
-        let row = Row {
-            of: &of,
-            field: field::PARENT,
-            value: &parent,
-        };
-        case.parent = Some(Parent {
-            case: row.text(0)?.ok_or_else(|| row.bad())?.into(),
-            item: row.number(1)?,
-            depth: row.small(2)?,
-        });
+    let mut state = None;
+    for (field, value) in value.entries() {
+        match field {
+            field::STATE => state = Some(value),
+            field::PARENT => case.parent = Some(parent_from_value(&of, value)?),
+            field::DEADLINE if !value.is_null() => {
+                let at = deadline_from_value(case.created, value);
+                case.deadline = Some(at.ok_or_else(|| bad(field::DEADLINE))?);
+            }
+            field::RESULT => case.result = Some(value.to_value()),
+            field::ERROR => case.error = Some(value.to_value()),
+            field::RECOVERY => {
+                let recovery = value.to_value();
+                case.recovery = super::recovery::from_value(net, id, Some(&recovery))?;
+            }
+            _ => {}
+        }
     }
-    if let Some(deadline) = value.get(field::DEADLINE).filter(|v| !v.is_null()) {
-        let at = deadline_from_value(case.created, &deadline);
-        case.deadline = Some(at.ok_or_else(|| bad(field::DEADLINE))?);
-    }
-    case.result = value.get(field::RESULT);
-    case.error = value.get(field::ERROR);
-    let recovery = value.get(field::RECOVERY);
-    case.recovery = super::recovery::from_value(net, id, recovery.as_ref())?;
-    let state = value.get(field::STATE).ok_or_else(|| bad(field::STATE))?;
     let row = Row {
         of: &of,
         field: field::STATE,
-        value: &state,
+        value: state.ok_or_else(|| bad(field::STATE))?,
     };
+    let ready = read_state(net, &row, &mut case)?;
+    Ok((case, ready))
+}
+
+fn parent_from_value(of: &str, value: ValueRef<'_>) -> Result<Parent> {
+    let field = field::PARENT;
+    let row = Row { of, field, value };
+    Ok(Parent {
+        case: row.text(0)?.ok_or_else(|| row.bad())?.into(),
+        item: row.number(1)?,
+        depth: row.small(2)?,
+    })
+}
+
+/// Reads what changes on a step; whether the case is in the index of those that go on by themselves.
+fn read_state(net: &Net, row: &Row<'_>, case: &mut Case) -> Result<bool> {
     let status = row.index(0)?;
     case.status = *STATUSES.get(status & 15).ok_or_else(|| row.bad())?;
     case.next_item = row.number(1)?;
     case.seq = row.number(2)?;
     case.updated = row.time(case.created, 3)?;
-    for (place, tokens) in row.pairs(4)? {
+    for pair in row.pairs(4) {
+        let (place, tokens) = pair?;
         case.marking.set_tokens(place, tokens);
     }
-    for item in row.get(5).items() {
-        let (item, code) = item_from_row(net, &of, (&case, case.updated), &item)?;
+    for item in row.rows(5) {
+        let (item, code) = item_from_row(net, &item, (case, case.updated))?;
         if code & STARTED != 0 {
             case.in_flight.insert(item.number, item.task);
             case.marking.set_running(item.task, 1);
@@ -365,73 +421,49 @@ pub(crate) fn case_from_value(net: &Net, id: &str, value: &Value) -> Result<(Cas
         }
         case.items.insert(item.number, item);
     }
-    case.dead.extend(row.pairs(6)?);
-    rounds(net, &row, &mut case)?;
-    for group in row.get(8).items() {
-        let (number, group) = group_from_row(net, &of, &group)?;
-        if !group.left {
-            case.marking.set_running(group.task, 1);
-        }
-        case.groups.insert(number, group);
+    for pair in row.pairs(6) {
+        let (place, tokens) = pair?;
+        case.dead.insert(place, tokens);
     }
-    for mail in row.get(9).items() {
-        let mail = Row {
-            value: &mail,
-            ..row
-        };
-        let signal = mail.text(0)?.ok_or_else(|| mail.bad())?;
-        let numbers = (mail.number(1)?, mail.number(2)?);
-        case.mail.insert(signal.into(), numbers);
-    }
-    let waiting = row.get(10);
-    let waiting = Row {
-        value: &waiting,
-        ..row
-    };
-    for at in 0..waiting.value.len() / 2 {
-        let since = waiting.time(case.created, 2 * at + 1)?;
-        case.waiting.insert(waiting.index(2 * at)?, since);
-    }
-    Ok((case, status as u64 & READY != 0))
-}
-
-fn rounds(net: &Net, row: &Row<'_>, case: &mut Case) -> Result<()> {
-    for round in row.get(7).items() {
-        let round = Row {
-            value: &round,
-            ..*row
-        };
+    for round in row.rows(7) {
         let task = round.index(0)?;
         for input in 1..round.value.len() {
             let input = round.index(input)?;
             case.marking.set_seen(net.skeleton(), task, input, true);
         }
     }
-    Ok(())
+    for group in row.rows(8) {
+        let (number, group) = group_from_row(net, &group)?;
+        if !group.left {
+            case.marking.set_running(group.task, 1);
+        }
+        case.groups.insert(number, group);
+    }
+    for mail in row.rows(9) {
+        let signal = mail.text(0)?.ok_or_else(|| mail.bad())?;
+        let numbers = (mail.number(1)?, mail.number(2)?);
+        case.mail.insert(signal.into(), numbers);
+    }
+    let waiting = row.row(10);
+    for at in 0..waiting.value.len() / 2 {
+        let since = waiting.time(case.created, 2 * at + 1)?;
+        case.waiting.insert(waiting.index(2 * at)?, since);
+    }
+    Ok(status as u64 & READY != 0)
 }
 
-fn group_from_row(net: &Net, of: &str, value: &Value) -> Result<(u64, Group)> {
-    let row = Row {
-        of,
-        field: field::STATE,
-        value,
-    };
+fn group_from_row(net: &Net, row: &Row<'_>) -> Result<(u64, Group)> {
     let task = row.index(1)?;
-    let ranges = row.get(2);
-    let range = Row {
-        value: &ranges,
-        ..row
-    };
-    let range = |i: usize| Ok((range.number(2 * i)?, range.number(2 * i + 1)?));
-    let limit = |i: usize| match row.get(i).is_null() {
-        true => Ok(None),
-        false => row.small(i).map(Some),
-    };
+    let ranges = row.row(2);
+    let range = |i: usize| Ok((ranges.number(2 * i)?, ranges.number(2 * i + 1)?));
+    let limit = |i: usize| row.get(i).map(|_| row.small(i)).transpose();
     net.tasks.get(task).ok_or_else(|| row.bad())?;
     let flags = row.number(6)?;
     let group = Group {
         task,
-        ranges: (0..ranges.len() / 2).map(range).collect::<Result<_>>()?,
+        ranges: (0..ranges.value.len() / 2)
+            .map(range)
+            .collect::<Result<_>>()?,
         total: row.small(3)?,
         completed: row.small(4)?,
         active: row.small(5)?,
@@ -468,37 +500,24 @@ pub(crate) fn created_of(id: &str, value: &Value) -> Result<Timestamp> {
 }
 
 /// What of an item is short: its number, task, state and times, those since `base`.
-pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Value {
-    let at = |time: Timestamp| apart(item.created, time);
-    let maybe =
-        |time: Option<Timestamp>| time.map_or(Value::NULL, |t| Value::from(since(item.created, t)));
-    let text = |text: &str| Value::from(text);
-    let null = || Value::NULL;
-    // Since, until, deadline, worker, nonce.
-    let (code, [from, until, deadline, worker, nonce]) = match &item.state {
-        ItemState::Offered { since } => (0, [at(*since), null(), null(), null(), null()]),
-        ItemState::Leased(lease) => (
-            1,
-            [
-                at(lease.since),
-                maybe(lease.until),
-                maybe(lease.deadline),
-                text(&lease.worker),
-                text(&lease.nonce),
-            ],
-        ),
-        ItemState::BackingOff { since, until } => {
-            (2, [at(*since), maybe(Some(*until)), null(), null(), null()])
-        }
-        ItemState::Waiting { since, until } => {
-            (3, [at(*since), maybe(Some(*until)), null(), null(), null()])
-        }
-        ItemState::Listening { since } => (4, [at(*since), null(), null(), null(), null()]),
-        ItemState::Running { since } => (5, [at(*since), null(), null(), null(), null()]),
-        ItemState::Completed => (6, [null(), null(), null(), null(), null()]),
-        ItemState::Failed { error } => (7, [null(), null(), null(), error.clone(), null()]),
-        ItemState::Cancelled => (8, [null(), null(), null(), null(), null()]),
-        ItemState::Withdrawn => (9, [null(), null(), null(), null(), null()]),
+pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Result<Value> {
+    let mut row = Packer::new();
+    write_item(&mut row, case, base, item);
+    finish(row)
+}
+
+fn write_item(row: &mut Packer, case: &Case, base: Timestamp, item: &Item) {
+    let code = match &item.state {
+        ItemState::Offered { .. } => 0,
+        ItemState::Leased(_) => 1,
+        ItemState::BackingOff { .. } => 2,
+        ItemState::Waiting { .. } => 3,
+        ItemState::Listening { .. } => 4,
+        ItemState::Running { .. } => 5,
+        ItemState::Completed => 6,
+        ItemState::Failed { .. } => 7,
+        ItemState::Cancelled => 8,
+        ItemState::Withdrawn => 9,
     };
     let flag = |on: bool, flag: u64| if on { flag } else { 0 };
     let started = case.in_flight.contains_key(&item.number);
@@ -507,47 +526,70 @@ pub(crate) fn item_to_row(case: &Case, base: Timestamp, item: &Item) -> Value {
         | flag(started, STARTED)
         | flag(item.stored && item.instance.is_none(), STORED)
         | flag(!started && !offered && item.instance.is_none(), ASIDE);
+    row.uint(item.number);
+    index(row, item.task);
+    count(row, code);
+    apart(row, base, item.created);
+    count(row, item.attempt.into());
+    count(row, item.failures.into());
+    write_state(row, item);
     // Of a signal its key; of what else the task does not say, the case.
-    let key = match &item.work {
-        ItemWork::Signal { key: Some(key), .. } => text(key),
+    match &item.work {
+        ItemWork::Signal { key: Some(key), .. } => row.text(key),
         ItemWork::Flow { case: other } if *other != ids::child(&case.id, item.number) => {
-            text(other)
+            row.text(other);
         }
-        _ => null(),
-    };
-    let lane = item.lane.as_ref().map_or(Value::NULL, |(key, priority)| {
-        Value::from([text(key), Value::from(*priority)])
-    });
-    row(vec![
-        Value::from(item.number),
-        index(item.task),
-        count(code),
-        apart(base, item.created),
-        count(u64::from(item.attempt)),
-        count(u64::from(item.failures)),
-        from,
-        until,
-        deadline,
-        worker,
-        nonce,
-        key,
-        lane,
-        maybe(item.deadline),
-    ])
+        _ => row.null(),
+    }
+    match &item.lane {
+        None => row.null(),
+        Some((key, priority)) => {
+            row.open();
+            row.text(key);
+            row.uint((*priority).into());
+            row.close();
+        }
+    }
+    maybe_time(row, item.created, item.deadline);
+}
+
+/// Since when an item is in its state, until when, its deadline, and who has it by what claim.
+fn write_state(row: &mut Packer, item: &Item) {
+    let nulls = |row: &mut Packer, n: usize| (0..n).for_each(|_| row.null());
+    match &item.state {
+        ItemState::Leased(lease) => {
+            apart(row, item.created, lease.since);
+            maybe_time(row, item.created, lease.until);
+            maybe_time(row, item.created, lease.deadline);
+            row.text(&lease.worker);
+            row.text(&lease.nonce);
+        }
+        ItemState::BackingOff { since, until } | ItemState::Waiting { since, until } => {
+            apart(row, item.created, *since);
+            maybe_time(row, item.created, Some(*until));
+            nulls(row, 3);
+        }
+        ItemState::Offered { since }
+        | ItemState::Listening { since }
+        | ItemState::Running { since } => {
+            apart(row, item.created, *since);
+            nulls(row, 4);
+        }
+        ItemState::Failed { error } => {
+            nulls(row, 3);
+            row.value(error.by_ref());
+            row.null();
+        }
+        ItemState::Completed | ItemState::Cancelled | ItemState::Withdrawn => nulls(row, 5),
+    }
 }
 
 /// An item, and the code of its state with what is added to it.
 fn item_from_row(
     net: &Net,
-    of: &str,
+    row: &Row<'_>,
     (case, base): (&Case, Timestamp),
-    value: &Value,
 ) -> Result<(Item, u64)> {
-    let row = Row {
-        of,
-        field: field::STATE,
-        value,
-    };
     let number = row.number(0)?;
     let task = row.index(1)?;
     let code = row.number(2)?;
@@ -555,7 +597,7 @@ fn item_from_row(
     let since = row.time(created, 6)?;
     let until = || row.maybe_time(created, 7);
     let due = || until()?.ok_or_else(|| row.bad());
-    let text = |i| row.text(i)?.ok_or_else(|| row.bad());
+    let text = |i| row.text(i)?.map(str::to_owned).ok_or_else(|| row.bad());
     let state = match code & 15 {
         0 => ItemState::Offered { since },
         1 => ItemState::Leased(Lease {
@@ -576,7 +618,9 @@ fn item_from_row(
         4 => ItemState::Listening { since },
         5 => ItemState::Running { since },
         6 => ItemState::Completed,
-        7 => ItemState::Failed { error: row.get(9) },
+        7 => ItemState::Failed {
+            error: row.get(9).map(ValueRef::to_value).unwrap_or_default(),
+        },
         8 => ItemState::Cancelled,
         _ => return Err(row.bad()),
     };
@@ -592,7 +636,7 @@ fn item_from_row(
         attempt: row.small(4)?,
         failures: row.small(5)?,
         state,
-        lane: lane(&row)?,
+        lane: lane(row)?,
         deadline: row.maybe_time(created, 13)?,
         stored: code & STORED != 0,
     };
@@ -600,20 +644,17 @@ fn item_from_row(
 }
 
 fn lane(row: &Row<'_>) -> Result<ItemLane> {
-    let lane = row.get(12);
-    if lane.is_null() {
+    if row.get(12).is_none() {
         return Ok(None);
     }
-    let of = Row {
-        value: &lane,
-        ..*row
-    };
+    let of = row.row(12);
     let priority = u8::try_from(of.number(1)?).map_err(|_| of.bad())?;
-    Ok(Some((of.text(0)?.ok_or_else(|| of.bad())?, priority)))
+    let key = of.text(0)?.ok_or_else(|| of.bad())?;
+    Ok(Some((key.to_owned(), priority)))
 }
 
 /// What an item's work is, as far as its task says.
-fn work(kind: &TaskKind, case: &Case, number: u64, key: Option<String>) -> Option<ItemWork> {
+fn work(kind: &TaskKind, case: &Case, number: u64, key: Option<&str>) -> Option<ItemWork> {
     Some(match kind {
         TaskKind::Process(_) => ItemWork::Process {
             argv: Vec::new(),
@@ -625,10 +666,10 @@ fn work(kind: &TaskKind, case: &Case, number: u64, key: Option<String>) -> Optio
         TaskKind::Wait(_) => ItemWork::Wait,
         TaskKind::Signal(signal) => ItemWork::Signal {
             signal: signal.signal.clone(),
-            key,
+            key: key.map(str::to_owned),
         },
         TaskKind::Flow(_) => ItemWork::Flow {
-            case: key.unwrap_or_else(|| ids::child(&case.id, number)),
+            case: key.map_or_else(|| ids::child(&case.id, number), str::to_owned),
         },
         TaskKind::Compensate(_) => ItemWork::Compensate,
         TaskKind::Set(_) | TaskKind::Log(_) | TaskKind::Route => return None,
@@ -641,7 +682,7 @@ pub(crate) fn argv_to_value(argv: &[String]) -> Value {
 }
 
 /// What an item has in a document of its own; none if there is nothing.
-pub(crate) fn item_to_value(case: &Case, item: &Item) -> Option<Value> {
+pub(crate) fn item_to_value(case: &Case, item: &Item) -> Result<Option<Value>> {
     let mut object = Value::object();
     if let ItemWork::Process { argv, cwd } = &item.work
         && !argv.is_empty()
@@ -655,11 +696,8 @@ pub(crate) fn item_to_value(case: &Case, item: &Item) -> Option<Value> {
         put(&mut object, part::INPUT, item.input.clone());
     }
     if let Some(instance) = &item.instance {
-        put(
-            &mut object,
-            part::ROW,
-            item_to_row(case, case.created, item),
-        );
+        let row = item_to_row(case, case.created, item)?;
+        put(&mut object, part::ROW, row);
         let of = [
             Value::from(instance.group),
             Value::from(instance.index),
@@ -670,20 +708,20 @@ pub(crate) fn item_to_value(case: &Case, item: &Item) -> Option<Value> {
     if let Some(result) = &item.result {
         put(&mut object, part::RESULT, result.clone());
     }
-    (!object.is_empty()).then_some(object)
+    Ok((!object.is_empty()).then_some(object))
 }
 
 /// Reads what an item has in a document of its own.
-pub(crate) fn complete_item(of: &str, item: &mut Item, value: &Value) -> Result<()> {
-    item.input = value.get(part::INPUT).unwrap_or_default();
-    item.result = value.get(part::RESULT);
+pub(crate) fn complete_item(of: &str, item: &mut Item, value: ValueRef<'_>) -> Result<()> {
+    let input = value.get(part::INPUT);
+    item.input = input.map(ValueRef::to_value).unwrap_or_default();
+    item.result = value.get(part::RESULT).map(ValueRef::to_value);
     if let ItemWork::Process { argv, cwd } = &mut item.work {
-        let all = value.get(part::ARGV).unwrap_or_default();
-        let texts = all.items().map(|a| a.as_str().map(str::to_owned));
-        let texts: Option<Vec<String>> = texts.collect();
+        let all = value.get(part::ARGV).into_iter().flat_map(ValueRef::items);
+        let texts: Option<Vec<String>> = all.map(|a| a.as_str().map(str::to_owned)).collect();
         *argv = texts.ok_or_else(|| Error::damaged(of, part::ARGV))?;
-        let folder = value.get(part::CWD);
-        *cwd = folder.and_then(|c| c.as_str().map(str::to_owned));
+        let folder = value.get(part::CWD).and_then(ValueRef::as_str);
+        *cwd = folder.map(str::to_owned);
     }
     Ok(())
 }
@@ -696,18 +734,19 @@ pub(crate) fn instance_from_value(
     value: &Value,
 ) -> Result<Item> {
     let of = super::keys::item(&case.id, number);
-    let row = value.get(part::ROW).unwrap_or_default();
-    let (mut item, _) = item_from_row(net, &of, (case, case.created), &row)?;
-    let instance = value.get(part::INSTANCE).unwrap_or_default();
-    let row = Row {
+    let value = value.by_ref();
+    let row = |field, part: &str| Row {
         of: &of,
-        field: part::INSTANCE,
-        value: &instance,
+        field,
+        value: value.get(part).unwrap_or(NOTHING.by_ref()),
     };
+    let state = row(field::STATE, part::ROW);
+    let (mut item, _) = item_from_row(net, &state, (case, case.created))?;
+    let row = row(part::INSTANCE, part::INSTANCE);
     item.instance = Some(Instance {
         group: row.number(0)?,
         index: row.small(1)?,
-        of: row.get(2),
+        of: row.get(2).map(ValueRef::to_value).unwrap_or_default(),
     });
     complete_item(&of, &mut item, value)?;
     item.stored = true;

@@ -114,7 +114,7 @@ pub(crate) fn load(
         let read = || read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"));
         if let Some(item) = case.items.get_mut(&number) {
             if item.stored {
-                record::complete_item(&key, item, &read()?)?;
+                record::complete_item(&key, item, read()?.by_ref())?;
             }
         } else if case.groups.values().any(|g| g.has(number)) {
             let item = record::instance_from_value(net, &case, number, &read()?)?;
@@ -151,7 +151,7 @@ pub(crate) fn create(txn: &Txn, machine: Machine<'_>) -> Result<Moved> {
     let ready = is_ready(net, &moved, &case);
     writer.create(
         &key,
-        packed(&moved, record::case_to_value(net, &case, ready)),
+        packed(&moved, record::case_to_value(net, &case, ready)?),
     )?;
     if moved.closed.is_none() {
         writer.create(&keys::open(&id), Value::NULL)?;
@@ -188,8 +188,7 @@ pub(crate) fn update(
         set(field::PARENT, record::parent_to_value(parent))?;
     }
     let ready = is_ready(net, &moved, &after);
-    let state = record::state_to_value(net, &after, ready);
-    set(field::STATE, packed(&moved, state))?;
+    set(field::STATE, record::state_to_value(net, &after, ready)?)?;
     for (field, value) in [(field::RESULT, &after.result), (field::ERROR, &after.error)] {
         if let Some(value) = value {
             set(field, value.clone())?;
@@ -235,7 +234,7 @@ pub(crate) fn relocate(txn: &Txn, on: Relocated<'_>, machine: Machine<'_>) -> Re
     // Tasks are numbered otherwise, in the rows of instances too.
     let instances = on.before.items.values().chain(on.before.finished.values());
     for item in instances.filter(|item| item.instance.is_some()) {
-        let row = record::item_to_row(on.before, on.before.created, item);
+        let row = record::item_to_row(on.before, on.before.created, item)?;
         let at = Path::root().key(part::ROW);
         writer.set(&keys::item(&id, item.number), &at, row)?;
     }
@@ -257,7 +256,7 @@ fn is_ready(net: &Net, moved: &Moved, case: &Case) -> bool {
     !case.status.is_final() && (moved.more || instances || case.items.values().any(programs))
 }
 
-/// A document of a case that now waits is made small: it may be one of a million.
+/// The document of a case that now waits is made small: it may be one of a million.
 fn packed(moved: &Moved, value: Value) -> Value {
     match moved.closed.is_none() && !moved.more {
         true => value.pack().unwrap_or(value),
@@ -323,13 +322,13 @@ impl Writer<'_> {
         self.deadline(before, &case, &mut moved)?;
         waiting::update(net, &mut case, &notes);
         if !notes.is_empty() {
-            let events = journal::to_value(&case, now, &notes);
+            let events = journal::to_value(&case, now, &notes)?;
             for note in notes {
                 case.seq = case.seq.saturating_add(1);
                 moved.events.push(journal::told(net, &case, case.seq, note));
             }
             let key = keys::history_event(&case.id, case.seq);
-            self.create(&key, packed(&moved, events))?;
+            self.create(&key, events)?;
         }
         recovery::save(self.txn, net, before.map(|b| &b.done), &case)?;
         if let (Some(key), Some(result)) = (document, &case.result) {
@@ -372,7 +371,7 @@ impl Writer<'_> {
         if old.is_some_and(|old| old.input == item.input && old.work == item.work) {
             return Ok(());
         }
-        if let Some(document) = record::item_to_value(case, item) {
+        if let Some(document) = record::item_to_value(case, item)? {
             if item.stored {
                 self.set(&key, &Path::root(), document)?;
             } else {
@@ -386,11 +385,11 @@ impl Writer<'_> {
     /// Writes an instance that changed; its result is asked for later.
     fn instance(&self, key: &str, case: &Case, old: Option<&Item>, item: &mut Item) -> Result<()> {
         let Some(old) = old else {
-            let document = record::item_to_value(case, item).unwrap_or_default();
+            let document = record::item_to_value(case, item)?.unwrap_or_default();
             item.stored = true;
             return self.create(key, document);
         };
-        let row = record::item_to_row(case, case.created, item);
+        let row = record::item_to_row(case, case.created, item)?;
         self.set(key, &Path::root().key(part::ROW), row)?;
         if let (Some(result), true) = (&item.result, old.result != item.result) {
             self.set(key, &Path::root().key(part::RESULT), result.clone())?;

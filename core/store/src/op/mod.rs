@@ -8,7 +8,7 @@
 use rmp::decode::{read_array_len, read_int};
 use rmp::encode;
 use statewright_log::Timestamp;
-use statewright_value::{Kind, Limits, Path, Value};
+use statewright_value::{Limits, MAX_DEPTH, Path, Value};
 
 use crate::error::{Error, Result};
 use crate::event::EventAppend;
@@ -221,14 +221,14 @@ impl Op {
         }
     }
 
-    /// Refuses a value that recovery could not read back; values made in the program can be of any depth. O(value).
+    /// Refuses a value that recovery could not read back; values made in the program can be of any depth. O(1).
     pub(crate) fn check(&self) -> Result<()> {
         let second = match self {
             Op::KvEdit { edit, .. } | Op::DocEdit { edit, .. } => edit.second(),
             _ => None,
         };
         for value in [self.value(), second].into_iter().flatten() {
-            if matches!(value.kind(), Kind::Array | Kind::Object) {
+            if !value.nests_within(MAX_DEPTH) {
                 value.check(&Limits::unlimited())?;
             }
         }

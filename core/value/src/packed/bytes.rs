@@ -134,7 +134,7 @@ pub(super) fn invalid(offset: usize, reason: &'static str) -> Error {
     }
 }
 
-fn too_large() -> Error {
+pub(super) fn too_large() -> Error {
     Error::Limit {
         what: "size of one value in 8-byte words",
         limit: u32::MAX as usize,
@@ -166,26 +166,28 @@ fn read_scalars(bytes: &[u8], start: usize, count: u64) -> Result<Box<[Extended]
 
 fn write(value: ValueRef<'_>) -> Result<Box<Writer>> {
     let mut writer = Writer::new(64);
-    for event in Walk::new(value) {
-        let written = match event {
-            Event::Array(_) => {
-                writer.open_array();
-                Ok(())
-            }
-            Event::Object(_) => {
-                writer.open_object();
-                Ok(())
-            }
-            Event::Key(key) => writer.key(key),
-            Event::End => writer.close(),
-            Event::Scalar(scalar) => scalar_word(&mut writer, scalar).map(|word| writer.push(word)),
-        };
-        written.map_err(|_| too_large())?;
-    }
+    write_into(&mut writer, value).map_err(|_| too_large())?;
     Ok(writer)
 }
 
-fn scalar_word(writer: &mut Writer, scalar: Data<'_>) -> Result<u64, super::Full> {
+/// Adds a value to the innermost open container.
+pub(super) fn write_into(writer: &mut Writer, value: ValueRef<'_>) -> Result<(), super::Full> {
+    for event in Walk::new(value) {
+        match event {
+            Event::Array(_) => writer.open_array(),
+            Event::Object(_) => writer.open_object(),
+            Event::Key(key) => writer.key(key)?,
+            Event::End => writer.close()?,
+            Event::Scalar(scalar) => {
+                let word = scalar_word(writer, scalar)?;
+                writer.push(word);
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn scalar_word(writer: &mut Writer, scalar: Data<'_>) -> Result<u64, super::Full> {
     match scalar {
         Data::Null | Data::Array | Data::Object => Ok(word::NULL),
         Data::Bool(bool) => Ok(if bool { word::TRUE } else { word::FALSE }),

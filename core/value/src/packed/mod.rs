@@ -15,6 +15,7 @@
 
 mod bytes;
 mod check;
+mod packer;
 mod read;
 mod shapes;
 pub(crate) mod word;
@@ -26,6 +27,7 @@ use triomphe::Arc;
 
 use crate::Key;
 use crate::extended::Extended;
+pub use packer::Packer;
 pub(crate) use read::View;
 pub(crate) use write::{Full, Writer};
 

@@ -277,6 +277,20 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes nulls at the end of the innermost container away again.
+    pub(super) fn trim_nulls(&mut self) {
+        let rest = self.children(self.top.start);
+        let kept = rest.iter().rposition(|word| *word != word::NULL);
+        let kept = kept.map_or(0, |last| last + 1);
+        self.stack.truncate(self.top.start + kept);
+    }
+
+    /// Forgets the innermost container.
+    pub(super) fn abandon(&mut self) {
+        self.stack.truncate(self.top.start);
+        self.top = self.open.pop().unwrap_or(OUTSIDE);
+    }
+
     #[inline(always)]
     fn children(&self, start: usize) -> &[u64] {
         self.stack.get(start..).unwrap_or_default()
