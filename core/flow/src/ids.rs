@@ -75,14 +75,19 @@ fn random(env: &Env) -> Result<u64> {
         .map_err(|e| Error::Random { why: e.to_string() })
 }
 
-/// The lowest `count` digits of 5 bits each: as text they sort as the numbers do.
-pub(crate) fn digits(number: u64, count: u32) -> String {
-    let digit = |i: u32| {
-        DIGITS
-            .get((number >> (5 * i)) as usize & 31)
-            .map_or('0', |d| char::from(*d))
-    };
-    (0..count).rev().map(digit).collect()
+/// The lowest `count` digits of 5 bits each: as text they sort as the numbers do. There are 13 in a number.
+pub(crate) fn digits(number: u64, count: usize) -> String {
+    let (mut text, mut rest) = ([b'0'; 13], number);
+    for slot in text.iter_mut().take(count).rev() {
+        *slot = DIGITS.get((rest & 31) as usize).copied().unwrap_or(b'0');
+        rest >>= 5;
+    }
+    ascii(text.get(..count).unwrap_or(&text)).to_owned()
+}
+
+/// Bytes that are ASCII, as text.
+pub(crate) fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 /// Reads [`digits`] back.

@@ -353,7 +353,7 @@ impl Shared {
             match tried {
                 Some(tried) => {
                     writer.version = version;
-                    tried.merge_into(&mut writer.tree);
+                    tried.merge_into(&mut writer.tree, (version, version));
                 }
                 None => {
                     let at = writer.stamp(version);
@@ -398,17 +398,20 @@ impl Shared {
                 // What others added or appended since may leave no room for more of it.
                 writer.try_ops(&ops, self.now())?;
             }
-            // If nobody committed in between, what the transaction saw is what there will be.
+            // If nobody wrote to its keys in between, what the transaction made of them is what there will be, as long
+            // as that does not depend on the time, or the time can be the one that it saw.
+            let local = ops.iter().all(Op::is_local);
+            let same = base == writer.version
+                || local && !overlay.keys().any(|key| writer.recent.wrote(key, base));
             let (now, before) = (self.now(), writer.time);
-            let same = |time: &Timestamp| {
-                base == writer.version && *time >= before && now.saturating_since(*time) < SAME_TIME
-            };
-            let seen = time.filter(same);
+            let near =
+                |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
+            let seen = time.filter(|time| same && near(time));
             let version = self.append(&mut writer, base, &ops, seen.unwrap_or(now))?;
             let coming = self.take_back(&mut writer, Some(root));
-            if seen.is_some() {
+            if seen.is_some() || same && local {
                 writer.version = version;
-                overlay.merge_into(&mut writer.tree);
+                overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
             } else {
                 // Otherwise documents would be copied where the overlay holds them too.
                 drop(overlay);

@@ -26,11 +26,22 @@ pub(crate) struct Layered<'a> {
 }
 
 impl Overlay {
-    /// Makes a tree what the overlay over it was. O(what was written × log n).
-    pub fn merge_into(self, tree: &mut Tree) {
+    /// The keys that were written or removed.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.entries.keys()
+    }
+
+    /// Makes a tree what the overlay over it was; what it wrote as of version `from` is of version `to`.
+    /// O(what was written × log n).
+    pub fn merge_into(self, tree: &mut Tree, (from, to): (u64, u64)) {
         for (key, written) in self.entries {
             match written {
-                Some(entry) => tree.insert(&key, &entry),
+                Some(mut entry) => {
+                    if entry.version == from {
+                        entry.version = to;
+                    }
+                    tree.insert(&key, &entry);
+                }
                 None => drop(tree.remove(&key)),
             }
         }
@@ -220,7 +231,7 @@ mod tests {
                 prop_assert_eq!(have.first_from(&key), want.first_from(&key));
             }
             let mut merged = base.clone();
-            over.clone().merge_into(&mut merged);
+            over.clone().merge_into(&mut merged, (0, 0));
             let all = |tree: &Tree| tree.range(&[], None, usize::MAX, false, |_, _| true);
             prop_assert_eq!(all(&merged), all(&want));
             let to = to.map(|to| [to]);

@@ -157,6 +157,13 @@ impl Recent {
         }
     }
 
+    /// Whether a commit after `since` wrote to a key, anywhere in its value. O(log n).
+    pub fn wrote(&self, key: &[u8], since: u64) -> bool {
+        self.entries
+            .get(key)
+            .is_some_and(|node| node.newest() > since)
+    }
+
     /// A commit after `since` that wrote something overlapping `region`. O(path + log n).
     pub fn overlap(&self, region: &Region, since: u64) -> Option<Overlap> {
         let found = |committed| {

@@ -161,6 +161,9 @@ fn size(value: &Value, exact: bool) -> usize {
         Kind::Text | Kind::Bytes => return value.len(),
         _ => return 16,
     }
+    if let Some(bytes) = value.flat_size() {
+        return bytes;
+    }
     let mut bytes = 0_usize;
     for (nth, visited) in value.by_ref().walk().enumerate() {
         if nth > COUNTED && !exact {

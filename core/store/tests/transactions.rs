@@ -133,6 +133,36 @@ fn an_array_that_changes_length_conflicts_with_every_path_through_it() {
     assert!(beside.is_ok());
 }
 
+/// Others committed since it began: to places beside its own in one document, and not at all to its other keys.
+#[test]
+fn a_commit_behind_others_keeps_what_they_wrote_and_has_its_own_version() {
+    let store = with_doc(value!({"a": 1, "b": 1}));
+    let late = store.begin();
+    set(".a", 2)(&late).unwrap();
+    late.kv_put(&space(), b"mine", value!("late")).unwrap();
+    late.json_create(&space(), "made", value!({"by": "late"}))
+        .unwrap();
+    late.json_set(&space(), "made", &path(".more"), value!(true))
+        .unwrap();
+    store
+        .transact(|txn| txn.json_set(&space(), "doc", &path(".b"), value!(2)))
+        .unwrap();
+    store
+        .transact(|txn| txn.kv_put(&space(), b"theirs", value!("early")))
+        .unwrap();
+    let version = late.commit().unwrap().version;
+    assert_eq!(doc(&store), value!({"a": 2, "b": 2}));
+    let view = store.snapshot();
+    let made = view.json_get(&space(), "made", &Path::root()).unwrap();
+    assert_eq!(made, Some(value!({"by": "late", "more": true})));
+    let entry = |key: &[u8]| view.kv_entry(&space(), key).unwrap().unwrap();
+    assert_eq!(
+        (entry(b"mine").value, entry(b"mine").version),
+        (value!("late"), version)
+    );
+    assert_eq!(entry(b"theirs").version, version - 1);
+}
+
 #[test]
 fn write_skew_is_ruled_out_by_serializable_and_allowed_by_snapshot() {
     let on_call = |me: &'static str, other: &'static str| {

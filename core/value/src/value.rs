@@ -369,6 +369,24 @@ impl Value {
         self.depth_bound() as usize <= depth || self.exact_depth() as usize <= depth
     }
 
+    /// Bytes of the packed document that a value is in, if there is no object in that: at least as many as the value
+    /// has text, numbers and items. None for any other value. O(1).
+    ///
+    /// ```
+    /// use statewright_value::value;
+    /// # fn main() -> statewright_value::Result<()> {
+    /// assert_eq!(value!([1, "two"]).pack()?.flat_size(), Some(16));
+    /// assert_eq!(value!([1, "two"]).flat_size(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flat_size(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Packed(doc, _) => doc.flat_size(),
+            _ => None,
+        }
+    }
+
     /// Nested containers, at least: 0 for a scalar. Exact unless something deep has been removed.
     #[inline]
     pub(crate) fn depth_bound(&self) -> u32 {

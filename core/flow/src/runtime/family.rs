@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
@@ -243,6 +244,9 @@ impl<'a> Family<'a> {
     }
 
     pub(super) fn done(&mut self, moved: Moved, after: Vec<Todo>) {
+        if moved.lined {
+            self.flows.lanes.store(true, Ordering::Release);
+        }
         // What a case waited for can end in the same commit: for whoever follows the case, all that is one.
         match self.moved.iter_mut().find(|m| m.case == moved.case) {
             Some(before) => before.then(moved),

@@ -62,7 +62,7 @@ pub(crate) fn number(n: u64) -> String {
     if let Some(letter) = text.first_mut() {
         *letter = b'a'.saturating_add(len.saturating_sub(1));
     }
-    text.iter().map(|byte| char::from(*byte)).collect()
+    ids::ascii(text).to_owned()
 }
 
 /// Reads a [`number`] back.

@@ -18,6 +18,7 @@
 //! greatest comes first. A lane's limits are those of the item that was offered last.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
@@ -29,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::net::{Lane, Net};
 use crate::sabotage::{self, Bug};
 
+const LANES: &str = "lane/";
 const WAIT: &str = "lane/wait/";
 /// Keys whose rate allows them to go on again, let go in one commit.
 const WAIT_BATCH: usize = 64;
@@ -302,6 +304,7 @@ pub(super) fn changed(
     else {
         return Ok(());
     };
+    moved.lined = true;
     let space = Space::default();
     let mut key = Key::read(txn, &lane.name, name)?;
     key.set_limits(lane);
@@ -389,9 +392,19 @@ pub(super) fn held_by(
 /// An item whose turn it is: since when it is offered, its case and number.
 pub(super) type Head = (Timestamp, String, u64);
 
+/// Whether anything may stand in a lane.
+pub(super) fn are_there(view: &impl Reader) -> bool {
+    let first = view.doc_scan(Primitive::Flow, &Space::default(), LANES, None, 1);
+    // What cannot be read is looked at by whoever needs it.
+    first.map_or(true, |first| !first.is_empty())
+}
+
 impl Flows {
     /// The items at the heads of the keys that are first in line, in their order.
     pub(super) fn heads(&self, queue: &Queue, most: usize) -> Result<Vec<Head>> {
+        if !self.lanes.load(Ordering::Acquire) {
+            return Ok(Vec::new());
+        }
         let (view, space) = (self.store.snapshot(), Space::default());
         let queues = names(queue);
         let mut heads: Vec<(String, Head)> = Vec::new();
@@ -451,6 +464,9 @@ impl Flows {
 
     /// When a rate first lets a key go on; none if none waits.
     pub(super) fn next_rate(&self) -> Result<Option<Timestamp>> {
+        if !self.lanes.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let view = self.store.snapshot();
         let first = view.doc_scan(Primitive::Flow, &Space::default(), WAIT, None, 1)?;
         Ok(first

@@ -29,6 +29,7 @@ mod waiting;
 mod work;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -80,6 +81,8 @@ pub struct Flows {
     desk: Desk,
     /// What claims are signed with, once that was needed.
     secret: OnceLock<[u8; 32]>,
+    /// Whether anything may stand in a lane: most stores have none, and need not look.
+    lanes: AtomicBool,
     /// How many automatic tasks one commit fires at most.
     burst: u32,
     /// Whether schedules of deployed flows are kept.
@@ -98,6 +101,7 @@ impl Flows {
     pub fn new(store: Store) -> Flows {
         let in_memory = store.stats().durability == Durability::Memory;
         Flows {
+            lanes: lanes::are_there(&store.snapshot()).into(),
             store,
             nets: Nets::default(),
             desk: Desk::default(),

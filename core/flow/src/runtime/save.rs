@@ -35,6 +35,8 @@ pub struct Moved {
     pub closed: Option<Status>,
     /// The keys under which work was offered to hosts.
     pub(crate) offered: Vec<String>,
+    /// Whether something of it stands in a lane.
+    pub(crate) lined: bool,
     /// What the same commit did to other cases: those it called, and the one that called it.
     pub also: Vec<Moved>,
 }
@@ -490,6 +492,7 @@ impl Moved {
             topics_offered: Vec::new(),
             next_due: None,
             offered: Vec::new(),
+            lined: false,
             more: false,
             closed: None,
             also: Vec::new(),
@@ -503,6 +506,7 @@ impl Moved {
         self.topics_offered.extend(next.topics_offered);
         self.next_due = self.next_due.into_iter().chain(next.next_due).min();
         self.offered.extend(next.offered);
+        self.lined |= next.lined;
         self.more = next.more;
         self.closed = next.closed;
     }

@@ -472,7 +472,7 @@ fn attempt_ends(net: &Net, item: &Item, since: Timestamp) -> Option<Timestamp> {
 
 /// The last part of a claim's token: which attempt it is of, when it was made, and that this store made it.
 fn sign(secret: &[u8; 32], (case, number): (&str, u64), attempt: u32, since: Timestamp) -> String {
-    let head = format!("{attempt}.{}", keys::time(since));
+    let head = [&attempt.to_string(), ".", &keys::time(since)].concat();
     let mut hasher = blake3::Hasher::new_keyed(secret);
     hasher.update(case.as_bytes());
     hasher.update(&number.to_le_bytes());
@@ -482,7 +482,7 @@ fn sign(secret: &[u8; 32], (case, number): (&str, u64), attempt: u32, since: Tim
         .as_bytes()
         .first_chunk()
         .map_or(0, |b| u64::from_le_bytes(*b));
-    format!("{head}.{}", ids::digits(first, 12))
+    [&head, ".", &ids::digits(first, 12)].concat()
 }
 
 /// Makes a claim again that was not written when the process that made it ended; false if it is not the next attempt
@@ -556,7 +556,7 @@ pub(super) fn is_host(item: &Item) -> bool {
 }
 
 pub(super) fn token(case: &str, number: u64, nonce: &str) -> String {
-    format!("{case}/{number}/{nonce}")
+    [case, "/", &number.to_string(), "/", nonce].concat()
 }
 
 pub(super) fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> {
@@ -590,7 +590,7 @@ pub(super) fn work_item(net: &Net, case: &str, item: &Item) -> Option<WorkItem> 
         item: item.number,
         task: task.name.to_string(),
         attempt: item.attempt,
-        idempotency_key: format!("{case}/{}", item.number),
+        idempotency_key: [case, "/", &item.number.to_string()].concat(),
         input: item.input.clone(),
         deadline: lease.deadline,
         lease_until: lease.until,

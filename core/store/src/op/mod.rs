@@ -317,6 +317,21 @@ impl Op {
         Ok(())
     }
 
+    /// Whether it looks at nothing but what is at its key, changes nothing else, and does not ask what time it is: done
+    /// to the same entry, it gives the same, whatever has happened elsewhere.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Op::KvPut { .. }
+                | Op::KvDelete { .. }
+                | Op::DocCreate { .. }
+                | Op::DocSet { .. }
+                | Op::DocRemove { .. }
+                | Op::DocDrop { .. }
+                | Op::DocEdit { .. }
+        )
+    }
+
     /// Whether a key may expire by it that did not before.
     pub(crate) fn may_set_expiry(&self) -> bool {
         matches!(self, Op::KvPutUntil { .. } | Op::Space(_))

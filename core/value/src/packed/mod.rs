@@ -51,6 +51,12 @@ impl Packed {
     pub(crate) fn depth(&self) -> u32 {
         self.depth
     }
+
+    /// Bytes of the buffer, if it has neither shapes nor scalars of its own beside it.
+    pub(crate) fn flat_size(&self) -> Option<usize> {
+        let flat = self.shape_count == 0 && self.extended.is_empty();
+        flat.then(|| self.words.len().saturating_mul(8))
+    }
 }
 
 /// A container, long text or byte string inside a packed document: what a [`crate::Value`] holds of it.
