@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use statewright_log::Timestamp;
 use statewright_store::{Reader, Txn};
-use statewright_value::{Value, value};
+use statewright_value::{Packer, Value, value};
 
 use super::family::Family;
 use super::mapping::{Mapped, Renames, map};
@@ -73,7 +73,7 @@ pub(super) fn moves_of(value: &Value) -> Vec<(u64, String, String)> {
 /// The deadline that a case lost by its last move, as the version that it was moved to had none.
 fn lost_deadline(value: &Value, created: Timestamp) -> Option<Timestamp> {
     let last = value.get(field::MOVES)?.items().last()?;
-    record::deadline_from_value(created, &last.index(3)?)
+    record::deadline_from_value(created, last.index(3)?.by_ref())
 }
 
 /// Whether an open case is the head of a unit: nobody called it, or who did runs on another spec.
@@ -320,28 +320,26 @@ impl Family<'_> {
         if !machine.needs.is_empty() {
             return Err(Error::damaged(&at, "items"));
         }
-        let mut moves: Vec<Value> = value
-            .get(field::MOVES)
-            .unwrap_or_default()
-            .items()
-            .collect();
-        let lost = match mapped_deadline {
-            Some(_) => Value::NULL,
-            None => record::deadline_to_value(&case),
-        };
-        moves.push(record::row(vec![
-            Value::from(case.seq),
-            Value::from(&*case.net),
-            Value::from(migration),
-            lost,
-        ]));
+        let mut moves = Packer::new();
+        let before_this = value.get(field::MOVES).unwrap_or_default();
+        for earlier in before_this.by_ref().items() {
+            moves.value(earlier);
+        }
+        moves.open();
+        moves.uint(case.seq);
+        moves.text(&case.net);
+        moves.text(migration);
+        if mapped_deadline.is_none() {
+            moves.value(record::deadline_to_value(&case).by_ref());
+        }
+        moves.close_row();
         let after = self.effects(new, &mut machine);
         let on = save::Relocated {
             old,
             was: &case,
             before: &before,
             ready,
-            moves: moves.into_iter().collect(),
+            moves: record::finish(moves)?,
         };
         let moved = save::relocate(self.txn, on, machine)?;
         self.done(moved, after);
