@@ -7,6 +7,7 @@
 //! another program; the journal is ten inserts and updates. It is the floor; the ratio says how far above it we are.
 
 pub mod cases;
+pub mod peers;
 pub mod routing;
 pub mod sleeping;
 
@@ -23,7 +24,7 @@ use crate::store::Size;
 /// Ten `set` tasks in a row; the result is 55.
 pub const TEN_STEPS: &str = include_str!("ten_steps.yaml");
 
-/// Everything about flows, or those parts that `size` names: `routing`, `cases`, `sleeping`, `journal`.
+/// Everything about flows, or those parts that `size` names: `routing`, `cases`, `sleeping`, `journal`, `peers`.
 pub fn run_all(dir: &Path, size: &Size, emit: &mut dyn FnMut(Row)) -> Result<()> {
     let wanted = |part: &str| size.only.is_empty() || size.only.iter().any(|only| only == part);
     let (samples, quick) = (size.samples, size.quick);
@@ -38,6 +39,9 @@ pub fn run_all(dir: &Path, size: &Size, emit: &mut dyn FnMut(Row)) -> Result<()>
     }
     if wanted("journal") {
         run(dir, samples, emit)?;
+    }
+    if wanted("peers") {
+        peers::run(dir, samples.div_ceil(3), &size.peers, emit)?;
     }
     Ok(())
 }

@@ -26,10 +26,11 @@ struct Options {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     keys: Option<u32>,
     /// Of the store suite, only these comparisons; of the flow suite, of `routing`, `cases`, `sleeping`, `journal`,
-    /// `exec`
+    /// `exec`, `peers`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Of the store suite, only the peers whose names begin so: `lmdb`, `sqlite-off`, …
+    /// Of the store suite, only the peers whose names begin so: `lmdb`, `sqlite-off`, …; of the flow suite, also these
+    /// engines, which are installed from their registries: `restate` (npm), `dbos`, `duroxide` (pip)
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
     /// Little of everything, three samples: to see that it works

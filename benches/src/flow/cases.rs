@@ -171,36 +171,90 @@ fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Resul
     Ok(())
 }
 
-/// How 64 cases are kept in flight: so many programs, each with so many cases at a time.
-struct Crowd {
+/// How cases are kept in flight: so many programs, each with so many cases at a time.
+pub struct Crowd {
     name: &'static str,
     threads: usize,
     width: usize,
 }
 
-/// One program that takes what is offered and gives it back together; two; and 64 that do one thing at a time each.
-const CROWDS: [Crowd; 3] = [
-    Crowd {
+impl Crowd {
+    /// 64 by one program that takes what is offered and gives it back together.
+    const ONE_WORKER: Crowd = Crowd {
         name: "one worker",
         threads: 1,
         width: 64,
-    },
-    Crowd {
+    };
+    /// 64 by two of them.
+    pub const TWO_WORKERS: Crowd = Crowd {
         name: "two workers",
         threads: 2,
         width: 32,
-    },
-    Crowd {
+    };
+    /// 64 by 64 threads that do one thing at a time each.
+    const THREADS: Crowd = Crowd {
         name: "64 threads",
         threads: 64,
         width: 1,
-    },
-];
+    };
+    /// One after the other.
+    pub const ONE: Crowd = Crowd {
+        name: "one",
+        threads: 1,
+        width: 1,
+    };
+}
+
+/// Cases that were played.
+pub struct Flight {
+    /// How long each took, the shortest first.
+    times: Vec<Duration>,
+    wall: Duration,
+    syncs: f64,
+}
+
+impl Flight {
+    /// Cases of these times, in any order, which took `wall` in all.
+    pub fn new(mut times: Vec<Duration>, wall: Duration, syncs: f64) -> Flight {
+        times.sort_unstable();
+        Flight { times, wall, syncs }
+    }
+
+    /// Steps that were done in a second.
+    pub fn steps_a_second(&self) -> f64 {
+        (self.times.len() * STEPS) as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Syncs for each case.
+    pub fn syncs_a_case(&self) -> f64 {
+        self.syncs / self.times.len() as f64
+    }
+
+    /// The time, in nanoseconds, that so many of a hundred cases stay below.
+    pub fn at(&self, percent: usize) -> f64 {
+        let nth = self.times.get(self.times.len() * percent / 100);
+        nth.copied().unwrap_or_default().as_nanos() as f64
+    }
+}
 
 /// As many cases are open all the time.
 fn in_flight(dir: &Path, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
-    for crowd in CROWDS {
-        crowded(&dir.join(crowd.name), &crowd, cases, emit)?;
+    for crowd in [Crowd::ONE_WORKER, Crowd::TWO_WORKERS, Crowd::THREADS] {
+        let flight = play(&dir.join(crowd.name), &crowd, cases)?;
+        let of = format!("flow/64 in flight, {}", crowd.name);
+        let row = Row::alone(
+            format!("{of}, syncs a case"),
+            flight.syncs_a_case(),
+            "syncs",
+        );
+        emit(row.with_target((crowd.width > 1).then(|| Target::ours(0.3))));
+        let steps = flight.steps_a_second();
+        emit(Row::alone(format!("{of}, durable steps"), steps, "steps/s"));
+        emit(Row::alone(
+            format!("{of}, a case, p99 (wall)"),
+            flight.at(99),
+            "ns",
+        ));
     }
     Ok(())
 }
@@ -237,12 +291,13 @@ fn batches(engine: &Engine, flow: &str, width: usize, cases: usize) -> Result<Ve
     Ok(times)
 }
 
-fn crowded(dir: &Path, crowd: &Crowd, cases: usize, emit: &mut dyn FnMut(Row)) -> Result<()> {
+/// Plays `cases` times as many cases as each program has open, each step synced.
+pub fn play(dir: &Path, crowd: &Crowd, cases: usize) -> Result<Flight> {
     let (threads, width) = (crowd.threads, crowd.width);
     let flows: Vec<String> = (0..threads).map(|t| hosts(&format!("work{t}"))).collect();
     let engine = open(dir, Durability::Strict, &flows)?;
     let barrier = Barrier::new(threads + 1);
-    let (times, wall, synced) = std::thread::scope(|scope| {
+    let flight = std::thread::scope(|scope| {
         let worker = |thread: usize| {
             let (engine, barrier) = (&engine, &barrier);
             move || -> Result<Vec<Duration>> {
@@ -261,22 +316,9 @@ fn crowded(dir: &Path, crowd: &Crowd, cases: usize, emit: &mut dyn FnMut(Row)) -
             let done = thread.join().map_err(|_| anyhow!("a thread panicked"))?;
             times.extend(done?);
         }
-        Ok::<_, anyhow::Error>((times, start.elapsed(), syncs::count() - synced))
+        let synced = (syncs::count() - synced) as f64;
+        Ok::<_, anyhow::Error>(Flight::new(times, start.elapsed(), synced))
     })?;
-    let all = times.len() as f64;
-    let of = format!("flow/64 in flight, {}", crowd.name);
-    let row = Row::alone(format!("{of}, syncs a case"), synced as f64 / all, "syncs");
-    emit(row.with_target((width > 1).then(|| Target::ours(0.3))));
-    let steps = all * STEPS as f64 / wall.as_secs_f64();
-    emit(Row::alone(format!("{of}, durable steps"), steps, "steps/s"));
-    let mut nanos: Vec<u128> = times.iter().map(Duration::as_nanos).collect();
-    nanos.sort_unstable();
-    let p99 = nanos
-        .get(nanos.len() * 99 / 100)
-        .copied()
-        .unwrap_or_default();
-    let row = Row::alone(format!("{of}, a case, p99 (wall)"), p99 as f64, "ns");
-    emit(row);
     engine.close()?;
-    Ok(())
+    Ok(flight)
 }
