@@ -24,7 +24,7 @@ pub struct Options {
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     only: Vec<String>,
     /// Of the store suite, only the peers whose names begin so: sqlite, redb, fjall, lmdb, rocksdb, lmdb-nosync, …; of
-    /// the flow suite, also these engines, which are installed from their registries: restate (npm), dbos, duroxide (pip)
+    /// the flow suite, also these engines, installed from their registries: restate (npm), dbos, duroxide (pip)
     #[arg(long, value_name = "PEER", value_delimiter = ',')]
     peers: Vec<String>,
     /// Little of everything, to see that it works

@@ -237,7 +237,7 @@ fn output(peer: &Peer, home: &Path, data: &Path, width: usize, rounds: usize) ->
     Ok(command.output()?)
 }
 
-/// What a driver printed.
+/// What a driver printed, in milliseconds.
 fn played(output: &Output, syncs: f64) -> Result<Flight> {
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
@@ -245,19 +245,12 @@ fn played(output: &Output, syncs: f64) -> Result<Flight> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().last().context("it printed nothing")?;
     let printed: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
-    let millis = |value: &Value| Some(Duration::from_secs_f64(value.as_f64()? / 1e3));
-    let times = printed["times"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(millis);
-    let times: Option<Vec<Duration>> = times.collect();
-    let wall = millis(&printed["all"]).context("it did not say how long it took")?;
-    Ok(Flight::new(
-        times.context("a time is no number")?,
-        wall,
-        syncs,
-    ))
+    let millis = |n: &Value| Duration::try_from_secs_f64(n.as_f64()? / 1e3).ok();
+    let times = printed.get("times").and_then(Value::as_array);
+    let times = times.and_then(|times| times.iter().map(millis).collect());
+    let wall = printed.get("all").and_then(millis);
+    let both = times.zip(wall).with_context(|| line.to_owned());
+    both.map(|(times, wall)| Flight::new(times, wall, syncs))
 }
 
 /// Plays once more and counts the syncs; none without strace.
