@@ -243,9 +243,16 @@ fn the_example_worker_serves_the_example_flow() {
 #[test]
 fn answers_that_come_together_are_each_taken_or_refused() {
     let f = Folder::new();
-    let spec = "name: two\ntasks:\n  begin: { split: and, next: [a, b] }\n  a: { kind: host, topic: q, next: end }\n\
-                \x20 b: { kind: host, topic: q, on_error: { skip: true }, next: end }\n  end: { join: and, next: last }\n\
-                \x20 last: { kind: host, topic: q }\noutput: '{a, b, last}'\n";
+    let spec = r"
+name: two
+tasks:
+  begin: { split: and, next: [a, b] }
+  a: { kind: host, topic: q, on_error: { skip: true }, next: end }
+  b: { kind: host, topic: q, on_error: { skip: true }, next: end }
+  end: { join: and, next: last }
+  last: { kind: host, topic: q }
+output: '{a, b, last}'
+";
     let spec = f.file("two.yaml", spec);
     // All that it says of the first two is written at once: the first is done, and done again, the second fell.
     let script = r#"
