@@ -241,7 +241,8 @@ pub fn cmake_build(session: &mut Session<'_>) -> Result<PathBuf> {
     configure.args([
         "-S",
         ".",
-        "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+        // Compiled in half the time; the library that it links is optimised.
+        "-DCMAKE_BUILD_TYPE=Debug",
         "-DSTATEWRIGHT_BUILD_TESTS=ON",
     ]);
     configure.arg(format!(
