@@ -126,7 +126,7 @@ macro_rules! targets {
     };
 }
 
-targets!(json msgpack cbor typed toml packed stream path jsonpath patch merge edit schema);
+targets!(json msgpack cbor typed toml packed stream path jsonpath patch merge edit schema testfile);
 
 #[test]
 fn the_corpus_is_small() {

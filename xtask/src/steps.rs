@@ -64,7 +64,7 @@ pub const CHECKS: &[Step] = &[
     },
     Step {
         name: "sim",
-        about: "300 simulated histories with faults, all serializable",
+        about: "240 simulated histories with faults, all serializable",
         tools: &[RUSTC, CC],
         run: sim,
     },
@@ -217,7 +217,7 @@ fn crash(session: &mut Session<'_>) -> Result<()> {
 
 /// In small; `cargo xtask sim --release --seeds 0..20000` is a long run.
 fn sim(session: &mut Session<'_>) -> Result<()> {
-    let mut sim = session.xtask(&["sim", "--seeds", "0..300", "--json"])?;
+    let mut sim = session.xtask(&["sim", "--seeds", "0..240", "--json"])?;
     session.run(&mut sim).map(drop)
 }
 

@@ -12,7 +12,7 @@ mod common;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use common::{World, disk, seven};
+use common::{World, claim, disk, seven, start};
 use statewright_flow::{Error, EventKind, ForkOptions, Forked, MigrateOptions, Status, WorkItem};
 use statewright_value::{Value, value};
 
@@ -271,4 +271,44 @@ fn bad_input_makes_nothing() {
         .fork("c", 1, &ForkOptions::default())
         .unwrap_err();
     assert!(matches!(error, Error::Refused { code: "no-log", .. }));
+}
+
+/// The other waits until a case that it called and that is cancelled has undone what it did: so does the fork, for
+/// one of its own.
+#[test]
+fn a_fork_of_a_case_that_ends_ends_with_its_own_called_case() {
+    let world = disk();
+    let spec = "
+name: outer
+tasks:
+  call: { kind: flow, flow: inner }
+flows:
+  inner:
+    tasks:
+      one: { kind: host, topic: a, compensate: unone, next: two }
+      two: { kind: signal }
+      unone: { kind: host, topic: d }
+";
+    world.flows.deploy(spec, None).unwrap();
+    start(&world, "outer", "c");
+    let one = claim(&world, "a").unwrap();
+    world.flows.complete(&one.token, &value!(7)).unwrap();
+    world.flows.cancel("c", "enough").unwrap();
+    let at = world.flows.history("c", 0).unwrap().len() as u64;
+    let forked = fork(&world, at, false);
+    assert_eq!(world.status(&forked.case), Status::Compensating);
+    let mut undone = Vec::new();
+    world
+        .drive(|item| {
+            undone.push((item.case.clone(), item.task.clone()));
+            seven(item)
+        })
+        .unwrap();
+    let own = |id: &str| (format!("{id}~1"), "unone".to_owned());
+    undone.sort();
+    let mut expected = [own("c"), own(&forked.case)];
+    expected.sort();
+    assert_eq!(undone, expected);
+    let ends = ["c", &*forked.case].map(|id| world.status(id));
+    assert_eq!(ends, [Status::Cancelled; 2]);
 }

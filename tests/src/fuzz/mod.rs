@@ -1,4 +1,4 @@
-//! Properties of values that must hold for any bytes: each target is a function of bytes that panics where its
+//! Properties of values, and of files of tests, that must hold for any bytes: each target is a function of bytes that panics where its
 //! property does not hold.
 //!
 //! The same functions are the targets of libFuzzer (`tests/fuzz`, run by `cargo xtask fuzz`) and a test
@@ -20,6 +20,7 @@ mod patches;
 mod places;
 mod schemas;
 mod streams;
+mod testfiles;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("merge", patches::merge),
     ("edit", edits::edit),
     ("schema", schemas::schema),
+    ("testfile", testfiles::testfile),
 ];
 
 /// Runs the target of this name; names are checked by the test of the corpus.

@@ -192,17 +192,20 @@ impl World {
 
     /// What is written of the cases now; none if they cannot be read, for a good reason.
     pub(super) fn see(&mut self) -> Checked<Option<Seen>> {
+        self.read(false)
+    }
+
+    /// The same; `again` if nothing of what is known is to be relied on.
+    fn read(&mut self, again: bool) -> Checked<Option<Seen>> {
         let flows = self.flows()?;
         self.cases.flows = Some(flows);
         if self.cases.observer.is_none() {
             self.cases.observer = Some(Flows::new(self.store()?.clone()));
         }
-        let before = self
-            .cases
-            .marks
-            .values()
-            .next_back()
-            .and_then(Option::as_ref);
+        let before = match again {
+            true => None,
+            false => self.cases.marks.values().rev().flatten().next(),
+        };
         let look = |flows| see(flows, before);
         match self.cases.observer.as_ref().map(look).transpose() {
             Ok(seen) => Ok(seen),
@@ -282,7 +285,7 @@ impl World {
             return Ok(());
         };
         let before = before.clone();
-        match self.see()? {
+        match self.read(true)? {
             Some(now) if now != before => {
                 let differs = |(a, b): &(&CaseInfo, &CaseInfo)| a != b;
                 let pair = now.infos.iter().zip(&before.infos).find(differs);
@@ -517,10 +520,11 @@ impl World {
             return Ok(());
         };
         let flows = self.flows()?;
-        let open = seen.infos.iter().filter(|i| !i.status.is_final());
+        let laws = &self.cases.laws;
+        let open = seen.infos.iter().filter(|i| laws.has_deadline(i));
         let late = open.filter_map(|info| {
             let history = flows.history(&info.id, 0).ok()?;
-            let checked = self.cases.laws.in_time(info, &history, now.as_micros());
+            let checked = laws.in_time(info, &history, now.as_micros());
             let why = checked.err()?;
             Some(format!("after all timers, case {}: {why}", info.id))
         });
@@ -602,23 +606,20 @@ impl World {
     }
 }
 
-/// All cases and schedules; what is known of cases that have ended is not read again.
+/// All cases and schedules; of histories, what came after what is known of them.
 fn see(flows: &Flows, before: Option<&Seen>) -> Result<Seen, Error> {
     let mut seen = Seen {
         schedules: flows.schedules()?,
         ..Seen::default()
     };
-    let known = |info: &CaseInfo| {
-        let before = before.filter(|_| info.status.is_final())?;
-        let at = before.infos.iter().position(|known| known == info)?;
-        before.events.get(at).copied()
-    };
     for info in flows.cases(&CaseFilter::default())? {
-        let events = match known(&info) {
-            Some(events) => events,
-            None => flows.history(&info.id, 0)?.len(),
-        };
-        seen.events.push(events);
+        let known = before.and_then(|before| {
+            let at = before.infos.iter().position(|known| known.id == info.id)?;
+            before.events.get(at).copied()
+        });
+        let known = known.unwrap_or(0);
+        let more = flows.history(&info.id, known as u64)?.len();
+        seen.events.push(known + more);
         seen.infos.push(info);
     }
     Ok(seen)

@@ -186,10 +186,10 @@ impl Laws {
             let due = from.zip(by).map(|(from, by)| from.saturating_add(by));
             // When a fork's is cannot be told.
             if !forked && due.is_none_or(|due| at < due) {
-                return Err(format!("the deadline of {task} passed too early"));
+                return Err(format!("the deadline of {} passed too early", whose(task)));
             }
             if !passed.insert(event.item) {
-                return Err(format!("the deadline of {task} passed twice"));
+                return Err(format!("the deadline of {} passed twice", whose(task)));
             }
         }
         Ok(())
@@ -221,6 +221,13 @@ impl Laws {
             }
         }
         bound
+    }
+
+    /// Whether a running case, or some of its work, may have a deadline.
+    pub(super) fn has_deadline(&self, info: &CaseInfo) -> bool {
+        let law = |task: &String| self.tasks.get(task).and_then(|law| law.deadline);
+        let work = info.items.iter().any(|item| law(&item.task).is_some());
+        info.status == Status::Running && (work || self.deadline_of(&info.flow).is_some())
     }
 
     /// After all that was due was done, at `now`, nothing is over its deadline.
@@ -520,4 +527,9 @@ fn micros(deadline: &Deadline) -> Option<i64> {
         Deadline::After(after) => i64::try_from(after.as_micros()).ok(),
         Deadline::Expr(_) => None,
     }
+}
+
+/// Whose deadline an event is about.
+fn whose(task: &str) -> &str {
+    if task.is_empty() { "the case" } else { task }
 }

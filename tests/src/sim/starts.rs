@@ -97,7 +97,11 @@ fn begun(plan: &Plan, now: &ScheduleInfo, infos: &[CaseInfo]) -> Checked {
         let ids: Vec<&str> = cases.iter().map(|c| c.id.as_str()).collect();
         return Err(format!("it started {}, but there are {ids:?}", now.started));
     }
-    let open = |c: &&&CaseInfo| !c.status.is_final() && c.status != Status::Compensating;
+    // One that is cancelled may have to undo what it did first, and may be suspended meanwhile.
+    let open = |c: &&&CaseInfo| match now.overlap {
+        "cancel" => c.status == Status::Running,
+        _ => !c.status.is_final(),
+    };
     let open = cases.iter().filter(open).count();
     if open > 1 && now.overlap != "allow" {
         return Err(format!("{open} of its cases are open"));

@@ -171,6 +171,9 @@ impl Flows {
             let later =
                 |at: Timestamp| Timestamp::from_micros(at.as_micros().saturating_add(since));
             case.deadline = case.deadline.map(later);
+            // Called cases that undo what they did, while this one waits for their end.
+            let waits = case.recovery.waits.iter();
+            todo.extend(waits.map(|number| ids::child(&id, *number)));
             let done = case.done.values().flatten();
             todo.extend(done.filter_map(|done| done.case.clone()));
             let mut raw = Vec::new();
