@@ -146,7 +146,8 @@ impl World {
     }
 
     pub(super) fn doc(&self) -> String {
-        format!("d{}", self.random.below(4))
+        // The first is mostly meant, so that conflicts are frequent.
+        format!("d{}", self.random.below(4) * self.random.below(2))
     }
 
     pub(super) fn page(&self) -> Page {
@@ -203,7 +204,7 @@ impl World {
             11 => self.delete(open)?,
             12..=14 => self.read_kv(open)?,
             15 | 16 => self.scan(open)?,
-            17 => self.whole_doc(open)?,
+            17 | 35 => self.whole_doc(open)?,
             18 | 19 | 34 => self.set_field(open)?,
             20 => self.unset_field(open)?,
             21 | 31..=33 => self.read_doc(open)?,

@@ -80,7 +80,7 @@ impl World {
         moves.unwrap_or(Ok(()))?;
         match histories {
             Ok(histories) if !back => {
-                let own = |history: &Vec<_>| past::own(history).to_vec();
+                let own = |history: &Vec<_>| past::started(history);
                 turns::rate(&histories.iter().map(own).collect::<Vec<_>>())
             }
             _ => Ok(()),

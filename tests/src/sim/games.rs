@@ -79,7 +79,8 @@ tasks:
 ];
 
 /// Flows with what the game does not know: joins that count, instances, called cases, what is undone, lanes, kept
-/// signals, deadlines, schedules. For these the laws of histories ([`Laws`]), lanes and signals ([`super::turns`]) are checked.
+/// signals, deadlines, schedules. For these the laws of histories ([`super::laws`]), lanes and signals
+/// ([`super::turns`]) are checked.
 pub(super) const OTHERS: [&str; 18] = [
     "name: fastest
 tasks:
@@ -210,7 +211,9 @@ tasks:
   soon: { kind: host, deadline: 2h, retry: { attempts: 50, delay: 20m, factor: 1 }, on_error: guess, next: told }
   guess: { kind: wait, for: 10m, next: told }
   calls: { kind: flow, flow: lengthy, deadline: 3h, on_error: { skip: true }, next: told }
-  some: { kind: host, many: { items: '3' }, deadline: 4h, retry: { attempts: 50, delay: 1m }, on_error: { skip: true }, next: told }
+  some:
+    { kind: host, many: { items: '3' }, deadline: 4h, retry: { attempts: 50, delay: 1m }, on_error: { skip: true },
+      next: told }
   told: { join: xor, kind: log, message: '\"told\"' }
 flows:
   lengthy:

@@ -20,9 +20,9 @@
 //! Two of three seeds also have cases of flows in the same store ([`cases`]), with workers that are slow, late, answer
 //! twice or never: their steps are those of a token game ([`net`]), nothing completes or fires twice or before its
 //! time, what was done is undone once, newest first ([`laws`]), lanes keep their limits and turns, signals are given
-//! once ([`turns`]), schedules start a case for each moment once ([`starts`]), cases are moved to other versions and back
-//! ([`moves`]), forked, and done again ([`past`]), many at once ([`batches`]); and in the end every case has come to its
-//! end ([`drain`]).
+//! once ([`turns`]), schedules start a case for each moment once ([`starts`]), cases are moved to other versions and
+//! back ([`moves`]), forked, and done again ([`past`]), many at once ([`batches`]); and in the end every case has come
+//! to its end ([`drain`]).
 
 mod admin;
 mod batches;

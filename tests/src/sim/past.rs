@@ -22,6 +22,14 @@ pub(super) fn own(history: &[HistoryEvent]) -> &[HistoryEvent] {
         .unwrap_or_default()
 }
 
+/// What workers did for a case: not what a fork was given when it was made.
+pub(super) fn started(history: &[HistoryEvent]) -> Vec<HistoryEvent> {
+    let forked = history.iter().rfind(|e| e.kind == EventKind::CaseForked);
+    let made = forked.map_or(0, |e| e.version);
+    let since = history.iter().filter(|e| e.version > made);
+    since.cloned().collect()
+}
+
 /// The items that had been started when a case was made of another one.
 pub(super) fn forked(history: &[HistoryEvent]) -> BTreeSet<u64> {
     let before = history.len() - own(history).len();

@@ -162,7 +162,10 @@ pub(super) fn rate(histories: &[Vec<HistoryEvent>]) -> Checked {
         for (between, (_, later)) in (1_i64..).zip(starts.iter().skip(i + 1)) {
             if later - first < STEP * (between + 1 - BURST) {
                 let n = between + 1;
-                return Err(format!("{n} starts of a rate within {} µs", later - first));
+                let within = later - first;
+                return Err(format!(
+                    "{n} starts of a rate within {within} µs: {starts:?}"
+                ));
             }
         }
     }

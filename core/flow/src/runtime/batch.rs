@@ -66,8 +66,8 @@ impl Batch<'_> {
         Ok(Some(moved))
     }
 
-    /// One transaction of events on several of its cases; `events` makes a [`family`](Batch::family) for each, and gives
-    /// what that moved, with whatever else its caller wants to know.
+    /// One transaction of events on several of its cases; `events` makes a [`family`](Batch::family) for each, and
+    /// gives what that moved, with whatever else its caller wants to know.
     pub fn transact_all<T>(
         &mut self,
         mut events: impl FnMut(&Self, &Txn) -> Result<(Vec<Moved>, T)>,
