@@ -20,12 +20,16 @@ use parking_lot::{Mutex, MutexGuard};
 use statewright_log::Timestamp;
 use statewright_value::Value;
 
-use crate::case::{ItemWork, Lease};
+use crate::case::{Case, ItemWork, Lease};
 use crate::ids;
 use crate::machine::Machine;
+use crate::net::Net;
 
-/// Cases that share a lock by chance wait for each other's syncs; so there are many.
-const SHARDS: usize = 1024;
+/// Cases that share a lock by chance wait for each other's syncs; so there are many: two batches of 64 cases meet once
+/// in five times.
+const SHARDS: usize = 1 << 14;
+/// How many cases are kept as they were read.
+const SEEN: usize = 256;
 
 /// A claim that is not written.
 #[derive(Clone, Debug)]
@@ -44,6 +48,16 @@ impl Held {
         let prepared = (self.work.clone(), self.input.clone());
         machine.hold(self.number, self.lease.clone(), Some(prepared));
     }
+}
+
+/// A case as it was read for a claim that was not written: whoever completes that need not read it again, if its
+/// document is still the same.
+pub(crate) struct Seen {
+    /// Its document.
+    pub value: Value,
+    pub net: Arc<Net>,
+    /// What [`load`](super::save::load) gave.
+    pub read: (Case, bool),
 }
 
 /// The claims of each case, oldest first.
@@ -65,6 +79,8 @@ pub(crate) struct Desk {
     /// When claims that are not written end without a heartbeat, or have taken too long.
     due: Mutex<BTreeSet<(Timestamp, Arc<str>, u64)>>,
     queues: Mutex<Queues>,
+    /// By [`index`](Desk::index).
+    seen: Vec<Mutex<Option<Seen>>>,
 }
 
 impl Default for Desk {
@@ -74,11 +90,27 @@ impl Default for Desk {
             spare: Mutex::default(),
             due: Mutex::default(),
             queues: Mutex::default(),
+            seen: (0..SEEN).map(|_| Mutex::default()).collect(),
         }
     }
 }
 
 impl Desk {
+    /// Keeps a case as it was read, in the place of another one.
+    pub fn keep_seen(&self, case: &str, seen: Seen) {
+        if let Some(place) = self.seen.get(Desk::index(case) % SEEN) {
+            *place.lock() = Some(seen);
+        }
+    }
+
+    /// The case as it was read, if its document is still this one.
+    pub fn take_seen(&self, case: &str, value: &Value) -> Option<Seen> {
+        let mut place = self.seen.get(Desk::index(case) % SEEN)?.lock();
+        let same =
+            |seen: &mut Seen| *seen.read.0.id == *case && seen.value.by_ref().same(value.by_ref());
+        place.take_if(same)
+    }
+
     /// Locks a case and those it is called by or calls.
     fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
         self.shards

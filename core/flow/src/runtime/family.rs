@@ -12,7 +12,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Value};
 
-use super::desk::Shard;
+use super::desk::{Seen, Shard};
 use super::save::{self, Wanted};
 use super::{Flows, Moved, initial_data, keys, newest, record, schedules};
 use crate::case::{Case, Parent, Status};
@@ -137,13 +137,22 @@ impl<'a> Family<'a> {
         let value = value.ok_or_else(|| Error::UnknownCase {
             case: id.to_owned(),
         })?;
-        let net = self
-            .flows
-            .net(self.txn, &record::net_of_case(id, &value)?)?;
+        let seen = self.flows.desk.take_seen(id, &value);
+        let (net, mut read) = match seen {
+            Some(Seen { net, read, .. }) => (net, Some(read)),
+            None => {
+                let key = record::net_of_case(id, &value)?;
+                (self.flows.net(self.txn, &key)?, None)
+            }
+        };
         let held = self.shard.get(id).map_or(&[][..], Vec::as_slice);
         held.iter().for_each(|held| wanted.item(held.number));
         loop {
-            let (before, ready) = save::load(self.txn, &net, id, &value, &wanted)?;
+            let (mut before, ready) = match read.take() {
+                Some(read) => read,
+                None => record::case_from_value(&net, id, &value)?,
+            };
+            save::fill(self.txn, &net, &mut before, &wanted)?;
             let mut machine = Machine::new(&net, before.clone(), self.now);
             held.iter().for_each(|held| held.put_into(&mut machine));
             if !event(&mut machine)? {
@@ -153,9 +162,13 @@ impl<'a> Family<'a> {
                 if !wanted.add(std::mem::take(&mut machine.needs)) {
                     return Err(Error::damaged(&keys::case(id), "items"));
                 }
+                read = Some((before, ready));
                 continue;
             }
             if claim.is_some_and(|number| machine.is_quiet_claim(number)) {
+                drop(machine);
+                let read = (before, ready);
+                self.flows.desk.keep_seen(id, Seen { value, net, read });
                 return Ok(Ran::Quiet);
             }
             let after = self.effects(&net, &mut machine);

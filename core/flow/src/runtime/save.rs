@@ -106,6 +106,13 @@ pub(crate) fn load(
     wanted: &Wanted,
 ) -> Result<(Case, bool)> {
     let (mut case, ready) = record::case_from_value(net, id, value)?;
+    fill(view, net, &mut case, wanted)?;
+    Ok((case, ready))
+}
+
+/// Reads what is wanted of a case beside its own document.
+pub(crate) fn fill(view: &impl Reader, net: &Net, case: &mut Case, wanted: &Wanted) -> Result<()> {
+    let id = &*case.id.clone();
     let numbers: Vec<u64> = if wanted.all {
         case.numbers().collect()
     } else {
@@ -119,7 +126,7 @@ pub(crate) fn load(
                 record::complete_item(&key, item, read()?.by_ref())?;
             }
         } else if case.groups.values().any(|g| g.has(number)) {
-            let item = record::instance_from_value(net, &case, number, &read()?)?;
+            let item = record::instance_from_value(net, case, number, &read()?)?;
             if item.state.is_final() {
                 case.finished.insert(number, item);
             } else {
@@ -127,13 +134,13 @@ pub(crate) fn load(
             }
         }
     }
-    recovery::load(view, net, &mut case, wanted.needs.done.iter().copied())?;
+    recovery::load(view, net, case, wanted.needs.done.iter().copied())?;
     for (signal, number) in &wanted.needs.letters {
         let key = keys::mail(id, signal, *number);
         let value = read(view, &key)?.ok_or_else(|| Error::damaged(&key, "document"))?;
         case.letters.insert((signal.clone(), *number), value);
     }
-    Ok((case, ready))
+    Ok(())
 }
 
 /// Writes a new case.
