@@ -37,6 +37,8 @@ pub enum Bug {
     IgnoreDescendants,
     /// Recent writes are forgotten while a transaction needs them.
     PruneTooEarly,
+    /// What a transaction made of a key replaces what others made of it since it began.
+    MergeBlind,
     /// Readers see commits that are not durable.
     ShowUnsynced,
     /// The ops of a commit are replayed in reverse.

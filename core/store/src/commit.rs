@@ -401,8 +401,9 @@ impl Shared {
             // If nobody wrote to its keys in between, what the transaction made of them is what there will be, as long
             // as that does not depend on the time, or the time can be the one that it saw.
             let local = ops.iter().all(Op::is_local);
-            let same = base == writer.version
-                || local && !overlay.keys().any(|key| writer.recent.wrote(key, base));
+            let touched =
+                |key: &Key| writer.recent.wrote(key, base) && !sabotage::on(Bug::MergeBlind); // planted
+            let same = base == writer.version || local && !overlay.keys().any(touched);
             let (now, before) = (self.now(), writer.time);
             let near =
                 |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;

@@ -72,6 +72,7 @@ pub const PLANTS: &[Plant] = &[
     sim(Bug::IgnoreRanges, 100),
     sim(Bug::IgnoreDescendants, 500),
     sim(Bug::PruneTooEarly, 100),
+    sim(Bug::MergeBlind, 500),
     sim(Bug::ShowUnsynced, 500),
     sim(Bug::ReorderOps, 200),
     sim(Bug::ReplayTwice, 200),
