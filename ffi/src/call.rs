@@ -178,11 +178,7 @@ impl Call {
             return Err(null(name));
         };
         if !place.is_aligned() {
-            return Err(Failure::new(
-                SW_INVALID_ARGUMENT,
-                format!("`{name}` is not aligned for its type"),
-            )
-            .at(name));
+            return Err(checks::invalid(name, "is not aligned for its type"));
         }
         // SAFETY: not NULL, aligned, writable by the promise made in `new`, and all zeros is a value of a
         // `Plain` type.
@@ -240,8 +236,8 @@ impl Call {
             return Err(null(name));
         };
         if cap == 0 || !place.is_aligned() {
-            let message = format!("`{name}` has no room, or is not aligned for its type");
-            return Err(Failure::new(SW_INVALID_ARGUMENT, message).at(name));
+            let why = "has no room, or is not aligned for its type";
+            return Err(checks::invalid(name, why));
         }
         Ok(OutSlice { place, cap })
     }

@@ -5,9 +5,10 @@ use std::ffi::c_char;
 use statewright::flow::CaseFilter;
 
 use crate::bytes::sw_bytes;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::queue::{SW_OP_CASE_WAIT, Timeout, sw_cq};
 use crate::session::given;
@@ -300,12 +301,10 @@ pub unsafe extern "C" fn sw_case_query(
 
 fn filter_of(flow: &str, status: &str, after: &str, limit: u32) -> Result<CaseFilter> {
     let unknown = |()| {
-        let message = format!("`status` \"{status}\" is none that a case can have");
+        let why = format_args!("\"{status}\" is none that a case can have");
         let help =
             "pass a status such as running, suspended, completed or failed, or nothing for all";
-        Failure::new(SW_INVALID_ARGUMENT, message)
-            .at("status")
-            .help(help)
+        checks::invalid("status", why).help(help)
     };
     Ok(CaseFilter {
         flow: given(flow).map(str::to_owned),

@@ -6,6 +6,7 @@ use statewright_value::{Limits, Value};
 
 use crate::bytes::sw_bytes;
 use crate::call::{Options, Plain, Sized32, init_options};
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -84,8 +85,8 @@ impl sw_read_options {
             SW_READ_STRICT => Limits::strict(),
             SW_READ_PERMISSIVE => Limits::permissive(),
             _ => {
-                let message = "`options.flags` says both strict and permissive";
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("options.flags"));
+                let why = "says both strict and permissive";
+                return Err(checks::invalid("options.flags", why));
             }
         };
         let or = |given: u64, preset: usize| match given {
@@ -106,10 +107,9 @@ fn check_flags(name: &'static str, flags: u32, known: u32) -> Result<()> {
     if flags & !known == 0 {
         return Ok(());
     }
-    let message = format!("`{name}` {flags:#x} has bits that are not known");
-    Err(Failure::new(SW_INVALID_ARGUMENT, message)
-        .at(name)
-        .help("pass 0, or add up constants that the documentation names"))
+    let why = format_args!("{flags:#x} has bits that are not known");
+    let help = "pass 0, or add up constants that the documentation names";
+    Err(checks::invalid(name, why).help(help))
 }
 
 /// Fills `options` with the defaults.

@@ -9,6 +9,7 @@ use statewright_value::{Key, Kind, Value, ValueRef};
 
 use crate::bytes::sw_bytes;
 use crate::call::{Call, Plain};
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -259,7 +260,7 @@ pub unsafe extern "C" fn sw_cursor_page(
         let rows = call.out("rows", rows)?;
         let cursor = call.cursor(cursor)?;
         if limit == 0 {
-            return Err(Failure::new(SW_INVALID_ARGUMENT, "`limit` is 0").at("limit"));
+            return Err(checks::invalid("limit", "is 0"));
         }
         let page = cursor.lock().page(limit as usize);
         rows.give(page)

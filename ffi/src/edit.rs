@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use statewright_value::Value;
 
 use crate::call::Call;
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -94,9 +95,7 @@ pub unsafe extern "C" fn sw_value_set_bool(
     guard!(sw_value_set_bool, err, |call| {
         let make = || match to {
             0 | 1 => Ok(Value::from(to == 1)),
-            _ => {
-                Err(Failure::new(SW_INVALID_ARGUMENT, format!("`to` {to} is not 0 or 1")).at("to"))
-            }
+            _ => Err(checks::invalid("to", format_args!("{to} is not 0 or 1"))),
         };
         set_at(call, value, (path, path_len), make)
     })
@@ -261,10 +260,9 @@ fn of_kind(kind: u32, text: &str) -> Result<Value> {
         SW_KIND_DATETIME => Value::datetime(text),
         SW_KIND_DURATION => Value::duration(text),
         _ => {
-            let message = format!("`kind` {kind} is not one that text is read as");
-            return Err(Failure::new(SW_INVALID_ARGUMENT, message).at("kind").help(
-                "other kinds have functions of their own, or are set as JSON or MessagePack",
-            ));
+            let why = format_args!("{kind} is not one that text is read as");
+            let help = "other kinds have functions of their own, or are set as JSON or MessagePack";
+            return Err(checks::invalid("kind", why).help(help));
         }
     };
     Ok(made?)

@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use statewright_value::{Path, Query, QueryCache, Value, ValueRef};
 
 use crate::call::{Call, Plain};
+use crate::checks;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
@@ -196,10 +197,8 @@ pub unsafe extern "C" fn sw_query_locate(
             SW_PATHS_NORMALIZED => Path::to_normalized,
             SW_PATHS_POINTER => Path::to_pointer,
             _ => {
-                let message = format!("`paths` {paths} is not known");
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
-                    .at("paths")
-                    .help("pass one of SW_PATHS_…"));
+                let why = format_args!("{paths} is not known");
+                return Err(checks::invalid("paths", why).help("pass one of SW_PATHS_…"));
             }
         };
         let row = |(path, at): (Path, ValueRef<'_>)| {

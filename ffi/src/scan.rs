@@ -7,6 +7,7 @@ use statewright_store::{Isolation, Scan};
 
 use crate::bytes::sw_bytes;
 use crate::call::{Call, Plain};
+use crate::checks;
 use crate::cursor::Rows;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
@@ -137,7 +138,7 @@ pub unsafe extern "C" fn sw_scan_next(
         call.concern(state.txn.session());
         state.txn.session().usable()?;
         if limit == 0 {
-            return Err(Failure::new(SW_INVALID_ARGUMENT, "`limit` is 0").at("limit"));
+            return Err(checks::invalid("limit", "is 0"));
         }
         let mut scan = state.scan.lock();
         let most = usize::try_from(max_bytes).unwrap_or(usize::MAX);

@@ -8,6 +8,7 @@ use statewright_store::{Isolation, Reader, Savepoint, Txn};
 
 use crate::bytes::sw_bytes;
 use crate::call::Plain;
+use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
@@ -106,11 +107,9 @@ pub unsafe extern "C" fn sw_txn_begin(
             SW_ISOLATION_SNAPSHOT => Isolation::Snapshot,
             SW_ISOLATION_WEAK => Isolation::Weak,
             _ => {
-                let message = format!("`isolation` {isolation} is not known");
+                let why = format_args!("{isolation} is not known");
                 let help = "pass one of SW_ISOLATION_…";
-                return Err(Failure::new(SW_INVALID_ARGUMENT, message)
-                    .at("isolation")
-                    .help(help));
+                return Err(checks::invalid("isolation", why).help(help));
             }
         };
         let txn = session.store().begin_with(isolation);
