@@ -369,8 +369,9 @@ impl Value {
         self.depth_bound() as usize <= depth || self.exact_depth() as usize <= depth
     }
 
-    /// Bytes of the packed document that a value is in, if there is no object in that: at least as many as the value
-    /// has text, numbers and items. None for any other value. O(1).
+    /// Bytes of the packed document that a value is in, if no objects in that share their keys: at least as many as the
+    /// value has text, numbers and items, and far more if the value is a small part of it. None for any other value.
+    /// O(1).
     ///
     /// ```
     /// use statewright_value::value;

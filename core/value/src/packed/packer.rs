@@ -121,8 +121,9 @@ impl Packer {
     /// [`Error::Limit`](crate::Error::Limit) if it needs more than 32 GiB, or nests deeper than
     /// [`MAX_DEPTH`](crate::MAX_DEPTH).
     pub fn finish(mut self) -> Result<Value> {
-        while self.writer.depth() > 0 {
-            self.full |= self.writer.close().is_err();
+        // What is full stays open.
+        while self.writer.depth() > 0 && !self.full {
+            self.full = self.writer.close().is_err();
         }
         if self.full {
             return Err(too_large());
@@ -137,7 +138,7 @@ impl Packer {
     /// # Errors
     /// As [`finish`](Packer::finish).
     pub fn finish_row(mut self) -> Result<Value> {
-        while self.writer.depth() > 1 {
+        while self.writer.depth() > 1 && !self.full {
             self.close();
         }
         self.writer.trim_nulls();
