@@ -1,14 +1,12 @@
 """drive.py WIDTH CASES: plays so many orchestrations of ten activities on duroxide and SQLite, so many at a time; prints
 their times in milliseconds and how long all took."""
 
-import json
 import os
 import sys
-import threading
-import time
 import uuid
 
 from duroxide import Client, Runtime, RuntimeOptions, SqliteProvider
+from play import measure
 
 WIDTH, CASES = (int(arg) for arg in sys.argv[1:3])
 FILE = os.path.abspath(f"duroxide-{os.getpid()}.sqlite")
@@ -30,31 +28,10 @@ runtime.start()
 client = Client(PROVIDER)
 
 
-def play(cases):
-    times, left, lock = [], [cases], threading.Lock()
-
-    def worker():
-        while True:
-            with lock:
-                if left[0] == 0:
-                    return
-                left[0] -= 1
-            case, start = uuid.uuid4().hex, time.perf_counter()
-            client.start_orchestration(case, "ten", None)
-            assert client.wait_for_orchestration(case, 120_000).output == 55
-            with lock:
-                times.append((time.perf_counter() - start) * 1e3)
-
-    threads = [threading.Thread(target=worker) for _ in range(WIDTH)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times
+def one():
+    case = uuid.uuid4().hex
+    client.start_orchestration(case, "ten", None)
+    assert client.wait_for_orchestration(case, 120_000).output == 55
 
 
-play(WIDTH)
-begin = time.perf_counter()
-done = play(CASES)
-print(json.dumps({"all": (time.perf_counter() - begin) * 1e3, "times": done}), flush=True)
-os._exit(0)
+measure(WIDTH, CASES, one)

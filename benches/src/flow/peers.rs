@@ -37,8 +37,11 @@ struct Peer {
 }
 
 macro_rules! files {
-    ($peer:literal: $($file:literal),*) => {
-        &[$(($file, include_str!(concat!("../../peers/", $peer, "/", $file)))),*]
+    ($peer:literal: $($file:literal),* $(; $shared:literal)?) => {
+        &[
+            $(($file, include_str!(concat!("../../peers/", $peer, "/", $file))),)*
+            $(($shared, include_str!(concat!("../../peers/", $shared))),)?
+        ]
     };
 }
 
@@ -77,7 +80,7 @@ const PEERS: [Peer; 3] = [
     Peer {
         name: "dbos",
         what: "DBOS 3.4.0 on SQLite, synced",
-        files: files!("dbos": "requirements.txt", "drive.py"),
+        files: files!("dbos": "requirements.txt", "drive.py"; "play.py"),
         install: &PIP,
         servers: &[],
         ready: &[],
@@ -87,7 +90,7 @@ const PEERS: [Peer; 3] = [
     Peer {
         name: "duroxide",
         what: "duroxide 0.2.2 on SQLite, not synced (WAL, NORMAL)",
-        files: files!("duroxide": "requirements.txt", "drive.py"),
+        files: files!("duroxide": "requirements.txt", "drive.py"; "play.py"),
         install: &PIP,
         servers: &[],
         ready: &[],
