@@ -11,9 +11,11 @@ mod common;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::{World, claim, disk, seven, start};
 use statewright_flow::{Error, EventKind, ForkOptions, Forked, MigrateOptions, Status, WorkItem};
+use statewright_log::sim::{Image, SimClock, SimIo};
 use statewright_value::{Value, value};
 
 /// Work in a row, beside another, with retries; a wait, instances, a called flow, a process, and what undoes.
@@ -153,7 +155,7 @@ tasks:
     let asked = world.claim(&["a"]).unwrap().unwrap();
     world.flows.complete(&asked.token, &Value::NULL).unwrap();
     let at = world.flows.history("c", 0).unwrap().len() as u64;
-    world.clock.advance(std::time::Duration::from_secs(7200));
+    world.clock.advance(Duration::from_secs(7200));
     world.flows.fire_due().unwrap();
     assert_eq!(world.status("c"), Status::Completed);
     let forked = fork(&world, at, false);
@@ -311,4 +313,82 @@ flows:
     assert_eq!(undone, expected);
     let ends = ["c", &*forked.case].map(|id| world.status(id));
     assert_eq!(ends, [Status::Cancelled; 2]);
+}
+
+/// At whatever event it is made, a fork has as much time left as the other had then, to the microsecond: for the case,
+/// for its tasks and for what it calls.
+#[test]
+fn deadlines_of_a_fork_are_as_far_ahead_as_they_were() {
+    let spec = "
+name: f
+deadline: 1h
+tasks:
+  a: { kind: host, deadline: 30m, next: b }
+  b: { kind: host, deadline: 20m, next: call }
+  call: { kind: flow, flow: below, deadline: 25m, next: c }
+  c: { kind: host, deadline: 15m }
+flows:
+  below: { deadline: 10m, tasks: { d: { kind: host } } }
+";
+    /// What is ahead for a case and the one it called: of which task, and in how long.
+    fn ahead(world: &World, case: &str) -> Vec<(String, Duration)> {
+        let now = world.flows.store().env().clock.now();
+        let below = format!("{case}~3");
+        let told = [case, &below].map(|case| world.flows.explain(case).unwrap_or_default());
+        let until = |w: statewright_flow::Waiting| Some((w.task, w.until?.0.saturating_since(now)));
+        told.into_iter().flatten().filter_map(until).collect()
+    }
+    let (io, clock) = (SimIo::new(), SimClock::new());
+    let world = World::on_disk(&io, &clock, 1).unwrap();
+    world.flows.deploy(spec, None).unwrap();
+    start(&world, "f", "c");
+    let mut moments = Vec::new();
+    for (step, topic) in ["a", "b", "d", "c"].into_iter().enumerate() {
+        let last = world.flows.history("c", 0).unwrap().len() as u64;
+        moments.push((last, ahead(&world, "c")));
+        clock.advance(Duration::from_micros(61_234_567 + step as u64));
+        world
+            .flows
+            .complete(&world.claim(&[topic]).unwrap().unwrap().token, &Value::NULL)
+            .unwrap();
+        while world.flows.advance("c").unwrap().is_some() {}
+    }
+    assert_eq!(world.status("c"), Status::Completed);
+    clock.advance(Duration::from_micros(9_876_543_210));
+    for (at, expected) in moments {
+        assert!(expected.len() > 1, "{expected:?}");
+        for results in [false, true] {
+            let forked = fork(&world, at, results).case;
+            // With the results of then, it has gone on at once, and what it asks for now has its own time.
+            let (found, case) = (ahead(&world, &forked), String::new());
+            let of_case = |all: &[(String, Duration)]| all.iter().find(|w| w.0 == case).cloned();
+            match results {
+                false => assert_eq!(found, expected, "at {at}"),
+                true => assert!(found.is_empty() || of_case(&found) == of_case(&expected)),
+            }
+            let last = World::on_disk(&io.crash(&Image::series(at, 1).next().unwrap()), &clock, at);
+            assert_eq!(
+                ahead(&last.unwrap(), &forked),
+                found,
+                "at {at}, opened again"
+            );
+            if !found.is_empty() {
+                world.flows.terminate(&forked, "seen").unwrap();
+            }
+        }
+    }
+    // It passes then.
+    let forked = fork(&world, 1, false).case;
+    let begun = world.flows.store().env().clock.now();
+    while world.flows.next_due().unwrap().is_some() {
+        let due = world.flows.next_due().unwrap().unwrap();
+        clock.advance(due.saturating_since(world.flows.store().env().clock.now()));
+        world.flows.fire_due().unwrap();
+    }
+    let history = world.flows.history(&forked, 0).unwrap();
+    let passed = history.iter().find(|e| e.kind == EventKind::DeadlinePassed);
+    assert_eq!(
+        passed.unwrap().at.saturating_since(begun),
+        Duration::from_secs(1800)
+    );
 }
