@@ -4454,13 +4454,13 @@ sw_status sw_case_compensate(struct sw_engine engine,
  * drives the store.
  *
  * @param[in] engine The engine.
- * @param[out] schedules Receives an array of objects: `flow`, `when` (the cron expression and its time
- * zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case
- * is to begin; null while it is paused), `last` (the last due time that was dealt with), `paused`,
- * `case` (the one that began last), `queued` (the due time of the start that waits for that one to
- * end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove
- * the store). Times are microseconds since the start of 1970; what there is not is null. MessagePack.
- * Owned by the caller, who frees it with `sw_bytes_free`.
+ * @param[out] schedules Receives an array of objects: `flow`, `when` (the cron expressions and their
+ * time zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next
+ * case is to begin; null while it is paused), `last` (the last due time that was dealt with),
+ * `paused`, `case` (the one that began last), `queued` (the due time of the start that waits for that
+ * one to end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as
+ * nobody drove the store). Times are microseconds since the start of 1970; what there is not is null.
+ * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads

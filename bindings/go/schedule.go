@@ -25,7 +25,7 @@ const (
 type Schedule struct {
 	Flow string
 
-	// When is the cron expression and its time zone, or the period.
+	// When is the cron expressions and their time zone, or the period.
 	When    string
 	Overlap Overlap
 

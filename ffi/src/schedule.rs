@@ -24,8 +24,8 @@ pub const SW_MAX_UPCOMING: u32 = 1000;
 /// @on engine
 /// @thread safe
 /// @param engine in handle: The engine.
-/// @param schedules out msgpack owned: Receives an array of objects: `flow`, `when` (the cron expression and its time
-///   zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin; null
+/// @param schedules out msgpack owned: Receives an array of objects: `flow`, `when` (the cron expressions and their
+///   time zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin; null
 ///   while it is paused), `last` (the last due time that was dealt with), `paused`, `case` (the one that began last),
 ///   `queued` (the due time of the start that waits for that one to end), and how many were `started`, `skipped` (as a
 ///   case had not ended) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970; what

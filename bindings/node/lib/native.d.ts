@@ -2797,12 +2797,12 @@ export function caseCompensateAsync(engine: Engine, id: string, reason: string):
  * Lists the schedules of deployed flows, by the flow's name. Cases begin by themselves while an engine
  * drives the store.
  * @param engine The engine.
- * @returns Receives an array of objects: `flow`, `when` (the cron expression and its time zone, or the
- * period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin;
- * null while it is paused), `last` (the last due time that was dealt with), `paused`, `case` (the one
- * that began last), `queued` (the due time of the start that waits for that one to end), and how many
- * were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the store). Times
- * are microseconds since the start of 1970; what there is not is null.
+ * @returns Receives an array of objects: `flow`, `when` (the cron expressions and their time zone, or
+ * the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
+ * begin; null while it is paused), `last` (the last due time that was dealt with), `paused`, `case`
+ * (the one that began last), `queued` (the due time of the start that waits for that one to end), and
+ * how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the
+ * store). Times are microseconds since the start of 1970; what there is not is null.
  */
 export function scheduleList(engine: Engine): Uint8Array;
 

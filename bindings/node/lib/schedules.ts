@@ -6,7 +6,7 @@ import { decode } from './values';
 /** A flow that begins by itself while an engine drives the store. Dates are exact to the millisecond. */
 export interface Schedule {
   flow: string;
-  /** The cron expression and its time zone, or the period. */
+  /** The cron expressions and their time zone, or the period. */
   when: string;
   /** What happens when a case is due and the last one has not ended. */
   overlap: 'skip' | 'allow' | 'queue' | 'cancel';

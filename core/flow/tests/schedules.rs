@@ -163,6 +163,26 @@ fn cases_begin_once_at_each_due_time_in_the_zone_of_the_schedule() {
 }
 
 #[test]
+fn of_several_expressions_each_due_time_begins_one_case() {
+    let schedule = "cron: ['0 9 * * MON-FRI', '0 12 * * SAT', '0 9 1 * *'], overlap: allow";
+    // 1 May is a Friday, so that two expressions say the same.
+    both(schedule, "04-30T12:00:00", |player| {
+        player.drive_until("05-04T12:00:00");
+        assert_eq!(player.cases(), ["01T0900", "02T1200", "04T0900"]);
+        let info = player.info();
+        assert_eq!((info.started, info.skipped, info.missed), (3, 0, 0));
+        assert_eq!(info.when, "0 9 * * MON-FRI, 0 12 * * SAT, 0 9 1 * * UTC");
+    });
+    // Of those missed, the latest is made up for, whichever expression said it.
+    both(schedule, "04-30T12:00:00", |player| {
+        player.sleep_until("05-03T12:00:00");
+        player.drive_until("05-03T13:00:00");
+        assert_eq!(player.cases(), ["02T1200"]);
+        assert_eq!((player.info().started, player.info().missed), (1, 1));
+    });
+}
+
+#[test]
 fn what_overlaps_is_skipped_begun_queued_or_cancels_the_last_one() {
     both("every: 1h", "03-01T00:10:00", |player| {
         player.drive_until("03-01T03:30:00");
@@ -328,14 +348,20 @@ fn a_changed_schedule_begins_anew_and_cases_begin_on_the_newest_version() {
 }
 
 #[test]
-fn a_wait_until_the_next_time_of_a_cron_expression() {
-    let spec = "name: f\ntasks:\n  w: { kind: wait, cron: '0 9 * * 1-5', zone: Europe/Berlin }\n";
+fn a_wait_until_the_next_time_of_cron_expressions() {
+    let spec = "name: f\ntasks:\n  w: { kind: wait, cron: CRON, zone: Europe/Berlin }\n";
     // A Friday evening, and the clocks go forward on Sunday.
-    let mut player = Player::new(spec, "03-27T18:00:00", true);
-    player.flows().start("f", &Value::NULL, Some("c")).unwrap();
-    player.event();
-    let due = player.flows().next_due().unwrap().unwrap();
-    assert_eq!(due.as_micros(), at_micros("03-30T07:00:00"));
-    player.drive_until("03-30T07:00:00");
-    assert_eq!(player.world.status("c"), Status::Completed);
+    for (cron, expected) in [
+        ("0 9 * * 1-5", "03-30T07:00:00"),
+        ("[0 9 * * 1-5, 0 21 * * *]", "03-27T20:00:00"),
+    ] {
+        let spec = spec.replace("CRON", cron);
+        let mut player = Player::new(&spec, "03-27T18:00:00", true);
+        player.flows().start("f", &Value::NULL, Some("c")).unwrap();
+        player.event();
+        let due = player.flows().next_due().unwrap().unwrap();
+        assert_eq!(due.as_micros(), at_micros(expected));
+        player.drive_until(expected);
+        assert_eq!(player.world.status("c"), Status::Completed);
+    }
 }

@@ -31,6 +31,9 @@ fn each_error_in_a_task_has_its_place() {
         ("kind: wait, for: 1s, deadline: 1h", "3:29 unknown-field"),
         ("kind: wait, cron: '0 9 * *'", "3:26 bad-cron"),
         ("kind: wait, cron: 9", "3:26 wrong-type"),
+        ("kind: wait, cron: ['@daily', 9]", "3:37 wrong-type"),
+        ("kind: wait, cron: []", "3:26 wrong-type"),
+        ("kind: wait, cron: {}", "3:26 wrong-type"),
         (
             "kind: wait, cron: '@daily', zone: Europe/Berln",
             "3:42 bad-zone",
@@ -55,6 +58,16 @@ fn each_error_in_a_flow_has_its_place() {
         ),
         ("schedule: { cron: '61 * * * *' }", task, &["2:19 bad-cron"]),
         ("schedule: { cron: '0 0 31 2 *' }", task, &["2:19 bad-cron"]),
+        (
+            "schedule: { cron: ['61 * * * *', '@daily', '0 0 31 2 *'] }",
+            task,
+            &["2:20 bad-cron", "2:44 bad-cron"],
+        ),
+        (
+            "schedule: { cron: ['@daily', '@weekly'], zone: Mars }",
+            task,
+            &["2:48 bad-zone"],
+        ),
         (
             "schedule: { every: 1h, zone: UTC }",
             task,

@@ -87,6 +87,8 @@ pub enum Bug {
     LoseDeadline,
     /// A schedule that is late goes on from now, as if nothing had been due.
     SkipMoment,
+    /// A schedule takes it that clocks are never set.
+    IgnoreClockChange,
     /// A case that is moved to another version leaves a token behind.
     LoseToken,
     /// A fork is of a commit later than it was to be.

@@ -91,7 +91,7 @@ struct forked_case {
 /// A flow that begins by itself while an engine drives the store.
 struct schedule {
   std::string flow;
-  /// The cron expression and its time zone, or the period.
+  /// The cron expressions and their time zone, or the period.
   std::string when;
   /// What happens when a case is due and the last one has not ended: "skip", "allow", "queue" or "cancel".
   std::string overlap;

@@ -3788,8 +3788,8 @@ func CaseCompensate(engine Engine, id string, reason string) (err error) {
 // Cases begin by themselves while an engine drives the store.
 //
 // engine: The engine.
-// schedules: Receives an array of objects: `flow`, `when` (the cron expression and its time zone, or
-// the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
+// schedules: Receives an array of objects: `flow`, `when` (the cron expressions and their time zone,
+// or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
 // begin; null while it is paused), `last` (the last due time that was dealt with), `paused`, `case`
 // (the one that began last), `queued` (the due time of the start that waits for that one to end), and
 // how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the

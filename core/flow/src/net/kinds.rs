@@ -114,7 +114,7 @@ pub enum Wait {
     ForExpr(Expr),
     /// Until the RFC 3339 time that an expression gives.
     Until(Expr),
-    /// Until the next time of a cron expression.
+    /// Until the next time of one of its cron expressions.
     Cron(Calendar),
 }
 

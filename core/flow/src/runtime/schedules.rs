@@ -37,7 +37,7 @@ const MOST_COUNTED: u64 = 10_000;
 pub struct ScheduleInfo {
     /// The flow.
     pub flow: String,
-    /// The cron expression and its time zone, or the period.
+    /// The cron expressions and their time zone, or the period.
     pub when: String,
     /// What happens if the last case has not ended: `skip`, `allow`, `queue` or `cancel`.
     pub overlap: &'static str,

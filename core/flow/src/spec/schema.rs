@@ -8,9 +8,10 @@ use super::fields::{
     SECTION, SPEC,
 };
 use super::task::MAX_TOKENS;
-use super::timetable::MAX_CATCH_UP;
+use super::timetable::{MAX_CATCH_UP, MAX_CRONS};
 
-const CRON: &str = "minute, hour, day of month, month, day of week, as in 0 9 * * 1-5";
+const CRON: &str =
+    "minute, hour, day of month, month, day of week, as in 0 9 * * 1-5; or several of them";
 const ZONE: &str =
     "the IANA's name of the time zone of cron, such as Europe/Berlin; UTC unless told otherwise";
 
@@ -185,6 +186,13 @@ fn several(of: Value) -> Value {
     value!({"anyOf": (Value::from([of, list]))})
 }
 
+fn cron() -> Value {
+    let text = value!({"type": "string"});
+    let most = MAX_CRONS as u64;
+    let list = value!({"type": "array", "items": (text.clone()), "minItems": 1, "maxItems": most});
+    value!({"anyOf": (Value::from([text, list]))})
+}
+
 fn words(words: &[&str]) -> Value {
     value!({"enum": (texts(words))})
 }
@@ -220,7 +228,7 @@ fn of_object(of: &str, field: &str) -> Property {
             reference("schedule"),
             "when cases begin by themselves, once the flow is deployed",
         ),
-        ("schedule", "cron") => (value!({"type": "string"}), CRON),
+        ("schedule", "cron") => (cron(), CRON),
         ("schedule", "every") => (reference("duration"), "the period, counted from 1970"),
         ("schedule", "zone") => (value!({"type": "string"}), ZONE),
         ("schedule", "overlap") => (
@@ -440,7 +448,7 @@ fn of_task(field: &str) -> Property {
             put(&mut of, "type", texts(&["string", "number"]));
             (of, "how long: a duration, or jq that gives one")
         }
-        "cron" => (value!({"type": "string"}), CRON),
+        "cron" => (cron(), CRON),
         "zone" => (value!({"type": "string"}), ZONE),
         "until" => (reference("jq"), "an RFC 3339 time, or jq that gives one"),
         "run" => {

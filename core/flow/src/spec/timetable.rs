@@ -4,12 +4,14 @@ use statewright_value::Value;
 
 use super::fields::SCHEDULE;
 use super::read::{Fields, Reader};
-use super::yaml::Node;
+use super::yaml::{Data, Node};
 use crate::calendar::Calendar;
 use crate::net::{Overlap, Schedule};
 
 /// Most missed starts that are made up for.
 pub(super) const MAX_CATCH_UP: u64 = 100;
+/// Most cron expressions of one schedule or wait.
+pub(super) const MAX_CRONS: usize = 32;
 
 impl Reader<'_> {
     pub(super) fn schedule(&mut self, node: &Node) -> Option<Schedule> {
@@ -60,24 +62,39 @@ impl Reader<'_> {
         })
     }
 
-    /// A cron expression and the time zone it is in.
+    /// One cron expression or several, and the time zone they are in.
     pub(super) fn cron(&mut self, node: &Node, zone: Option<&Node>) -> Option<Calendar> {
-        let cron = self.text(node, "cron")?;
+        let nodes = match &node.data {
+            Data::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        if !(1..=MAX_CRONS).contains(&nodes.len()) {
+            let expected = format!("one cron expression or up to {MAX_CRONS}");
+            self.wrong(node, "cron", &expected);
+            return None;
+        }
+        let crons: Vec<Option<&str>> = nodes.iter().map(|node| self.text(node, "cron")).collect();
         let name = match zone {
             None => None,
             Some(zone) => Some(self.text(zone, "zone")?),
         };
-        let (why, bad_zone) = match Calendar::cron(cron, name) {
+        let crons: Vec<&str> = crons.into_iter().collect::<Option<_>>()?;
+        let wrong = match Calendar::cron(&crons, name) {
             Ok(calendar) => return Some(calendar),
-            Err(refused) => refused,
+            Err(wrong) => wrong,
         };
-        if let (true, Some(zone)) = (bad_zone, zone) {
-            let help = "name one of the IANA's, such as `Europe/Berlin`; `UTC` if it is left out";
-            self.problems.error(zone.at, "bad-zone", why, help);
-        } else {
-            let message = format!("`{cron}` is not a cron expression: {why}");
-            let help = "minute, hour, day of month, month, day of week: `0 9 * * 1-5` is 09:00 from Monday to Friday";
-            self.problems.error(node.at, "bad-cron", message, help);
+        for (which, why) in wrong {
+            let cron = which.and_then(|at| Some((nodes.get(at)?, crons.get(at)?)));
+            if let Some((node, cron)) = cron {
+                let message = format!("`{cron}` is not a cron expression: {why}");
+                let help = "minute, hour, day of month, month, day of week: `0 9 * * 1-5` is 09:00 from Monday to Friday";
+                self.problems.error(node.at, "bad-cron", message, help);
+            } else {
+                let at = zone.map_or(node.at, |zone| zone.at);
+                let help =
+                    "name one of the IANA's, such as `Europe/Berlin`; `UTC` if it is left out";
+                self.problems.error(at, "bad-zone", why, help);
+            }
         }
         None
     }

@@ -3283,7 +3283,7 @@ inline bool abi_matches() noexcept {
 /// themselves while an engine drives the store.
 ///
 /// @param engine The engine.
-/// @param schedules Receives an array of objects: `flow`, `when` (the cron expression and its time
+/// @param schedules Receives an array of objects: `flow`, `when` (the cron expressions and their time
 /// zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case
 /// is to begin; null while it is paused), `last` (the last due time that was dealt with), `paused`,
 /// `case` (the one that began last), `queued` (the due time of the start that waits for that one to
