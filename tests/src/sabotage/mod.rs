@@ -97,6 +97,7 @@ pub const PLANTS: &[Plant] = &[
     flows(Bug::DeadlineTwice, &["diverted"], 100),
     flows(Bug::LoseDeadline, &["bounded"], 500),
     flows(Bug::SkipMoment, &["queues", "piles"], 100),
+    flows(Bug::IgnoreClockChange, &["wakes", "dawns"], 100),
     flows(Bug::LoseToken, &["order", "merge"], 200),
     flows(Bug::ForkLater, &["order", "trip"], 200),
     flows(Bug::WrongEvent, &["first", "choice"], 100),

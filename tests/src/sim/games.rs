@@ -1,6 +1,7 @@
 //! The flows of the simulated cases, and their next versions.
 
 use super::starts::Plan;
+use super::timetable::{BERLIN, DAILY, Due, LORD_HOWE, SATURDAYS, WORKDAYS};
 
 /// Flows whose every step the game can follow.
 pub(super) const PLAYED: [&str; 7] = [
@@ -81,7 +82,7 @@ tasks:
 /// Flows with what the game does not know: joins that count, instances, called cases, what is undone, lanes, kept
 /// signals, deadlines, schedules. For these the laws of histories ([`super::laws`]), lanes and signals
 /// ([`super::turns`]) are checked.
-pub(super) const OTHERS: [&str; 18] = [
+pub(super) const OTHERS: [&str; 20] = [
     "name: fastest
 tasks:
   ask: { split: and, next: [north, south, west] }
@@ -242,7 +243,7 @@ flows:
     tasks: { divert5: { kind: host } }
 ",
     "name: skips
-schedule: { every: 7h }
+schedule: { cron: '20 * * * *', zone: Europe/Berlin }
 tasks:
   skips1: { kind: host, deadline: 12h, on_error: { skip: true } }
 ",
@@ -263,6 +264,17 @@ tasks:
 schedule: { every: 11h, overlap: allow, catch_up: 0 }
 tasks:
   piles1: { kind: host, deadline: 8h, on_error: { skip: true } }
+",
+    "name: wakes
+schedule:
+  { cron: ['30 2 * * *', '0 9 * * MON-FRI', '0 12 * * SAT'], zone: Europe/Berlin, overlap: allow, catch_up: 3 }
+tasks:
+  wakes1: { kind: host, deadline: 20h, on_error: { skip: true } }
+",
+    "name: dawns
+schedule: { cron: ['45 1 * * *', '15 2 * * *'], zone: Australia/Lord_Howe, overlap: cancel, catch_up: 2 }
+tasks:
+  dawns1: { kind: host, deadline: 9h, on_error: { skip: true } }
 ",
 ];
 
@@ -452,10 +464,51 @@ pub(super) const CHANGES: [(&str, &[(&str, &str)]); 14] = [
     ),
 ];
 
-/// The schedules above: the flow, its period in hours, and how many starts it makes up for.
-pub(super) const SCHEDULES: [Plan; 4] = [
-    Plan::new("skips", 7, 1),
-    Plan::new("queues", 5, 3),
-    Plan::new("replaces", 9, 2),
-    Plan::new("piles", 11, 0),
+/// The schedules above: the flow, when its cases are due, and how many starts it makes up for.
+pub(super) const SCHEDULES: [Plan; 6] = [
+    Plan::new(
+        "skips",
+        Due::Every {
+            hours: 1,
+            minute: 20,
+        },
+        1,
+    ),
+    Plan::new(
+        "queues",
+        Due::Every {
+            hours: 5,
+            minute: 0,
+        },
+        3,
+    ),
+    Plan::new(
+        "replaces",
+        Due::Every {
+            hours: 9,
+            minute: 0,
+        },
+        2,
+    ),
+    Plan::new(
+        "piles",
+        Due::Every {
+            hours: 11,
+            minute: 0,
+        },
+        0,
+    ),
+    Plan::new(
+        "wakes",
+        Due::Daily(
+            &BERLIN,
+            &[(DAILY, 2, 30), (WORKDAYS, 9, 0), (SATURDAYS, 12, 0)],
+        ),
+        3,
+    ),
+    Plan::new(
+        "dawns",
+        Due::Daily(&LORD_HOWE, &[(DAILY, 1, 45), (DAILY, 2, 15)]),
+        2,
+    ),
 ];

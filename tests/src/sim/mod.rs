@@ -42,6 +42,7 @@ mod net;
 mod past;
 mod primitives;
 mod starts;
+mod timetable;
 mod turns;
 mod world;
 

@@ -7,21 +7,21 @@ use statewright_flow::{CaseInfo, ScheduleInfo, Status};
 
 use super::Checked;
 use super::games::SCHEDULES;
+use super::timetable::{Due, micros};
 use super::world::World;
 
 /// A schedule, as its spec has it.
 pub(super) struct Plan {
     flow: &'static str,
-    /// Microseconds between two cases.
-    period: i64,
-    catch_up: i64,
+    due: Due,
+    catch_up: usize,
 }
 
 impl Plan {
-    pub(super) const fn new(flow: &'static str, hours: i64, catch_up: i64) -> Plan {
+    pub(super) const fn new(flow: &'static str, due: Due, catch_up: usize) -> Plan {
         Plan {
             flow,
-            period: hours * 3_600_000_000,
+            due,
             catch_up,
         }
     }
@@ -70,12 +70,12 @@ impl Starts {
         let (Some(from), Some(to)) = (was.next, now.next) else {
             return Ok(());
         };
-        let moments = to.as_micros() / plan.period - from.as_micros() / plan.period;
+        let moments = plan.due.between(from.as_micros(), to.as_micros());
         let count = |s: &ScheduleInfo| {
             let queued = u64::from(s.queued.is_some());
             s.started + s.skipped + s.missed + queued
         };
-        let counted = count(now) as i64 - count(was) as i64;
+        let counted = count(now).saturating_sub(count(was)) as usize;
         // What is paused and goes on leaves out what was due meanwhile; that was not seen if both were one call.
         if moments != counted {
             return Err(format!(
@@ -109,7 +109,7 @@ fn begun(plan: &Plan, now: &ScheduleInfo, infos: &[CaseInfo]) -> Checked {
     for case in cases {
         let due = case.data.get("scheduled").unwrap_or_default();
         let due = micros(due.as_str().unwrap_or_default()).unwrap_or(-1);
-        if due < 0 || due % plan.period != 0 || now.last.is_none_or(|at| at.as_micros() < due) {
+        if !plan.due.is_at(due) || now.last.is_none_or(|at| at.as_micros() < due) {
             return Err(format!("case {} was not due", case.id));
         }
         // One that had to wait for the last may be any time late, and the clock may be set back meanwhile.
@@ -117,28 +117,13 @@ fn begun(plan: &Plan, now: &ScheduleInfo, infos: &[CaseInfo]) -> Checked {
         let late = match plan.catch_up {
             _ if now.overlap == "queue" => false,
             0 => created > due + GRACE,
-            n => created / plan.period - due / plan.period >= n,
+            most => plan.due.between(due, created) >= most,
         };
         if late || (created < due && now.overlap != "queue") {
             return Err(format!("case {} began at {}", case.id, case.created));
         }
     }
     Ok(())
-}
-
-/// A time of full seconds in the UTC (RFC 3339), in microseconds since 1970.
-fn micros(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    // Days from civil (Howard Hinnant): years begin in March.
-    let (year, month) = match month {
-        3.. => (year, month - 3),
-        _ => (year - 1, month + 9),
-    };
-    let day = (153 * month + 2) / 5 + day - 1;
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + day - 719_468;
-    Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000)
 }
 
 impl World {
@@ -166,18 +151,5 @@ impl World {
             self.call("pause", |flows| flows.pause_schedule(plan.flow))?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::micros;
-
-    #[test]
-    fn times_are_read() {
-        assert_eq!(micros("1970-01-01T00:00:01Z"), Some(1_000_000));
-        assert_eq!(micros("2020-01-01T00:00:00Z"), Some(1_577_836_800_000_000));
-        assert_eq!(micros("2020-03-01T00:00:00Z"), Some(1_583_020_800_000_000));
-        assert_eq!(micros("soon"), None);
     }
 }

@@ -15,7 +15,7 @@ use statewright_store::{Place, Space, Store, StoreOptions};
 use super::cases::Cases;
 use super::client::Client;
 use super::judge::Judge;
-use super::{Checked, FaultKind, Options, Outcome, Swarm};
+use super::{Checked, FaultKind, Options, Outcome, Swarm, timetable};
 
 /// Random bytes from the seed, which can be made to fail.
 pub(super) struct FlakyRandom {
@@ -81,12 +81,14 @@ impl World {
             1..=5 => Durability::Strict,
             _ => Durability::Buffered,
         };
+        let clock = SimClock::auto();
+        clock.jump(timetable::beginning(seed));
         World {
             seed,
             swarm,
             options,
             io: SimIo::new(),
-            clock: SimClock::auto(),
+            clock,
             entropy: Arc::new(FlakyRandom {
                 inner: SimRandom::new(seed ^ 0x5EED),
                 fails: AtomicBool::new(false),
