@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use common::{Answer, World};
 use statewright_flow::{CaseInfo, Error, Failure, Queue, Status, WorkItem};
+use statewright_log::Env;
 use statewright_log::sim::{Image, SimClock, SimIo};
 use statewright_value::{Path, Value, value};
 
@@ -45,7 +46,9 @@ fn play(
     world.flows.start(&name, input, Some("case")).unwrap();
     event(&mut world);
     let topics = ["a", "b", "c", "d", "undo_a", "undo_b", "late"];
-    let topics = Queue::Topics(topics.map(str::to_owned).to_vec());
+    let of_page = ["charge", "book", "invoice", "ship", "refund"];
+    let topics = topics.iter().chain(&of_page).map(|t| (*t).to_owned());
+    let topics = Queue::Topics(topics.collect());
     let mut keys = BTreeSet::new();
     for _ in 0..500 {
         for case in world.flows.open_cases(None, 100).unwrap() {
@@ -388,6 +391,75 @@ flows:
         assert!(world.flows.case("case").unwrap().marking.is_empty());
         assert_eq!(world.flows.next_due().unwrap(), None);
     }
+}
+
+/// The example of the user's page.
+#[test]
+fn several_tasks_have_a_time_limit_together_by_a_wait_that_cancels_them() {
+    let page = Env::real()
+        .io
+        .read(std::path::Path::new("../../docs/FLOWS.md"), 1 << 20);
+    let page = String::from_utf8(page.unwrap()).unwrap();
+    let spec = page
+        .split("```yaml\n")
+        .find(|b| b.starts_with("name: pay-in-time"));
+    let spec = spec.unwrap().split("```").next().unwrap();
+    let in_time = both(spec, &Value::NULL, &yes);
+    assert_eq!(
+        in_time.events,
+        [
+            "0 case_started -",
+            "0 routed order",
+            "0 timer_set late",
+            "0 completed charge",
+            "0 completed book",
+            "0 emptied -",
+            "0 completed ship",
+            "0 case_completed -"
+        ]
+    );
+    let stays = |task: &'static str| {
+        move |item: &WorkItem| match item.task == task {
+            true => None,
+            false => yes(item),
+        }
+    };
+    // Nothing of it was done, or a part, which is undone.
+    for (task, undone) in [("charge", &[][..]), ("book", &["1800 compensated charge"])] {
+        let late = both(spec, &Value::NULL, &stays(task));
+        assert_eq!(late.status, Status::Completed);
+        let cancelled = format!("1800 cancelled {task}");
+        for event in [
+            "1800 timer_fired late",
+            &cancelled,
+            "1800 completed invoice",
+        ] {
+            assert!(
+                late.events.iter().any(|e| e == event),
+                "{event}: {:#?}",
+                late.events
+            );
+        }
+        let found = late.events.iter().filter(|e| e.contains("compensated"));
+        assert_eq!(found.collect::<Vec<_>>(), undone);
+        assert!(!late.events.iter().any(|e| e.ends_with("completed book")));
+    }
+    // Or the case fails, and undoes what it did.
+    let fails = "undo: { kind: set, set: { .x: 'error(\"too late\")' }, next: invoice }";
+    let undo = spec
+        .lines()
+        .find(|l| l.trim().starts_with("undo:"))
+        .unwrap();
+    let late = both(
+        &spec.replace(undo.trim(), fails),
+        &Value::NULL,
+        &stays("book"),
+    );
+    assert_eq!(
+        (late.status, late.code.as_str()),
+        (Status::Failed, "expression")
+    );
+    assert!(late.events.contains(&"1800 compensated charge".to_owned()));
 }
 
 #[test]
