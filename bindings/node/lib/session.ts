@@ -1,9 +1,10 @@
 // An open engine, as everything that was made from it shares it: its handle, and how calls are made on it.
 
 import { native } from './addon';
-import { Deliveries } from './deliveries';
 import { attempt, StatewrightError, translated } from './errors';
+import { Gatherer } from './gatherer';
 import type { Engine as Handle } from './native';
+import { readStarted, readVerdicts } from './verdicts';
 import { decode } from './values';
 
 type Now<A extends unknown[], R> = (engine: Handle, ...rest: A) => R;
@@ -20,7 +21,13 @@ export class Session {
   readonly #owned: boolean;
   #closing: Promise<void> | undefined;
   /** What became of work, on its way to the library. */
-  readonly deliveries = new Deliveries(this);
+  readonly deliveries = new Gatherer<void>(async (_, outcomes) =>
+    readVerdicts(await this.later(native.workDeliverAsync, outcomes)),
+  );
+  /** Cases that are to be started, by the name of their flow. */
+  readonly starts = new Gatherer<string>(async (flow, inputs) =>
+    readStarted(await this.later(native.caseStartAllAsync, flow, inputs)),
+  );
   /** Commits wait for no disk, so that they are made at once. */
   readonly #inMemory: boolean;
 
@@ -89,6 +96,7 @@ export class Session {
 
   /** The handle, if it is to be closed; this session is over either way. */
   #give(): Handle | undefined {
+    this.starts.flush();
     this.deliveries.flush();
     const handle = this.#handle;
     this.#handle = undefined;

@@ -2,7 +2,7 @@
 
 import { native } from './addon';
 import { operation, type WaitOptions } from './completions';
-import { hasCode, refusal, type StatewrightError } from './errors';
+import { hasCode } from './errors';
 import type { Session } from './session';
 import { whenAborted } from './signals';
 import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
@@ -95,7 +95,7 @@ export class WorkItem<T = Value> {
    * disk together, so that many at a time are as fast as {@link Engine.deliver}. Each promise tells of its own item.
    */
   async complete(result: Storable = null): Promise<void> {
-    await this.#session.deliveries.give(this.token, 'result', result);
+    await handIn(this.#session, this.token, 'result', result);
   }
 
   /**
@@ -103,7 +103,7 @@ export class WorkItem<T = Value> {
    * false. An error's `code` (if text) and `retryable` are passed on.
    */
   async fail(reason: FailureReason): Promise<void> {
-    await this.#session.deliveries.give(this.token, 'failure', failureOf(reason));
+    await handIn(this.#session, this.token, 'failure', failureOf(reason));
   }
 
   /**
@@ -137,14 +137,23 @@ export const encodeOutcomes = (outcomes: readonly WorkOutcome[]): Uint8Array =>
     ),
   );
 
-interface Told {
-  case?: string;
-  error?: Record<string, unknown>;
-}
+/** The beginning of an outcome `{ token, [ending]: payload }`, and what comes before the payload. */
+const HEAD = Buffer.from('\x82\xa5token', 'latin1');
+const ENDINGS = {
+  result: Buffer.from('\xa6result', 'latin1'),
+  failure: Buffer.from('\xa7failure', 'latin1'),
+};
 
-/** @internal */
-export const readStarted = (bytes: Uint8Array): (string | StatewrightError)[] =>
-  (decode(bytes) as Told[]).map((told) => (told.error ? refusal(told.error) : String(told.case)));
+/** Hands in what became of an item, with what else is handed in just then. */
+function handIn(session: Session, token: string, ending: keyof typeof ENDINGS, value: unknown): Promise<void> {
+  const payload = encode(value).slice();
+  const call = ending === 'result' ? native.workCompleteAsync : native.workFailAsync;
+  return session.deliveries.ask({
+    group: '',
+    parts: [HEAD, encode(token).slice(), ENDINGS[ending], payload],
+    alone: () => session.later(call, token, payload),
+  });
+}
 
 /** What an item that is known by its token alone has instead of the rest. */
 export const onlyToken = (token: string) => ({

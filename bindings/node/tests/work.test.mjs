@@ -1,10 +1,14 @@
 // Work items and workers.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
 import { Engine, WorkFailure, WorkItem } from '@statewright/node';
 
 import { ONE_TASK, fails, folder, memory, onDisk, sleep } from './support/help.mjs';
+
+/** What goes to the library. */
+const { native } = createRequire(import.meta.url)('../dist/addon.js');
 
 async function prepared(t, cases = 1) {
   const engine = memory(t);
@@ -322,6 +326,54 @@ test('what is given back at the same time waits for the disk together, and each 
   await Promise.all([one.complete(deep), other.complete('well')]);
   const results = ids.map((id) => JSON.stringify(engine.case(id).result)).sort();
   assert.deepEqual(results, ['"well"', JSON.stringify(deep)].sort());
+});
+
+test('cases that are started at the same time go to the library in one call, and each is told for itself', async (t) => {
+  const engine = memory(t);
+  await engine.deploy(ONE_TASK);
+  await engine.deploy(ONE_TASK.replace('one', 'other'));
+  const [alone, together] = ['caseStartAsync', 'caseStartAllAsync'].map((name) => t.mock.method(native, name).mock);
+  const given = await Promise.allSettled([
+    engine.start('one', 'no object'),
+    engine.start('one', null, { id: 'mine' }),
+    engine.start('none'),
+    engine.start('none'),
+    engine.start('one', { n: () => {} }),
+    engine.start('other', { n: -1 }),
+    ...Array.from({ length: 100 }, (_, n) => engine.start('one', { n })),
+    ...Array.from({ length: 100 }, (_, n) => engine.start('other', { n })),
+  ]);
+  assert.deepEqual(
+    given.slice(0, 5).map(({ reason }) => reason?.code),
+    ['SW_INPUT', undefined, 'SW_UNKNOWN_FLOW', 'SW_UNKNOWN_FLOW', 'SW_NOT_REPRESENTABLE'],
+  );
+  const ids = given.slice(5).map(({ value }) => value);
+  assert.deepEqual(
+    ids.map((id) => [engine.case(id).flow, engine.case(id).data.input.n]),
+    [['other', -1], ...['one', 'other'].flatMap((flow) => Array.from({ length: 100 }, (_, n) => [flow, n]))],
+  );
+  assert.equal(engine.case('mine').flow, 'one');
+  // One of each flow; with an id of its own, one is alone.
+  assert.deepEqual([alone.callCount(), together.callCount()], [1, 3]);
+
+  // One by one, each is a call of its own.
+  for (const n of [1, 2, 3]) await engine.start('one', { n });
+  assert.deepEqual([alone.callCount(), together.callCount()], [4, 3]);
+});
+
+test('what is started just before the engine is closed is there', async (t) => {
+  const where = folder(t);
+  const engine = await Engine.open(where);
+  await engine.deploy(ONE_TASK);
+  const given = [1, 2, 3].map((n) => engine.start('one', { n }));
+  await engine.close();
+  const ids = await Promise.all(given);
+  const again = await Engine.open(where);
+  t.after(() => again.close());
+  assert.deepEqual(
+    ids.map((id) => again.case(id).data.input.n),
+    [1, 2, 3],
+  );
 });
 
 test('what is given back just before the engine is closed is taken', async (t) => {
