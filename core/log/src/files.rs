@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::Position;
+use crate::announce::Announcements;
 use crate::env::{Env, File, Mapping};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
@@ -41,6 +42,7 @@ pub(crate) struct Files {
     writer: Mutex<Writer>,
     syncer: Mutex<Syncer>,
     turns: Turns,
+    pub(crate) announced: Announcements,
     /// The first failure (rules W1, W2).
     poison: OnceLock<Arc<Error>>,
     closed: AtomicBool,
@@ -198,6 +200,7 @@ impl Files {
             writer: Mutex::new(writer),
             syncer: Mutex::default(),
             turns: Turns::new(),
+            announced: Announcements::default(),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
             lock: Mutex::new(Some(lock)),
@@ -355,6 +358,11 @@ impl Files {
         })
     }
 
+    /// Waits a little for those who are about to commit.
+    pub(crate) fn wait_for_announced(&self) {
+        self.announced.wait(&*self.env.clock);
+    }
+
     pub(crate) fn wake_followers(&self) {
         self.turns.wake_all();
     }
@@ -446,7 +454,11 @@ impl Files {
         if sabotage::on(Bug::EarlyAck) {
             return Ok(()); // planted
         }
+        let clock = &self.env.clock;
+        let begun = clock.monotonic();
         segment.sync().map_err(|e| self.poison(e))?;
+        self.announced
+            .synced(clock.monotonic().saturating_sub(begun));
         counters.syncs.fetch_add(1, Ordering::Relaxed);
         segment.proven.fetch_max(end, Ordering::AcqRel);
         Ok(())

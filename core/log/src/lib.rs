@@ -25,6 +25,7 @@
 //! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
 #![deny(unsafe_code)]
 
+mod announce;
 mod checkpoint;
 mod classify;
 mod env;
@@ -47,6 +48,7 @@ pub mod sync;
 mod time;
 mod verify;
 
+pub use announce::Announced;
 pub use checkpoint::{CheckpointFile, CheckpointWriter, checkpoints, remove_checkpoint};
 pub use env::{Env, File, FileSystem, Io, Mapping, OpenMode, PathKind, Random, ReadMapping};
 pub use error::{Error, Result};

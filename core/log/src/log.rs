@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::announce::Announced;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::files::{Files, Lead};
@@ -259,7 +260,7 @@ impl Log {
 
     /// Returns when commits up to `version` (or the last one, if that is less) are durable. Concurrent callers share
     /// syncs: one of them leads, for everything appended so far, and the others wait for it. A caller who is alone
-    /// leads at once, on its own thread. In memory mode it returns at once, without calling the hooks.
+    /// leads at once, on its own thread; one who is not waits a little for those who were [announced](Log::announce). In memory mode it returns at once, without calling the hooks.
     ///
     /// # Errors
     /// `Poisoned` if this or an earlier write or sync failed: then it is unknown whether the commits are durable, and
@@ -284,8 +285,17 @@ impl Log {
         Ok(())
     }
 
+    /// Says that the caller is about to append commits and to have them synced: until what this gives is dropped, which
+    /// must be before the caller's own [`sync_to`](Log::sync_to), whoever leads a sync waits for it, for at most as long
+    /// as a sync takes, and a millisecond, and so makes those commits durable too. For work that takes about as long
+    /// as a sync; None in memory mode.
+    pub fn announce(&self) -> Option<Announced<'_>> {
+        Some(self.files.as_ref()?.announced.announce())
+    }
+
     /// One turn as leader: take what was appended, write it, sync it, tell.
     fn lead(&self, files: &Files, lead: &Lead<'_>, hooks: &dyn SyncHooks) -> Result<()> {
+        files.wait_for_announced();
         let mut batch = None;
         hooks.freeze(&mut || {
             if batch.is_none() {

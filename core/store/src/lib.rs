@@ -74,7 +74,8 @@ pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;
 pub use space::{MAX_KEY_BYTES, Primitive, Space, SpaceOp};
 pub use statewright_log::{
-    Damage, Durability, Env, LogOptions, LogStats, Recovery, Repair, Timestamp, Verification,
+    Announced, Damage, Durability, Env, LogOptions, LogStats, Recovery, Repair, Timestamp,
+    Verification,
 };
 pub use store::{LoggedCommit, Store};
 pub use trace::{NewTrace, Trace, TraceBy, TraceNode, TraceReader, TraceRecord};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statewright_log::{Durability, Env, Gate, Timestamp};
+use statewright_log::{Announced, Durability, Env, Gate, Timestamp};
 
 use crate::commit::Shared;
 use crate::error::{Error, Result, Retryable};
@@ -109,6 +109,13 @@ impl Store {
         E: From<Error> + Retryable,
     {
         self.deferred(f, &mut 0)
+    }
+
+    /// Says that [deferred](Store::transact_deferred) commits are about to be made and settled, so that somebody else's
+    /// sync waits a little for them; see [`Log::announce`](statewright_log::Log::announce). To be dropped before
+    /// [`settle`](Store::settle).
+    pub fn announce(&self) -> Option<Announced<'_>> {
+        self.shared.log.announce()
     }
 
     /// Waits until a commit, and all before it, is as durable as the store's mode promises.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use parking_lot::MutexGuard;
-use statewright_store::Txn;
+use statewright_store::{Announced, Txn};
 
 use super::desk::{Desk, Shard};
 use super::family::Family;
@@ -20,6 +20,8 @@ use crate::sabotage::{self, Bug};
 pub(super) struct Batch<'a> {
     flows: &'a Flows,
     locks: BTreeMap<usize, MutexGuard<'a, Shard>>,
+    /// Others who sync wait a little for this batch.
+    announced: Option<Announced<'a>>,
     /// The newest commit that is still to be waited for.
     unsettled: Option<u64>,
     /// Under which keys work was offered to hosts.
@@ -29,9 +31,12 @@ pub(super) struct Batch<'a> {
 impl Flows {
     /// A batch of events on these cases, and those they call or are called by. Waits for whoever has one of them.
     pub(super) fn batch<'a>(&self, cases: impl IntoIterator<Item = &'a str>) -> Batch<'_> {
+        let locks = self.desk.lock_all(cases.into_iter());
         Batch {
             flows: self,
-            locks: self.desk.lock_all(cases.into_iter()),
+            locks,
+            // Not earlier: whoever has a lock may be waiting for the disk.
+            announced: self.store.announce(),
             unsettled: None,
             offered: Vec::new(),
         }
@@ -139,6 +144,7 @@ impl Batch<'_> {
 
     /// Waits until all its commits are as durable as the store promises. Before that, nobody may be told of them.
     pub fn settle(self) -> Result<()> {
+        drop(self.announced);
         let waits = !sabotage::on(Bug::HastyBatch);
         if let Some(version) = self.unsettled.filter(|_| waits) {
             // the filter is planted
