@@ -1,5 +1,8 @@
 //! Ids that come from outside, and ids that are made here.
 
+use std::fmt;
+use std::ops::Deref;
+
 use statewright_log::{Env, Timestamp};
 
 use crate::error::{Error, Result};
@@ -27,7 +30,7 @@ pub(crate) fn is_any_case_id(text: &str) -> bool {
 /// so it is short; whoever makes a case of it tries again if there is one already.
 pub(crate) fn new_case_id(env: &Env) -> Result<String> {
     let millis = u64::try_from(env.clock.now().as_micros() / 1000).unwrap_or(0);
-    Ok(digits(millis, 9) + &digits(random(env)?, 7))
+    Ok([&*digits(millis, 9), &*digits(random(env)?, 7)].concat())
 }
 
 /// The id of the case that item `number` of another calls. `~` is in no id that a user can give.
@@ -57,7 +60,7 @@ pub(crate) fn root(case: &str) -> &str {
 
 /// What only the holder of a claim knows: 60 random bits. A claim lasts for minutes and a guess costs a transaction.
 pub(crate) fn new_nonce(env: &Env) -> Result<String> {
-    Ok(digits(random(env)?, 12))
+    Ok(digits(random(env)?, 12).to_string())
 }
 
 /// What a store signs claims with.
@@ -76,13 +79,48 @@ fn random(env: &Env) -> Result<u64> {
 }
 
 /// The lowest `count` digits of 5 bits each: as text they sort as the numbers do. There are 13 in a number.
-pub(crate) fn digits(number: u64, count: usize) -> String {
-    let (mut text, mut rest) = ([b'0'; 13], number);
-    for slot in text.iter_mut().take(count).rev() {
-        *slot = DIGITS.get((rest & 31) as usize).copied().unwrap_or(b'0');
+pub(crate) fn digits(number: u64, count: usize) -> Digits {
+    let mut rest = number;
+    Digits::from_last(count.min(13), || {
+        let digit = DIGITS.get((rest & 31) as usize);
         rest >>= 5;
+        digit.copied().unwrap_or(b'0')
+    })
+}
+
+/// A short text of digits, without an allocation: most keys have two.
+pub(crate) struct Digits {
+    text: [u8; Digits::MOST],
+    first: usize,
+}
+
+impl Digits {
+    /// As many as a number has, with a letter before them.
+    pub const MOST: usize = 21;
+
+    /// So many digits, of which `digit` gives the last one first.
+    pub fn from_last(count: usize, mut digit: impl FnMut() -> u8) -> Digits {
+        let mut text = [0; Digits::MOST];
+        for slot in text.iter_mut().rev().take(count) {
+            *slot = digit();
+        }
+        let first = text.len().saturating_sub(count);
+        Digits { text, first }
     }
-    ascii(text.get(..count).unwrap_or(&text)).to_owned()
+}
+
+impl Deref for Digits {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        ascii(self.text.get(self.first..).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
 }
 
 /// Bytes that are ASCII, as text.
@@ -104,11 +142,11 @@ mod tests {
 
     #[test]
     fn ids_sort_by_number_and_are_case_ids() {
-        assert_eq!(digits(0, 3), "000");
-        assert_eq!(digits(33, 3), "011");
+        assert_eq!(&*digits(0, 3), "000");
+        assert_eq!(&*digits(33, 3), "011");
         assert_eq!(from_digits(&digits(123_456_789, 11)), Some(123_456_789));
         assert_eq!(from_digits("0u1"), None);
-        assert!(digits(1_700_000_000_000, 10) < digits(1_700_000_000_001, 10));
+        assert!(*digits(1_700_000_000_000, 10) < *digits(1_700_000_000_001, 10));
         let id = new_case_id(&Env::real()).unwrap();
         assert!(is_case_id(&id) && id.len() == 16);
         for bad in ["", "a/b", "ä", "a b", &"x".repeat(129)] {

@@ -35,7 +35,7 @@ use std::borrow::Cow;
 use statewright_log::Timestamp;
 
 use crate::case::{Case, Item, ItemState, ItemWork, Status};
-use crate::ids;
+use crate::ids::{self, Digits};
 
 pub(crate) const OPEN: &str = "o/";
 pub(crate) const READY: &str = "r/";
@@ -47,22 +47,17 @@ pub(crate) const MIGRATION: &str = "move/";
 pub(crate) const SECRET: &str = "secret";
 
 /// A number so that byte order is its order: `a7`, `b12`.
-pub(crate) fn number(n: u64) -> String {
-    let (mut text, mut rest, mut len) = ([0; 21], n, 0_u8);
-    // From its last digit on; a number has 1 to 20 of them.
-    for slot in text.iter_mut().rev().take(20) {
-        *slot = b'0'.saturating_add((rest % 10) as u8);
-        (rest, len) = (rest / 10, len.saturating_add(1));
-        if rest == 0 {
-            break;
+pub(crate) fn number(n: u64) -> Digits {
+    let count = n.checked_ilog10().unwrap_or(0) as usize + 1;
+    let (mut rest, mut left) = (n, count);
+    Digits::from_last(count + 1, || {
+        if left == 0 {
+            return b'a'.saturating_add((count - 1) as u8);
         }
-    }
-    let first = text.len().saturating_sub(usize::from(len) + 1);
-    let text = text.get_mut(first..).unwrap_or_default();
-    if let Some(letter) = text.first_mut() {
-        *letter = b'a'.saturating_add(len.saturating_sub(1));
-    }
-    ids::ascii(text).to_owned()
+        let digit = b'0'.saturating_add((rest % 10) as u8);
+        (rest, left) = (rest / 10, left - 1);
+        digit
+    })
 }
 
 /// Reads a [`number`] back.
@@ -113,7 +108,7 @@ pub(crate) fn host_queue(topic: &str) -> String {
 
 /// A signal kept by a case.
 pub(crate) fn mail(case: &str, signal: &str, n: u64) -> String {
-    mails(case, signal) + &number(n)
+    mails(case, signal) + &*number(n)
 }
 
 /// All of a name that a case keeps.
@@ -156,7 +151,7 @@ pub(crate) fn cohorts(id: &str) -> String {
 }
 
 pub(crate) fn cohort(id: &str, n: u64) -> String {
-    cohorts(id) + &number(n)
+    cohorts(id) + &*number(n)
 }
 
 pub(crate) fn keeps(signal: &str) -> String {
@@ -167,16 +162,16 @@ pub(crate) fn keeps(signal: &str) -> String {
 pub(crate) fn of_item(case: &str, item: &Item) -> Vec<String> {
     let n = number(item.number);
     let place = |prefix: &str, at: Timestamp| [prefix, &time(at), "/", case, "/", &n].concat();
-    let queued = |prefix: &str, at: Timestamp| [prefix, &millis(at), "/", case, "/", &n].concat();
     let timer = item.due().map(|due| place(TIMER, due));
     let queue = match (&item.state, &item.work) {
         // Those of a lane wait for their turn.
         (ItemState::Offered { .. }, _) if item.lane.is_some() => None,
         (ItemState::Offered { since }, ItemWork::Host { topic }) => {
-            Some(queued(&host_queue(topic), *since))
+            let (topic, since) = (escaped(topic), millis(*since));
+            Some([QUEUE, &topic, "/", &since, "/", case, "/", &n].concat())
         }
         (ItemState::Offered { since }, ItemWork::Process { .. }) => {
-            Some(queued(PROCESS_QUEUE, *since))
+            Some([PROCESS_QUEUE, &millis(*since), "/", case, "/", &n].concat())
         }
         (
             ItemState::Listening { since },
@@ -200,12 +195,12 @@ pub(crate) fn of_deadline(case: &Case) -> Option<String> {
 const LAST: u64 = (1 << 60) - 1;
 
 /// Sorts as the times do; times before 1970 do not come from any clock worth its name and count as 1970.
-pub(crate) fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> Digits {
     ids::digits(u64::try_from(at.as_micros()).unwrap_or(0).min(LAST), 12)
 }
 
 /// A time to the millisecond, for queues: 9 digits, for a thousand years.
-fn millis(at: Timestamp) -> String {
+fn millis(at: Timestamp) -> Digits {
     let millis = u64::try_from(at.as_micros() / 1000).unwrap_or(0);
     ids::digits(millis.min((1 << 45) - 1), 9)
 }
@@ -238,7 +233,7 @@ mod tests {
     #[test]
     fn numbers_and_times_sort_as_text_and_lead_back() {
         let numbers = [0, 7, 9, 10, 99, 100, 12_345, u64::MAX];
-        let texts: Vec<String> = numbers.iter().map(|n| number(*n)).collect();
+        let texts: Vec<String> = numbers.iter().map(|n| number(*n).to_string()).collect();
         assert!(texts.is_sorted(), "{texts:?}");
         let back: Vec<u64> = texts.iter().filter_map(|t| parse_number(t)).collect();
         assert_eq!(back, numbers);

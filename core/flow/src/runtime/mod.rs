@@ -384,7 +384,7 @@ fn net_key(source: &str, dir: Option<&str>) -> String {
         .unwrap_or((&[0; 8], &[]));
     let second = rest.first_chunk().unwrap_or(&[0; 8]);
     let digits = |part: &[u8; 8]| ids::digits(u64::from_le_bytes(*part), 12);
-    digits(first) + &digits(second)
+    [&*digits(first), &*digits(second)].concat()
 }
 
 /// The signals that come by key and are to be kept when nobody waits for them.

@@ -366,14 +366,14 @@ impl Writer<'_> {
 
     /// Writes what an item that changed has in a document of its own.
     fn item(&self, case: &Case, old: Option<&Item>, item: &mut Item) -> Result<()> {
-        let key = keys::item(&case.id, item.number);
+        let key = || keys::item(&case.id, item.number);
         if item.instance.is_some() {
-            return self.instance(&key, case, old, item);
+            return self.instance(&key(), case, old, item);
         }
         if item.state.is_final() {
             // What it gave is in the data, and what became of it in the history.
             if item.stored {
-                self.drop(&key)?;
+                self.drop(&key())?;
             }
             return Ok(());
         }
@@ -382,9 +382,9 @@ impl Writer<'_> {
         }
         if let Some(document) = record::item_to_value(case, item)? {
             if item.stored {
-                self.set(&key, &Path::root(), document)?;
+                self.set(&key(), &Path::root(), document)?;
             } else {
-                self.create(&key, document)?;
+                self.create(&key(), document)?;
                 item.stored = true;
             }
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 use triomphe::Arc;
 
-use super::keys::{Against, Suffix, common};
+use super::keys::{Against, Suffix, common, first_not};
 use super::leaf::Leaf;
 use super::page::{Address, PageBranch};
 
@@ -125,13 +125,11 @@ impl Separators {
             Against::Behind => return self.heads.len(),
             Against::Among(wanted) => wanted,
         };
-        let mut at = self.heads.partition_point(|head| *head < wanted.head);
-        while self.heads.get(at) == Some(&wanted.head)
-            && self.suffix(at).cmp_behind_head(&wanted).is_le()
-        {
-            at += 1;
-        }
-        at
+        let less = self.heads.partition_point(|head| *head < wanted.head);
+        let behind = self.heads.get(less..).unwrap_or_default();
+        let same = behind.iter().take_while(|head| **head == wanted.head);
+        let same = less..less + same.count();
+        first_not(same, |i| self.suffix(i).cmp_behind_head(&wanted).is_le())
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {

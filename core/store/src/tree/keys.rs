@@ -3,6 +3,7 @@
 //! side, and no comparison follows a pointer.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// A key without the prefix of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,20 +114,23 @@ pub(super) fn up_to<'a>(
         Against::Behind => return len,
         Against::Among(wanted) => wanted,
     };
-    let (mut at, mut end) = (0, len);
+    let less = first_not(0..len, |i| head(i) < wanted.head);
+    let same = (less..len).take_while(|i| head(*i) == wanted.head).count();
+    first_not(less..less + same, |i| {
+        suffix(i).cmp_behind_head(&wanted) != Ordering::Greater
+    })
+}
+
+/// The first place in a range of which `before` is not true; it is true of all that come earlier, and of none later.
+#[inline]
+pub(super) fn first_not(range: Range<usize>, before: impl Fn(usize) -> bool) -> usize {
+    let (mut at, mut end) = (range.start, range.end);
     while at < end {
         let middle = at + (end - at) / 2;
-        if head(middle) < wanted.head {
-            at = middle + 1;
-        } else {
-            end = middle;
+        match before(middle) {
+            true => at = middle + 1,
+            false => end = middle,
         }
-    }
-    while at < len
-        && head(at) == wanted.head
-        && suffix(at).cmp_behind_head(&wanted) != Ordering::Greater
-    {
-        at += 1;
     }
     at
 }

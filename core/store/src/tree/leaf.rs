@@ -376,6 +376,27 @@ impl Leaf {
         copy
     }
 
+    /// Adds slots, and room for so many bytes. Places in the data count from where these begin, so nothing else changes.
+    fn add_slots(&mut self, room: usize) {
+        let Shape { slots, .. } = self.view().shape();
+        let more = (slots + 1).next_multiple_of(SLOT_STEP).min(MAX_ENTRIES + 1) - slots;
+        let used = self.bytes();
+        let front = self.view().shape().data_at().min(used.len());
+        let (front, data) = used.split_at(front);
+        let len = used.len() + SLOT * more;
+        let mut bytes = Vec::with_capacity(len + room);
+        bytes.extend_from_slice(front);
+        bytes.resize(front.len() + SLOT * more, 0);
+        bytes.extend_from_slice(data);
+        bytes.resize(len + room, 0);
+        set(&mut bytes, 2, &((slots + more) as u16).to_le_bytes());
+        let live = match Arc::get_mut(&mut self.0) {
+            Some(own) => std::mem::take(&mut own.header.live),
+            None => self.head().live.clone(),
+        };
+        *self = Leaf::new(bytes, len, live);
+    }
+
     /// Adds entries of another leaf behind the last one. There are slots for them, and the keys have the prefix.
     fn extend(&mut self, from: &View<'_>, range: Range<usize>) {
         let prefix = self.view().prefix().len();
@@ -457,8 +478,10 @@ impl Leaf {
         let view = self.view();
         let shape = view.shape();
         let fits = shape.len > 0 && key.starts_with(view.prefix());
-        if !fits || shape.len >= shape.slots {
-            let room = RECORD + 8 + key.len() + payload.len();
+        let room = RECORD + 8 + key.len() + payload.len();
+        if fits && shape.len == shape.slots && shape.slots <= MAX_ENTRIES {
+            self.add_slots(room);
+        } else if !fits || shape.len >= shape.slots {
             *self = self.copy(0..shape.len, Some(key), (1, room));
         }
         let like = Record {

@@ -498,9 +498,9 @@ mod tests {
 
     use super::*;
 
-    /// Keys of several lengths and shared beginnings, some of them prefixes of others.
+    /// Keys of several lengths and shared beginnings, some of them prefixes of others, and many that differ late only.
     fn key(n: u16) -> Vec<u8> {
-        match n % 4 {
+        match n % 5 {
             0 => n.to_be_bytes().to_vec(),
             1 => format!("default/key/{n:05}").into_bytes(),
             2 => format!(
@@ -509,6 +509,7 @@ mod tests {
                 "x".repeat(usize::from(n % 8))
             )
             .into_bytes(),
+            3 => format!("{:03} of many rows of one document, {n:05}", n / 100).into_bytes(),
             _ => vec![b'k'; usize::from(n % 24)],
         }
     }

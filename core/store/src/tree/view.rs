@@ -1,5 +1,6 @@
 //! Reading a leaf, wherever it is: in memory or in a page of a checkpoint.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use statewright_log::Timestamp;
@@ -255,8 +256,13 @@ impl<'a> View<'a> {
         };
         let slots = self.used_slots(shape);
         let mut at = slots.partition_point(|slot| head(slot) < wanted.head);
-        while let Some(slot) = slots.get(at).filter(|slot| head(slot) == wanted.head) {
-            let Some(record) = self.record_of(shape, slot) else {
+        // Keys with one head may be many (the rows of one document's parts), and telling two apart reads a record.
+        let behind = slots.get(at..).unwrap_or_default().iter();
+        let mut end = at + behind.take_while(|slot| head(slot) == wanted.head).count();
+        while at < end {
+            let middle = at + (end - at) / 2;
+            let slot = slots.get(middle);
+            let Some(record) = slot.and_then(|slot| self.record_of(shape, slot)) else {
                 self.senseless();
                 break;
             };
@@ -266,9 +272,9 @@ impl<'a> View<'a> {
                 rest: record.rest,
             };
             match here.cmp_behind_head(&wanted) {
-                std::cmp::Ordering::Less => at += 1,
-                std::cmp::Ordering::Equal => return Ok((at, record)),
-                std::cmp::Ordering::Greater => break,
+                Ordering::Less => at = middle + 1,
+                Ordering::Equal => return Ok((middle, record)),
+                Ordering::Greater => end = middle,
             }
         }
         Err(at)
