@@ -260,7 +260,8 @@ impl Log {
 
     /// Returns when commits up to `version` (or the last one, if that is less) are durable. Concurrent callers share
     /// syncs: one of them leads, for everything appended so far, and the others wait for it. A caller who is alone
-    /// leads at once, on its own thread; one who is not waits a little for those who were [announced](Log::announce). In memory mode it returns at once, without calling the hooks.
+    /// leads at once, on its own thread; otherwise it waits a little for those who were [announced](Log::announce). In
+    /// memory mode it returns at once, without calling the hooks.
     ///
     /// # Errors
     /// `Poisoned` if this or an earlier write or sync failed: then it is unknown whether the commits are durable, and
@@ -285,10 +286,10 @@ impl Log {
         Ok(())
     }
 
-    /// Says that the caller is about to append commits and to have them synced: until what this gives is dropped, which
-    /// must be before the caller's own [`sync_to`](Log::sync_to), whoever leads a sync waits for it, for at most as long
-    /// as a sync takes, and a millisecond, and so makes those commits durable too. For work that takes about as long
-    /// as a sync; None in memory mode.
+    /// Says that the caller is about to append commits and to have them synced. Until what this gives is dropped, which
+    /// must be before the caller's own [`sync_to`](Log::sync_to), whoever leads a sync waits for it, but no longer than
+    /// a sync takes or a millisecond, and so makes those commits durable too. For work that takes about as long as a
+    /// sync. None in memory mode.
     pub fn announce(&self) -> Option<Announced<'_>> {
         Some(self.files.as_ref()?.announced.announce())
     }
