@@ -376,7 +376,7 @@ impl Leaf {
         copy
     }
 
-    /// Adds slots, and room for so many bytes. Places of records count from where the data begin, so they stay the same.
+    /// Adds slots, and room for so many bytes. Records count their places from where the data begin, so they stay.
     fn add_slots(&mut self, room: usize) {
         let Shape { slots, .. } = self.view().shape();
         let more = (slots + 1).next_multiple_of(SLOT_STEP).min(MAX_ENTRIES + 1) - slots;
