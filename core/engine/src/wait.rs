@@ -8,7 +8,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use statewright_flow::{CaseInfo, WorkItem};
+use statewright_flow::{CaseInfo, SOME_WORKER, WorkItem};
 use statewright_log::{Clock, Gate};
 
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ impl Poll {
     pub fn topic(topic: impl Into<String>) -> Poll {
         Poll {
             topics: vec![topic.into()],
-            worker: "worker".into(),
+            worker: SOME_WORKER.into(),
             max: 1,
             lease: Duration::from_secs(30),
         }

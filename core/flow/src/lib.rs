@@ -53,6 +53,7 @@ pub use problem::{Problem, Severity};
 pub use runtime::{
     CaseFilter, CaseInfo, CasePlan, Claim, Deployed, Difference, FlowInfo, Flows, ForkOptions,
     Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Outcome, Plan, Queue, Replayed,
-    ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind, WorkState,
+    SOME_WORKER, ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind,
+    WorkState,
 };
 pub use spec::spec_schema;

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::World;
-use statewright_flow::{Error, Flows, Queue, Status, WorkItem};
+use statewright_flow::{Error, EventKind, Flows, Queue, Status, WorkItem};
 use statewright_log::sim::{Image, SimClock, SimIo};
 use statewright_value::{Value, value};
 
@@ -258,5 +258,20 @@ fn a_step_of_a_host_is_one_commit_of_few_bytes() {
     assert_eq!(after.version - before.version, 11);
     assert_eq!(after.log.syncs - before.log.syncs, 11);
     let bytes = (after.log.bytes - before.log.bytes) / 10;
-    assert!(bytes <= 300, "{bytes} bytes a step");
+    assert!(bytes <= 296, "{bytes} bytes a step");
+    // A name that says more takes its bytes, and both are read back.
+    let (_, other) = Disk::new();
+    other.flows.deploy(&spec, None).unwrap();
+    let case = other.flows.start("ten", &Value::NULL, None).unwrap().case;
+    for worker in ["worker", "press 4"] {
+        let item = claim(&other.flows, "work", worker).unwrap();
+        other.flows.complete(&item.token, &value!(1)).unwrap();
+    }
+    let events = other.flows.history(&case, 0).unwrap();
+    let started = events.iter().filter(|e| e.kind == EventKind::Started);
+    let workers: Vec<Value> = started.map(|e| e.detail.clone()).collect();
+    assert_eq!(
+        workers,
+        [value!({"worker": "worker"}), value!({"worker": "press 4"})]
+    );
 }

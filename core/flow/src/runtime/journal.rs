@@ -8,6 +8,7 @@ use statewright_value::{Packer, Value, value};
 
 use super::keys;
 use super::record::{apart, finish, maybe, since};
+use super::work::SOME_WORKER;
 use crate::case::{Case, EventKind, HistoryEvent};
 use crate::error::{Error, Result};
 use crate::machine::Note;
@@ -43,18 +44,24 @@ pub(crate) fn to_value(case: &Case, now: Timestamp, notes: &[Note]) -> Result<Va
     finish(row)
 }
 
-/// What is on nearly every step is written without its name.
+/// What is on nearly every step is written without its name; the worker without a name as true.
 fn write_detail(row: &mut Packer, note: &Note) {
-    let worker = match (note.kind, note.detail.len()) {
-        (EventKind::Started, 1) => note.detail.by_ref().get("worker"),
+    let detail = note.detail.by_ref();
+    let worker = match (note.kind, detail.len()) {
+        (EventKind::Started, 1) => detail.get("worker"),
         _ => None,
     };
-    row.value(worker.unwrap_or(note.detail.by_ref()));
+    if worker.is_some_and(|worker| worker.as_str() == Some(SOME_WORKER)) {
+        row.value(Value::from(true).by_ref());
+    } else {
+        row.value(worker.unwrap_or(detail));
+    }
 }
 
 fn detail_from_value(kind: EventKind, detail: Value) -> Value {
     match kind {
         EventKind::Started if detail.as_str().is_some() => value!({ "worker": detail }),
+        EventKind::Started if detail.as_bool() == Some(true) => value!({ "worker": SOME_WORKER }),
         _ => detail,
     }
 }

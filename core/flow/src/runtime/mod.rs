@@ -46,7 +46,7 @@ pub use replay::{Difference, Replayed};
 pub use save::Moved;
 pub use schedules::ScheduleInfo;
 pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
-pub use work::{Claim, Outcome, Queue, WorkItem, WorkKind};
+pub use work::{Claim, Outcome, Queue, SOME_WORKER, WorkItem, WorkKind};
 
 use batch::Batch;
 use desk::Desk;

@@ -20,6 +20,8 @@ use crate::machine::Machine;
 use crate::net::{Format, Net, TaskKind};
 use crate::sabotage::{self, Bug};
 
+/// The name of a worker that gives none. It costs the history one byte.
+pub const SOME_WORKER: &str = "worker";
 /// Bytes of a worker's name at most.
 const MAX_WORKER_NAME: usize = 256;
 
@@ -317,7 +319,7 @@ impl Flows {
             quiet: !written,
             ..Fit::ANY
         };
-        self.claim_one(case, number, "worker", Some(lease), fit)
+        self.claim_one(case, number, SOME_WORKER, Some(lease), fit)
     }
 
     /// What claims are signed with.
