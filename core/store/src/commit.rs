@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statewright_log::sync::{AtomicBool, Mutex};
-use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
+use statewright_log::{Announced, Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
 use crate::checkpoint::{CheckpointStats, Checkpoints};
@@ -313,6 +313,7 @@ impl Shared {
         op.check()?;
         room::for_one(&op)?;
         let (version, value) = {
+            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.make_room(1)?;
             let at = writer.next(self.now());
@@ -341,6 +342,7 @@ impl Shared {
         let ops = std::slice::from_ref(&op);
         room::for_one(&op)?;
         let (version, result) = {
+            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.make_room(1)?;
             let time = self.now();
@@ -385,6 +387,7 @@ impl Shared {
         let base = root.version;
         room::for_commit(&ops, room)?;
         let version = {
+            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.check_open()?;
             writer.make_room(writes.len())?;
@@ -463,6 +466,15 @@ impl Shared {
             let applied = op.apply(&mut writer.tree, at);
             applied.map_err(|e| writer.differs(op, &e))
         })
+    }
+
+    /// Says that a commit is about to be made, so that somebody else's sync waits a little for it.
+    pub fn announce(&self) -> Option<Announced<'_>> {
+        match self.log.durability() {
+            Durability::Strict => self.log.announce(),
+            // Nobody waits for a sync.
+            Durability::Buffered | Durability::Memory => None,
+        }
     }
 
     /// Waits until a commit is as durable as the store's mode and the caller ask.

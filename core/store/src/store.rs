@@ -115,7 +115,7 @@ impl Store {
     /// sync waits a little for them; see [`Log::announce`](statewright_log::Log::announce). To be dropped before
     /// [`settle`](Store::settle).
     pub fn announce(&self) -> Option<Announced<'_>> {
-        self.shared.log.announce()
+        self.shared.announce()
     }
 
     /// Waits until a commit, and all before it, is as durable as the store's mode promises.
