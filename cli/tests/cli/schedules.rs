@@ -5,14 +5,14 @@ use crate::program::Folder;
 #[test]
 fn schedules_are_listed_paused_and_resumed() {
     let f = Folder::new();
-    let spec = "name: report\nschedule: { cron: '0 9 1 1 *', zone: Europe/Berlin }\ntasks:\n  a: { kind: set, set: { .x: 1 } }\n";
+    let spec = "name: report\nschedule: { cron: ['0 9 1 1 *', '0 9 1 JAN *'], zone: Europe/Berlin }\ntasks:\n  a: { kind: set, set: { .x: 1 } }\n";
     let spec = f.file("flow.yaml", spec);
     f.run(&["run", spec, "-q"]).ok();
     let rows = f.run(&["schedules", "--json", "--next", "3"]).ok().lines();
     let [row] = rows.as_slice() else {
         panic!("{rows:?}")
     };
-    assert_eq!(row["when"], "0 9 1 1 * Europe/Berlin");
+    assert_eq!(row["when"], "0 9 1 1 *, 0 9 1 JAN * Europe/Berlin");
     let upcoming = row["upcoming"].as_array().unwrap();
     assert_eq!(upcoming.len(), 3);
     assert!(
