@@ -78,18 +78,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub fn new(
-        tree: Tree,
-        version: u64,
-        time: Timestamp,
-        strict: bool,
-        max_recent: usize,
-    ) -> Writer {
+    pub fn new(tree: Tree, version: u64, time: Timestamp, strict: bool, recent: Recent) -> Writer {
         Writer {
             tree,
             version,
             time,
-            recent: Recent::new(max_recent),
+            recent,
             retired: Retired::default(),
             strict,
             published: false,
@@ -152,12 +146,10 @@ impl Writer {
                 );
             }
         }
-        for (from, to) in ranges {
-            if let Some(overlap) = self.recent.overlap_range(from, to.as_ref(), since) {
-                return conflict(space::display(&overlap.key), overlap);
-            }
+        match self.recent.overlap_ranges(ranges, since) {
+            Some(overlap) => conflict(space::display(&overlap.key), overlap),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What the next commit will be, made at `time` or, if that is later, at the time of the one before.
@@ -200,8 +192,8 @@ impl Writer {
         }
     }
 
-    /// Makes sure that so many writes can be noted, as [`room`] does for the rest of a commit.
-    fn make_room(&mut self, writes: usize) -> Result<()> {
+    /// Makes sure that these writes can be noted, as [`room`] does for the rest of a commit.
+    fn make_room(&mut self, writes: &[Region]) -> Result<()> {
         self.recent.make_room(writes)?;
         self.retired.make_room()
     }
@@ -315,7 +307,7 @@ impl Shared {
         let (version, value) = {
             let _announced = self.announce();
             let mut writer = self.writer.lock();
-            writer.make_room(1)?;
+            writer.make_room(std::slice::from_ref(&region))?;
             let at = writer.next(self.now());
             let old = writer.tree.get(&region.key);
             let entry = edit.of_entry(old, &region.key, at)?;
@@ -344,7 +336,7 @@ impl Shared {
         let (version, result) = {
             let _announced = self.announce();
             let mut writer = self.writer.lock();
-            writer.make_room(1)?;
+            writer.make_room(std::slice::from_ref(&region))?;
             let time = self.now();
             let tried = match op.can_fail() {
                 true => Some(writer.try_ops(ops, time)?),
@@ -390,7 +382,7 @@ impl Shared {
             let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.check_open()?;
-            writer.make_room(writes.len())?;
+            writer.make_room(&writes)?;
             let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
             let ranges = ranges
                 .get(..0)

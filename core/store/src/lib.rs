@@ -29,6 +29,7 @@ mod doc;
 mod each;
 mod error;
 mod event;
+mod hasher;
 mod history;
 mod index;
 mod json;

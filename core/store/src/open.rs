@@ -13,6 +13,7 @@ use crate::commit::{Shared, Writer};
 use crate::error::{Error, Result};
 use crate::op::decode_commit;
 use crate::options::{Place, StoreOptions};
+use crate::recent::Recent;
 use crate::root::{Published, Root};
 use crate::sabotage;
 use crate::store::Store;
@@ -57,7 +58,10 @@ impl Store {
         }
         let used = tree.used();
         let files = tree.pages().files().to_vec();
-        let mut writer = Writer::new(tree, version, time, strict, options.limits.max_recent);
+        // The random identity of the store is in every hash of its log.
+        let [seed @ .., _, _, _, _, _, _, _, _] = log.last_hash();
+        let recent = Recent::new(options.limits.max_recent, u64::from_le_bytes(seed));
+        let mut writer = Writer::new(tree, version, time, strict, recent);
         writer.checkpoint = CheckpointStats {
             version: start,
             files: files.len(),

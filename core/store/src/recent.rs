@@ -1,21 +1,29 @@
 //! Conflict detection: which regions were written lately, and by which commit.
 //!
 //! A region is an entry of the tree and a path in its value. Two regions overlap if one is the other, its ancestor or
-//! its descendant; siblings never do. Per entry, a trie over path segments holds the version last written *at* a node
-//! and the newest written *below* it, so recording and checking cost the path's length, not the document's size.
+//! its descendant; siblings never do. Of each place, which is the beginning of a region's path, the version last written
+//! *at* it and the newest written *below* it are kept under its hash, so recording and checking cost the path's length,
+//! not the document's size, and neither allocates.
 //!
 //! Only what a live or coming transaction could have missed is kept, and never more than a bounded number of writes:
 //! past that, older snapshots fail closed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
+use smallvec::SmallVec;
 use statewright_value::{Path, Segment};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::Result;
+use crate::hasher::Numbers;
 use crate::room;
 use crate::sabotage::{self, Bug};
 use crate::space::KeyBuf;
 use crate::tree::Key;
+
+/// More ranges than this are looked up in what was written, once that is sorted.
+const FEW_RANGES: usize = 4;
 
 /// How a place was touched. Two touches of overlapping places commute only if both are `Add`, or both are `Append`, of
 /// the same place.
@@ -56,16 +64,16 @@ pub struct Overlap {
     pub committed: u64,
 }
 
-#[derive(Debug, Default)]
-struct Node {
+/// What was written of a place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
     /// The last version written at exactly this place, of each [`Mode`].
     own: [u64; 3],
     /// The last version written below it.
     below: u64,
-    children: BTreeMap<Segment, Node>,
 }
 
-impl Node {
+impl Place {
     /// The newest version written here.
     fn here(&self) -> u64 {
         self.own.into_iter().max().unwrap_or(0)
@@ -84,23 +92,36 @@ impl Node {
     }
 }
 
+/// A write of a commit.
+#[derive(Debug)]
+struct Write {
+    version: u64,
+    key: KeyBuf,
+    /// The hashes of its places, that of the key first.
+    places: SmallVec<[u64; 4]>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Recent {
-    entries: BTreeMap<Key, Node>,
-    /// Writes in commit order, for forgetting.
-    order: VecDeque<(u64, Key)>,
+    /// By hash. Places of one hash count as one: then a transaction is run again that need not be.
+    places: HashMap<u64, Place, Numbers>,
+    /// In commit order.
+    order: VecDeque<Write>,
     /// Snapshots older than this cannot be validated any more.
     floor: u64,
     capacity: usize,
+    /// What nobody knows who could choose keys of one hash.
+    seed: u64,
 }
 
 impl Recent {
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize, seed: u64) -> Self {
         Recent {
-            entries: BTreeMap::new(),
+            places: HashMap::default(),
             order: VecDeque::new(),
             floor: 0,
             capacity,
+            seed,
         }
     }
 
@@ -109,62 +130,84 @@ impl Recent {
         self.floor
     }
 
-    /// Makes sure that this many more writes can be noted without a large allocation.
-    pub fn make_room(&mut self, writes: usize) -> Result<()> {
-        self.order.try_reserve(writes).map_err(room::refused)
+    /// Makes sure that these writes can be noted without a large allocation.
+    pub fn make_room(&mut self, writes: &[Region]) -> Result<()> {
+        let places = writes.iter().map(|w| w.path.segments().len() + 1).sum();
+        let places = self.places.try_reserve(places);
+        let both = places.and_then(|()| self.order.try_reserve(writes.len()));
+        both.map_err(room::refused)
     }
 
-    /// Notes what commit `version` wrote. O(path + log n).
+    fn hash_of(&self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.seed)
+    }
+
+    /// The hashes of a region's places, from its key on down.
+    fn places_of(&self, region: &Region) -> impl Iterator<Item = u64> {
+        let mut hash = self.hash_of(&region.key);
+        let below = region.path.segments().iter().map(move |segment| {
+            hash = match segment {
+                Segment::Key(key) => xxh3_64_with_seed(key.as_str().as_bytes(), hash),
+                Segment::Index(index) => xxh3_64_with_seed(&index.to_le_bytes(), !hash),
+            };
+            hash
+        });
+        std::iter::once(hash).chain(below)
+    }
+
+    /// Notes what commit `version` wrote. O(path).
     pub fn record(&mut self, version: u64, region: &Region) {
-        let key: Key = region.key.clone().into();
-        let mut node = self.entries.entry(key.clone()).or_default();
-        for segment in region.path.segments() {
-            node.below = version;
-            node = node.children.entry(segment.clone()).or_default();
-        }
-        if let Some(own) = node.own.get_mut(region.mode as usize) {
-            *own = version;
-        }
-        self.order.push_back((version, key));
-        while self.order.len() > self.capacity {
-            if let Some((dropped, key)) = self.order.pop_front() {
-                self.floor = self.floor.max(dropped);
-                self.forget(&key, dropped);
+        let places: SmallVec<_> = self.places_of(region).collect();
+        if let Some((at, above)) = places.split_last() {
+            for hash in above {
+                self.places.entry(*hash).or_default().below = version;
             }
+            let place = self.places.entry(*at).or_default();
+            if let Some(own) = place.own.get_mut(region.mode as usize) {
+                *own = version;
+            }
+        }
+        let key = region.key.clone();
+        self.order.push_back(Write {
+            version,
+            key,
+            places,
+        });
+        while self.order.len() > self.capacity {
+            let dropped = self.forget();
+            self.floor = self.floor.max(dropped);
         }
     }
 
     /// Forgets what every snapshot from `version` on has seen anyway.
     pub fn prune(&mut self, version: u64) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(written, _)| *written <= version)
-        {
-            if let Some((written, key)) = self.order.pop_front() {
-                self.forget(&key, written);
+        while self.order.front().is_some_and(|w| w.version <= version) {
+            self.forget();
+        }
+    }
+
+    /// Forgets the oldest write, unless a later one was of the same places; gives its version.
+    fn forget(&mut self) -> u64 {
+        let Some(write) = self.order.pop_front() else {
+            return 0;
+        };
+        for hash in write.places {
+            if let Entry::Occupied(place) = self.places.entry(hash)
+                && place.get().newest() <= write.version
+            {
+                place.remove();
             }
         }
+        write.version
     }
 
-    fn forget(&mut self, key: &Key, version: u64) {
-        if self
-            .entries
-            .get(key)
-            .is_some_and(|node| node.newest() <= version)
-        {
-            self.entries.remove(key);
-        }
-    }
-
-    /// Whether a commit after `since` wrote to a key, anywhere in its value. O(log n).
+    /// Whether a commit after `since` wrote to a key, anywhere in its value. O(1).
     pub fn wrote(&self, key: &[u8], since: u64) -> bool {
-        self.entries
-            .get(key)
-            .is_some_and(|node| node.newest() > since)
+        let place = self.places.get(&self.hash_of(key));
+        place.is_some_and(|place| place.newest() > since)
     }
 
-    /// A commit after `since` that wrote something overlapping `region`. O(path + log n).
+    /// A commit after `since` that wrote something overlapping `region`. O(path).
     pub fn overlap(&self, region: &Region, since: u64) -> Option<Overlap> {
         let found = |committed| {
             Some(Overlap {
@@ -172,36 +215,55 @@ impl Recent {
                 committed,
             })
         };
-        let mut node = self.entries.get(&*region.key)?;
-        for segment in region.path.segments() {
-            if node.here() > since {
-                return found(node.here());
+        let mut at = Place::default();
+        for (depth, hash) in self.places_of(region).enumerate() {
+            if depth > 0 && at.here() > since {
+                return found(at.here());
             }
-            node = node.children.get(segment)?;
+            at = *self.places.get(&hash)?;
         }
-        let mut newest = node.against(region.mode).max(node.below);
+        let mut newest = at.against(region.mode).max(at.below);
         if sabotage::on(Bug::IgnoreDescendants) {
-            newest = node.against(region.mode); // planted
+            newest = at.against(region.mode); // planted
         }
         if newest > since { found(newest) } else { None }
     }
 
-    /// A commit after `since` that wrote to any key from `from` up to `to` (not included; none = the end).
-    /// O(log n + recently written keys in the range).
-    pub fn overlap_range(&self, from: &Key, to: Option<&Key>, since: u64) -> Option<Overlap> {
-        self.entries
-            .range(from.clone()..)
-            .take_while(|(key, _)| to.is_none_or(|to| *key < to))
-            .find(|(_, node)| node.newest() > since)
-            .map(|(key, node)| Overlap {
-                key: key.clone(),
-                committed: node.newest(),
+    /// A commit after `since` that wrote to a key in one of these ranges, each from a key up to another one (not
+    /// included; none = the end). O(w) for a few ranges, O((w + ranges) log w) for many; w = writes since then.
+    pub fn overlap_ranges(&self, ranges: &[(Key, Option<Key>)], since: u64) -> Option<Overlap> {
+        if ranges.is_empty() {
+            return None;
+        }
+        let writes = || self.order.iter().rev().take_while(|w| w.version > since);
+        let before = |write: &Write, to: &Option<Key>| match to {
+            Some(to) => *write.key < **to,
+            None => true,
+        };
+        let mut sorted = Vec::new();
+        let found = if ranges.len() <= FEW_RANGES || sorted.try_reserve(writes().count()).is_err() {
+            writes().find(|write| {
+                let mut ranges = ranges.iter();
+                ranges.any(|(from, to)| *write.key >= **from && before(write, to))
             })
+        } else {
+            sorted.extend(writes());
+            sorted.sort_unstable_by_key(|write: &&Write| &*write.key);
+            ranges.iter().find_map(|(from, to)| {
+                let first = sorted.partition_point(|write| *write.key < **from);
+                let first = sorted.get(first).copied();
+                first.filter(|write| before(write, to))
+            })
+        };
+        found.map(|write| Overlap {
+            key: write.key.clone().into(),
+            committed: write.version,
+        })
     }
 
     #[cfg(test)]
     fn len(&self) -> (usize, usize) {
-        (self.entries.len(), self.order.len())
+        (self.places.len(), self.order.len())
     }
 }
 
@@ -221,7 +283,7 @@ mod tests {
             ..region("doc", path)
         };
         for (first, second) in modes.into_iter().flat_map(|a| modes.map(|b| (a, b))) {
-            let mut recent = Recent::new(100);
+            let mut recent = Recent::new(100, 1);
             recent.record(7, &touch(".a.n", first));
             let meets = |path| recent.overlap(&touch(path, second), 6).is_some();
             let commute = first == second && first != Mode::Exact;
@@ -249,7 +311,7 @@ mod tests {
             (".b", ".a", false),
         ];
         for (written, touched, overlaps) in cases {
-            let mut recent = Recent::new(100);
+            let mut recent = Recent::new(100, 1);
             recent.record(7, &region("doc", written));
             let hit = recent.overlap(&region("doc", touched), 6);
             assert_eq!(hit.is_some(), overlaps, "{written} then {touched}");
@@ -269,34 +331,51 @@ mod tests {
 
     #[test]
     fn ranges_see_any_write_to_a_key_in_them() {
-        let mut recent = Recent::new(100);
+        let mut recent = Recent::new(100, 1);
+        recent.record(2, &region("e", ""));
         recent.record(3, &region("b", ".x"));
         let key = |s: &str| Key::from(s.as_bytes());
-        assert!(
-            recent
-                .overlap_range(&key("a"), Some(&key("c")), 2)
-                .is_some()
-        );
-        assert!(recent.overlap_range(&key("a"), None, 2).is_some());
-        assert!(
-            recent
-                .overlap_range(&key("a"), Some(&key("b")), 2)
-                .is_none()
-        );
-        assert!(recent.overlap_range(&key("c"), None, 2).is_none());
-        assert!(recent.overlap_range(&key("a"), None, 3).is_none());
+        let cases = [
+            ("a", Some("c"), 2, true),
+            ("a", None, 2, true),
+            ("b", Some("bb"), 2, true),
+            ("a", Some("b"), 2, false),
+            ("c", None, 2, false),
+            ("c", None, 1, true),
+            ("a", None, 3, false),
+        ];
+        // So many others that what was written is sorted.
+        let others: Vec<_> = (0..FEW_RANGES)
+            .map(|i| (key(&format!("z{i}")), Some(key(&format!("z{i}z")))))
+            .collect();
+        for (from, to, since, meets) in cases {
+            let one = [(key(from), to.map(key))];
+            let many = [&others, &one[..]].concat();
+            for ranges in [&one[..], &many] {
+                let found = recent.overlap_ranges(ranges, since);
+                assert_eq!(found.is_some(), meets, "{from} to {to:?} since {since}");
+                let found = found.map(|overlap| (overlap.committed, overlap.key));
+                let first = if since == 1 {
+                    (2, key("e"))
+                } else {
+                    (3, key("b"))
+                };
+                assert_eq!(found, meets.then_some(first));
+            }
+        }
+        assert!(recent.overlap_ranges(&[], 0).is_none());
     }
 
     #[test]
     fn memory_is_bounded_and_old_snapshots_fail_closed() {
-        let mut recent = Recent::new(10);
+        let mut recent = Recent::new(10, 1);
         for version in 1..=100 {
             recent.record(version, &region(&format!("k{}", version % 20), ".a"));
         }
-        assert_eq!(recent.len(), (10, 10));
+        assert_eq!(recent.len(), (20, 10));
         assert_eq!(recent.floor(), 90);
         recent.prune(95);
-        assert_eq!(recent.len(), (5, 5));
+        assert_eq!(recent.len(), (10, 5));
         recent.prune(100);
         assert_eq!(recent.len(), (0, 0));
     }

@@ -1,7 +1,6 @@
 //! Going on with the pages that a checkpoint wrote of a tree, and taking a tree from them.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
 use triomphe::Arc;
 
@@ -9,6 +8,7 @@ use super::branch::Child;
 use super::page::{Address, Pages};
 use super::{Files, Tree};
 use crate::error::{Error, Result};
+use crate::hasher::Numbers;
 
 /// What was written of a tree.
 #[derive(Debug, Default)]
@@ -17,33 +17,13 @@ pub struct Written {
     /// The nodes in memory that are in pages now.
     pub(super) nodes: Vec<(Child, Address)>,
     /// Where the pages are that were copied, by where they were.
-    pub(super) moved: HashMap<Address, Address, BuildHasherDefault<AddressHasher>>,
+    pub(super) moved: HashMap<Address, Address, Numbers>,
     /// Bytes of pages that belong to the tree and were written, or are now reached through a page that was.
     pub(super) bytes: u64,
     pub(super) len: usize,
     pub(super) expiring: usize,
     /// Of all pages that belong to the tree.
     pub(super) used: u64,
-}
-
-/// Addresses differ in their low bits, which is all that a hash needs.
-#[derive(Debug, Default)]
-pub(super) struct AddressHasher(u64);
-
-impl std::hash::Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 impl Written {
