@@ -1,9 +1,9 @@
 //! Conflict detection: which regions were written lately, and by which commit.
 //!
 //! A region is an entry of the tree and a path in its value. Two regions overlap if one is the other, its ancestor or
-//! its descendant; siblings never do. Of each place, which is the beginning of a region's path, the version last written
-//! *at* it and the newest written *below* it are kept under its hash, so recording and checking cost the path's length,
-//! not the document's size, and neither allocates.
+//! its descendant; siblings never do. The beginnings of a region's path are its places. The version last written *at* a
+//! place and the newest written *below* it are kept under the hash of the place, so recording and checking cost the
+//! path's length, not the document's size, and neither allocates.
 //!
 //! Only what a live or coming transaction could have missed is kept, and never more than a bounded number of writes:
 //! past that, older snapshots fail closed.
