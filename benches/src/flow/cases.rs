@@ -173,14 +173,14 @@ fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Resul
 
 /// How cases are kept in flight: so many programs, each with so many cases at a time.
 pub struct Crowd {
-    name: &'static str,
+    pub name: &'static str,
     threads: usize,
     width: usize,
 }
 
 impl Crowd {
     /// 64 by one program that takes what is offered and gives it back together.
-    const ONE_WORKER: Crowd = Crowd {
+    pub const ONE_WORKER: Crowd = Crowd {
         name: "one worker",
         threads: 1,
         width: 64,

@@ -122,38 +122,50 @@ fn beside(dir: &Path, peer: &Peer, samples: usize, emit: &mut dyn FnMut(Row)) ->
     let data = dir.join(peer.name);
     fs::create_dir_all(&data)?;
     let servers = Servers::start(peer, &home, &data)?;
-    for (how, width) in [("64 in flight", IN_FLIGHT), ("one at a time", 1)] {
-        let crowd = match width {
-            1 => Crowd::ONE,
-            _ => Crowd::TWO_WORKERS,
-        };
+    let many = [Crowd::TWO_WORKERS, Crowd::ONE_WORKER];
+    for (how, width, crowds) in [
+        ("64 in flight", IN_FLIGHT, &many[..]),
+        ("one at a time", 1, &[Crowd::ONE]),
+    ] {
         let rounds = if width == 1 {
             peer.rounds * 8
         } else {
             peer.rounds
         };
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let mut ours: Vec<Vec<Flight>> = crowds.iter().map(|_| Vec::new()).collect();
+        let mut theirs = Vec::new();
         for sample in 0..samples {
-            let dir = data.join(format!("ours-{width}-{sample}"));
-            ours.push(cases::play(&dir, &crowd, 40)?);
+            for (crowd, flights) in crowds.iter().zip(&mut ours) {
+                let dir = data.join(format!("ours-{width}-{sample}-{}", crowd.name));
+                flights.push(cases::play(&dir, crowd, 40)?);
+            }
             let output = output(peer, &home, &data, width, rounds)?;
             theirs.push(played(&output, 0.0)?);
         }
-        let of = |all: &[Flight], part: fn(&Flight) -> f64| median(all.iter().map(part).collect());
-        let row = |what: &str, part: fn(&Flight) -> f64| {
-            let name = format!("flow/beside {}/{how}, {what}", peer.name);
-            Row::time(name, of(&ours, part), of(&theirs, part), peer.what)
-        };
-        // The promise is of the one that syncs each step and does many at a time.
-        let promise = |times| (peer.name == "restate" && width > 1).then(|| Target::ratio(times));
-        let steps = row("durable steps", Flight::steps_a_second).in_unit("steps/s");
-        emit(steps.with_target(promise(10.0)));
-        emit(row("a case, p99 (wall)", |flight| flight.at(99)).with_target(promise(5.0)));
-        emit(row("a case, median (wall)", |flight| flight.at(50)));
-        if let Some(theirs) = syncs(peer, &home, &data, &servers, width, rounds)? {
-            let ours = of(&ours, |flight| flight.syncs_a_case());
-            let name = format!("flow/beside {}/{how}, syncs a case", peer.name);
-            emit(Row::time(name, ours, theirs.syncs_a_case(), peer.what).in_unit("syncs"));
+        let synced = syncs(peer, &home, &data, &servers, width, rounds)?;
+        for (crowd, ours) in crowds.iter().zip(&ours) {
+            let of =
+                |all: &[Flight], part: fn(&Flight) -> f64| median(all.iter().map(part).collect());
+            let how = match width {
+                1 => how.to_owned(),
+                _ => format!("{how}, {}", crowd.name),
+            };
+            let row = |what: &str, part: fn(&Flight) -> f64| {
+                let name = format!("flow/beside {}/{how}, {what}", peer.name);
+                Row::time(name, of(ours, part), of(&theirs, part), peer.what)
+            };
+            // The promise is of the one that syncs each step and does many at a time.
+            let promise =
+                |times| (peer.name == "restate" && width > 1).then(|| Target::ratio(times));
+            let steps = row("durable steps", Flight::steps_a_second).in_unit("steps/s");
+            emit(steps.with_target(promise(10.0)));
+            emit(row("a case, p99 (wall)", |flight| flight.at(99)).with_target(promise(5.0)));
+            emit(row("a case, median (wall)", |flight| flight.at(50)));
+            if let Some(theirs) = &synced {
+                let ours = of(ours, |flight| flight.syncs_a_case());
+                let name = format!("flow/beside {}/{how}, syncs a case", peer.name);
+                emit(Row::time(name, ours, theirs.syncs_a_case(), peer.what).in_unit("syncs"));
+            }
         }
     }
     Ok(())

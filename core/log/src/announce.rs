@@ -4,7 +4,7 @@
 //! that they are about to commit, and for at most as long as a sync takes. So whoever waits in vain loses no more than
 //! by just missing somebody else's sync. Once two have met, they begin their next work together, and meet again.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::time::{Clock, Gate};
@@ -12,12 +12,15 @@ use crate::time::{Clock, Gate};
 /// The longest that a leader waits, however slow the disk is.
 const MAX_WAIT: Duration = Duration::from_millis(1);
 
-/// Who has said so.
+/// Who has said so, and who of them has come.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
-    count: AtomicUsize,
-    /// Whether a leader waits.
-    waited_for: AtomicBool,
+    /// How many there ever were.
+    made: AtomicU64,
+    /// How many of these are over.
+    over: AtomicU64,
+    /// How many are to be over before the leader that waits goes on; 0 if none waits.
+    awaited: AtomicU64,
     arrived: Gate,
     /// What the last sync took, in nanoseconds.
     sync: AtomicU64,
@@ -30,7 +33,7 @@ pub struct Announced<'a>(&'a Announcements);
 
 impl Announcements {
     pub fn announce(&self) -> Announced<'_> {
-        self.count.fetch_add(1, Ordering::SeqCst);
+        self.made.fetch_add(1, Ordering::SeqCst);
         Announced(self)
     }
 
@@ -40,10 +43,12 @@ impl Announcements {
         self.sync.store(nanos, Ordering::Relaxed);
     }
 
-    /// Waits until everybody has come who was announced, but not for long.
+    /// Waits until as many have come as are announced now, but not for long. Those who are announced later are for
+    /// the next sync: if there are always some, one would wait for ever.
     pub fn wait(&self, clock: &dyn Clock) {
-        let none = || self.count.load(Ordering::SeqCst) == 0;
-        if none() {
+        let made = self.made.load(Ordering::SeqCst);
+        let all = || self.over.load(Ordering::SeqCst) >= made;
+        if all() {
             return;
         }
         let most = Duration::from_nanos(self.sync.load(Ordering::Relaxed)).min(MAX_WAIT);
@@ -51,22 +56,22 @@ impl Announcements {
             clock.monotonic().saturating_add(most),
             clock.now().saturating_add(most),
         );
-        self.waited_for.store(true, Ordering::SeqCst);
+        self.awaited.store(made, Ordering::SeqCst);
         loop {
             let seen = self.arrived.epoch();
-            if none() || clock.monotonic() >= end {
+            if all() || clock.monotonic() >= end {
                 break;
             }
             clock.wait(&self.arrived, seen, Some(deadline));
         }
-        self.waited_for.store(false, Ordering::SeqCst);
+        self.awaited.store(0, Ordering::SeqCst);
     }
 }
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
-        let last = self.0.count.fetch_sub(1, Ordering::SeqCst) == 1;
-        if last && self.0.waited_for.load(Ordering::SeqCst) {
+        let over = self.0.over.fetch_add(1, Ordering::SeqCst) + 1;
+        if over == self.0.awaited.load(Ordering::SeqCst) {
             self.0.arrived.notify();
         }
     }
@@ -137,7 +142,23 @@ mod tests {
             assert!(!leader.is_finished());
             drop(two);
         });
-        assert_eq!(announcements.count.into_inner(), 0);
+    }
+
+    #[test]
+    fn a_leader_waits_for_as_many_as_there_were() {
+        let (announcements, clock) = (after_a_sync(MAX_WAIT), Slow::default());
+        let one = announcements.announce();
+        let later = std::thread::scope(|scope| {
+            let leader = scope.spawn(|| announcements.wait(&clock));
+            while clock.waits.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            let later = announcements.announce();
+            drop(one);
+            leader.join().unwrap();
+            later
+        });
+        drop(later);
     }
 
     #[test]

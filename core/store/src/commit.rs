@@ -305,7 +305,6 @@ impl Shared {
         op.check()?;
         room::for_one(&op)?;
         let (version, value) = {
-            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.make_room(std::slice::from_ref(&region))?;
             let at = writer.next(self.now());
@@ -334,7 +333,6 @@ impl Shared {
         let ops = std::slice::from_ref(&op);
         room::for_one(&op)?;
         let (version, result) = {
-            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.make_room(std::slice::from_ref(&region))?;
             let time = self.now();
@@ -379,7 +377,6 @@ impl Shared {
         let base = root.version;
         room::for_commit(&ops, room)?;
         let version = {
-            let _announced = self.announce();
             let mut writer = self.writer.lock();
             writer.check_open()?;
             writer.make_room(&writes)?;
