@@ -1,6 +1,6 @@
 //! The token game that the simulated cases must follow.
 //!
-//! The game is the slow one that the engine's own tests are compared with (`core/flow/tests/model`): it shares the
+//! The game is the slow one that the engine's own tests are compared with (`core/flow/tests/all/model`): it shares the
 //! structure of the net with the engine and nothing else.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::Checked;
 use super::games::{CHANGES, MOST, OTHERS, PLAYED, THRESHOLDS};
 use super::laws::Laws;
 
-#[path = "../../../core/flow/tests/model/mod.rs"]
+#[path = "../../../core/flow/tests/all/model/mod.rs"]
 #[allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
