@@ -2,8 +2,8 @@
 //! panics where its property does not hold.
 //!
 //! The same functions are the targets of libFuzzer (`tests/fuzz`, run by `cargo xtask fuzz`) and a test
-//! (`tests/tests/fuzz.rs`), which replays the kept corpus and seeded mutations of it. docs/FUZZING.md says what each
-//! target asserts.
+//! (`tests/tests/all/fuzz.rs`), which replays the kept corpus and seeded mutations of it. docs/FUZZING.md says what
+//! each target asserts.
 //!
 //! Targets with several inputs take them as lines: a document, then a patch. Where a line is missing, [`DOCUMENT`]
 //! stands in.

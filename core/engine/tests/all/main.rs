@@ -1,0 +1,13 @@
+//! What engines do, in one program, so that it is linked once; a file alone is
+//! `cargo test -p statewright --test all batch::`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may panic"
+)]
+
+mod batch;
+mod engine;
+mod many;

@@ -1,0 +1,18 @@
+//! What stores do, in one program, so that it is linked once; a file alone is
+//! `cargo test -p statewright-store --test all golden::`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may panic"
+)]
+
+mod calls;
+mod checkpoints;
+mod commuting;
+mod durability;
+mod golden;
+mod primitives;
+mod transactions;
+mod verify;

@@ -1,0 +1,96 @@
+//! A store's folder is looked at and repaired: log, checkpoints, and what the commits say.
+
+use std::path::Path;
+
+use statewright_log::sim::{self, SimIo};
+use statewright_log::{Io, checkpoints};
+use statewright_store::{Place, Reader, Space, Store, StoreOptions};
+use statewright_value::value;
+
+const DIR: &str = "/data/store";
+
+fn open(io: &SimIo) -> Result<Store, statewright_store::Error> {
+    let place = Place::Dir(DIR.into());
+    Store::open(sim::env(io, 3), place, StoreOptions::default())
+}
+
+/// Keys 0 to 199, a checkpoint, and keys up to 299.
+fn with_checkpoint() -> SimIo {
+    let io = SimIo::new();
+    let store = open(&io).unwrap();
+    for key in 0..300_u32 {
+        store
+            .kv_put(&Space::default(), &key.to_be_bytes(), value!(key))
+            .unwrap();
+        if key == 199 {
+            store.checkpoint().unwrap();
+        }
+    }
+    store.close().unwrap();
+    io
+}
+
+fn keys(io: &SimIo) -> usize {
+    let store = open(io).unwrap();
+    let snapshot = store.snapshot();
+    let found = (0..300_u32)
+        .filter(|key| {
+            let value = snapshot.kv_get(&Space::default(), &key.to_be_bytes());
+            value.unwrap() == Some(value!(*key))
+        })
+        .count();
+    store.close().unwrap();
+    found
+}
+
+#[test]
+fn damage_of_a_checkpoint_costs_nothing_and_damage_of_the_log_what_is_behind_it() {
+    let io = with_checkpoint();
+    let env = sim::env(&io, 1);
+    let found = Store::verify(&env, Path::new(DIR)).unwrap();
+    assert_eq!((found.commits, found.checkpoints), (300, 1));
+    assert!(found.damage.is_empty() && found.clean);
+    assert!(!Store::repair(&env, Path::new(DIR)).unwrap().changed);
+
+    let number = checkpoints(&env, Path::new(DIR)).unwrap()[0];
+    let checkpoint = Path::new(DIR).join(format!("{number:010}.swckpt"));
+    let (disk, log) = (io.disk(), Path::new(DIR).join("0000000001.swlog"));
+    let size = io.read(&checkpoint, 1 << 30).unwrap().len();
+    for at in [0, 8, 30, 70, size / 2, size - 40, size - 10, size] {
+        let io = SimIo::from_disk(disk.clone());
+        io.edit(&checkpoint, |bytes| match bytes.get_mut(at) {
+            Some(byte) if at != 30 => *byte ^= 0x10,
+            _ => bytes.truncate(at % size),
+        })
+        .unwrap();
+        let env = sim::env(&io, 2);
+        let found = Store::verify(&env, Path::new(DIR)).unwrap();
+        if found.damage.is_empty() {
+            continue; // between two pages
+        }
+        assert_eq!(found.damage[0].path, checkpoint);
+        let planned = Store::plan_repair(&env, Path::new(DIR)).unwrap();
+        assert_eq!((planned.changed, planned.lost_commits), (true, 0));
+        assert_eq!(Store::repair(&env, Path::new(DIR)).unwrap().kept.len(), 1);
+        assert_eq!(keys(&io), 300);
+    }
+
+    // The first commit is history: the checkpoint has what came of it. The last is lost.
+    let frames = io.read(&log, 1 << 30).unwrap();
+    let places: Vec<usize> = (0..frames.len())
+        .step_by(4)
+        .filter(|at| frames[*at..].starts_with(b"\xF7SWC"))
+        .collect();
+    for (place, kept) in [(0, 300), (299, 299), (250, 250)] {
+        let io = SimIo::from_disk(disk.clone());
+        io.edit(&log, |bytes| bytes[places[place] + 70] ^= 1)
+            .unwrap();
+        let env = sim::env(&io, 2);
+        let found = Store::verify(&env, Path::new(DIR)).unwrap();
+        assert_eq!(found.damage.len(), 1);
+        assert_eq!(found.damage[0].covered, kept == 300);
+        let done = Store::repair(&env, Path::new(DIR)).unwrap();
+        assert_eq!((done.changed, done.lost_commits), (kept < 300, 300 - kept));
+        assert_eq!(keys(&io) as u64, kept);
+    }
+}
