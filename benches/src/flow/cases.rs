@@ -173,6 +173,7 @@ fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Resul
 
 /// How cases are kept in flight: so many programs, each with so many cases at a time.
 pub struct Crowd {
+    /// What its rows are called.
     pub name: &'static str,
     threads: usize,
     width: usize,
