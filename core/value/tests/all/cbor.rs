@@ -6,20 +6,12 @@ use serde_json::Value as Json;
 use statewright_value::jiff::SignedDuration;
 use statewright_value::{Error, File, Kind, Limits, Value, value};
 
+use crate::suites::suite;
+
 /// The cases of a file of the public data, or none where it is not laid out.
-fn suite(name: &str) -> Option<Vec<Json>> {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/conformance/cbor"
-    );
-    match std::fs::read(format!("{folder}/{name}")) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(error) => {
-            assert!(std::env::var("CI").is_err(), "no conformance data: {error}");
-            eprintln!("skipped: no conformance data");
-            None
-        }
-    }
+fn cases(name: &str) -> Option<Vec<Json>> {
+    let bytes = std::fs::read(suite("cbor")?.join(name)).unwrap();
+    Some(serde_json::from_slice(&bytes).unwrap())
 }
 
 fn hex(digits: &str) -> Vec<u8> {
@@ -64,7 +56,7 @@ fn special(hex: &str) -> Option<(Option<Value>, bool)> {
 
 #[test]
 fn appendix_a() {
-    let Some(cases) = suite("appendix_a.json") else {
+    let Some(cases) = cases("appendix_a.json") else {
         return;
     };
     let (mut same, mut decoded, mut refused, mut other) = (0, 0, vec![], vec![]);
@@ -111,7 +103,7 @@ fn appendix_a() {
 
 #[test]
 fn what_is_not_well_formed_is_refused() {
-    let Some(cases) = suite("not-well-formed.json") else {
+    let Some(cases) = cases("not-well-formed.json") else {
         return;
     };
     assert_eq!(cases.len(), 94);

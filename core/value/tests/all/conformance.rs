@@ -2,27 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value as Json;
 use statewright_value::{Error, Value};
 
-/// The folder of a suite, or none (a visible skip, a failure in CI) where the data is not laid out.
-fn suite(name: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/conformance")
-        .join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var("CI").is_err(),
-        "no conformance data at {}",
-        folder.display()
-    );
-    eprintln!("skipped: no conformance data at {}", folder.display());
-    None
-}
+use crate::suites::suite;
 
 #[test]
 fn json_parsing() {

@@ -41,6 +41,7 @@ mod schema_conformance;
 #[cfg(feature = "schema")]
 mod schema_hostile;
 mod streams;
+mod suites;
 #[cfg(all(feature = "decimal", feature = "time"))]
 mod temporal;
 #[cfg(feature = "toml")]

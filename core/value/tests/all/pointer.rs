@@ -1,28 +1,12 @@
 //! Places as text: JSON Pointer, normalized paths, `path!`, and what paths say of each other.
 
 use std::fs;
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use statewright_value::{Error, Key, MAX_DEPTH, Path, Pointer, Segment, Value, path, value};
 
-/// The folder of a suite, or none (a visible skip, a failure in CI) where the data is not laid out.
-fn suite(name: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/conformance")
-        .join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var("CI").is_err(),
-        "no conformance data at {}",
-        folder.display()
-    );
-    eprintln!("skipped: no conformance data at {}", folder.display());
-    None
-}
+use crate::suites::suite;
 
 #[test]
 fn the_cases_of_rfc_6901() {

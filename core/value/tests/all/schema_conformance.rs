@@ -6,21 +6,7 @@ use std::path::{Path as FilePath, PathBuf};
 use statewright_value::schema::{Draft, SchemaOptions};
 use statewright_value::{Value, ValueRef};
 
-/// The folder of the suite, or none (a visible skip, a failure in CI) where the data is not laid out.
-fn suite() -> Option<PathBuf> {
-    let folder =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/json-schema");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var("CI").is_err(),
-        "no conformance data at {}",
-        folder.display()
-    );
-    eprintln!("skipped: no conformance data at {}", folder.display());
-    None
-}
+use crate::suites::suite;
 
 /// A known difference of the validator underneath: file, group and test, and why.
 type Skip = (&'static str, &'static str, &'static str, &'static str);
@@ -38,7 +24,7 @@ fn draft_7() {
 }
 
 fn run(draft: Draft, name: &str, expected: usize) {
-    let Some(folder) = suite() else {
+    let Some(folder) = suite("json-schema") else {
         return;
     };
     let options = options(draft, folder.clone());
