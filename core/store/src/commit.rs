@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use statewright_log::sync::{AtomicBool, Mutex};
-use statewright_log::{Announced, Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
+use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
 use crate::checkpoint::{CheckpointStats, Checkpoints};
@@ -455,15 +455,6 @@ impl Shared {
             let applied = op.apply(&mut writer.tree, at);
             applied.map_err(|e| writer.differs(op, &e))
         })
-    }
-
-    /// Says that a commit is about to be made, so that somebody else's sync waits a little for it.
-    pub fn announce(&self) -> Option<Announced<'_>> {
-        match self.log.durability() {
-            Durability::Strict => self.log.announce(),
-            // Nobody waits for a sync.
-            Durability::Buffered | Durability::Memory => None,
-        }
     }
 
     /// Waits until a commit is as durable as the store's mode and the caller ask.

@@ -58,9 +58,13 @@ impl Store {
         }
         let used = tree.used();
         let files = tree.pages().files().to_vec();
-        // The random identity of the store is in every hash of its log.
+        // The random identity of a store is in every hash of its log; one in memory has none.
         let [seed @ .., _, _, _, _, _, _, _, _] = log.last_hash();
-        let recent = Recent::new(options.limits.max_recent, u64::from_le_bytes(seed));
+        let seed = match &dir {
+            Some(_) => u64::from_le_bytes(seed),
+            None => env.random.u64().unwrap_or_default(),
+        };
+        let recent = Recent::new(options.limits.max_recent, seed);
         let mut writer = Writer::new(tree, version, time, strict, recent);
         writer.checkpoint = CheckpointStats {
             version: start,

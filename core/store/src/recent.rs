@@ -3,7 +3,7 @@
 //! A region is an entry of the tree and a path in its value. Two regions overlap if one is the other, its ancestor or
 //! its descendant; siblings never do. The beginnings of a region's path are its places. The version last written *at* a
 //! place and the newest written *below* it are kept under the hash of the place, so recording and checking cost the
-//! path's length, not the document's size, and neither allocates.
+//! path's length, not the document's size; with a short key and path neither allocates.
 //!
 //! Only what a live or coming transaction could have missed is kept, and never more than a bounded number of writes:
 //! past that, older snapshots fail closed.

@@ -115,7 +115,9 @@ impl Store {
     /// sync waits a little for them; see [`Log::announce`](statewright_log::Log::announce). To be dropped before
     /// [`settle`](Store::settle).
     pub fn announce(&self) -> Option<Announced<'_>> {
-        self.shared.announce()
+        // In other modes nobody waits for a sync.
+        let waits = self.shared.log.durability() == Durability::Strict;
+        self.shared.log.announce().filter(|_| waits)
     }
 
     /// Waits until a commit, and all before it, is as durable as the store's mode promises.
