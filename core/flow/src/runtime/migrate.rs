@@ -217,16 +217,16 @@ impl Flows {
         self.run_migration(&plan, &cases)
     }
 
-    /// The migrations that were made, oldest first. O(migrations and their cohorts).
+    /// The migrations that were made, oldest first, whatever the clock did. O(m log m + their cohorts).
     pub fn migrations(&self) -> Result<Vec<Migration>> {
         let view = self.store.snapshot();
-        let mut found: Vec<Migration> = Vec::new();
+        let mut found: Vec<(Option<u64>, Migration)> = Vec::new();
         scan(&view, keys::MIGRATION, |id, value| {
             let text = |field: &str| value.get(field).and_then(|t| t.as_str().map(str::to_owned));
             let number = |field: &str| value.get(field).and_then(|n| n.as_u64());
             let at = value.get("at").and_then(|at| at.as_i64());
             let bad = || Error::damaged(&keys::migration(id), "flow");
-            found.push(Migration {
+            let migration = Migration {
                 id: id.to_owned(),
                 flow: text("flow").ok_or_else(bad)?,
                 version: number("version").ok_or_else(bad)?,
@@ -234,9 +234,13 @@ impl Flows {
                 at: Timestamp::from_micros(at.ok_or_else(bad)?),
                 cases: 0,
                 undoes: text("undoes"),
-            });
+            };
+            found.push((number("since"), migration));
             Ok(())
         })?;
+        // Ids sort by the clock's milliseconds, which two can share and which can go back. The sort is stable.
+        found.sort_by_key(|(since, _)| *since);
+        let mut found: Vec<Migration> = found.into_iter().map(|(_, m)| m).collect();
         for migration in &mut found {
             scan(&view, &keys::cohorts(&migration.id), |_, list| {
                 migration.cases = migration.cases.saturating_add(list.len() as u64);
@@ -371,7 +375,7 @@ impl Flows {
         if !moved.is_empty() {
             let space = Space::default();
             if number == 0 {
-                let document = plan.document(self.now());
+                let document = plan.document(self.now(), txn.snapshot_version());
                 txn.doc_create(Primitive::Flow, &space, &keys::migration(id), document)?;
             }
             let list = moved.into_iter().collect();
@@ -419,12 +423,13 @@ impl Flows {
 }
 
 impl Plan<'_> {
-    fn document(&self, now: Timestamp) -> Value {
+    /// What is stored of a migration that began at a time and a version of the store.
+    fn document(&self, now: Timestamp, since: u64) -> Value {
         let pair = |(old, new)| Value::from([Value::from(old), Value::from(new)]);
         let names = self.names.pairs().map(pair);
         let mut document = value!({
             "flow": (self.flow.as_str()), "version": (self.version), "key": (self.key.as_str()),
-            "at": (now.as_micros()), "names": (names.collect::<Value>()),
+            "at": (now.as_micros()), "since": (since), "names": (names.collect::<Value>()),
         });
         if let Some(undoes) = self.undoes {
             // An object that was just made takes another key.

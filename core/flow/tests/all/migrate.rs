@@ -174,6 +174,20 @@ fn undo_moves_back_those_that_still_fit() {
 }
 
 #[test]
+fn migrations_are_told_in_their_order_though_the_clock_was_set_back() {
+    let world = started(FIRST);
+    let mut made = vec![migrate(&world, SECOND).id];
+    for _ in 0..10 {
+        world.clock.jump(-3_600_000_000);
+        let last = made.last().cloned().flatten().unwrap();
+        made.push(world.flows.undo_migration(&last).unwrap().id);
+    }
+    let told = world.flows.migrations().unwrap();
+    let told: Vec<_> = told.into_iter().map(|m| Some(m.id)).collect();
+    assert_eq!(told, made);
+}
+
+#[test]
 fn tasks_and_places_can_have_other_names() {
     let first = "
 name: order
