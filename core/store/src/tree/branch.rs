@@ -26,11 +26,12 @@ pub(super) enum Child {
 /// A branch in memory: child `i + 1` holds the keys from separator `i` on. It is in one allocation, so that going
 /// down waits for memory once a level.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Branch {
-    /// The page that holds the same; 0 if none does.
-    address: AtomicU64,
     separators: Separators,
     pub children: SmallVec<[Child; MAX_CHILDREN + 1]>,
+    /// The page that holds the same; 0 if none does.
+    address: AtomicU64,
 }
 
 /// A copy is made to be changed, so no page holds it.
@@ -53,7 +54,7 @@ impl Branch {
     fn fetch(&self) {
         for child in &self.children {
             if let Child::Leaf(leaf) = child {
-                std::hint::black_box(leaf.address());
+                leaf.fetch();
             }
         }
     }
@@ -61,14 +62,61 @@ impl Branch {
 
 /// Sorted keys, found fast.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 struct Separators {
     /// What all of them begin with.
     prefix: SmallVec<[u8; 24]>,
     /// Of each, the next eight bytes.
-    heads: SmallVec<[u64; MAX_CHILDREN]>,
+    heads: Heads,
     places: Vec<Place>,
     /// What is behind the heads, of all keys.
     rests: Vec<u8>,
+}
+
+/// Sorted numbers.
+#[derive(Clone, Debug)]
+struct Heads {
+    len: usize,
+    /// Those behind are as large as can be.
+    all: [u64; MAX_CHILDREN],
+}
+
+impl Default for Heads {
+    fn default() -> Heads {
+        Heads {
+            len: 0,
+            all: [u64::MAX; MAX_CHILDREN],
+        }
+    }
+}
+
+impl Heads {
+    fn push(&mut self, head: u64) {
+        if let Some(place) = self.all.get_mut(self.len) {
+            *place = head;
+            self.len += 1;
+        }
+    }
+
+    fn get(&self, i: usize) -> Option<u64> {
+        self.all.get(..self.len)?.get(i).copied()
+    }
+
+    /// How many are less than `wanted`. Reads of the last of each eight do not wait for each other, as those of a
+    /// binary search do; then it is one line of memory.
+    #[inline]
+    fn less_than(&self, wanted: u64) -> usize {
+        let eights = self.all.as_chunks::<8>().0;
+        let less = eights.iter().filter(|[.., last]| *last < wanted).count();
+        let Some(eight) = eights.get(less) else {
+            return self.len;
+        };
+        let step = |at: usize, by: usize| match eight.get(at + by - 1) {
+            Some(head) if *head < wanted => at + by,
+            _ => at,
+        };
+        less * 8 + step(step(step(0, 4), 2), 1)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +159,7 @@ impl Separators {
         let (start, len) = (place.rest as usize, place.len as usize);
         let rest = self.rests.get(start..start + len.saturating_sub(8));
         Suffix {
-            head: *head,
+            head,
             len,
             rest: rest.unwrap_or_default(),
         }
@@ -122,18 +170,27 @@ impl Separators {
     fn up_to(&self, key: &[u8]) -> usize {
         let wanted = match Against::new(&self.prefix, key) {
             Against::Before => return 0,
-            Against::Behind => return self.heads.len(),
-            Against::Among(wanted) => wanted,
+            Against::Behind => return self.heads.len,
+            Against::Among(suffix) => Suffix::new(suffix),
         };
-        let less = self.heads.partition_point(|head| *head < wanted.head);
-        let behind = self.heads.get(less..).unwrap_or_default();
-        let same = behind.iter().take_while(|head| **head == wanted.head);
-        let same = less..less + same.count();
-        first_not(same, |i| self.suffix(i).cmp_behind_head(&wanted).is_le())
+        let less = self.heads.less_than(wanted.head);
+        match self.heads.get(less) {
+            Some(head) if head == wanted.head => self.up_to_same(less, &wanted),
+            _ => less,
+        }
+    }
+
+    /// The same, from the first that has the head of the wanted key.
+    #[cold]
+    fn up_to_same(&self, first: usize, wanted: &Suffix<'_>) -> usize {
+        let same = (first..self.heads.len).take_while(|i| self.heads.get(*i) == Some(wanted.head));
+        first_not(first..first + same.count(), |i| {
+            self.suffix(i).cmp_behind_head(wanted).is_le()
+        })
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {
-        (0..self.heads.len()).map(|i| self.key(i)).collect()
+        (0..self.heads.len).map(|i| self.key(i)).collect()
     }
 
     fn key(&self, i: usize) -> Vec<u8> {
@@ -180,7 +237,7 @@ impl Branch {
     /// The page of this branch, with these addresses for its children.
     pub fn to_page(&self, children: &[Address]) -> Vec<u8> {
         let separators = &self.separators;
-        let suffixes = (0..separators.heads.len()).map(|i| separators.suffix(i));
+        let suffixes = (0..separators.heads.len).map(|i| separators.suffix(i));
         PageBranch::encode(&separators.prefix, suffixes, children)
     }
 

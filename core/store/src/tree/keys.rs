@@ -65,13 +65,13 @@ pub(super) enum Against<'a> {
     Before,
     /// Behind all of them.
     Behind,
-    /// Among them; its rest.
-    Among(Suffix<'a>),
+    /// Among them; its bytes behind the prefix.
+    Among(&'a [u8]),
 }
 
 /// The key without the prefix.
 #[inline]
-fn strip<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn strip<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = key.split_at_checked(prefix.len())?;
     same(head, prefix).then_some(rest)
 }
@@ -79,7 +79,7 @@ fn strip<'a>(key: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 /// Whether two byte strings are equal. Most have up to 16 bytes: these are compared as two numbers that overlap,
 /// without a call.
 #[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
         Some((bytes.first_chunk()?, bytes.last_chunk()?))
     }
@@ -94,7 +94,7 @@ impl<'a> Against<'a> {
     #[inline]
     pub fn new(prefix: &[u8], key: &'a [u8]) -> Against<'a> {
         match strip(key, prefix) {
-            Some(rest) => Against::Among(Suffix::new(rest)),
+            Some(rest) => Against::Among(rest),
             None if key < prefix => Against::Before,
             None => Against::Behind,
         }
@@ -112,7 +112,7 @@ pub(super) fn up_to<'a>(
     let wanted = match Against::new(prefix, key) {
         Against::Before => return 0,
         Against::Behind => return len,
-        Against::Among(wanted) => wanted,
+        Against::Among(suffix) => Suffix::new(suffix),
     };
     let less = first_not(0..len, |i| head(i) < wanted.head);
     let same = (less..len).take_while(|i| head(*i) == wanted.head).count();

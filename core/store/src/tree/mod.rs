@@ -9,6 +9,7 @@
 
 mod branch;
 mod checkpoint;
+mod index;
 mod keys;
 mod leaf;
 mod page;
@@ -25,7 +26,7 @@ use crate::target::{Entry, Target};
 use branch::{Branch, Child, MAX_CHILDREN, separator};
 use leaf::{Leaf, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
-use page::{PageBranch, PageKind};
+use page::{NO_PAGES, PageBranch, PageKind};
 pub use view::Lent;
 use view::View;
 
@@ -196,7 +197,7 @@ impl Files {
     fn load(&mut self, address: Address) -> Option<Child> {
         let (kind, content) = self.pages.read(address)?;
         let child = match kind {
-            PageKind::Leaf => Leaf::of_page(content).map(Child::Leaf),
+            PageKind::Leaf => Leaf::of_page(&View::of_page(content, &NO_PAGES)).map(Child::Leaf),
             PageKind::Branch => {
                 PageBranch::new(content).map(|page| Child::branch(Branch::of_page(&page)))
             }

@@ -2,7 +2,9 @@
 //!
 //! A page is one byte that says what it is, seven zeros, and then
 //!
-//! - of a leaf: its buffer, as in memory ([`super::leaf`]), with every value in it or in a page of its own;
+//! - of a leaf: `count u16 | slots u16 | prefix length u32 | 0 u32 | 0 u32`, the prefix, for each slot `head u64 |
+//!   where its record is u32`, in the order of the keys, and the records ([`super::leaf`]), with every value in them or
+//!   in a page of its own;
 //! - of a branch: `children u32 | prefix length u32 | rests length u32 | 0 u32`, the prefix, for each separator
 //!   `head u64 | length u32 | where its rest begins u32`, for each child its address, and the rests;
 //! - of a value: its packed bytes.
@@ -16,6 +18,7 @@ use statewright_log::{CheckpointFile, CheckpointWriter};
 use statewright_value::{Limits, Value};
 
 use super::keys::Suffix;
+use super::leaf::MAX_ENTRIES;
 use crate::error::{Error, Result};
 
 /// Where a page is: 24 bits for the number of the checkpoint, 40 for the offset in units of 64 bytes.
@@ -268,5 +271,52 @@ impl<'a> PageBranch<'a> {
         self.children
             .get(i)
             .map(|bytes| Address(u64::from_le_bytes(*bytes)))
+    }
+}
+
+/// Bytes of a leaf's page before its prefix, and of a slot.
+pub(super) const HEADER: usize = 16;
+pub(super) const SLOT: usize = 12;
+
+/// A leaf that is read where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageLeaf<'a> {
+    pub prefix: &'a [u8],
+    pub slots: &'a [[u8; SLOT]],
+    pub data: &'a [u8],
+}
+
+impl<'a> PageLeaf<'a> {
+    /// What makes no sense is left out.
+    pub fn new(content: &'a [u8]) -> PageLeaf<'a> {
+        let header = content.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+        let (len, slots) = (header & 0xFFFF, header >> 16 & 0xFFFF);
+        let slots_at = HEADER + (header >> 32) as usize;
+        let part = |from: usize, to: usize| content.get(from..to).unwrap_or_default();
+        PageLeaf {
+            prefix: part(HEADER, slots_at),
+            slots: part(slots_at, slots_at + SLOT * len as usize).as_chunks().0,
+            data: part(slots_at + SLOT * slots as usize, content.len()),
+        }
+    }
+
+    /// The page of a leaf with this prefix, these slots (head, place of the record) and these records. Slots come in
+    /// eights; those that are over are zeros.
+    pub fn encode(prefix: &[u8], slots: &[(u64, u32)], data: &[u8]) -> Vec<u8> {
+        let room = slots.len().next_multiple_of(8).min(MAX_ENTRIES + 1);
+        let data_at = HEADER + prefix.len() + SLOT * room;
+        let mut out = Vec::with_capacity(data_at + data.len());
+        out.extend_from_slice(&(slots.len() as u16).to_le_bytes());
+        out.extend_from_slice(&(room as u16).to_le_bytes());
+        out.extend_from_slice(&(prefix.len() as u32).to_le_bytes());
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(prefix);
+        for (head, place) in slots {
+            out.extend_from_slice(&head.to_le_bytes());
+            out.extend_from_slice(&place.to_le_bytes());
+        }
+        out.resize(data_at, 0);
+        out.extend_from_slice(data);
+        out
     }
 }

@@ -6,9 +6,10 @@ use std::ops::Range;
 use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
-use super::keys::{Against, Suffix};
-use super::leaf::{HEADER, MAX_BYTES, MAX_ENTRIES, RECORD, SLOT};
-use super::page::{Address, NO_PAGES, Pages};
+use super::index::Index;
+use super::keys::{Against, Suffix, first_not, same, strip};
+use super::leaf::{MAX_BYTES, MAX_ENTRIES};
+use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
 use crate::target::Entry;
 
 const HAS_EXPIRY: u8 = 1;
@@ -45,63 +46,78 @@ impl Kind {
     }
 }
 
-/// What the header says of the parts of a leaf.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    /// Entries.
-    pub len: usize,
-    /// Slots for entries.
-    pub slots: usize,
-    /// Bytes that all keys begin with.
-    pub prefix: usize,
-}
-
-impl Shape {
-    pub fn of(bytes: &[u8]) -> Shape {
-        let header = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-        Shape {
-            len: (header & 0xFFFF) as usize,
-            slots: (header >> 16 & 0xFFFF) as usize,
-            prefix: (header >> 32) as usize,
-        }
-    }
-
-    /// Where the slots begin.
-    pub fn slots_at(self) -> usize {
-        HEADER + self.prefix
-    }
-
-    /// Where the records begin.
-    pub fn data_at(self) -> usize {
-        self.slots_at() + SLOT * self.slots
-    }
-}
+/// Bytes of a record before its time of expiry, its key's rest and its payload.
+pub(super) const RECORD: usize = 16;
 
 /// A leaf to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    bytes: &'a [u8],
+    /// What all keys begin with.
+    prefix: &'a [u8],
+    slots: Slots<'a>,
+    /// The records, and what places count from.
+    data: &'a [u8],
     live: &'a [Value],
     pages: &'a Pages,
+}
+
+/// Where the entries are, in the order of their keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Slots<'a> {
+    Memory(&'a Index),
+    Page(&'a [[u8; SLOT]]),
+}
+
+impl Slots<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Slots::Memory(index) => index.len(),
+            Slots::Page(slots) => slots.len(),
+        }
+    }
+
+    /// The beginning of a key, as a number.
+    #[inline]
+    fn head(&self, i: usize) -> u64 {
+        match self {
+            Slots::Memory(index) => index.head(i),
+            Slots::Page(slots) => {
+                let head = slots.get(i).and_then(|slot| slot.first_chunk());
+                head.map_or(0, |head| u64::from_le_bytes(*head))
+            }
+        }
+    }
+
+    /// Where a record is.
+    #[inline]
+    fn place(&self, i: usize) -> usize {
+        match self {
+            Slots::Memory(index) => index.place(i),
+            Slots::Page(slots) => slots.get(i).map_or(0, |slot| u32_at(slot, 8)),
+        }
+    }
 }
 
 /// One entry of a leaf.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
-    /// Where it is in the buffer.
+    /// Where it is among the data.
     pub place: usize,
     pub version: u64,
     pub kind: Kind,
     pub expires: Option<Timestamp>,
     /// Of the key behind the prefix, in bytes.
     pub suffix: usize,
-    pub rest: &'a [u8],
+    /// What is here of it: all, or, in a page, what is behind the head.
+    pub part: &'a [u8],
     pub payload: &'a [u8],
 }
 
 impl<'a> Record<'a> {
+    /// The record at a place, without so many bytes of its key.
     #[inline]
-    fn read(bytes: &'a [u8], place: usize) -> Option<Record<'a>> {
+    fn read(bytes: &'a [u8], place: usize, head: usize) -> Option<Record<'a>> {
         let (header, behind) = bytes.get(place..)?.split_first_chunk::<RECORD>()?;
         let (version, meta) = header.split_first_chunk::<8>()?;
         let meta = u64::from_le_bytes(*meta.first_chunk()?);
@@ -114,20 +130,20 @@ impl<'a> Record<'a> {
         } else {
             (None, behind)
         };
-        let (rest, behind) = behind.split_at_checked(suffix.saturating_sub(8))?;
+        let (part, behind) = behind.split_at_checked(suffix.saturating_sub(head))?;
         Some(Record {
             place,
             version: u64::from_le_bytes(*version),
             kind: Kind::new(meta as u8)?,
             expires,
             suffix,
-            rest,
+            part,
             payload: behind.get(..payload)?,
         })
     }
 
-    /// What comes before the key's rest.
-    pub fn header(&self, suffix: usize, payload: usize) -> [u8; RECORD] {
+    /// Puts a record at the end of `out`, of this one's version, kind and expiry, with a part of its key.
+    pub fn write(&self, (suffix, part): (usize, &[u8]), payload: &[u8], out: &mut Vec<u8>) {
         let flags = if self.expires.is_some() {
             HAS_EXPIRY
         } else {
@@ -136,20 +152,30 @@ impl<'a> Record<'a> {
         let meta = u64::from(self.kind as u8)
             | u64::from(flags) << 8
             | (suffix as u64 & 0xFFFF) << 16
-            | (payload as u64) << 32;
+            | (payload.len() as u64) << 32;
         let both = u128::from(self.version) | u128::from(meta) << 64;
-        both.to_le_bytes()
+        out.extend_from_slice(&both.to_le_bytes());
+        if let Some(expires) = self.expires {
+            out.extend_from_slice(&expires.as_micros().to_le_bytes());
+        }
+        out.extend_from_slice(part);
+        out.extend_from_slice(payload);
     }
 
-    /// Where its payload is in the buffer.
+    /// The bytes that [`write`](Record::write) puts.
+    pub fn size_with(&self, part: &[u8], payload: &[u8]) -> usize {
+        let expiry = if self.expires.is_some() { 8 } else { 0 };
+        RECORD + expiry + part.len() + payload.len()
+    }
+
+    /// Where its payload is among the data.
     pub fn payload_at(&self) -> usize {
         self.place + self.size() - self.payload.len()
     }
 
     /// In bytes.
     pub fn size(&self) -> usize {
-        let expiry = if self.expires.is_some() { 8 } else { 0 };
-        RECORD + expiry + self.rest.len() + self.payload.len()
+        self.size_with(self.part, self.payload)
     }
 
     /// Of a value in a page: where, and how long that page is.
@@ -162,19 +188,27 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The head in a slot.
-fn head(slot: &[u8; SLOT]) -> u64 {
-    u64::from_le_bytes(*slot.first_chunk().unwrap_or(&[0; 8]))
-}
-
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> usize {
     let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
     found.map_or(0, |b| u32::from_le_bytes(*b)) as usize
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(bytes: &'a [u8], live: &'a [Value], pages: &'a Pages) -> View<'a> {
-        View { bytes, live, pages }
+    /// Of a leaf in memory: its heap, which begins with what all keys begin with, and where its records are in it.
+    #[inline]
+    pub(super) fn new(
+        (heap, prefix): (&'a [u8], usize),
+        index: &'a Index,
+        live: &'a [Value],
+        pages: &'a Pages,
+    ) -> View<'a> {
+        View {
+            prefix: heap.get(..prefix).unwrap_or_default(),
+            slots: Slots::Memory(index),
+            data: heap,
+            live,
+            pages,
+        }
     }
 
     /// A leaf without entries.
@@ -184,94 +218,105 @@ impl<'a> View<'a> {
 
     /// The leaf that a page holds.
     pub fn of_page(bytes: &'a [u8], pages: &'a Pages) -> View<'a> {
-        View::new(bytes, &[], pages)
+        let page = PageLeaf::new(bytes);
+        View {
+            prefix: page.prefix,
+            slots: Slots::Page(page.slots),
+            data: page.data,
+            live: &[],
+            pages,
+        }
     }
 
-    /// The buffer.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Values beside the buffer.
+    /// Values beside the records.
     pub(super) fn live(&self) -> &'a [Value] {
         self.live
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        Shape::of(self.bytes)
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.slots.len()
     }
 
-    pub fn len(&self) -> usize {
-        self.shape().len
+    /// Bytes of its page, about: values that are not in their records would come to it.
+    pub fn size(&self) -> usize {
+        let prefix = match self.slots {
+            // The heap begins with it.
+            Slots::Memory(_) => 0,
+            Slots::Page(_) => self.prefix.len(),
+        };
+        HEADER + prefix + SLOT * self.len() + self.data.len()
     }
 
     /// Whether the entries of both fit in one leaf.
     pub fn fits_with(&self, other: &View<'_>) -> bool {
-        self.len() + other.len() <= MAX_ENTRIES && self.bytes.len() + other.bytes.len() <= MAX_BYTES
+        self.len() + other.len() <= MAX_ENTRIES && self.size() + other.size() <= MAX_BYTES
     }
 
     pub fn prefix(&self) -> &'a [u8] {
-        let end = self.shape().slots_at();
-        self.bytes.get(HEADER..end).unwrap_or_default()
+        self.prefix
     }
 
-    fn used_slots(&self, shape: Shape) -> &'a [[u8; SLOT]] {
-        let at = shape.slots_at();
-        let bytes = self.bytes.get(at..at + SLOT * shape.len);
-        bytes.unwrap_or_default().as_chunks().0
-    }
-
-    fn record_of(&self, shape: Shape, slot: &[u8; SLOT]) -> Option<Record<'a>> {
-        Record::read(self.bytes, shape.data_at() + u32_at(slot, 8))
-    }
-
+    #[inline]
     pub(super) fn record(&self, i: usize) -> Option<Record<'a>> {
-        let shape = self.shape();
-        self.record_of(shape, self.used_slots(shape).get(i)?)
+        if i >= self.len() {
+            return None;
+        }
+        match self.slots {
+            Slots::Memory(index) => Record::read(self.data, index.place(i), 0),
+            Slots::Page(_) => Record::read(self.data, self.slots.place(i), 8),
+        }
     }
 
     pub(super) fn suffix(&self, i: usize) -> Option<Suffix<'a>> {
-        let shape = self.shape();
-        let slot = self.used_slots(shape).get(i)?;
-        let record = self.record_of(shape, slot)?;
-        Some(Suffix {
-            head: head(slot),
-            len: record.suffix,
-            rest: record.rest,
+        self.record(i).map(|record| self.suffix_of(i, &record))
+    }
+
+    #[inline]
+    fn suffix_of(&self, i: usize, record: &Record<'a>) -> Suffix<'a> {
+        match self.slots {
+            Slots::Memory(_) => Suffix::new(record.part),
+            Slots::Page(_) => Suffix {
+                head: self.slots.head(i),
+                len: record.suffix,
+                rest: record.part,
+            },
+        }
+    }
+
+    /// Where a key is that all of it but the prefix is told of, by its tag.
+    #[inline]
+    fn find_tagged(&self, index: &Index, suffix: &[u8]) -> Option<(usize, Record<'a>)> {
+        index.find(suffix, |at| {
+            let record = Record::read(self.data, index.place(at), 0)?;
+            same(record.part, suffix).then_some((at, record))
         })
     }
 
     /// Where a key is, with its record, or where it would be.
-    #[inline]
     pub(super) fn find(&self, key: &[u8]) -> Result<(usize, Record<'a>), usize> {
-        // The search goes from line to line of the slots; reading one byte of each now lets them come at the same time.
-        for line in 1..6 {
-            std::hint::black_box(self.bytes.get(64 * line).copied());
-        }
-        let shape = self.shape();
-        let wanted = match Against::new(self.prefix(), key) {
+        let (suffix, wanted) = match Against::new(self.prefix, key) {
             Against::Before => return Err(0),
-            Against::Behind => return Err(shape.len),
-            Against::Among(wanted) => wanted,
+            Against::Behind => return Err(self.len()),
+            Against::Among(suffix) => (suffix, Suffix::new(suffix)),
         };
-        let slots = self.used_slots(shape);
-        let mut at = slots.partition_point(|slot| head(slot) < wanted.head);
+        let before = match self.slots {
+            Slots::Memory(index) => match self.find_tagged(index, suffix) {
+                Some(found) => return Ok(found),
+                None => index.before(wanted.head),
+            },
+            Slots::Page(_) => first_not(0..self.len(), |i| self.slots.head(i) < wanted.head),
+        };
         // Keys with one head may be many (the rows of one document's parts), and telling two apart reads a record.
-        let behind = slots.get(at..).unwrap_or_default().iter();
-        let mut end = at + behind.take_while(|slot| head(slot) == wanted.head).count();
+        let same = (before..self.len()).take_while(|i| self.slots.head(*i) == wanted.head);
+        let (mut at, mut end) = (before, before + same.count());
         while at < end {
             let middle = at + (end - at) / 2;
-            let slot = slots.get(middle);
-            let Some(record) = slot.and_then(|slot| self.record_of(shape, slot)) else {
+            let Some(record) = self.record(middle) else {
                 self.senseless();
                 break;
             };
-            let here = Suffix {
-                head: wanted.head,
-                len: record.suffix,
-                rest: record.rest,
-            };
-            match here.cmp_behind_head(&wanted) {
+            match self.suffix_of(middle, &record).cmp_behind_head(&wanted) {
                 Ordering::Less => at = middle + 1,
                 Ordering::Equal => return Ok((middle, record)),
                 Ordering::Greater => end = middle,
@@ -304,33 +349,25 @@ impl<'a> View<'a> {
         key: &mut Vec<u8>,
         f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
     ) -> bool {
-        let shape = self.shape();
-        let prefix = self.prefix();
-        let slots = self.used_slots(shape).get(which).unwrap_or_default();
+        let which = which.start..which.end.min(self.len());
         // Records are in no order; reading one byte of each now lets them come at the same time.
-        let data = shape.data_at();
-        for slot in slots {
-            std::hint::black_box(self.bytes.get(data + u32_at(slot, 8)).copied());
+        for i in which.clone() {
+            std::hint::black_box(self.data.get(self.slots.place(i)).copied());
         }
         key.clear();
-        key.extend_from_slice(prefix);
-        let mut visit = |slot: &[u8; SLOT]| {
-            let Some(record) = self.record_of(shape, slot) else {
+        key.extend_from_slice(self.prefix);
+        let mut visit = |i: usize| {
+            let Some(record) = self.record(i) else {
                 self.senseless();
                 return false;
             };
-            key.truncate(prefix.len());
-            let suffix = Suffix {
-                head: head(slot),
-                len: record.suffix,
-                rest: record.rest,
-            };
-            suffix.write(key);
+            key.truncate(self.prefix.len());
+            self.suffix_of(i, &record).write(key);
             f(key, Lent { leaf: self, record })
         };
         match reverse {
-            false => slots.iter().all(&mut visit),
-            true => slots.iter().rev().all(&mut visit),
+            false => which.into_iter().all(&mut visit),
+            true => which.into_iter().rev().all(&mut visit),
         }
     }
 
@@ -342,7 +379,10 @@ impl<'a> View<'a> {
     /// The entry at a key, where it is. If it makes no sense, none, and [`Pages`] takes note.
     #[inline]
     pub fn lend(&self, key: &[u8]) -> Option<Lent<'_>> {
-        let (_, record) = self.find(key).ok()?;
+        let (_, record) = match self.slots {
+            Slots::Memory(index) => self.find_tagged(index, strip(key, self.prefix)?)?,
+            Slots::Page(_) => self.find(key).ok()?,
+        };
         Some(Lent { leaf: self, record })
     }
 

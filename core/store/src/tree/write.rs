@@ -72,7 +72,7 @@ impl<'a> Writing<'a> {
             Ref::Leaf(view) => {
                 let address = match node {
                     ChildRef::Leaf(leaf) => self.leaf(leaf)?,
-                    _ => self.leaf(&Leaf::of_page(view.bytes()).ok_or_else(broken)?)?,
+                    _ => self.leaf(&Leaf::of_page(&view).ok_or_else(broken)?)?,
                 };
                 self.note(node, address);
                 Ok(Place::At(address))
