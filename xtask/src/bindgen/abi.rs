@@ -137,8 +137,6 @@ impl Proofs<'_> {
             ])
             .arg("--target-dir")
             .arg(&target)
-            // Everything is compiled for this alone, which takes longer than running it.
-            .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", "-Zsanitizer=address")
             .current_dir(&self.workspace.root);

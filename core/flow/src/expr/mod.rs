@@ -53,7 +53,8 @@ pub struct ExprLimits {
     pub text_bytes: usize,
     /// Items of the largest array or entries of the largest object it may make.
     pub items: usize,
-    /// Bytes of stack it may use, from the caller's frame on. Leave as much again to the caller's thread.
+    /// Bytes of stack it may use, from the caller's frame on. Leave as much again to the caller's thread; in a build
+    /// that does not optimise `jaq-core` (`[profile.dev.package.jaq-core] opt-level = 1` does), five times as much.
     pub stack_bytes: usize,
 }
 
