@@ -190,6 +190,9 @@ impl Txn {
             };
             op.apply(&mut layered, at)
         };
+        // Where a page is not intact it saw nothing, and may have refused, or done something else, for that. Nor can
+        // this be committed: that looks again.
+        self.root.tree.check()?;
         if let Err(e) = applied {
             // A refusal tells what is there: whoever acts on it has read it.
             for region in regions {

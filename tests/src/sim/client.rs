@@ -270,6 +270,19 @@ impl World {
         format!("{what} failed: {e}")
     }
 
+    /// What to say of a result that should be another one: a success, if that is `expected`.
+    pub(super) fn unexpected<T>(
+        &self,
+        what: &str,
+        result: &Result<T, Error>,
+        expected: bool,
+    ) -> String {
+        match result {
+            Ok(_) => differs(what, &true, &expected),
+            Err(e) => self.failed(what, e),
+        }
+    }
+
     pub(super) fn must<T>(&self, what: &str, result: Result<T, Error>) -> Checked<T> {
         result.map_err(|e| self.failed(what, &e))
     }

@@ -28,7 +28,7 @@ impl World {
                 match made {
                     Ok(()) if !there => self.changed(&mut open, Change::Whole(doc, fields)),
                     Err(Error::AlreadyExists { .. }) if there => open.hinted.push(Seen::Doc(doc)),
-                    other => return Err(differs("creating a document", &other.is_ok(), &!there)),
+                    other => return Err(self.unexpected("creating a document", &other, !there)),
                 }
             }
             2 | 3 => {
@@ -67,7 +67,7 @@ impl World {
                 open.record.events.push(Event::Read(doc_item(&doc), None));
                 open.hinted.push(Seen::Doc(doc));
             }
-            other => return Err(differs("setting a field", &other.is_ok(), &there)),
+            other => return Err(self.unexpected("setting a field", &other, there)),
         }
         Ok(open)
     }
@@ -100,11 +100,7 @@ impl World {
                 open.hinted.push(Seen::Doc(doc));
             }
             other => {
-                return Err(differs(
-                    "removing a field",
-                    &other.is_ok(),
-                    &expected.is_some(),
-                ));
+                return Err(self.unexpected("removing a field", &other, expected.is_some()));
             }
         }
         Ok(open)

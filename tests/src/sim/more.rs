@@ -248,7 +248,7 @@ impl World {
             Ok(()) if can => self.changed(open, Change::More(change)),
             Err(e) if !can && !(300..400).contains(&e.code()) => {}
             Err(e) if can => return self.must(&format!("{change:?}"), Err(e)),
-            other => return Err(differs(&format!("{change:?}"), &other.is_ok(), &can)),
+            other => return Err(self.unexpected(&format!("{change:?}"), &other, can)),
         }
         Ok(())
     }

@@ -193,7 +193,7 @@ impl World {
                     Err(Error::VersionMismatch { .. }) if !right => {
                         self.saw_cell(&mut open, &cell, there);
                     }
-                    other => return Err(differs("comparing a cell", &other.is_ok(), &right)),
+                    other => return Err(self.unexpected("comparing a cell", &other, right)),
                 }
                 return Ok(open);
             }

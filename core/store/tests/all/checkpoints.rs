@@ -264,8 +264,15 @@ fn a_damaged_checkpoint_is_passed_over_and_a_damaged_page_is_reported() {
         };
         io.edit(file, pages).unwrap();
     }
-    let store = open(&io);
     let damaged = |e: &Error| matches!(e, Error::Damaged { .. });
+    let store = open(&io);
+    let path = ValuePath::parse(".edits.e1").unwrap();
+    let edited = store
+        .begin()
+        .json_set(&Space::default(), "doc-1", &path, value!(1));
+    assert!(edited.as_ref().is_err_and(damaged), "{edited:?}");
+    store.close().unwrap();
+    let store = open(&io);
     let read = store.kv_scan(&Space::default(), b"", None, usize::MAX);
     assert!(read.as_ref().is_err_and(damaged), "{read:?}");
     let written = store.kv_put(&Space::default(), &1_u32.to_be_bytes(), value!(1));
