@@ -240,7 +240,7 @@ impl World {
             let checked = self.cases.laws.check(info, &history);
             checked.map_err(|why| format!("after {what}, case {}: {why}", info.id))?;
             self.cases.turns.note(&info.id, &history);
-            self.cases.mail.note(info);
+            self.cases.mail.note(info, &history);
             let Some(game) = self.cases.games.iter().find(|g| g.name == info.flow) else {
                 continue;
             };

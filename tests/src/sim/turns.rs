@@ -177,7 +177,7 @@ pub(super) fn rate(histories: &[Vec<HistoryEvent>]) -> Checked {
 pub(super) struct Mail {
     numbers: u64,
     sent: BTreeMap<String, Vec<(u64, u64)>>,
-    /// How many signals a fork had got when it was made of another case; none before it was looked at.
+    /// How many signals a fork has from the other case; none before it was looked at.
     forks: BTreeMap<String, Option<usize>>,
     /// Whether it is not known of every signal what became of it.
     murky: bool,
@@ -210,10 +210,14 @@ impl Mail {
         self.forks.insert(id.to_owned(), None);
     }
 
-    /// A case is looked at.
-    pub(super) fn note(&mut self, info: &CaseInfo) {
+    /// A case is looked at, with its history. Of a fork, what the other got comes before it was made; at once it may
+    /// get what is kept for its key.
+    pub(super) fn note(&mut self, info: &CaseInfo, events: &[HistoryEvent]) {
         if let Some(known @ None) = self.forks.get_mut(&info.id) {
-            *known = Some(got(info).len());
+            let made = |e: &HistoryEvent| e.kind == EventKind::CaseForked;
+            let before = events.iter().rposition(made).unwrap_or(0);
+            let before = events.iter().take(before);
+            *known = Some(before.filter(|e| e.kind == EventKind::Signalled).count());
         }
     }
 

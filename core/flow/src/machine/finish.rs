@@ -155,7 +155,7 @@ impl Machine<'_> {
     }
 
     /// What waits for a signal of a key may find one that was kept meanwhile.
-    fn listen_again(&mut self) {
+    pub(super) fn listen_again(&mut self) {
         for item in self.case.items.values() {
             let spec = self.net.tasks.get(item.task).map(|t| &t.kind);
             if let (ItemWork::Signal { signal, key }, Some(TaskKind::Signal(of))) =

@@ -110,9 +110,12 @@ impl Machine<'_> {
         self.settle_all();
     }
 
-    /// The case was made of another one.
+    /// The case was made of another one, as that was once.
     pub fn forked(&mut self, detail: Value) {
         self.note(EventKind::CaseForked, None, detail);
+        if self.case.status == Status::Running {
+            self.listen_again();
+        }
     }
 
     fn look_at(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {

@@ -416,13 +416,14 @@ impl Family<'_> {
         let seq = case.seq;
         let mut machine = Machine::new(&copy.net, case, self.now);
         machine.forked(value!({"from": (&*old), "at": seq}));
+        let after = self.effects(&copy.net, &mut machine);
         let moved = save::create(txn, machine)?;
         if !relocate::moves_of(&copy.value).is_empty() {
             let moves = copy.value.get(field::MOVES).unwrap_or_default();
             let path = Path::root().key(field::MOVES);
             txn.doc_set(Primitive::Flow, &space, &keys::case(&id), &path, moves)?;
         }
-        self.done(moved, Vec::new());
+        self.done(moved, after);
         Ok(())
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::common::{World, claim, disk, seven, start};
-use statewright_flow::{Error, EventKind, ForkOptions, Forked, MigrateOptions, Status, WorkItem};
+use statewright_flow::{
+    Delivery, Error, EventKind, ForkOptions, Forked, MigrateOptions, Status, WorkItem,
+};
 use statewright_log::sim::{Image, SimClock, SimIo};
 use statewright_value::{Value, value};
 
@@ -35,6 +37,26 @@ output: '{n, left, right, each, call, last}'
 fn fork(world: &World, at: u64, results: bool) -> Forked {
     let options = ForkOptions { id: None, results };
     world.flows.fork("c", at, &options).unwrap()
+}
+
+#[test]
+fn a_fork_that_waits_for_a_key_takes_what_was_kept_for_it_since() {
+    let spec = "name: f\ntasks:\n  s: { kind: signal, keep: true, key: '\"k\"', next: end }\n  end: { kind: host, topic: a }\n";
+    let world = disk();
+    world.flows.deploy(spec, None).unwrap();
+    start(&world, "f", "c");
+    let waits = world.flows.history("c", 0).unwrap().last().unwrap().seq;
+    world.flows.cancel("c", "").unwrap();
+    let (kept, _) = world.flows.signal_key("s", "k", &value!(1)).unwrap();
+    assert_eq!(kept, Delivery::Kept);
+    let forked = fork(&world, waits, false);
+    let item = claim(&world, "a").unwrap();
+    assert_eq!(item.case, forked.case);
+    // It was given once.
+    let second = fork(&world, waits, false);
+    assert!(claim(&world, "a").is_none());
+    world.flows.signal_key("s", "k", &value!(2)).unwrap();
+    assert_eq!(claim(&world, "a").unwrap().case, second.case);
 }
 
 /// Whatever event a case is forked at, the new one has the state of then and comes to the same end, and the other
