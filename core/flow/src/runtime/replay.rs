@@ -427,9 +427,17 @@ impl<V: Reader> Source<'_, V> {
     fn complete(&self, machine: &mut Machine<'_>, item: u64, number: u64) -> Result<()> {
         let result = self.result(machine, item, number).unwrap_or_default();
         let work = machine.case.items.get(&number).map(|i| i.work.clone());
-        let Some(ItemWork::Flow { case }) = work else {
-            machine.complete_recorded(number, result);
-            return Ok(());
+        let case = match work {
+            Some(ItemWork::Flow { case }) => case,
+            Some(ItemWork::Compensate) => {
+                // It completes by finding nothing more to undo.
+                machine.fire();
+                return Ok(());
+            }
+            _ => {
+                machine.complete_recorded(number, result);
+                return Ok(());
+            }
         };
         let (mut undoable, mut compensated) = (false, false);
         if let Some(called) = save::read(self.view, &keys::case(&case))? {

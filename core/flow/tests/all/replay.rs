@@ -63,6 +63,27 @@ fn all_same(world: &World, id: &str) {
     assert_eq!(replayed.events, events);
 }
 
+/// That nothing is left to be undone is found in a commit of its own, if what is left is not of these tasks.
+#[test]
+fn one_that_undid_some_of_what_it_did_comes_out_the_same() {
+    let spec = "
+name: some
+tasks:
+  a: { kind: host, topic: a, compensate: una, next: b }
+  b: { kind: host, topic: b, compensate: unb, next: undo }
+  undo: { kind: compensate, of: [b], next: last }
+  last: { kind: host, topic: c }
+  una: { kind: host, topic: d }
+  unb: { kind: set, set: { .b: '0' } }
+";
+    let world = disk();
+    world.flows.deploy(spec, None).unwrap();
+    start(&world, "some", "c");
+    world.drive(seven).unwrap();
+    assert_eq!(world.status("c"), Status::Completed);
+    all_same(&world, "c");
+}
+
 #[test]
 fn a_recorded_case_comes_out_the_same() {
     let world = disk();
