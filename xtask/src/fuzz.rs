@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::toolchain::{CXX, RUSTC};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{Workspace, cargo, sanitized};
 
 /// Coverage as libFuzzer wants it, and the sanitizer. They are unstable flags of rustc.
 const FLAGS: &[&str] = &[
@@ -207,12 +207,10 @@ impl Fuzz {
     }
 }
 
-/// A target with its bounds. Locals stay on the stack, since validation of schemas measures how much of it is used.
+/// A target with its bounds.
 fn program(programs: &Path, target: &str) -> Command {
-    let mut program = Command::new(programs.join(target));
-    program
-        .env("ASAN_OPTIONS", "detect_stack_use_after_return=0")
-        .args(BOUNDS);
+    let mut program = sanitized(&programs.join(target));
+    program.args(BOUNDS);
     program
 }
 

@@ -125,6 +125,14 @@ impl Package {
     }
 }
 
+/// A program built with AddressSanitizer. Locals stay on the stack: expressions and the validation of schemas measure how
+/// much of it is used.
+pub fn sanitized(program: &Path) -> Command {
+    let mut run = Command::new(program);
+    run.env("ASAN_OPTIONS", "detect_stack_use_after_return=0");
+    run
+}
+
 /// The cargo that runs this command.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{self, Workspace, cargo};
 
 const C_STANDARDS: &[&str] = &["c99", "c11", "c17", "c2x"];
 const CPP_STANDARDS: &[&str] = &["c++11", "c++14", "c++17", "c++20"];
@@ -289,7 +289,7 @@ impl Proofs<'_> {
         output(&mut compile)?;
         println!(
             "        {name}: {}",
-            last_line(&output(&mut Command::new(&program))?)
+            last_line(&output(&mut workspace::sanitized(&program))?)
         );
         Ok(())
     }

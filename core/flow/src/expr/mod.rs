@@ -55,6 +55,8 @@ pub struct ExprLimits {
     pub items: usize,
     /// Bytes of stack it may use, from the caller's frame on. Leave as much again to the caller's thread; in a build
     /// that does not optimise `jaq-core` (`[profile.dev.package.jaq-core] opt-level = 1` does), five times as much.
+    /// AddressSanitizer moves frames off the stack, and so may stop expressions that hardly use any: run with
+    /// `ASAN_OPTIONS=detect_stack_use_after_return=0` where Rust code is instrumented by it.
     pub stack_bytes: usize,
 }
 
