@@ -2,7 +2,7 @@
 
 use statewright_value::{Value, value};
 
-use super::{Effect, Machine};
+use super::{Effect, Machine, NoUndo};
 use crate::case::{EventKind, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{PlaceId, TaskId, TaskKind};
@@ -87,6 +87,19 @@ impl Machine<'_> {
                 &key,
             )),
         }
+    }
+
+    /// Somebody cancels the case, unless it is ending already.
+    pub fn cancel(&mut self, reason: &str) -> Result<(), NoUndo> {
+        match self.case.status {
+            Status::Compensating => return Err(NoUndo::Compensating),
+            Status::Suspended if self.case.recovery.ending.is_some() => {
+                return Err(NoUndo::Suspended);
+            }
+            _ => {}
+        }
+        self.stop(Status::Cancelled, reason);
+        Ok(())
     }
 
     /// Somebody ends the case (pattern 20): as cancelled, when it has undone what it did; or by force as terminated,

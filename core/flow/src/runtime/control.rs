@@ -17,23 +17,19 @@ impl Flows {
     /// recorded as `cancelled`. What comes later for any of them is refused as stale. What its tasks have done and can
     /// be undone (`compensate`) is undone first; until then it is `compensating`.
     ///
-    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is compensating already.
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is compensating already, and
+    /// if it is suspended while it does so.
     pub fn cancel(&self, case: &str, reason: &str) -> Result<Moved> {
-        self.stop(case, Status::Cancelled, reason)
+        self.control(case, Wanted::all(), |machine| {
+            machine.cancel(reason).map_err(no_undo)
+        })
     }
 
     /// Ends a case by force: as [`cancel`](Flows::cancel), but recorded as `terminated`, and nothing that a flow does
     /// on being cancelled is done.
     pub fn terminate(&self, case: &str, reason: &str) -> Result<Moved> {
-        self.stop(case, Status::Terminated, reason)
-    }
-
-    fn stop(&self, case: &str, status: Status, reason: &str) -> Result<Moved> {
         self.control(case, Wanted::all(), |machine| {
-            if machine.case.status == Status::Compensating && status != Status::Terminated {
-                return Err(no_undo(NoUndo::Compensating));
-            }
-            machine.stop(status, reason);
+            machine.stop(Status::Terminated, reason);
             Ok(())
         })
     }

@@ -295,18 +295,14 @@ impl<'a> Family<'a> {
                 input,
             } => self.call(parent, &parent_net, &case, &flow, &input),
             Todo::Cancel { case, force } => {
-                let status = if force {
-                    Status::Terminated
-                } else {
-                    Status::Cancelled
-                };
+                let why = "what called it does not want it any more";
                 nobody(self.event(&case, Wanted::all(), &mut |machine| {
-                    // What is ending already tells when it has ended.
-                    let ends = machine.case.status == Status::Compensating && !force;
-                    if !ends {
-                        machine.stop(status, "what called it does not want it any more");
+                    if force {
+                        machine.stop(Status::Terminated, why);
+                        return Ok(true);
                     }
-                    Ok(!ends)
+                    // What is ending already tells when it has ended, and is not to be kept from that.
+                    Ok(machine.cancel(why).is_ok() || machine.resume())
                 }))
             }
             Todo::Compensate { parent, case } => self.compensate(parent, &case),

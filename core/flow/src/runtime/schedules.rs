@@ -16,7 +16,7 @@ use super::family::Family;
 use super::save::{self, Wanted};
 use super::{Flows, Moved, initial_data, keys, newest};
 use crate::calendar::Calendar;
-use crate::case::{Case, Status};
+use crate::case::Case;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::net::{Net, Overlap, Schedule};
@@ -387,12 +387,9 @@ fn begin(
         Overlap::Cancel if open => {
             if let Some(case) = last {
                 family.event(&case, Wanted::all(), &mut |machine| {
-                    let running = machine.case.status != Status::Compensating;
-                    if running {
-                        let why = "the next case of its schedule is due";
-                        machine.stop(Status::Cancelled, why);
-                    }
-                    Ok(running)
+                    Ok(machine
+                        .cancel("the next case of its schedule is due")
+                        .is_ok())
                 })?;
             }
             start(family, txn, (key, net, schedule), state, due)?;

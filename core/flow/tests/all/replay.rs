@@ -351,3 +351,65 @@ tasks:
     assert_eq!(world.status("c"), Status::Failed);
     same(&world, "c");
 }
+
+const CALLS: &str = "
+name: calls
+tasks:
+  call: { kind: flow, flow: below }
+flows:
+  below:
+    tasks:
+      one: { kind: host, topic: a, compensate: unone, next: two }
+      two: { kind: host, topic: b }
+      unone: { kind: host, topic: d }
+";
+
+/// What is ending and suspended is not ended again, which would resume it without a word.
+#[test]
+fn a_suspended_case_that_is_ending_is_to_be_resumed_first() {
+    let world = disk();
+    world.flows.deploy(CALLS, None).unwrap();
+    start(&world, "calls", "c");
+    let one = claim(&world, "a").unwrap();
+    world.flows.complete(&one.token, &Value::NULL).unwrap();
+    world.flows.cancel("c", "enough").unwrap();
+    assert_eq!(world.status("c"), Status::Compensating);
+    world.flows.suspend("c").unwrap();
+    let refused = world.flows.cancel("c", "now").unwrap_err();
+    assert!(matches!(
+        refused,
+        Error::Refused {
+            code: "suspended",
+            ..
+        }
+    ));
+    assert_eq!(world.status("c"), Status::Suspended);
+    world.flows.resume("c").unwrap();
+    world.flows.suspend("c").unwrap();
+    world.flows.resume("c").unwrap();
+    world.drive(seven).unwrap();
+    assert_eq!(world.status("c"), Status::Cancelled);
+    all_same(&world, "c");
+}
+
+/// Whoever ends a suspended case has what it called go on to end, too.
+#[test]
+fn a_suspended_called_case_that_is_ending_goes_on_when_its_caller_ends() {
+    let world = disk();
+    world.flows.deploy(CALLS, None).unwrap();
+    start(&world, "calls", "c");
+    let one = claim(&world, "a").unwrap();
+    world.flows.complete(&one.token, &Value::NULL).unwrap();
+    let called = one.case;
+    world.flows.cancel(&called, "enough").unwrap();
+    world.flows.suspend("c").unwrap();
+    assert_eq!(world.status(&called), Status::Suspended);
+    world.flows.cancel("c", "all of it").unwrap();
+    assert_eq!(world.status(&called), Status::Compensating);
+    assert!(world.trace(&called).contains(&"case_resumed".to_owned()));
+    world.drive(seven).unwrap();
+    for case in ["c", &called] {
+        assert_eq!(world.status(case), Status::Cancelled);
+        all_same(&world, case);
+    }
+}
