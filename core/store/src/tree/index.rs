@@ -11,6 +11,24 @@ use super::leaf::MAX_ENTRIES;
 const SLOTS: usize = MAX_ENTRIES + 1;
 /// Places are counted in units of so many bytes: far more than a leaf ever has then fit in two.
 const UNIT: usize = 8;
+/// Places are less than this.
+pub(super) const REACH: usize = UNIT << 16;
+
+/// Where a record is, in few bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place(u16);
+
+impl Place {
+    /// A leaf is split long before there is a place that does not fit.
+    fn new(at: usize) -> Place {
+        Place((at / UNIT) as u16)
+    }
+
+    #[inline]
+    pub fn at(self) -> usize {
+        usize::from(self.0) * UNIT
+    }
+}
 
 /// In order of the keys.
 #[derive(Clone, Debug)]
@@ -19,7 +37,7 @@ pub(super) struct Index {
     len: u16,
     /// The last slot, which is there for a moment, has none: it is found by its head.
     tags: [u8; MAX_ENTRIES],
-    places: [u16; SLOTS],
+    places: [Place; SLOTS],
     heads: [u64; SLOTS],
 }
 
@@ -28,7 +46,7 @@ impl Default for Index {
         Index {
             len: 0,
             tags: [0; MAX_ENTRIES],
-            places: [0; SLOTS],
+            places: [Place::default(); SLOTS],
             heads: [0; SLOTS],
         }
     }
@@ -55,10 +73,9 @@ impl Index {
         self.heads.get(i).copied().unwrap_or_default()
     }
 
-    /// Where the record is.
-    #[inline]
-    pub fn place(&self, i: usize) -> usize {
-        usize::from(self.places.get(i).copied().unwrap_or_default()) * UNIT
+    /// Where the records are.
+    pub fn places(&self) -> &[Place] {
+        self.places.get(..self.len()).unwrap_or_default()
     }
 
     /// The next place at which a record can be, of bytes up to `end`.
@@ -94,8 +111,7 @@ impl Index {
             return;
         }
         insert(&mut self.tags, at, tag(key));
-        // A leaf is split long before there is a place that does not fit.
-        insert(&mut self.places, at, (place / UNIT) as u16);
+        insert(&mut self.places, at, Place::new(place));
         insert(&mut self.heads, at, Suffix::new(key).head);
         self.len += 1;
     }
@@ -172,7 +188,7 @@ mod tests {
                 index.insert(i, key, i * UNIT);
             }
             let places: Vec<usize> = (0..keys.len()).map(|i| i * UNIT).collect();
-            prop_assert_eq!((0..index.len()).map(|i| index.place(i)).collect::<Vec<_>>(), places);
+            prop_assert_eq!(index.places().iter().map(|place| place.at()).collect::<Vec<_>>(), places);
             let removed = removed % keys.len();
             index.remove(removed);
             let gone = keys.remove(removed);

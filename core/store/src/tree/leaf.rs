@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use statewright_value::Value;
 use triomphe::Arc;
 
-use super::index::Index;
+use super::index::{Index, REACH};
 use super::keys::common;
 use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
 use super::view::{Kind, RECORD, Record, View, u32_at};
@@ -243,9 +243,9 @@ impl Leaf {
     pub fn of_page(view: &View<'_>) -> Option<Leaf> {
         let records = || (0..view.len()).map(|i| view.record(i));
         let size: Option<usize> = records().map(|r| r.map(|r| r.size())).sum();
-        // Records that lie over each other would be more.
+        // Records that lie over each other would be more. No leaf of ours has half as many bytes as places reach.
         let sound = view.len() <= MAX_ENTRIES
-            && size.is_some_and(|size| size <= view.size())
+            && size.is_some_and(|size| size <= view.size().min(REACH / 2))
             && records().flatten().all(|record| record.kind != Kind::Live);
         sound.then(|| copy(view, 0..view.len(), None, 0))
     }
@@ -502,5 +502,42 @@ impl Spot {
             payload: record.payload_at(),
             live: live.then(|| u32_at(record.payload, 0)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page of so many records of 100 KB, which no store writes.
+    fn forged(records: usize) -> Vec<u8> {
+        let like = Record {
+            place: 0,
+            version: 1,
+            kind: Kind::Bytes,
+            expires: None,
+            suffix: 8,
+            part: &[],
+            payload: &[],
+        };
+        let (mut slots, mut data) = (Vec::new(), Vec::new());
+        for i in 0..records {
+            slots.push((i as u64, data.len() as u32));
+            like.write((8, &[]), &[7; 100 << 10], &mut data);
+        }
+        PageLeaf::encode(&[], &slots, &data)
+    }
+
+    #[test]
+    fn a_page_whose_records_places_would_not_reach_is_refused() {
+        let small = forged(2);
+        let leaf = Leaf::of_page(&View::of_page(&small, &NO_PAGES)).unwrap();
+        assert_eq!(leaf.view().len(), 2);
+        let found = leaf.view().search(&1_u64.to_be_bytes());
+        assert_eq!(found, Ok(1));
+        for records in [3, 6, MAX_ENTRIES] {
+            let page = forged(records);
+            assert!(Leaf::of_page(&View::of_page(&page, &NO_PAGES)).is_none());
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
-use super::index::Index;
+use super::index::{Index, Place};
 use super::keys::{Against, Suffix, first_not, same, strip};
 use super::leaf::{MAX_BYTES, MAX_ENTRIES};
 use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
@@ -88,15 +88,6 @@ impl Slots<'_> {
             }
         }
     }
-
-    /// Where a record is.
-    #[inline]
-    fn place(&self, i: usize) -> usize {
-        match self {
-            Slots::Memory(index) => index.place(i),
-            Slots::Page(slots) => slots.get(i).map_or(0, |slot| u32_at(slot, 8)),
-        }
-    }
 }
 
 /// One entry of a leaf.
@@ -115,9 +106,10 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record at a place, without so many bytes of its key.
+    /// The record of a slot.
     #[inline]
-    fn read(bytes: &'a [u8], place: usize, head: usize) -> Option<Record<'a>> {
+    fn read<S: Slot>(bytes: &'a [u8], slot: &S) -> Option<Record<'a>> {
+        let place = slot.place();
         let (header, behind) = bytes.get(place..)?.split_first_chunk::<RECORD>()?;
         let (version, meta) = header.split_first_chunk::<8>()?;
         let meta = u64::from_le_bytes(*meta.first_chunk()?);
@@ -130,7 +122,7 @@ impl<'a> Record<'a> {
         } else {
             (None, behind)
         };
-        let (part, behind) = behind.split_at_checked(suffix.saturating_sub(head))?;
+        let (part, behind) = behind.split_at_checked(suffix.saturating_sub(S::HEAD))?;
         Some(Record {
             place,
             version: u64::from_le_bytes(*version),
@@ -185,6 +177,62 @@ impl<'a> Record<'a> {
             .first_chunk()
             .map_or(0, |b| u64::from_le_bytes(*b));
         (Address(address), u32_at(self.payload, 8))
+    }
+}
+
+/// What tells where one record is, and what the record lacks of its key.
+trait Slot {
+    /// Bytes at the beginning of keys that records lack.
+    const HEAD: usize;
+
+    fn place(&self) -> usize;
+
+    /// The record's key without the prefix.
+    fn suffix<'a>(&self, record: &Record<'a>) -> Suffix<'a>;
+
+    /// Puts that at the end of `out`.
+    #[inline]
+    fn write_suffix(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        self.suffix(record).write(out);
+    }
+}
+
+/// In memory.
+impl Slot for Place {
+    const HEAD: usize = 0;
+
+    #[inline]
+    fn place(&self) -> usize {
+        self.at()
+    }
+
+    #[inline]
+    fn suffix<'a>(&self, record: &Record<'a>) -> Suffix<'a> {
+        Suffix::new(record.part)
+    }
+
+    #[inline]
+    fn write_suffix(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(record.part);
+    }
+}
+
+/// In a page.
+impl Slot for [u8; SLOT] {
+    const HEAD: usize = 8;
+
+    #[inline]
+    fn place(&self) -> usize {
+        u32_at(self, 8)
+    }
+
+    #[inline]
+    fn suffix<'a>(&self, record: &Record<'a>) -> Suffix<'a> {
+        Suffix {
+            head: self.first_chunk().map_or(0, |b| u64::from_le_bytes(*b)),
+            len: record.suffix,
+            rest: record.part,
+        }
     }
 }
 
@@ -259,12 +307,9 @@ impl<'a> View<'a> {
 
     #[inline]
     pub(super) fn record(&self, i: usize) -> Option<Record<'a>> {
-        if i >= self.len() {
-            return None;
-        }
         match self.slots {
-            Slots::Memory(index) => Record::read(self.data, index.place(i), 0),
-            Slots::Page(_) => Record::read(self.data, self.slots.place(i), 8),
+            Slots::Memory(index) => Record::read(self.data, index.places().get(i)?),
+            Slots::Page(slots) => Record::read(self.data, slots.get(i)?),
         }
     }
 
@@ -276,19 +321,15 @@ impl<'a> View<'a> {
     fn suffix_of(&self, i: usize, record: &Record<'a>) -> Suffix<'a> {
         match self.slots {
             Slots::Memory(_) => Suffix::new(record.part),
-            Slots::Page(_) => Suffix {
-                head: self.slots.head(i),
-                len: record.suffix,
-                rest: record.part,
-            },
+            Slots::Page(slots) => slots.get(i).unwrap_or(&[0; SLOT]).suffix(record),
         }
     }
 
-    /// Where a key is that all of it but the prefix is told of, by its tag.
+    /// Where a key is, told without the prefix, by its tag.
     #[inline]
     fn find_tagged(&self, index: &Index, suffix: &[u8]) -> Option<(usize, Record<'a>)> {
         index.find(suffix, |at| {
-            let record = Record::read(self.data, index.place(at), 0)?;
+            let record = Record::read(self.data, index.places().get(at)?)?;
             same(record.part, suffix).then_some((at, record))
         })
     }
@@ -349,25 +390,41 @@ impl<'a> View<'a> {
         key: &mut Vec<u8>,
         f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
     ) -> bool {
-        let which = which.start..which.end.min(self.len());
+        match self.slots {
+            Slots::Memory(index) => self.each_of(index.places(), which, reverse, key, f),
+            Slots::Page(slots) => self.each_of(slots, which, reverse, key, f),
+        }
+    }
+
+    #[inline]
+    fn each_of<S: Slot>(
+        &self,
+        slots: &[S],
+        which: Range<usize>,
+        reverse: bool,
+        key: &mut Vec<u8>,
+        f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
+    ) -> bool {
+        let which = which.start..which.end.min(slots.len());
+        let slots = slots.get(which).unwrap_or_default();
         // Records are in no order; reading one byte of each now lets them come at the same time.
-        for i in which.clone() {
-            std::hint::black_box(self.data.get(self.slots.place(i)).copied());
+        for slot in slots {
+            std::hint::black_box(self.data.get(slot.place()).copied());
         }
         key.clear();
         key.extend_from_slice(self.prefix);
-        let mut visit = |i: usize| {
-            let Some(record) = self.record(i) else {
+        let mut visit = |slot: &S| {
+            let Some(record) = Record::read(self.data, slot) else {
                 self.senseless();
                 return false;
             };
             key.truncate(self.prefix.len());
-            self.suffix_of(i, &record).write(key);
+            slot.write_suffix(&record, key);
             f(key, Lent { leaf: self, record })
         };
         match reverse {
-            false => which.into_iter().all(&mut visit),
-            true => which.into_iter().rev().all(&mut visit),
+            false => slots.iter().all(&mut visit),
+            true => slots.iter().rev().all(&mut visit),
         }
     }
 
