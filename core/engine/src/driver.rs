@@ -165,6 +165,16 @@ impl Core {
         self.follow_all(moved)
     }
 
+    /// What is offered to a poll that does not wait yet; nothing if others do, who come before it.
+    pub fn serve_first(&self, poll: &Poll) -> Result<Vec<WorkItem>> {
+        let mut all = Vec::new();
+        let items = self.waits.serve_first(|| self.claim(poll, &mut all))?;
+        match self.follow_all(all) {
+            Err(e) if items.is_empty() => Err(e),
+            _ => Ok(items),
+        }
+    }
+
     /// Gives waiting polls what is offered to them; what that did to the cases is announced, and still to be followed.
     fn serve_waiting(&self) -> Result<Vec<Moved>> {
         let mut all = Vec::new();

@@ -295,6 +295,12 @@ impl Engine {
 
     /// Takes work items of `host` tasks, waiting for some to be offered. Empty if none is within `timeout`.
     pub fn poll(&self, poll: Poll, timeout: Option<Duration>) -> Result<Vec<WorkItem>> {
+        self.may_poll(&poll)?;
+        // Mostly there is something, and nobody waits who has been there before.
+        let taken = self.core.serve_first(&poll)?;
+        if !taken.is_empty() {
+            return Ok(taken);
+        }
         let taken = block_on(
             &*self.core.store.env().clock,
             timeout,
@@ -311,6 +317,13 @@ impl Engine {
     ///
     /// Items whose callback cannot be given them any more are offered again when their lease ends.
     pub fn on_work(&self, poll: Poll, callback: Callback<Vec<WorkItem>>) -> Result<WaitId> {
+        self.may_poll(&poll)?;
+        let id = self.core.waits.add_poll(poll, callback);
+        let served = self.core.serve_polls();
+        self.accepted(id, served)
+    }
+
+    fn may_poll(&self, poll: &Poll) -> Result<()> {
         self.core.check()?;
         if !(1..=MAX_POLL).contains(&poll.max) {
             return Err(Error::Config {
@@ -334,9 +347,7 @@ impl Engine {
                 range,
             });
         }
-        let id = self.core.waits.add_poll(poll, callback);
-        let served = self.core.serve_polls();
-        self.accepted(id, served)
+        Ok(())
     }
 
     /// Ends a wait or poll with [`Error::Cancelled`]; tells whether it was still waiting. Its callback has run when

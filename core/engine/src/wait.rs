@@ -189,6 +189,18 @@ impl Waits {
         !self.inner.lock().polls.is_empty()
     }
 
+    /// What `claim` finds for a poll, if no other one waits.
+    pub fn serve_first(
+        &self,
+        claim: impl FnOnce() -> Result<Vec<WorkItem>>,
+    ) -> Result<Vec<WorkItem>> {
+        let _turn = self.serving.lock();
+        match self.has_polls() {
+            true => Ok(Vec::new()),
+            false => claim(),
+        }
+    }
+
     /// Gives polls what `claim` finds for them, longest waiting first.
     ///
     /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before

@@ -3,12 +3,9 @@
 //! Every event is in a batch; most are in one alone. A batch holds the locks of its cases until its commits are
 //! durable, so whoever has a lock next sees what they did.
 
-use std::collections::BTreeMap;
-
-use parking_lot::MutexGuard;
 use statewright_store::{Announced, Txn};
 
-use super::desk::{Desk, Shard};
+use super::desk::{Locks, Shard};
 use super::family::Family;
 use super::save::Wanted;
 use super::{Flows, Moved};
@@ -19,7 +16,7 @@ use crate::sabotage::{self, Bug};
 
 pub(super) struct Batch<'a> {
     flows: &'a Flows,
-    locks: BTreeMap<usize, MutexGuard<'a, Shard>>,
+    locks: Locks<'a>,
     /// Others who sync wait a little for this batch.
     announced: Option<Announced<'a>>,
     /// The newest commit that is still to be waited for.
@@ -46,8 +43,7 @@ impl Flows {
 impl Batch<'_> {
     /// What is claimed of a case, and not written.
     pub fn shard(&mut self, case: &str) -> Result<&mut Shard> {
-        let lock = self.locks.get_mut(&Desk::index(case));
-        lock.map(|lock| &mut **lock).ok_or_else(|| unknown(case))
+        self.locks.get_mut(case).ok_or_else(|| unknown(case))
     }
 
     /// One transaction of events on a case and those it calls or is called by. Its claims are written with it.
@@ -90,8 +86,7 @@ impl Batch<'_> {
 
     /// Events on a case of the batch, in a transaction.
     pub fn family<'b>(&'b self, case: &str, txn: &'b Txn) -> Result<Family<'b>> {
-        let lock = self.locks.get(&Desk::index(case));
-        let shard = lock.ok_or_else(|| unknown(case))?;
+        let shard = self.locks.get(case).ok_or_else(|| unknown(case))?;
         Ok(Family::new(self.flows, txn, shard))
     }
 

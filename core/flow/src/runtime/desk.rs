@@ -63,6 +63,27 @@ pub(crate) struct Seen {
 /// The claims of each case, oldest first.
 pub(crate) type Shard = BTreeMap<Arc<str>, Vec<Held>>;
 
+/// The locks that somebody has, in order of their [`index`](Desk::index).
+pub(crate) struct Locks<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
+
+impl Locks<'_> {
+    fn place(&self, case: &str) -> Option<usize> {
+        let index = Desk::index(case);
+        self.0.binary_search_by_key(&index, |lock| lock.0).ok()
+    }
+
+    /// That of a case, if it is among them.
+    pub fn get(&self, case: &str) -> Option<&Shard> {
+        self.0.get(self.place(case)?).map(|lock| &*lock.1)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, case: &str) -> Option<&mut Shard> {
+        let place = self.place(case)?;
+        self.0.get_mut(place).map(|lock| &mut *lock.1)
+    }
+}
+
 /// Where a queue is read from, as all before it is claimed.
 #[derive(Debug, Default)]
 struct Queues {
@@ -119,15 +140,13 @@ impl Desk {
             .lock()
     }
 
-    /// Locks many cases, always in the same order, so that nobody waits for somebody who waits for them; by
-    /// [`index`](Desk::index).
-    pub fn lock_all<'c>(
-        &self,
-        cases: impl Iterator<Item = &'c str>,
-    ) -> BTreeMap<usize, MutexGuard<'_, Shard>> {
-        let indexes: BTreeSet<usize> = cases.map(Desk::index).collect();
+    /// Locks many cases, always in the same order, so that nobody waits for somebody who waits for them.
+    pub fn lock_all<'c>(&self, cases: impl Iterator<Item = &'c str>) -> Locks<'_> {
+        let mut indexes: Vec<usize> = cases.map(Desk::index).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
         let lock = |index: usize| Some((index, self.shards.get(index)?.lock()));
-        indexes.into_iter().filter_map(lock).collect()
+        Locks(indexes.into_iter().filter_map(lock).collect())
     }
 
     /// Which lock a case and those it is called by or calls have.
