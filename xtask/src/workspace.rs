@@ -125,8 +125,8 @@ impl Package {
     }
 }
 
-/// A program built with AddressSanitizer. Locals stay on the stack: expressions and the validation of schemas measure how
-/// much of it is used.
+/// A program built with AddressSanitizer. Locals stay on the stack: expressions and the validation of schemas measure
+/// how much of it is used.
 pub fn sanitized(program: &Path) -> Command {
     let mut run = Command::new(program);
     run.env("ASAN_OPTIONS", "detect_stack_use_after_return=0");

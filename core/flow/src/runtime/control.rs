@@ -17,8 +17,8 @@ impl Flows {
     /// recorded as `cancelled`. What comes later for any of them is refused as stale. What its tasks have done and can
     /// be undone (`compensate`) is undone first; until then it is `compensating`.
     ///
-    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is compensating already, and
-    /// if it is suspended while it does so.
+    /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is compensating already,
+    /// and if it is suspended while it does so.
     pub fn cancel(&self, case: &str, reason: &str) -> Result<Moved> {
         self.control(case, Wanted::all(), |machine| {
             machine.cancel(reason).map_err(no_undo)
