@@ -4033,8 +4033,8 @@ sw_status sw_case_query(struct sw_engine engine,
 /**
  * Cancels a case with all its work, timers and called cases; it is then "cancelled".
  *
- * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
- * `SW_STALE_ITEM`.
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is undoing what it did
+ * already, suspended or not. What comes later for any of its work gets `SW_STALE_ITEM`.
  *
  * @param[in] engine The engine.
  * @param[in] id The case's id. UTF-8. At most `SW_MAX_NAME_BYTES`.

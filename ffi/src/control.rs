@@ -15,7 +15,8 @@ use crate::status::*;
 
 /// Cancels a case with all its work, timers and called cases; it is then "cancelled".
 ///
-/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets `SW_STALE_ITEM`.
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is undoing what it did already, suspended or
+/// not. What comes later for any of its work gets `SW_STALE_ITEM`.
 ///
 /// @role method
 /// @on engine

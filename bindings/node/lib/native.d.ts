@@ -2534,8 +2534,8 @@ export function caseQueryAsync(engine: Engine, id: string, query: string): Promi
 /**
  * Cancels a case with all its work, timers and called cases; it is then "cancelled".
  *
- * Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
- * `SW_STALE_ITEM`.
+ * Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is undoing what it did
+ * already, suspended or not. What comes later for any of its work gets `SW_STALE_ITEM`.
  * @param engine The engine.
  * @param id The case's id.
  * @param reason Why, for people; it is in the case's error. May be empty.

@@ -3475,8 +3475,8 @@ func CaseQuery(engine Engine, id string, query string) (answer []byte, err error
 // CaseCancel calls sw_case_cancel. Cancels a case with all its work, timers and called cases; it is
 // then "cancelled".
 //
-// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
-// `SW_STALE_ITEM`.
+// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is undoing what it did
+// already, suspended or not. What comes later for any of its work gets `SW_STALE_ITEM`.
 //
 // engine: The engine.
 // id: The case's id.

@@ -2934,8 +2934,8 @@ inline bool abi_matches() noexcept {
 /// Calls `sw_case_cancel`. Cancels a case with all its work, timers and called cases; it is then
 /// "cancelled".
 ///
-/// Fails with `SW_UNKNOWN_CASE` or `SW_CASE_CLOSED`. What comes later for any of its work gets
-/// `SW_STALE_ITEM`.
+/// Fails with `SW_UNKNOWN_CASE`, `SW_CASE_CLOSED`, or `SW_REFUSED` if it is undoing what it did
+/// already, suspended or not. What comes later for any of its work gets `SW_STALE_ITEM`.
 ///
 /// @param engine The engine.
 /// @param id The case's id.
