@@ -1,5 +1,5 @@
-//! Properties of values, and of files of tests, that must hold for any bytes: each target is a function of bytes that
-//! panics where its property does not hold.
+//! Properties of values, specs of flows, files of tests and checkpoints that must hold for any bytes: each target is a
+//! function of bytes that panics where its property does not hold.
 //!
 //! The same functions are the targets of libFuzzer (`tests/fuzz`, run by `cargo xtask fuzz`) and a test
 //! (`tests/tests/all/fuzz.rs`), which replays the kept corpus and seeded mutations of it. docs/FUZZING.md says what
@@ -14,11 +14,13 @@
     reason = "a property that does not hold is a panic: libFuzzer and the test runner both take it for a finding"
 )]
 
+mod checkpoints;
 mod codecs;
 mod edits;
 mod patches;
 mod places;
 mod schemas;
+mod specs;
 mod streams;
 mod testfiles;
 
@@ -45,6 +47,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("edit", edits::edit),
     ("schema", schemas::schema),
     ("testfile", testfiles::testfile),
+    ("spec", specs::spec),
+    ("checkpoint", checkpoints::checkpoint),
 ];
 
 /// Runs the target of this name; names are checked by the test of the corpus.

@@ -32,7 +32,7 @@ pub(super) fn testfile(data: &[u8]) {
 }
 
 /// A problem is within the text, or right behind it, and short.
-fn assert_placed(problem: &Problem, source: &str) {
+pub(super) fn assert_placed(problem: &Problem, source: &str) {
     let lines = source
         .split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
         .count();
