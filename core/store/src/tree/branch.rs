@@ -183,8 +183,9 @@ impl Separators {
     /// The same, from the first that has the head of the wanted key.
     #[cold]
     fn up_to_same(&self, first: usize, wanted: &Suffix<'_>) -> usize {
-        let same = (first..self.heads.len).take_while(|i| self.heads.get(*i) == Some(wanted.head));
-        first_not(first..first + same.count(), |i| {
+        let next = wanted.head.checked_add(1);
+        let end = next.map_or(self.heads.len, |next| self.heads.less_than(next));
+        first_not(first..end, |i| {
             self.suffix(i).cmp_behind_head(wanted).is_le()
         })
     }

@@ -349,8 +349,8 @@ impl<'a> View<'a> {
             Slots::Page(_) => first_not(0..self.len(), |i| self.slots.head(i) < wanted.head),
         };
         // Keys with one head may be many (the rows of one document's parts), and telling two apart reads a record.
-        let same = (before..self.len()).take_while(|i| self.slots.head(*i) == wanted.head);
-        let (mut at, mut end) = (before, before + same.count());
+        let end = first_not(before..self.len(), |i| self.slots.head(i) == wanted.head);
+        let (mut at, mut end) = (before, end);
         while at < end {
             let middle = at + (end - at) / 2;
             let Some(record) = self.record(middle) else {
