@@ -165,12 +165,12 @@ impl Core {
         self.follow_all(moved)
     }
 
-    /// What is offered to a poll that does not wait yet; nothing if others do, who come before it.
-    pub fn serve_first(&self, poll: &Poll) -> Result<Vec<WorkItem>> {
+    /// What is offered to a poll at once; `None` if others wait, who come before it.
+    pub fn serve_now(&self, poll: &Poll) -> Result<Option<Vec<WorkItem>>> {
         let mut all = Vec::new();
-        let items = self.waits.serve_first(|| self.claim(poll, &mut all))?;
+        let items = self.waits.if_none_waits(|| self.claim(poll, &mut all))?;
         match self.follow_all(all) {
-            Err(e) if items.is_empty() => Err(e),
+            Err(e) if items.as_ref().is_none_or(Vec::is_empty) => Err(e),
             _ => Ok(items),
         }
     }

@@ -297,14 +297,15 @@ impl Engine {
     pub fn poll(&self, poll: Poll, timeout: Option<Duration>) -> Result<Vec<WorkItem>> {
         self.may_poll(&poll)?;
         // Mostly there is something, and nobody waits who has been there before.
-        let taken = self.core.serve_first(&poll)?;
-        if !taken.is_empty() {
-            return Ok(taken);
+        let waits = timeout != Some(Duration::ZERO);
+        match self.core.serve_now(&poll)? {
+            Some(taken) if !taken.is_empty() || !waits => return Ok(taken),
+            _ => {}
         }
         let taken = block_on(
             &*self.core.store.env().clock,
             timeout,
-            |callback| self.on_work(poll, callback),
+            |callback| self.await_work(poll, callback),
             |id| self.cancel(id),
         );
         match taken {
@@ -318,6 +319,10 @@ impl Engine {
     /// Items whose callback cannot be given them any more are offered again when their lease ends.
     pub fn on_work(&self, poll: Poll, callback: Callback<Vec<WorkItem>>) -> Result<WaitId> {
         self.may_poll(&poll)?;
+        self.await_work(poll, callback)
+    }
+
+    fn await_work(&self, poll: Poll, callback: Callback<Vec<WorkItem>>) -> Result<WaitId> {
         let id = self.core.waits.add_poll(poll, callback);
         let served = self.core.serve_polls();
         self.accepted(id, served)

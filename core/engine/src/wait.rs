@@ -189,15 +189,12 @@ impl Waits {
         !self.inner.lock().polls.is_empty()
     }
 
-    /// What `claim` finds for a poll, if no other one waits.
-    pub fn serve_first(
-        &self,
-        claim: impl FnOnce() -> Result<Vec<WorkItem>>,
-    ) -> Result<Vec<WorkItem>> {
+    /// What `claim` finds, in a turn as those of [`serve_polls`](Waits::serve_polls), unless a poll waits.
+    pub fn if_none_waits<T>(&self, claim: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         let _turn = self.serving.lock();
         match self.has_polls() {
-            true => Ok(Vec::new()),
-            false => claim(),
+            true => Ok(None),
+            false => claim().map(Some),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use statewright_flow::net::Net;
 use statewright_flow::{Error, Flows, Queue, Status};
-use statewright_log::sim;
+use statewright_log::Clock;
+use statewright_log::sim::{self, SimClock};
 use statewright_store::{Place, Store, StoreOptions};
 use statewright_value::{Value, value};
 
@@ -27,18 +28,18 @@ pub(super) fn spec(data: &[u8]) {
             return;
         }
     };
-    let (env, _, _) = sim::world(1);
+    let (env, _, clock) = sim::world(1);
     let store = Store::open(env, Place::Memory, StoreOptions::default()).unwrap();
     let flows = Flows::new(store);
     flows.deploy(source, None).unwrap();
     // An input that its schema refuses begins nothing.
     if flows.start(&net.name, &value!({}), Some("case")).is_ok() {
-        drive(&flows);
+        drive(&flows, &clock);
     }
 }
 
 /// Whatever is offered is done, and time passes only to what is due.
-fn drive(flows: &Flows) {
+fn drive(flows: &Flows, clock: &SimClock) {
     let topics = Queue::Topics(vec!["a".to_owned(), "b".to_owned()]);
     for step in 0..STEPS {
         for case in flows.open_cases(None, 10).unwrap() {
@@ -53,6 +54,9 @@ fn drive(flows: &Flows) {
                 assert!(matches!(done, Ok(_) | Err(Error::StaleItem { .. })));
             }
         }
+        if let Some(due) = flows.next_due().unwrap() {
+            clock.advance(due.saturating_since(clock.now()));
+        }
         flows.fire_due().unwrap();
         let info = flows.case("case").unwrap();
         let waiting = flows.explain("case").unwrap();
@@ -60,7 +64,13 @@ fn drive(flows: &Flows) {
         let over = info.status.is_final() && info.status != Status::Deadlocked;
         assert!(!over || waiting.is_empty(), "{waiting:?}");
     }
-    let _ = flows.signal("case", "s", &Value::NULL);
-    let _ = flows.cancel("case", "enough");
+    let info = flows.case("case").unwrap();
+    if let Err(e) = flows.signal("case", "s", &Value::NULL) {
+        let expected = matches!(e, Error::Refused { .. } | Error::CaseClosed { .. });
+        assert!(expected, "{e}");
+    }
+    let cancelled = flows.cancel("case", "enough");
+    let ended = info.status.is_final() || info.status == Status::Compensating;
+    assert_eq!(cancelled.is_err(), ended, "{cancelled:?}");
     flows.history("case", 0).unwrap();
 }

@@ -364,14 +364,20 @@ flows:
       unone: { kind: host, topic: d }
 ";
 
-/// What is ending and suspended is not ended again, which would resume it without a word.
-#[test]
-fn a_suspended_case_that_is_ending_is_to_be_resumed_first() {
+/// Its case `c`, whose called case has done its first task, and that one's id.
+fn after_one() -> (World, String) {
     let world = disk();
     world.flows.deploy(CALLS, None).unwrap();
     start(&world, "calls", "c");
     let one = claim(&world, "a").unwrap();
     world.flows.complete(&one.token, &Value::NULL).unwrap();
+    (world, one.case)
+}
+
+/// What is ending and suspended is not ended again, which would resume it without a word.
+#[test]
+fn a_suspended_case_that_is_ending_is_to_be_resumed_first() {
+    let (world, _) = after_one();
     world.flows.cancel("c", "enough").unwrap();
     assert_eq!(world.status("c"), Status::Compensating);
     world.flows.suspend("c").unwrap();
@@ -395,12 +401,7 @@ fn a_suspended_case_that_is_ending_is_to_be_resumed_first() {
 /// Whoever ends a suspended case has what it called go on to end, too.
 #[test]
 fn a_suspended_called_case_that_is_ending_goes_on_when_its_caller_ends() {
-    let world = disk();
-    world.flows.deploy(CALLS, None).unwrap();
-    start(&world, "calls", "c");
-    let one = claim(&world, "a").unwrap();
-    world.flows.complete(&one.token, &Value::NULL).unwrap();
-    let called = one.case;
+    let (world, called) = after_one();
     world.flows.cancel(&called, "enough").unwrap();
     world.flows.suspend("c").unwrap();
     assert_eq!(world.status(&called), Status::Suspended);

@@ -16,12 +16,12 @@ pub(super) const REACH: usize = UNIT << 16;
 
 /// Where a record is, in few bits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place(u16);
+pub(super) struct Offset(u16);
 
-impl Place {
+impl Offset {
     /// A leaf is split long before there is a place that does not fit.
-    fn new(at: usize) -> Place {
-        Place((at / UNIT) as u16)
+    fn new(at: usize) -> Offset {
+        Offset((at / UNIT) as u16)
     }
 
     #[inline]
@@ -37,7 +37,7 @@ pub(super) struct Index {
     len: u16,
     /// The last slot, which is there for a moment, has none: it is found by its head.
     tags: [u8; MAX_ENTRIES],
-    places: [Place; SLOTS],
+    places: [Offset; SLOTS],
     heads: [u64; SLOTS],
 }
 
@@ -46,7 +46,7 @@ impl Default for Index {
         Index {
             len: 0,
             tags: [0; MAX_ENTRIES],
-            places: [Place::default(); SLOTS],
+            places: [Offset::default(); SLOTS],
             heads: [0; SLOTS],
         }
     }
@@ -74,7 +74,7 @@ impl Index {
     }
 
     /// Where the records are.
-    pub fn places(&self) -> &[Place] {
+    pub fn places(&self) -> &[Offset] {
         self.places.get(..self.len()).unwrap_or_default()
     }
 
@@ -111,7 +111,7 @@ impl Index {
             return;
         }
         insert(&mut self.tags, at, tag(key));
-        insert(&mut self.places, at, Place::new(place));
+        insert(&mut self.places, at, Offset::new(place));
         insert(&mut self.heads, at, Suffix::new(key).head);
         self.len += 1;
     }

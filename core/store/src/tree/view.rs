@@ -6,7 +6,7 @@ use std::ops::Range;
 use statewright_log::Timestamp;
 use statewright_value::{Limits, Value};
 
-use super::index::{Index, Place};
+use super::index::{Index, Offset};
 use super::keys::{Against, Suffix, first_not, same, strip};
 use super::leaf::{MAX_BYTES, MAX_ENTRIES};
 use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
@@ -198,7 +198,7 @@ trait Slot {
 }
 
 /// In memory.
-impl Slot for Place {
+impl Slot for Offset {
     const HEAD: usize = 0;
 
     #[inline]
