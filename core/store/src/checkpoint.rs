@@ -135,7 +135,7 @@ impl Store {
         let shared = &self.shared;
         let mut state = shared.checkpoints.lock();
         let (tree, position, before) = {
-            let writer = shared.writer.lock();
+            let writer = shared.writer();
             writer.check_open()?;
             (
                 writer.tree.clone(),
@@ -179,7 +179,7 @@ impl Store {
         };
         drop(tree);
         let (dropped, stats) = {
-            let mut writer = shared.writer.lock();
+            let mut writer = shared.writer();
             let pages = writer.tree.pages().of(files.clone());
             let dropped = writer.tree.settle(&written, pages, evict);
             writer.checkpoint = CheckpointStats {

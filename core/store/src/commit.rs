@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statewright_log::sync::{AtomicBool, Mutex};
+use statewright_log::sync::{AtomicBool, Mutex, MutexGuard};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
@@ -38,7 +38,8 @@ pub(crate) struct Shared {
     pub options: StoreOptions,
     pub recovery: Recovery,
     pub writer: Mutex<Writer>,
-    /// What readers see; in strict mode always there, and never what a power cut could remove.
+    /// What readers see; in strict mode never what a power cut could remove. None is published then while the writer's
+    /// tree is that.
     pub published: Published,
     /// Locked while a checkpoint is made, before `writer`.
     pub checkpoints: Mutex<Checkpoints>,
@@ -55,8 +56,11 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Writer {
+    /// Of the newest commit, or, if that is unapplied, of the one before.
     pub tree: Tree,
+    /// Of the newest commit.
     pub version: u64,
+    unapplied: Option<Unapplied>,
     time: Timestamp,
     recent: Recent,
     /// Where open transactions may have begun.
@@ -68,7 +72,7 @@ pub(crate) struct Writer {
     /// A buffer for encoding commits.
     payload: Vec<u8>,
     /// What will be durable when the running sync succeeds.
-    syncing: Option<Arc<Root>>,
+    syncing: Option<Syncing>,
     closed: bool,
     broken: bool,
     /// Of the newest checkpoint.
@@ -77,11 +81,29 @@ pub(crate) struct Writer {
     pub until_checkpoint: Option<u64>,
 }
 
+/// In strict mode the newest commit, as long as nobody needs the state behind it. Mostly that is until it is durable,
+/// and then it is put into the tree in place: readers see the state before until then, and holding two states copies
+/// every node on the way to what differs.
+struct Unapplied {
+    overlay: Overlay,
+    /// Of its entries, for [`Overlay::merge_into`].
+    versions: (u64, u64),
+    writes: Vec<Region>,
+    /// Of the tree.
+    before: u64,
+}
+
+enum Syncing {
+    Root(Arc<Root>),
+    Unapplied,
+}
+
 impl Writer {
     pub fn new(tree: Tree, version: u64, time: Timestamp, strict: bool, recent: Recent) -> Writer {
         Writer {
             tree,
             version,
+            unapplied: None,
             time,
             recent,
             retired: Retired::default(),
@@ -173,6 +195,22 @@ impl Writer {
         Ok(tried)
     }
 
+    /// The version of the tree.
+    fn applied(&self) -> u64 {
+        match &self.unapplied {
+            Some(unapplied) => unapplied.before,
+            None => self.version,
+        }
+    }
+
+    /// Puts what is unapplied into the tree. `coming` is as of [`remember`](Writer::remember).
+    fn apply_rest(&mut self, coming: u64) {
+        if let Some(rest) = self.unapplied.take() {
+            rest.overlay.merge_into(&mut self.tree, rest.versions);
+            self.remember(coming, &rest.writes);
+        }
+    }
+
     /// The log has this version; how it is applied.
     fn stamp(&mut self, version: u64) -> Stamp {
         self.version = version;
@@ -253,11 +291,30 @@ impl Shared {
         published.unwrap_or_else(|| self.publish(&mut self.writer.lock()))
     }
 
-    /// Publishes the newest state, unless somebody just did, or only durable states are published.
+    /// The writer, its tree that of the newest commit.
+    pub fn writer(&self) -> MutexGuard<'_, Writer> {
+        let mut writer = self.writer.lock();
+        self.catch_up(&mut writer);
+        writer
+    }
+
+    /// Applies what is unapplied, though it is not durable: the state before is published from now on.
+    fn catch_up(&self, writer: &mut Writer) {
+        if writer.unapplied.is_some() {
+            let durable = self.publish(writer).version;
+            writer.apply_rest(durable);
+            if let Some(syncing) = &mut writer.syncing {
+                let root = Root::new(writer.version, writer.tree.clone());
+                *syncing = Syncing::Root(Arc::new(root));
+            }
+        }
+    }
+
+    /// Publishes the state of the tree, unless somebody just did, or only durable states are published.
     pub fn publish(&self, writer: &mut Writer) -> Arc<Root> {
         self.published.get().unwrap_or_else(|| {
             writer.published = true;
-            let root = Arc::new(Root::new(writer.version, writer.tree.clone()));
+            let root = Arc::new(Root::new(writer.applied(), writer.tree.clone()));
             self.published.swap(Some(root.clone()));
             root
         })
@@ -267,7 +324,7 @@ impl Shared {
     /// Gives the version at which transactions may begin all the same: in strict mode, that of the last sync.
     fn take_back(&self, writer: &mut Writer, own: Option<Begun>) -> Option<u64> {
         if writer.strict {
-            return self.published.get().map(|root| root.version);
+            return Some(self.publish(writer).version);
         }
         if std::mem::take(&mut writer.published) {
             let was = self.published.swap(None);
@@ -284,7 +341,7 @@ impl Shared {
         ranges: &[(Key, Option<Key>)],
         since: u64,
     ) -> Result<()> {
-        self.writer.lock().validate(regions, ranges, since)
+        self.writer().validate(regions, ranges, since)
     }
 
     /// Commits an edit of a key without a transaction; gives what it made of what was there. As
@@ -305,7 +362,7 @@ impl Shared {
         op.check()?;
         room::for_one(&op)?;
         let (version, value) = {
-            let mut writer = self.writer.lock();
+            let mut writer = self.writer();
             writer.make_room(std::slice::from_ref(&region))?;
             let at = writer.next(self.now());
             let old = writer.tree.get(&region.key);
@@ -333,7 +390,7 @@ impl Shared {
         let ops = std::slice::from_ref(&op);
         room::for_one(&op)?;
         let (version, result) = {
-            let mut writer = self.writer.lock();
+            let mut writer = self.writer();
             writer.make_room(std::slice::from_ref(&region))?;
             let time = self.now();
             let tried = match op.can_fail() {
@@ -377,7 +434,7 @@ impl Shared {
         let base = root.version;
         room::for_commit(&ops, room)?;
         let version = {
-            let mut writer = self.writer.lock();
+            let mut writer = self.writer();
             writer.check_open()?;
             writer.make_room(&writes)?;
             let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
@@ -401,16 +458,27 @@ impl Shared {
                 |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
             let seen = time.filter(|time| same && near(time));
             let version = self.append(&mut writer, base, &ops, seen.unwrap_or(now))?;
-            let coming = self.take_back(&mut writer, Some(root));
-            if seen.is_some() || same && local {
+            let known = seen.is_some() || same && local;
+            if known && writer.strict {
+                writer.unapplied = Some(Unapplied {
+                    overlay,
+                    versions: (base.saturating_add(1), version),
+                    writes,
+                    before: writer.version,
+                });
                 writer.version = version;
-                overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
             } else {
-                // Otherwise documents would be copied where the overlay holds them too.
-                drop(overlay);
-                self.apply(&mut writer, &ops, version)?;
+                let coming = self.take_back(&mut writer, Some(root));
+                if known {
+                    writer.version = version;
+                    overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
+                } else {
+                    // Otherwise documents would be copied where the overlay holds them too.
+                    drop(overlay);
+                    self.apply(&mut writer, &ops, version)?;
+                }
+                writer.remember(coming.unwrap_or(version), &writes);
             }
-            writer.remember(coming.unwrap_or(version), &writes);
             version
         };
         self.note_expiry(&ops);
@@ -472,21 +540,36 @@ impl Shared {
 impl SyncHooks for Shared {
     fn freeze(&self, take: &mut dyn FnMut()) {
         let mut writer = self.writer.lock();
-        if writer.strict {
-            let root = Root::new(writer.version, writer.tree.clone());
-            writer.syncing = Some(Arc::new(root));
+        if sabotage::on(Bug::ShowUnsynced) {
+            self.catch_up(&mut writer); // planted
+        }
+        if writer.strict && writer.unapplied.is_some() {
+            writer.syncing = Some(Syncing::Unapplied);
+        } else if writer.strict {
+            let root = Arc::new(Root::new(writer.version, writer.tree.clone()));
             if sabotage::on(Bug::ShowUnsynced) {
-                self.published.swap(writer.syncing.clone()); // planted
+                self.published.swap(Some(root.clone())); // planted
             }
+            writer.syncing = Some(Syncing::Root(root));
         }
         take();
     }
 
     fn durable(&self, _version: u64) {
         let mut writer = self.writer.lock();
-        if let Some(durable) = writer.syncing.take() {
-            let was = self.published.swap(Some(durable));
-            writer.retired.note(was);
+        match writer.syncing.take() {
+            Some(Syncing::Root(durable)) => {
+                let was = self.published.swap(Some(durable));
+                writer.retired.note(was);
+            }
+            Some(Syncing::Unapplied) => {
+                // Whoever reads from now on waits for this, and publishes it.
+                let was = self.published.swap(None);
+                writer.retired.note(was);
+                let version = writer.version;
+                writer.apply_rest(version);
+            }
+            None => {}
         }
     }
 }

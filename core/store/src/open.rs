@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::op::decode_commit;
 use crate::options::{Place, StoreOptions};
 use crate::recent::Recent;
-use crate::root::{Published, Root};
+use crate::root::Published;
 use crate::sabotage;
 use crate::store::Store;
 use crate::target::Stamp;
@@ -52,10 +52,6 @@ impl Store {
         let strict = log.durability() == Durability::Strict;
         let version = log.last_version();
         let time = log.position().time;
-        let published = Published::default();
-        if strict {
-            published.swap(Some(Arc::new(Root::new(version, tree.clone()))));
-        }
         let used = tree.used();
         let files = tree.pages().files().to_vec();
         // The random identity of a store is in every hash of its log; one in memory has none.
@@ -96,7 +92,7 @@ impl Store {
             log,
             recovery,
             writer: Mutex::new(writer),
-            published,
+            published: Published::default(),
         };
         Ok(Store {
             shared: Arc::new(shared),

@@ -192,7 +192,7 @@ impl Store {
 
     /// Figures, for people and metrics. O(1).
     pub fn stats(&self) -> StoreStats {
-        let writer = self.shared.writer.lock();
+        let writer = self.shared.writer();
         StoreStats {
             version: writer.version,
             durable_version: self.shared.log.durable_version(),

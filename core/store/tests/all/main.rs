@@ -11,6 +11,7 @@
 mod calls;
 mod checkpoints;
 mod commuting;
+mod deferred;
 mod durability;
 mod golden;
 mod primitives;
