@@ -109,7 +109,8 @@ impl World {
         let mut version = before;
         for (((claim, outcome), good), done) in given.iter().zip(&outcomes).zip(good).zip(delivered)
         {
-            let of = claim.case.split('~').next().unwrap_or_default();
+            // A called case moves with its caller, and the next case of a schedule may begin when one ends.
+            let of = claim.case.split(['~', '@']).next().unwrap_or_default();
             match done {
                 Ok(done) => {
                     version = version.max(done);
