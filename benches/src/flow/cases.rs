@@ -138,7 +138,7 @@ fn one_at_a_time(dir: &Path, samples: usize, emit: &mut dyn FnMut(Row)) -> Resul
     for (name, case) in kinds {
         let (mut ours, mut peer, mut cpu, mut bare_cpu) = (vec![], vec![], vec![], vec![]);
         let mut synced = vec![];
-        for _ in 0..samples * 4 {
+        for _ in 0..samples * 20 {
             let (start, before) = (Instant::now(), process_cpu_time());
             let syncs = syncs::count();
             case(&engine)?;

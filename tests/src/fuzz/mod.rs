@@ -1,4 +1,4 @@
-//! Properties of values, specs of flows, files of tests and checkpoints that must hold for any bytes: each target is a
+//! Properties of values, specs of flows, files of tests, checkpoints and logs that must hold for any bytes: each target is a
 //! function of bytes that panics where its property does not hold.
 //!
 //! The same functions are the targets of libFuzzer (`tests/fuzz`, run by `cargo xtask fuzz`) and a test
@@ -16,6 +16,7 @@
 
 mod checkpoints;
 mod codecs;
+mod commits;
 mod edits;
 mod patches;
 mod places;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("testfile", testfiles::testfile),
     ("spec", specs::spec),
     ("checkpoint", checkpoints::checkpoint),
+    ("commits", commits::commits),
 ];
 
 /// Runs the target of this name; names are checked by the test of the corpus.
