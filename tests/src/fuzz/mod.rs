@@ -1,5 +1,5 @@
-//! Properties of values, specs of flows, files of tests, checkpoints and logs that must hold for any bytes: each target is a
-//! function of bytes that panics where its property does not hold.
+//! Properties of values, specs of flows, files of tests, checkpoints and logs that must hold for any bytes: each target
+//! is a function of bytes that panics where its property does not hold.
 //!
 //! The same functions are the targets of libFuzzer (`tests/fuzz`, run by `cargo xtask fuzz`) and a test
 //! (`tests/tests/all/fuzz.rs`), which replays the kept corpus and seeded mutations of it. docs/FUZZING.md says what

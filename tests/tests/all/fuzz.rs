@@ -118,7 +118,9 @@ macro_rules! targets {
     };
 }
 
-targets!(json msgpack cbor typed toml packed stream path jsonpath patch merge edit schema testfile spec checkpoint commits);
+targets!(
+    json msgpack cbor typed toml packed stream path jsonpath patch merge edit schema testfile spec checkpoint commits
+);
 
 #[test]
 fn the_corpus_is_small() {
