@@ -11,7 +11,8 @@
 //! [`Store::checkpoint`] writes what is new in the tree as pages of a file. [`Store::open`] takes the newest such
 //! file and replays the frames behind it; nodes that nobody touches stay in the file.
 //!
-//! In strict mode readers see only versions that survive a power cut; in the other modes, the newest.
+//! In strict mode readers see only versions that survive a power cut, and the newest commit is applied when it does,
+//! unless somebody needs it before; in the other modes they see the newest.
 //!
 //! # What it does not know
 //!
