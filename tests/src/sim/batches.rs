@@ -75,14 +75,15 @@ impl World {
             let at = count.saturating_sub(back) as usize;
             claims.extend(self.cases.claims.get(at).cloned());
         }
-        let (mut outcomes, mut good, mut given) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut outcomes, mut judged, mut given) = (Vec::new(), Vec::new(), Vec::new());
         for claim in claims {
             let fails = self.random.below(6) == 0;
             let is_good = self.is_good(&claim)?;
             if is_good == Some(false) && self.random.below(4) > 0 {
                 continue;
             }
-            good.push(is_good);
+            let absent = self.live(&claim.case)?.is_none();
+            judged.push((is_good, absent));
             outcomes.push(Outcome {
                 token: claim.token.clone(),
                 result: match fails {
@@ -107,15 +108,16 @@ impl World {
         };
         let mut moved: BTreeSet<&str> = BTreeSet::new();
         let mut version = before;
-        for (((claim, outcome), good), done) in given.iter().zip(&outcomes).zip(good).zip(delivered)
-        {
-            // A called case moves with its caller, and the next case of a schedule may begin when one ends.
-            let of = claim.case.split(['~', '@']).next().unwrap_or_default();
+        let results = given.iter().zip(&outcomes).zip(judged).zip(delivered);
+        for (((claim, outcome), (good, absent)), done) in results {
+            let of = claim.case.split('~').next().unwrap_or_default();
             match done {
                 Ok(done) => {
                     version = version.max(done);
                     // What is offered again in the same call may be whose it was before a crash.
-                    if good == Some(false) && !moved.contains(of) {
+                    let again =
+                        moved.contains(of) || absent && moved.iter().any(|m| is_next(m, of));
+                    if good == Some(false) && !again {
                         return Err(format!("{what}: a stale token was accepted: {claim:?}"));
                     }
                     moved.insert(of);
@@ -146,6 +148,12 @@ impl World {
         let queue = Queue::Topics(topics);
         self.claim_from(&queue, 1 + self.random.below(4))
     }
+}
+
+/// Whether one case of a schedule may begin in the call that ends another one.
+fn is_next(ended: &str, begun: &str) -> bool {
+    let schedule = |case: &str| case.split_once('@').map(|(name, _)| name.to_owned());
+    schedule(ended).is_some() && schedule(ended) == schedule(begun)
 }
 
 /// What became of each of a batch: the version of its commit, or that it was refused; what concerns the store concerns
