@@ -57,4 +57,4 @@ pub use options::{Durability, LogOptions, LogStats, Recovery, UnknownDurability}
 pub use real::{RealClock, RealIo, RealRandom, SpareMemory};
 pub use repair::Repair;
 pub use time::{Clock, Gate, Timestamp};
-pub use verify::{Damage, Verification};
+pub use verify::{Content, Damage, Verification};

@@ -13,7 +13,7 @@ use crate::repair::{self, Repair};
 use crate::segment::make_reserve;
 use crate::sync;
 use crate::time::Timestamp;
-use crate::verify::{self, Damage, Verification};
+use crate::verify::{self, Content, Damage, Verification};
 
 /// One commit, as it is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -454,21 +454,21 @@ impl Log {
     /// lock file is changed.
     ///
     /// Checkpoints are looked at, too. `start` is where [`open_from`](Log::open_from) may begin; `None` for where the
-    /// newest checkpoint ends that is intact. Damage before that is reported as covered. `check` gets each commit
-    /// whose bytes are what was written, and may find its content wrong: what it says is reported as damage too.
+    /// newest checkpoint ends that is intact. Damage before that is reported as covered. `content` gets each commit
+    /// whose bytes are what was written, and may find it wrong: what it says is reported as damage too.
     ///
     /// # Errors
     /// `NotAStore`, `Locked`, `UnsupportedFormat`, `NotWritable` (the lock file), `Io`. O(size of the log).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use statewright_log::{Env, Log, LogOptions, Timestamp};
+    /// use statewright_log::{Env, Frame, Log, LogOptions, Timestamp};
     /// # let dir = tempfile::tempdir()?;
     /// # let path = dir.path();
     /// let (log, _) = Log::open(Env::real(), path, LogOptions::default(), &mut |_| Ok(()))?;
     /// log.append(Timestamp::EPOCH, b"hello")?;
     /// log.close()?;
-    /// let found = Log::verify_folder(&Env::real(), path, None, &mut |_| Ok(()))?;
+    /// let found = Log::verify_folder(&Env::real(), path, None, &mut |_: Frame<'_>| Ok(()))?;
     /// assert!(found.damage.is_empty() && found.clean);
     /// assert_eq!(found.commits, 1);
     /// # Ok(()) }
@@ -477,18 +477,19 @@ impl Log {
         env: &Env,
         dir: &Path,
         start: Option<Position>,
-        check: &mut dyn FnMut(Frame<'_>) -> Result<(), String>,
+        content: &mut dyn Content,
     ) -> Result<Verification> {
         verify::must_be_store(env, dir)?;
         let _lock = recover::take_lock(env, dir)?;
-        Ok(verify::survey(env, dir, start.as_ref(), check)?.found)
+        Ok(verify::survey(env, dir, start.as_ref(), content)?.found)
     }
 
     /// Makes the damaged log in folder `dir`, which nobody has open, one that opens again: keeps everything up to the
     /// first damage and drops what is behind it, since it builds on what is lost. A segment header that cannot be read
     /// is made again from the segment's first commit, without loss; checkpoints that cannot be used are put aside,
     /// which costs nothing but time if the log is whole. Changes nothing if there is no damage that is not covered by
-    /// a checkpoint (`start`, as in [`verify_folder`](Log::verify_folder)).
+    /// a checkpoint (`start` and `content` as in [`verify_folder`](Log::verify_folder); `content` gets all commits
+    /// twice, before and after).
     ///
     /// Nothing calls this but you. Every file that is changed or dropped is kept as `*.damaged` beside the log;
     /// whoever needs what is lost finds it there. If it is interrupted, it can be run again.
@@ -496,16 +497,26 @@ impl Log {
     /// # Errors
     /// Those of [`verify_folder`](Log::verify_folder), `NoSpace`; `Corrupt` if nothing can be kept, or if what can be
     /// kept ends before the checkpoint. O(size of the log).
-    pub fn repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
-        repair::repair(env, dir, start.as_ref(), false)
+    pub fn repair(
+        env: &Env,
+        dir: &Path,
+        start: Option<Position>,
+        content: &mut dyn Content,
+    ) -> Result<Repair> {
+        repair::repair(env, dir, start.as_ref(), content, false)
     }
 
     /// What [`repair`](Log::repair) would do; nothing but the lock file is changed.
     ///
     /// # Errors
     /// Those of [`repair`](Log::repair). O(size of the log).
-    pub fn plan_repair(env: &Env, dir: &Path, start: Option<Position>) -> Result<Repair> {
-        repair::repair(env, dir, start.as_ref(), true)
+    pub fn plan_repair(
+        env: &Env,
+        dir: &Path,
+        start: Option<Position>,
+        content: &mut dyn Content,
+    ) -> Result<Repair> {
+        repair::repair(env, dir, start.as_ref(), content, true)
     }
 
     /// Gives back the space of the reserve file ([`LogOptions::reserve_bytes`]), for whoever needs some to finish on a

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::{Kind, SegmentHeader, write_frame};
 use crate::recover::{mark, take_lock};
 use crate::segment::{FIRST_FRAME, MARK_LEN, Unfinished, damaged_name, segment_name};
-use crate::verify::{Part, Survey, Verification, must_be_store, survey};
+use crate::verify::{Content, Part, Survey, Verification, must_be_store, survey};
 
 /// What a repair did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,11 +41,16 @@ struct Plan {
     last_number: u64,
 }
 
-pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool) -> Result<Repair> {
+pub(crate) fn repair(
+    env: &Env,
+    dir: &Path,
+    start: Option<&Position>,
+    content: &mut dyn Content,
+    dry: bool,
+) -> Result<Repair> {
     let numbers = must_be_store(env, dir)?;
     let _lock = take_lock(env, dir)?;
-    let survey_now = || survey(env, dir, start, &mut |_| Ok(()));
-    let found = survey_now()?;
+    let found = survey(env, dir, start, content)?;
     let mut repair = Repair {
         before: found.found.clone(),
         last_version: found.found.last_version,
@@ -78,7 +83,7 @@ pub(crate) fn repair(env: &Env, dir: &Path, start: Option<&Position>, dry: bool)
         repair.kept.push(keep_copy(env, &part.info.path)?);
         rewrite(env, part, Kind::Close)?;
     }
-    let after = survey_now()?.found;
+    let after = survey(env, dir, start, content)?.found;
     match after.damage.into_iter().find(|damage| !damage.covered) {
         Some(left) => Err(Error::corrupt(
             &left.path,

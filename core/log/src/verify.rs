@@ -62,7 +62,7 @@ pub struct Damage {
 /// A segment as it was found.
 pub(crate) struct Part {
     pub(crate) info: SegmentInfo,
-    /// How far its valid commits go.
+    /// How far its commits go that can be used.
     pub(crate) run: Run,
     /// Whether the header in the file can be read; otherwise `info` has what could be found out.
     pub(crate) sound_header: bool,
@@ -103,21 +103,41 @@ pub(crate) fn must_be_store(env: &Env, dir: &Path) -> Result<Vec<u64>> {
     })
 }
 
-/// Receives each sound commit; what it says is wrong with its content is damage too.
-pub(crate) type Check<'a> = &'a mut dyn FnMut(Frame<'_>) -> Result<(), String>;
+/// Looks at what commits say, while a log is looked at or repaired: what it finds wrong is damage too. Any function
+/// from a [`Frame`] to what is wrong with it is one.
+pub trait Content {
+    /// All commits follow, from the first on. Opening the log begins to replay them at `start`; `None` if it begins
+    /// with the first.
+    fn begin(&mut self, start: Option<&Position>) {
+        let _ = start;
+    }
+
+    /// Looks at a commit whose bytes are what was written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn look(&mut self, commit: Frame<'_>) -> Result<(), String>;
+}
+
+impl<F: FnMut(Frame<'_>) -> Result<(), String>> Content for F {
+    fn look(&mut self, commit: Frame<'_>) -> Result<(), String> {
+        self(commit)
+    }
+}
 
 /// Looks at everything. The caller holds the folder's lock.
 pub(crate) fn survey(
     env: &Env,
     dir: &Path,
     start: Option<&Position>,
-    check: Check<'_>,
+    content: &mut dyn Content,
 ) -> Result<Survey> {
     let numbers = must_be_store(env, dir)?;
     let mut survey = Survey::default();
     let newest = survey.checkpoints(env, dir)?;
     let start = start.or(newest.as_ref());
     survey.start = start.copied();
+    content.begin(start);
     survey.found.segments = numbers.len() as u64;
     let headers = survey.headers(env, dir, &numbers)?;
     for (i, number) in numbers.iter().enumerate() {
@@ -129,17 +149,19 @@ pub(crate) fn survey(
             (Some(next), Some(Some((info, _)))) if *next == number + 1 => Some(info.header),
             _ => None,
         };
-        survey.segment(env, (info, sound_header), next, last, start, check)?;
+        survey.segment(env, (info, sound_header), next, last, start, content)?;
     }
     survey.found.clean &= survey.found.damage.is_empty();
     Ok(survey)
 }
 
 impl Survey {
-    fn damage(&mut self, number: u64, start: Option<&Position>, damage: Damage) {
+    /// Notes a damage, and returns whether a checkpoint covers it.
+    fn damage(&mut self, number: u64, start: Option<&Position>, damage: Damage) -> bool {
         let covered = start.is_some_and(|s| (number, damage.offset) < (s.segment, s.offset));
         self.damaged.push(number);
         self.found.damage.push(Damage { covered, ..damage });
+        covered
     }
 
     /// Looks at all checkpoints; returns the position of the newest that can be used.
@@ -247,16 +269,18 @@ impl Survey {
         next: Option<SegmentHeader>,
         last: bool,
         start: Option<&Position>,
-        check: Check<'_>,
+        content: &mut dyn Content,
     ) -> Result<()> {
         let SegmentInfo { path, header } = &info;
         let open = env.io.open(path, OpenMode::Read);
         let file = open.map_err(|e| Error::io("open", path, e))?;
         let size = file.len().map_err(|e| Error::io("look at", path, e))?;
         let mut reader = Reader::new(&*file, path, header.length.min(size));
-        let mut begin = Begin::of(header);
-        let run = loop {
-            let run = self.follow(&mut reader, header, begin, next.as_ref(), start, check)?;
+        let (mut begin, mut usable) = (Begin::of(header), None);
+        let mut run = loop {
+            let (run, rejected) =
+                self.follow(&mut reader, begin, header, next.as_ref(), start, content)?;
+            usable = usable.or(rejected);
             if !last && run.next == Next::None {
                 break run; // what follows is missing or cannot be read, which is noted already
             }
@@ -291,6 +315,9 @@ impl Survey {
                 _ => break run,
             }
         };
+        if let Some(end) = usable {
+            (run.end, run.chain) = (end.offset, end.chain);
+        }
         self.parts.push(Part {
             info,
             run,
@@ -299,39 +326,58 @@ impl Survey {
         Ok(())
     }
 
-    /// Follows the commits of a segment, and has their content checked.
+    /// Follows the commits of a segment, and has their content looked at. Also says where the first begins whose
+    /// content is wrong, unless a checkpoint covers it.
     fn follow(
         &mut self,
         reader: &mut Reader<'_>,
-        header: &SegmentHeader,
         begin: Begin,
+        header: &SegmentHeader,
         next: Option<&SegmentHeader>,
         start: Option<&Position>,
-        check: Check<'_>,
-    ) -> Result<Run> {
+        content: &mut dyn Content,
+    ) -> Result<(Run, Option<Begin>)> {
         let (found, mut rejected) = (&mut self.found, Vec::new());
-        let path = reader.path().to_path_buf();
         let run = follow(reader, header, begin, next, &mut |frame, commit| {
             found.commits += 1;
             found.bytes += commit.ops.len() as u64;
             found.last_version = found.last_version.max(commit.version);
-            if let Err(problem) = check(commit) {
-                rejected.push(Damage {
-                    path: path.clone(),
-                    offset: frame.offset.into(),
-                    problem: format!("commit {} cannot be applied: {problem}", commit.version),
-                    last_good: commit.version.saturating_sub(1),
-                    behind: 0,
-                    covered: false,
-                });
+            if let Err(problem) = content.look(commit) {
+                let before = Chain {
+                    version: commit.version.saturating_sub(1),
+                    hash: frame.prev,
+                };
+                let offset = frame.offset.into();
+                rejected.push((
+                    Begin {
+                        offset,
+                        chain: before,
+                    },
+                    problem,
+                    found.commits,
+                ));
             }
             Ok(())
         })?;
         self.highest = self.highest.max(run.chain.version);
-        for damage in rejected {
-            self.damage(header.number, start, damage);
+        let (followed, mut usable) = (self.found.commits, None);
+        for (at, problem, commits) in rejected {
+            let version = at.chain.version.saturating_add(1);
+            let covered = self.damage(
+                header.number,
+                start,
+                Damage {
+                    path: reader.path().to_path_buf(),
+                    offset: at.offset,
+                    problem: format!("commit {version} cannot be applied: {problem}"),
+                    last_good: at.chain.version,
+                    behind: followed.saturating_sub(commits),
+                    covered: false,
+                },
+            );
+            usable = usable.or((!covered).then_some(at));
         }
-        Ok(run)
+        Ok((run, usable))
     }
 }
 

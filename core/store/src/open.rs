@@ -11,7 +11,7 @@ use statewright_log::{
 use crate::checkpoint::{CheckpointStats, Checkpoints};
 use crate::commit::{Shared, Writer};
 use crate::error::{Error, Result};
-use crate::op::decode_commit;
+use crate::op::{Op, decode_commit};
 use crate::options::{Place, StoreOptions};
 use crate::recent::Recent;
 use crate::root::Published;
@@ -21,10 +21,10 @@ use crate::target::Stamp;
 use crate::tree::{Pages, Tree};
 
 /// What a checkpoint holds.
-struct Found {
+pub(crate) struct Found {
     number: u64,
-    tree: Tree,
-    start: Position,
+    pub(crate) tree: Tree,
+    pub(crate) start: Position,
 }
 
 impl Store {
@@ -149,7 +149,7 @@ fn newest(
     Ok(None)
 }
 
-fn load(env: &Env, dir: &Path, options: &StoreOptions, number: u64) -> Result<Found> {
+pub(crate) fn load(env: &Env, dir: &Path, options: &StoreOptions, number: u64) -> Result<Found> {
     let file = Arc::new(CheckpointFile::open(env, dir, number)?);
     let open = |numbers: &[u64]| {
         let files = numbers.iter().map(|n| match *n == number {
@@ -177,23 +177,10 @@ fn replay(
     // The log's replay speaks its own errors; ours waits outside.
     let mut failed = None;
     let start = found.as_ref().map(|found| found.start);
-    let empty = || Tree::new(Pages::new(Vec::new(), options.checkpoints.decoded_bytes()));
-    let mut tree = found.map_or_else(empty, |found| found.tree);
+    let mut tree = found.map_or_else(|| empty(options), |found| found.tree);
     let mut apply = |frame: Frame<'_>| {
-        let at = Stamp {
-            version: frame.version,
-            time: frame.time,
-        };
-        let applied = decode_commit(frame.version, frame.ops).and_then(|ops| {
-            let ops = sabotage::replayed(ops);
-            let applied = ops.iter().try_for_each(|op| op.apply(&mut tree, at));
-            // What looks like an op that does not fit may be a page that could not be read.
-            tree.check()?;
-            applied.map_err(|e| Error::Corrupt {
-                version: frame.version,
-                why: e.to_string(),
-            })
-        });
+        let applied = decode_commit(frame.version, frame.ops)
+            .and_then(|ops| apply_commit(&mut tree, &frame, ops));
         applied.map_err(|e| {
             let why = e.to_string();
             failed = Some(e);
@@ -209,4 +196,25 @@ fn replay(
             Ok((log, recovery, tree))
         }
     }
+}
+
+/// The state before the first commit.
+pub(crate) fn empty(options: &StoreOptions) -> Tree {
+    Tree::new(Pages::new(Vec::new(), options.checkpoints.decoded_bytes()))
+}
+
+/// Applies a commit of the log; after a failure the tree is of no use.
+pub(crate) fn apply_commit(tree: &mut Tree, frame: &Frame<'_>, ops: Vec<Op>) -> Result<()> {
+    let at = Stamp {
+        version: frame.version,
+        time: frame.time,
+    };
+    let ops = sabotage::replayed(ops);
+    let applied = ops.iter().try_for_each(|op| op.apply(tree, at));
+    // What looks like an op that does not fit may be a page that could not be read.
+    tree.check()?;
+    applied.map_err(|e| Error::Corrupt {
+        version: frame.version,
+        why: e.to_string(),
+    })
 }

@@ -61,9 +61,9 @@ fn said(store: &Store) -> Result<Vec<String>, String> {
     state(store).map_err(|error| error.to_string())
 }
 
-/// Commits of any bytes are refused, each time for the same reason; or the store opens with what they say, which can
-/// be read or is refused with a typed error, can be written on, and is the same when it is opened again, from a
-/// checkpoint too.
+/// Commits of any bytes are refused, each time for the same reason; then `verify` finds them, and a repair ends before
+/// them. Or the store opens with what they say, and nothing is damaged. What is there can be read or is refused with a
+/// typed error, can be written on, and is the same when it is opened again, from a checkpoint too.
 pub(super) fn commits(data: &[u8]) {
     let (_, io, _) = sim::world(1);
     log_of(&io, &payloads(data));
@@ -73,7 +73,11 @@ pub(super) fn commits(data: &[u8]) {
             assert!(matches!(error, Error::Corrupt { .. }), "{error}");
             let again = open(&io).map(drop).unwrap_err();
             assert_eq!(again.to_string(), error.to_string());
-            return;
+            let (env, dir) = (sim::env(&io, 1), Path::new(DIR));
+            let found = Store::verify(&env, dir).unwrap();
+            assert!(!found.damage.is_empty(), "{error}");
+            assert!(Store::repair(&env, dir).unwrap().changed);
+            open(&io).unwrap()
         }
     };
     let read = said(&store);
@@ -87,6 +91,8 @@ pub(super) fn commits(data: &[u8]) {
     });
     told.unwrap();
     store.close().unwrap();
+    let found = Store::verify(&sim::env(&io, 1), Path::new(DIR)).unwrap();
+    assert!(found.damage.is_empty(), "{found:?}");
     for _ in 0..2 {
         let again = open(&io).unwrap();
         assert_eq!(said(&again), read);

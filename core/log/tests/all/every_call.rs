@@ -172,7 +172,7 @@ fn after(io: &SimIo, options: &LogOptions, life: &Life, what: &str) {
         log.sync_to(log.append(Timestamp::EPOCH, b"on we go").unwrap(), &())
             .unwrap();
         log.close().unwrap();
-        let found = Log::verify_folder(&sim::env(io, 5), dir(), None, &mut |_| Ok(())).unwrap();
+        let found = Log::verify_folder(&sim::env(io, 5), dir(), None, &mut sound).unwrap();
         assert!(found.damage.is_empty(), "{what}: {found:?}");
         assert_eq!(found.commits as usize, count + 1, "{what}");
     }
@@ -190,7 +190,7 @@ fn looking_and_repairing_fail_with_a_reason_and_can_be_done_again() {
         for nth in 1.. {
             let io = SimIo::from_disk(whole.disk());
             io.fail(Fault::once(op, nth, ErrorKind::Other));
-            let done = Log::repair(&sim::env(&io, 1), dir(), None);
+            let done = Log::repair(&sim::env(&io, 1), dir(), None, &mut sound);
             if io.failed() == 0 {
                 assert!(done.unwrap().changed);
                 break;
@@ -200,7 +200,7 @@ fn looking_and_repairing_fail_with_a_reason_and_can_be_done_again() {
                 assert_eq!(error.code(), 300, "{error}");
             }
             io.heal();
-            Log::repair(&sim::env(&io, 2), dir(), None).unwrap();
+            Log::repair(&sim::env(&io, 2), dir(), None, &mut sound).unwrap();
             let strict = small(Durability::Strict);
             let (_, _, commits) = try_open(sim::env(&io, 3), dir(), strict).unwrap();
             assert_prefix(&commits, &LENS);

@@ -127,7 +127,7 @@ fn padded_logs_are_read_replayed_and_begun_at_positions_like_others() {
         Log::open_from(sim::env(&io, 5), dir(), options, Some(start), replay).unwrap();
         assert_eq!(behind, 60 - start.version, "{start:?}");
     }
-    let found = Log::verify_folder(&sim::env(&io, 6), dir(), None, &mut |_| Ok(())).unwrap();
+    let found = Log::verify_folder(&sim::env(&io, 6), dir(), None, &mut sound).unwrap();
     assert_eq!((found.commits, found.damage.len()), (60, 0));
 }
 

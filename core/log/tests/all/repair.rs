@@ -50,11 +50,11 @@ fn damaged(disk: &Disk, number: u64, edit: impl FnOnce(&mut Vec<u8>)) -> SimIo {
 
 fn verify(io: &SimIo, start: Option<Position>) -> Verification {
     let env = sim::env(io, 7);
-    Log::verify_folder(&env, dir(), start, &mut |_| Ok(())).unwrap()
+    Log::verify_folder(&env, dir(), start, &mut sound).unwrap()
 }
 
 fn repair(io: &SimIo, start: Option<Position>) -> Result<Repair, Error> {
-    Log::repair(&sim::env(io, 8), dir(), start)
+    Log::repair(&sim::env(io, 8), dir(), start, &mut sound)
 }
 
 fn opened(io: &SimIo) -> Result<Commits, Error> {
@@ -91,7 +91,7 @@ fn check(io: &SimIo) -> Repair {
             "{found:?} {refused:?}"
         );
     }
-    let planned = Log::plan_repair(&sim::env(io, 6), dir(), None).unwrap();
+    let planned = Log::plan_repair(&sim::env(io, 6), dir(), None, &mut sound).unwrap();
     assert_eq!(contents(io), before, "planning changes nothing");
     let done = repair(io, None).unwrap();
     assert!(planned.kept.is_empty());
@@ -286,16 +286,15 @@ fn what_a_checkpoint_covers_is_reported_and_left_alone() {
 }
 
 #[test]
-fn content_that_the_reader_refuses_is_damage_with_its_place() {
-    let io = SimIo::from_disk(three_segments(true).0);
-    let found = Log::verify_folder(&sim::env(&io, 1), dir(), None, &mut |frame| {
-        if frame.version == 9 {
-            Err("not mine".to_owned())
-        } else {
-            Ok(())
-        }
-    })
-    .unwrap();
+fn content_that_the_reader_refuses_is_damage_with_its_place_and_a_repair_ends_before_it() {
+    let (disk, positions) = three_segments(true);
+    let io = SimIo::from_disk(disk.clone());
+    let mut not_mine = |commit: Frame<'_>| match commit.version {
+        9 => Err("not mine".to_owned()),
+        _ => Ok(()),
+    };
+    let env = sim::env(&io, 1);
+    let found = Log::verify_folder(&env, dir(), None, &mut not_mine).unwrap();
     assert_eq!(found.damage.len(), 1);
     let damage = &found.damage[0];
     assert_eq!(
@@ -303,6 +302,20 @@ fn content_that_the_reader_refuses_is_damage_with_its_place() {
         (segment(2), 4096 + FRAME as u64)
     );
     assert!(damage.problem.contains("commit 9") && damage.problem.contains("not mine"));
+    assert_eq!((damage.last_good, damage.behind), (8, 5));
+
+    let planned = Log::plan_repair(&env, dir(), None, &mut not_mine).unwrap();
+    assert_eq!((planned.last_version, planned.lost_commits), (8, 10));
+    let done = Log::repair(&env, dir(), None, &mut not_mine).unwrap();
+    assert_eq!((done.last_version, done.lost_commits), (8, 10));
+    assert_eq!(done.kept.len(), 2, "of the second segment, and the third");
+    assert_prefix(&opened(&io).unwrap(), &LENS[..8]);
+
+    // What a checkpoint has is history.
+    let (io, start) = (SimIo::from_disk(disk), Some(positions[9]));
+    let env = sim::env(&io, 1);
+    let done = Log::repair(&env, dir(), start, &mut not_mine).unwrap();
+    assert!(!done.changed && done.before.damage[0].covered);
 }
 
 #[test]
@@ -310,7 +323,7 @@ fn only_folders_of_stores_that_nobody_has_open_are_looked_at() {
     let io = SimIo::new();
     let env = sim::env(&io, 1);
     let refused = |code| {
-        let verified = Log::verify_folder(&env, dir(), None, &mut |_| Ok(()));
+        let verified = Log::verify_folder(&env, dir(), None, &mut sound);
         assert_eq!(verified.unwrap_err().code(), code);
         assert_eq!(repair(&io, None).unwrap_err().code(), code);
     };

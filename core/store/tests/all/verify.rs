@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use statewright_log::sim::{self, SimIo};
-use statewright_log::{Io, checkpoints};
-use statewright_store::{Place, Reader, Space, Store, StoreOptions};
+use statewright_log::{Io, Log, LogOptions, Timestamp, checkpoints};
+use statewright_store::{Error, Place, Reader, Space, Store, StoreOptions};
 use statewright_value::value;
 
 const DIR: &str = "/data/store";
@@ -92,5 +92,79 @@ fn damage_of_a_checkpoint_costs_nothing_and_damage_of_the_log_what_is_behind_it(
         let done = Store::repair(&env, Path::new(DIR)).unwrap();
         assert_eq!((done.changed, done.lost_commits), (kept < 300, 300 - kept));
         assert_eq!(keys(&io) as u64, kept);
+    }
+}
+
+/// What the commits of a log say.
+fn payloads(io: &SimIo) -> Vec<Vec<u8>> {
+    let (mut found, options) = (Vec::new(), LogOptions::default());
+    let (log, _) = Log::open(sim::env(io, 4), Path::new(DIR), options, &mut |frame| {
+        found.push(frame.ops.to_vec());
+        Ok(())
+    })
+    .unwrap();
+    log.close().unwrap();
+    found
+}
+
+#[test]
+fn commits_that_cannot_be_read_or_applied_are_damage_and_a_repair_ends_before_them() {
+    let other = SimIo::new();
+    let store = open(&other).unwrap();
+    store.kv_put(&Space::default(), b"n", value!(1)).unwrap();
+    let one = value!(1);
+    store
+        .kv_increment(&Space::default(), b"n", one.clone(), one)
+        .unwrap();
+    store.close().unwrap();
+    let increment = payloads(&other).pop().unwrap();
+
+    let whole = with_checkpoint();
+    let unreadable = b"\x92\x00\xdd\xff\xff\xff\xff".to_vec();
+    // In the second case, the key of the increment has a text here.
+    for (payload, text) in [(unreadable, false), (increment, true)] {
+        for checkpointed in [false, true] {
+            let io = SimIo::from_disk(whole.disk());
+            let good = 300 + u64::from(text);
+            if text {
+                let store = open(&io).unwrap();
+                store.kv_put(&Space::default(), b"n", value!("x")).unwrap();
+                store.close().unwrap();
+            }
+            if !checkpointed {
+                let number = checkpoints(&sim::env(&io, 1), Path::new(DIR)).unwrap()[0];
+                io.remove(&Path::new(DIR).join(format!("{number:010}.swckpt")))
+                    .unwrap();
+            }
+            let good_commits = payloads(&io);
+            let options = LogOptions::default();
+            let (log, _) =
+                Log::open(sim::env(&io, 4), Path::new(DIR), options, &mut |_| Ok(())).unwrap();
+            log.append(Timestamp::EPOCH, &payload).unwrap();
+            // Good by itself, but behind one that is not.
+            log.append(Timestamp::EPOCH, &good_commits[0]).unwrap();
+            log.close().unwrap();
+            let env = sim::env(&io, 5);
+            let Err(Error::Corrupt { version, why }) = open(&io) else {
+                panic!("it opens");
+            };
+            assert_eq!(version, good + 1);
+
+            let found = Store::verify(&env, Path::new(DIR)).unwrap();
+            assert_eq!(found.commits, good + 2);
+            assert_eq!(found.damage.len(), 1, "{found:?}");
+            let damage = &found.damage[0];
+            let problem = format!("commit {version} cannot be applied: {why}");
+            assert_eq!(damage.problem, problem);
+            assert_eq!((damage.last_good, damage.behind), (good, 1));
+            assert!(!damage.covered);
+            let planned = Store::plan_repair(&env, Path::new(DIR)).unwrap();
+            assert_eq!((planned.last_version, planned.lost_commits), (good, 2));
+            let done = Store::repair(&env, Path::new(DIR)).unwrap();
+            assert_eq!((done.last_version, done.lost_commits), (good, 2));
+            assert_eq!((done.changed, done.kept.len()), (true, 1));
+            assert_eq!(keys(&io), 300);
+            assert_eq!(payloads(&io), good_commits);
+        }
     }
 }
