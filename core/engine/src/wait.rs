@@ -3,11 +3,12 @@
 //! A wait is a callback that runs exactly once: with what was waited for, or with why it will not come (cancelled,
 //! closed, the engine failed). The synchronous calls and the C completion queue are both built on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use statewright_flow::{CaseInfo, SOME_WORKER, WorkItem};
 use statewright_log::{Clock, Gate};
 
@@ -73,12 +74,27 @@ impl Poll {
     }
 }
 
+/// Polls of different topics hardly ever share one of so many turns.
+const TURNS: usize = 64;
+
 /// Every wait there is.
-#[derive(Default)]
 pub(crate) struct Waits {
     inner: Mutex<Inner>,
-    /// Held while polls are served: one thread at a time, and none is cancelled in the middle.
-    serving: Mutex<()>,
+    /// Held for writing while waiting polls are served: one thread at a time, and none is cancelled in the middle. Held
+    /// for reading by polls that do not wait.
+    serving: RwLock<()>,
+    /// Of these, those of the same topics take turns: each finds other items, and does not reach for the same ones.
+    turns: Vec<Mutex<()>>,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Waits {
+            inner: Mutex::default(),
+            serving: RwLock::default(),
+            turns: (0..TURNS).map(|_| Mutex::default()).collect(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -143,7 +159,7 @@ impl Waits {
 
     /// Ends a wait with [`Error::Cancelled`]; tells whether it was still waiting.
     pub fn cancel(&self, id: WaitId) -> bool {
-        let _turn = self.serving.lock();
+        let _turn = self.serving.write();
         let why = Error::Cancelled;
         let mut inner = self.inner.lock();
         if let Some(callback) = inner.remove_case(id) {
@@ -189,9 +205,17 @@ impl Waits {
         !self.inner.lock().polls.is_empty()
     }
 
-    /// What `claim` finds, in a turn as those of [`serve_polls`](Waits::serve_polls), unless a poll waits.
-    pub fn if_none_waits<T>(&self, claim: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
-        let _turn = self.serving.lock();
+    /// What `claim` finds for these topics, unless a poll waits, which comes before it.
+    pub fn if_none_waits<T>(
+        &self,
+        topics: &[String],
+        claim: impl FnOnce() -> Result<T>,
+    ) -> Result<Option<T>> {
+        let _serving = self.serving.read();
+        // Always in the same order, so that nobody waits for somebody who waits for them.
+        let turns: BTreeSet<usize> = topics.iter().map(|topic| turn_of(topic)).collect();
+        let turns = turns.into_iter().filter_map(|turn| self.turns.get(turn));
+        let _turns: Vec<_> = turns.map(Mutex::lock).collect();
         match self.has_polls() {
             true => Ok(None),
             false => claim().map(Some),
@@ -203,7 +227,7 @@ impl Waits {
     /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before
     /// it.
     pub fn serve_polls(&self, mut claim: impl FnMut(&Poll) -> Result<Vec<WorkItem>>) -> Result<()> {
-        let _turn = self.serving.lock();
+        let _turn = self.serving.write();
         let mut after = WaitId(0);
         loop {
             let (id, poll) = {
@@ -245,6 +269,12 @@ impl Waits {
             callback(Err(why.clone()));
         }
     }
+}
+
+fn turn_of(topic: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    topic.hash(&mut hasher);
+    hasher.finish() as usize % TURNS
 }
 
 /// Turns a wait into a blocking call: `start` hands the callback over, `cancel` ends the wait when time is up.

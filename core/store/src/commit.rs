@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statewright_log::sync::{AtomicBool, Mutex, MutexGuard};
+use statewright_log::sync::{AtomicBool, Mutex, MutexGuard, lock_soon};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
@@ -65,6 +65,8 @@ pub(crate) struct Writer {
     recent: Recent,
     /// Where open transactions may have begun.
     retired: Retired,
+    /// Where those began that are being committed in a row.
+    committing: Option<u64>,
     /// Whether readers see only what is durable.
     strict: bool,
     /// Whether a root is published, if not strict.
@@ -107,6 +109,7 @@ impl Writer {
             time,
             recent,
             retired: Retired::default(),
+            committing: None,
             strict,
             published: false,
             payload: Vec::new(),
@@ -242,7 +245,9 @@ impl Writer {
         let mut oldest = self
             .retired
             .oldest()
-            .map_or(coming, |open| open.min(coming));
+            .into_iter()
+            .chain(self.committing)
+            .fold(coming, u64::min);
         if sabotage::on(Bug::PruneTooEarly) {
             oldest = self.version; // planted
         }
@@ -285,15 +290,25 @@ impl Shared {
         newest + writer.retired.transactions()
     }
 
+    /// The root that readers see, for a transaction. Waits for a commit only if there was one since somebody last
+    /// read.
+    pub fn begin(&self) -> Begun {
+        self.published.begin().unwrap_or_else(|| {
+            // While this is held, nobody takes the root back.
+            let mut writer = lock_soon(&self.writer);
+            Begun::new(self.publish(&mut writer))
+        })
+    }
+
     /// The root that readers see.
     pub fn root(&self) -> Arc<Root> {
         let published = self.published.get();
-        published.unwrap_or_else(|| self.publish(&mut self.writer.lock()))
+        published.unwrap_or_else(|| self.publish(&mut lock_soon(&self.writer)))
     }
 
     /// The writer, its tree that of the newest commit.
     pub fn writer(&self) -> MutexGuard<'_, Writer> {
-        let mut writer = self.writer.lock();
+        let mut writer = lock_soon(&self.writer);
         self.catch_up(&mut writer);
         writer
     }
@@ -421,66 +436,88 @@ impl Shared {
     /// Validates, logs and applies; gives the version, which is still to be [settled](Shared::settle). Nothing is
     /// changed if it fails before the log has it.
     pub fn commit(&self, pending: Pending) -> Result<u64> {
+        room::for_commit(&pending.ops, pending.room)?;
+        let mut writer = self.writer();
+        self.commit_next(&mut writer, pending, &mut Vec::new())
+    }
+
+    /// [`commit`](Shared::commit) for each of these, which began on the same root. Nobody else's are between them.
+    pub fn commit_each(&self, mut all: Vec<Pending>) -> Vec<Result<u64>> {
+        // All are dropped before the tree is changed, so that it need not be copied for one of them.
+        let mut roots: Vec<Begun> = all.iter_mut().filter_map(|p| p.root.take()).collect();
+        let mut writer = self.writer();
+        writer.committing = all.first().map(|pending| pending.base);
+        let commit = |pending: Pending| {
+            room::for_commit(&pending.ops, pending.room)?;
+            self.catch_up(&mut writer);
+            self.commit_next(&mut writer, pending, &mut roots)
+        };
+        let done = all.into_iter().map(commit).collect();
+        writer.committing = None;
+        done
+    }
+
+    /// The writer's tree is that of the newest commit; `roots` are those that keep it from being changed in place.
+    fn commit_next(
+        &self,
+        writer: &mut Writer,
+        pending: Pending,
+        roots: &mut Vec<Begun>,
+    ) -> Result<u64> {
         let Pending {
             root,
+            base,
             overlay,
             time,
             ops,
-            room,
             writes,
             reads,
             ranges,
+            ..
         } = pending;
-        let base = root.version;
-        room::for_commit(&ops, room)?;
-        let version = {
-            let mut writer = self.writer();
-            writer.check_open()?;
-            writer.make_room(&writes)?;
-            let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
-            let ranges = ranges
-                .get(..0)
-                .filter(|_| sabotage::on(Bug::IgnoreRanges))
-                .unwrap_or(&ranges); // planted
-            writer.validate(writes.iter().chain(reads), ranges, base)?;
-            if base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact) {
-                // What others added or appended since may leave no room for more of it.
-                writer.try_ops(&ops, self.now())?;
-            }
-            // If nobody wrote to its keys in between, what the transaction made of them is what there will be, as long
-            // as that does not depend on the time, or the time can be the one that it saw.
-            let local = ops.iter().all(Op::is_local);
-            let touched =
-                |key: &Key| writer.recent.wrote(key, base) && !sabotage::on(Bug::MergeBlind); // planted
-            let same = base == writer.version || local && !overlay.keys().any(touched);
-            let (now, before) = (self.now(), writer.time);
-            let near =
-                |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
-            let seen = time.filter(|time| same && near(time));
-            let version = self.append(&mut writer, base, &ops, seen.unwrap_or(now))?;
-            let known = seen.is_some() || same && local;
-            if known && writer.strict {
-                writer.unapplied = Some(Unapplied {
-                    overlay,
-                    versions: (base.saturating_add(1), version),
-                    writes,
-                    before: writer.version,
-                });
+        writer.check_open()?;
+        writer.make_room(&writes)?;
+        let reads = reads.iter().filter(|_| !sabotage::on(Bug::IgnoreReads)); // the filter is planted
+        let ranges = ranges
+            .get(..0)
+            .filter(|_| sabotage::on(Bug::IgnoreRanges))
+            .unwrap_or(&ranges); // planted
+        writer.validate(writes.iter().chain(reads), ranges, base)?;
+        if base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact) {
+            // What others added or appended since may leave no room for more of it.
+            writer.try_ops(&ops, self.now())?;
+        }
+        // If nobody wrote to its keys in between, what the transaction made of them is what there will be, as long
+        // as that does not depend on the time, or the time can be the one that it saw.
+        let local = ops.iter().all(Op::is_local);
+        let touched = |key: &Key| writer.recent.wrote(key, base) && !sabotage::on(Bug::MergeBlind); // planted
+        let same = base == writer.version || local && !overlay.keys().any(touched);
+        let (now, before) = (self.now(), writer.time);
+        let near = |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
+        let seen = time.filter(|time| same && near(time));
+        let version = self.append(writer, base, &ops, seen.unwrap_or(now))?;
+        let known = seen.is_some() || same && local;
+        if known && writer.strict {
+            writer.unapplied = Some(Unapplied {
+                overlay,
+                versions: (base.saturating_add(1), version),
+                writes,
+                before: writer.version,
+            });
+            writer.version = version;
+        } else {
+            roots.clear();
+            let coming = self.take_back(writer, root);
+            if known {
                 writer.version = version;
+                overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
             } else {
-                let coming = self.take_back(&mut writer, Some(root));
-                if known {
-                    writer.version = version;
-                    overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
-                } else {
-                    // Otherwise documents would be copied where the overlay holds them too.
-                    drop(overlay);
-                    self.apply(&mut writer, &ops, version)?;
-                }
-                writer.remember(coming.unwrap_or(version), &writes);
+                // Otherwise documents would be copied where the overlay holds them too.
+                drop(overlay);
+                self.apply(writer, &ops, version)?;
             }
-            version
-        };
+            writer.remember(coming.unwrap_or(version), &writes);
+        }
         self.note_expiry(&ops);
         Ok(version)
     }
@@ -539,7 +576,7 @@ impl Shared {
 
 impl SyncHooks for Shared {
     fn freeze(&self, take: &mut dyn FnMut()) {
-        let mut writer = self.writer.lock();
+        let mut writer = lock_soon(&self.writer);
         if sabotage::on(Bug::ShowUnsynced) {
             self.catch_up(&mut writer); // planted
         }
@@ -556,7 +593,7 @@ impl SyncHooks for Shared {
     }
 
     fn durable(&self, _version: u64) {
-        let mut writer = self.writer.lock();
+        let mut writer = lock_soon(&self.writer);
         match writer.syncing.take() {
             Some(Syncing::Root(durable)) => {
                 let was = self.published.swap(Some(durable));

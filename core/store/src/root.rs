@@ -74,6 +74,11 @@ impl Begun {
         root.transactions.fetch_add(1, Ordering::SeqCst);
         Begun { root }
     }
+
+    /// For another transaction on the same root.
+    pub fn another(&self) -> Begun {
+        Begun::new(self.root.clone())
+    }
 }
 
 impl std::ops::Deref for Begun {

@@ -11,7 +11,6 @@ use crate::error::{Error, Result, Retryable};
 use crate::op::{Op, decode_commit};
 use crate::options::StoreStats;
 use crate::recent::Region;
-use crate::root::Begun;
 use crate::snapshot::Snapshot;
 use crate::tree::Tree;
 use crate::txn::{Isolation, Txn};
@@ -44,13 +43,7 @@ impl Store {
     /// Begins a transaction with this isolation. O(1); waits for a commit only if there was one since somebody last
     /// read.
     pub fn begin_with(&self, isolation: Isolation) -> Txn {
-        let shared = &self.shared;
-        let root = shared.published.begin().unwrap_or_else(|| {
-            // While this is held, nobody takes the root back.
-            let mut writer = shared.writer.lock();
-            Begun::new(shared.publish(&mut writer))
-        });
-        Txn::new(shared.clone(), root, isolation)
+        Txn::new(self.shared.clone(), self.shared.begin(), isolation)
     }
 
     /// Pins the newest state for reading. O(1); waits for a commit only if there was one since somebody last read.
@@ -109,6 +102,46 @@ impl Store {
         E: From<Error> + Retryable,
     {
         self.deferred(f, &mut 0)
+    }
+
+    /// As [`transact_deferred`](Store::transact_deferred) for each of these, in a transaction and a commit of its own.
+    /// All are run on one snapshot and then committed in a row, which costs less than one after the other. One that
+    /// conflicts with what was committed meanwhile, by those before it too, is run again by itself behind the others.
+    /// So this is for transactions that have nothing to do with each other, and not too many: others who commit wait
+    /// for all of them.
+    pub fn transact_each<I, T, E>(
+        &self,
+        of: impl IntoIterator<Item = I>,
+        mut f: impl FnMut(&I, &Txn) -> Result<T, E>,
+    ) -> Vec<Result<(T, Option<u64>), E>>
+    where
+        E: From<Error> + Retryable,
+    {
+        let (mut tried, mut pending) = (Vec::new(), Vec::new());
+        let root = self.shared.begin();
+        for one in of {
+            let txn = Txn::new(self.shared.clone(), root.another(), Isolation::default());
+            let done = f(&one, &txn).map(|value| {
+                let written = txn.into_pending();
+                (value, written.map(|written| pending.push(written)))
+            });
+            tried.push((one, done));
+        }
+        drop(root);
+        let mut versions = self.shared.commit_each(pending).into_iter();
+        let again = self.shared.options.limits.max_attempts > 1;
+        let mut finish = |one: I, tried: Result<(T, Option<()>), E>| {
+            let done = tried.and_then(|(value, written)| {
+                let version = written.and_then(|()| versions.next()).transpose()?;
+                Ok((value, version))
+            });
+            match done {
+                Err(e) if again && e.is_retryable() => self.deferred(|txn| f(&one, txn), &mut 0),
+                done => done,
+            }
+        };
+        let tried = tried.into_iter();
+        tried.map(|(one, tried)| finish(one, tried)).collect()
     }
 
     /// Says that [deferred](Store::transact_deferred) commits are about to be made and settled, so that somebody else's

@@ -68,7 +68,9 @@ pub(crate) struct Mark {
 
 /// What a transaction hands over to be committed.
 pub(crate) struct Pending {
-    pub root: Begun,
+    pub root: Option<Begun>,
+    /// The version of the root.
+    pub base: u64,
     /// What the ops make of the root, as of `time`.
     pub overlay: Overlay,
     pub time: Option<Timestamp>,
@@ -123,13 +125,18 @@ impl Txn {
 
     /// Commits without waiting for the disk; gives the version that is to be settled, none if nothing was written.
     pub(crate) fn commit_deferred(self) -> Result<Option<u64>> {
-        let Txn { shared, root, .. } = self;
+        let shared = self.shared.clone();
+        self.into_pending()
+            .map(|pending| shared.commit(pending))
+            .transpose()
+    }
+
+    /// What is to be committed; none if nothing was written.
+    pub(crate) fn into_pending(self) -> Option<Pending> {
         let ops = self.ops.into_inner();
-        if ops.is_empty() {
-            return Ok(None);
-        }
-        let pending = Pending {
-            root,
+        (!ops.is_empty()).then(|| Pending {
+            base: self.root.version,
+            root: Some(self.root),
             overlay: self.overlay.into_inner(),
             time: self.time.get(),
             ops,
@@ -137,8 +144,7 @@ impl Txn {
             writes: self.writes.into_inner(),
             reads: self.reads.into_inner(),
             ranges: self.ranges.into_inner(),
-        };
-        shared.commit(pending).map(Some)
+        })
     }
 
     /// Gives the transaction up; the same as dropping it.

@@ -3,16 +3,23 @@
 //! Every event is in a batch; most are in one alone. A batch holds the locks of its cases until its commits are
 //! durable, so whoever has a lock next sees what they did.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
 use statewright_store::{Announced, Txn};
 
 use super::desk::{Locks, Shard};
 use super::family::Family;
+use super::locks::family;
 use super::save::Wanted;
 use super::{Flows, Moved};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::sabotage::{self, Bug};
+
+/// Commits in a row at most: others who commit wait for all of them.
+const MAX_ROW: usize = 16;
 
 pub(super) struct Batch<'a> {
     flows: &'a Flows,
@@ -59,12 +66,64 @@ impl Batch<'_> {
             events(&mut family, txn)?;
             family.finish()
         })?;
+        self.wrote(case, moved, version)
+    }
+
+    fn wrote(
+        &mut self,
+        case: &str,
+        moved: Option<Moved>,
+        version: Option<u64>,
+    ) -> Result<Option<Moved>> {
         self.unsettled = self.unsettled.max(version);
         let (Some(mut moved), Some(version)) = (moved, version) else {
             return Ok(None);
         };
         self.committed(case, &mut moved, version)?;
         Ok(Some(moved))
+    }
+
+    /// As [`transact`](Batch::transact) for each of these cases; `events` gets its number among them. Those that have
+    /// nothing to do with each other are committed in a row.
+    pub fn transact_each(
+        &mut self,
+        cases: &[&str],
+        mut events: impl FnMut(usize, &mut Family<'_>, &Txn) -> Result<()>,
+    ) -> Vec<Result<Option<Moved>>> {
+        let mut done = Vec::with_capacity(cases.len());
+        while let Some(left) = cases.get(done.len()..).filter(|left| !left.is_empty()) {
+            let (first, row) = (done.len(), self.row(left));
+            if let [case] = row {
+                done.push(self.transact(case, |family, txn| events(first, family, txn)));
+                continue;
+            }
+            let (flows, locks) = (self.flows, &self.locks);
+            let tried = flows.store.transact_each(0..row.len(), |at, txn| {
+                let case = row.get(*at).copied().unwrap_or_default();
+                let shard = locks.get(case).ok_or_else(|| unknown(case))?;
+                let mut family = Family::new(flows, txn, shard);
+                events(first + at, &mut family, txn)?;
+                family.finish()
+            });
+            for (case, tried) in row.iter().zip(tried) {
+                done.push(tried.and_then(|(moved, version)| self.wrote(case, moved, version)));
+            }
+        }
+        done
+    }
+
+    /// Of these cases, the first ones that have nothing to do with each other.
+    fn row<'c, 'i>(&self, cases: &'c [&'i str]) -> &'c [&'i str] {
+        // Cases that wait for each other in lanes would only conflict.
+        let most = match self.flows.lanes.load(Ordering::Acquire) {
+            true => 1,
+            false => MAX_ROW,
+        };
+        let mut known = BTreeSet::new();
+        let ours = cases.iter().take(most);
+        let ours = ours.take_while(|case| known.insert(family(case)));
+        let count = ours.count();
+        cases.get(..count).unwrap_or_default()
     }
 
     /// One transaction of events on several of its cases; `events` makes a [`family`](Batch::family) for each, and

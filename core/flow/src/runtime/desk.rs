@@ -10,24 +10,20 @@
 //! is signed with a secret of the store, and names the attempt. A token of an earlier attempt, or one that somebody
 //! has overtaken, is refused as stale.
 //!
-//! An event holds its case's lock from loading until its commit is durable. All cases that call each other have one
-//! lock, that of the case at the root.
+//! An event holds its case's lock, which guards the case's claims, from loading until its commit is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use statewright_log::Timestamp;
 use statewright_value::Value;
 
+use super::locks::{Families, Guarded, Lock, family};
 use crate::case::{Case, ItemWork, Lease};
-use crate::ids;
 use crate::machine::Machine;
 use crate::net::Net;
 
-/// Cases that share a lock by chance wait for each other's syncs; so there are many: two batches of 64 cases meet once
-/// in five times.
-const SHARDS: usize = 1 << 14;
 /// How many cases are kept as they were read.
 const SEEN: usize = 256;
 
@@ -60,27 +56,33 @@ pub(crate) struct Seen {
     pub read: (Case, bool),
 }
 
-/// The claims of each case, oldest first.
+/// The claims of each case of a family, oldest first.
 pub(crate) type Shard = BTreeMap<Arc<str>, Vec<Held>>;
 
-/// The locks that somebody has, in order of their [`index`](Desk::index).
-pub(crate) struct Locks<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
+impl Guarded for Shard {
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// The locks that somebody has, in the order of their families.
+pub(crate) struct Locks<'a>(Vec<Lock<'a, Shard>>);
 
 impl Locks<'_> {
     fn place(&self, case: &str) -> Option<usize> {
-        let index = Desk::index(case);
-        self.0.binary_search_by_key(&index, |lock| lock.0).ok()
+        let family = family(case);
+        self.0.binary_search_by_key(&family, Lock::family).ok()
     }
 
-    /// That of a case, if it is among them.
+    /// What is claimed of the family of a case, if its lock is among them.
     pub fn get(&self, case: &str) -> Option<&Shard> {
-        self.0.get(self.place(case)?).map(|lock| &*lock.1)
+        self.0.get(self.place(case)?).map(|lock| &**lock)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, case: &str) -> Option<&mut Shard> {
         let place = self.place(case)?;
-        self.0.get_mut(place).map(|lock| &mut *lock.1)
+        self.0.get_mut(place).map(|lock| &mut **lock)
     }
 }
 
@@ -94,21 +96,18 @@ struct Queues {
 }
 
 pub(crate) struct Desk {
-    shards: Vec<Mutex<Shard>>,
-    /// Never used: for an index out of range.
-    spare: Mutex<Shard>,
+    claims: Families<Shard>,
     /// When claims that are not written end without a heartbeat, or have taken too long.
     due: Mutex<BTreeSet<(Timestamp, Arc<str>, u64)>>,
     queues: Mutex<Queues>,
-    /// By [`index`](Desk::index).
+    /// By [`family`].
     seen: Vec<Mutex<Option<Seen>>>,
 }
 
 impl Default for Desk {
     fn default() -> Self {
         Desk {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            spare: Mutex::default(),
+            claims: Families::default(),
             due: Mutex::default(),
             queues: Mutex::default(),
             seen: (0..SEEN).map(|_| Mutex::default()).collect(),
@@ -117,46 +116,37 @@ impl Default for Desk {
 }
 
 impl Desk {
+    fn place(&self, case: &str) -> Option<&Mutex<Option<Seen>>> {
+        self.seen.get((family(case) >> 40) as usize % SEEN)
+    }
+
     /// Keeps a case as it was read, in the place of another one.
     pub fn keep_seen(&self, case: &str, seen: Seen) {
-        if let Some(place) = self.seen.get(Desk::index(case) % SEEN) {
+        if let Some(place) = self.place(case) {
             *place.lock() = Some(seen);
         }
     }
 
     /// The case as it was read, if its document is still this one.
     pub fn take_seen(&self, case: &str, value: &Value) -> Option<Seen> {
-        let mut place = self.seen.get(Desk::index(case) % SEEN)?.lock();
+        let mut place = self.place(case)?.lock();
         let same =
             |seen: &mut Seen| *seen.read.0.id == *case && seen.value.by_ref().same(value.by_ref());
         place.take_if(same)
     }
 
-    /// Locks a case and those it is called by or calls.
-    fn lock(&self, case: &str) -> MutexGuard<'_, Shard> {
-        self.shards
-            .get(Desk::index(case))
-            .unwrap_or(&self.spare)
-            .lock()
-    }
-
     /// Locks many cases, always in the same order, so that nobody waits for somebody who waits for them.
     pub fn lock_all<'c>(&self, cases: impl Iterator<Item = &'c str>) -> Locks<'_> {
-        let mut indexes: Vec<usize> = cases.map(Desk::index).collect();
-        indexes.sort_unstable();
-        indexes.dedup();
-        let lock = |index: usize| Some((index, self.shards.get(index)?.lock()));
-        Locks(indexes.into_iter().filter_map(lock).collect())
+        let mut families: Vec<u64> = cases.map(family).collect();
+        families.sort_unstable();
+        families.dedup();
+        let locks = families.into_iter();
+        Locks(locks.map(|family| self.claims.lock(family)).collect())
     }
 
-    /// Which lock a case and those it is called by or calls have.
-    pub fn index(case: &str) -> usize {
-        // FNV-1a, whose last bytes only reach its lowest and its highest bits: multiplied, they reach the bits in use.
-        // Equal hashes cost time, nothing else.
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        let hash = ids::root(case).bytes().fold(0xcbf2_9ce4_8422_2325, step);
-        let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        ((mixed >> 40) % SHARDS as u64) as usize
+    /// The claims of a case's family, if there are any: locked, until whoever has them is done.
+    fn known(&self, case: &str) -> Option<Lock<'_, Shard>> {
+        self.claims.lock_known(family(case))
     }
 
     /// Whether an item is claimed, and that is not written.
@@ -167,7 +157,8 @@ impl Desk {
 
     /// The same of a case that is not locked.
     pub fn has(&self, case: &str, number: u64) -> bool {
-        Desk::is_held(&self.lock(case), case, number)
+        let known = self.known(case);
+        known.is_some_and(|shard| Desk::is_held(&shard, case, number))
     }
 
     /// Keeps a claim.
@@ -184,7 +175,9 @@ impl Desk {
 
     /// Keeps a claim for longer; false if there is none of this nonce.
     pub fn extend(&self, case: &str, number: u64, nonce: &str, until: Timestamp) -> bool {
-        let mut shard = self.lock(case);
+        let Some(mut shard) = self.known(case) else {
+            return false;
+        };
         let id = shard.get_key_value(case).map(|(id, _)| id.clone());
         let mut held = shard.get_mut(case).into_iter().flatten();
         let found = held.find(|h| h.number == number && h.lease.nonce == nonce);
@@ -215,13 +208,14 @@ impl Desk {
 
     /// Forgets a claim of something that is not there any more.
     pub fn give_up(&self, case: &str, number: u64) {
-        let mut shard = self.lock(case);
-        if Desk::is_held(&shard, case, number) {
-            self.forget(&mut shard, case);
-        } else {
-            self.due
-                .lock()
-                .retain(|(_, id, n)| &**id != case || *n != number);
+        match self.known(case) {
+            Some(mut shard) if Desk::is_held(&shard, case, number) => {
+                self.forget(&mut shard, case);
+            }
+            _ => {
+                let mut due = self.due.lock();
+                due.retain(|(_, id, n)| &**id != case || *n != number);
+            }
         }
         let mut queues = self.queues.lock();
         queues.offers = queues.offers.saturating_add(1);
@@ -276,30 +270,10 @@ impl Desk {
 
     /// Does the claims of a case that are not written in what was read of it.
     pub fn put_into(&self, machine: &mut Machine<'_>) {
-        let shard = self.lock(&machine.case.id);
-        let held = shard.get(&machine.case.id).map_or(&[][..], Vec::as_slice);
-        held.iter().for_each(|held| held.put_into(machine));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Neighbours that share a lock wait for each other's syncs.
-    #[test]
-    fn cases_that_are_numbered_hardly_ever_share_a_lock() {
-        let names: [fn(u32) -> String; 3] = [
-            |n| format!("c{n}"),
-            |n| format!("order-{n:08}"),
-            |n| format!("order-{n}-eu"),
-        ];
-        for name in names {
-            for first in [0, 1000, 54_321] {
-                let cases = (first..first + 64).map(name);
-                let locks: BTreeSet<usize> = cases.map(|case| Desk::index(&case)).collect();
-                assert!(locks.len() >= 60, "{}: {} locks", name(first), locks.len());
-            }
-        }
+        let shard = self.known(&machine.case.id);
+        let held = shard.as_ref().and_then(|shard| shard.get(&machine.case.id));
+        held.into_iter()
+            .flatten()
+            .for_each(|held| held.put_into(machine));
     }
 }

@@ -13,6 +13,7 @@ mod inbox;
 mod journal;
 pub(crate) mod keys;
 mod lanes;
+mod locks;
 mod mapping;
 mod migrate;
 mod past;
@@ -34,7 +35,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use statewright_log::{Durability, Timestamp};
-use statewright_store::{Primitive, Reader, Space, Store};
+use statewright_store::{Primitive, Reader, Space, Store, Txn};
 use statewright_value::{Kind, Path, Value, value};
 
 pub use explain::Waiting;
@@ -50,6 +51,7 @@ pub use work::{Claim, Outcome, Queue, SOME_WORKER, WorkItem, WorkKind};
 
 use batch::Batch;
 use desk::Desk;
+use family::Family;
 use save::Wanted;
 
 use crate::case::Case;
@@ -225,66 +227,88 @@ impl Flows {
             .collect();
         let ids = ids?;
         let mut batch = self.batch(ids.iter().map(String::as_str));
-        let cases = ids.iter().zip(inputs);
-        let mut started: Vec<Result<Moved>> = cases
-            .map(|(id, input)| self.begin(&mut batch, flow, input, id))
-            .collect();
-        batch.settle()?;
-        for (started, input) in started.iter_mut().zip(inputs) {
-            if let Err(Error::CaseExists { .. }) = started {
-                *started = self.start(flow, input, None);
+        let cases: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let moved = batch.transact_each(&cases, |at, family, txn| {
+            match (cases.get(at), inputs.get(at)) {
+                (Some(id), Some(input)) => self.begin(family, txn, flow, input, id),
+                _ => Ok(()),
             }
-        }
-        Ok(started)
+        });
+        batch.settle()?;
+        let started = moved.into_iter().zip(ids.iter().zip(inputs));
+        let started = started.map(|(moved, (id, input))| match moved {
+            Err(Error::CaseExists { .. }) => self.start(flow, input, None),
+            moved => Ok(moved?.unwrap_or_else(|| Moved::nothing(id))),
+        });
+        Ok(started.collect())
     }
 
     fn start_as(&self, flow: &str, input: &Value, id: &str) -> Result<Moved> {
         let mut batch = self.batch([id]);
-        let begun = self.begin(&mut batch, flow, input, id);
-        batch.settled(begun)
+        let moved = batch.transact(id, |family, txn| self.begin(family, txn, flow, input, id));
+        batch.settled(moved.map(|moved| moved.unwrap_or_else(|| Moved::nothing(id))))
     }
 
-    fn begin(&self, batch: &mut Batch<'_>, flow: &str, input: &Value, id: &str) -> Result<Moved> {
-        let moved = batch.transact(id, |family, txn| {
-            let key = newest(txn, flow)?.ok_or_else(|| Error::UnknownFlow {
-                flow: flow.to_owned(),
-            })?;
-            let net = self.net(txn, &key)?;
-            let data = initial_data(&net, input)?;
-            let marking = net.skeleton().empty();
-            let case = Case::new(id.into(), key.into(), marking, data, family.now());
-            family.create(&net, case)
+    fn begin(
+        &self,
+        family: &mut Family<'_>,
+        txn: &Txn,
+        flow: &str,
+        input: &Value,
+        id: &str,
+    ) -> Result<()> {
+        let key = newest(txn, flow)?.ok_or_else(|| Error::UnknownFlow {
+            flow: flow.to_owned(),
         })?;
-        Ok(moved.unwrap_or_else(|| Moved::nothing(id)))
+        let net = self.net(txn, &key)?;
+        let data = initial_data(&net, input)?;
+        let marking = net.skeleton().empty();
+        let case = Case::new(id.into(), key.into(), marking, data, family.now());
+        family.create(&net, case)
     }
 
     /// Fires one enabled automatic task of a case (`set`, `log`), in one commit; in a store in memory, also those that
     /// follow, up to 64. None if there is nothing to fire.
     pub fn advance(&self, case: &str) -> Result<Option<Moved>> {
         let mut batch = self.batch([case]);
-        let fired = self.fire_one(&mut batch, case);
+        let fired = batch.transact(case, |family, _| self.fire_next(family, case));
+        let fired = self.fired(&mut batch, case, fired);
         batch.settled(fired)
     }
 
     /// [`advance`](Flows::advance) of several cases, each in a commit of its own; they wait for the disk together.
     /// Gives what moved.
     pub fn advance_all(&self, cases: &[impl AsRef<str>]) -> Result<Vec<Moved>> {
-        let mut batch = self.batch(cases.iter().map(AsRef::as_ref));
-        let fired = cases
-            .iter()
-            .map(|case| self.fire_one(&mut batch, case.as_ref()));
+        let cases: Vec<&str> = cases.iter().map(AsRef::as_ref).collect();
+        let mut batch = self.batch(cases.iter().copied());
+        let fired = batch.transact_each(&cases, |at, family, _| match cases.get(at) {
+            Some(case) => self.fire_next(family, case),
+            None => Ok(()),
+        });
+        let fired = cases.iter().zip(fired);
+        let fired = fired.map(|(case, fired)| self.fired(&mut batch, case, fired));
         let fired = fired.filter_map(Result::transpose).collect();
         batch.settled(fired)
     }
 
-    fn fire_one(&self, batch: &mut Batch<'_>, case: &str) -> Result<Option<Moved>> {
-        let fired = batch.step(case, Wanted::none(), |machine| {
+    fn fire_next(&self, family: &mut Family<'_>, case: &str) -> Result<()> {
+        let fire = &mut |machine: &mut Machine<'_>| {
             let fired = machine.fire();
             if fired {
                 self.go_on(machine);
             }
             Ok(fired)
-        });
+        };
+        family.event(case, Wanted::none(), fire).map(drop)
+    }
+
+    /// What came of [`fire_next`](Flows::fire_next), or of what is done if that cannot be stored.
+    fn fired(
+        &self,
+        batch: &mut Batch<'_>,
+        case: &str,
+        fired: Result<Option<Moved>>,
+    ) -> Result<Option<Moved>> {
         let fired = match fired {
             // Which of them it was is found out one by one.
             Err(Error::Store(e)) if self.burst > 1 && e.is_about_input() => {

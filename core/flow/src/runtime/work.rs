@@ -7,9 +7,8 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
-use super::batch::Batch;
 use super::desk::{Desk, Held};
-use super::family::Ran;
+use super::family::{Family, Ran};
 use super::save::{self, Wanted};
 use super::{Flows, Moved, keys};
 use crate::case::{Item, ItemState, ItemWork, Lease};
@@ -372,10 +371,18 @@ impl Flows {
     /// # Errors
     /// What concerns the store and so all of them: none is said to be durable then.
     pub fn deliver(&self, outcomes: &[Outcome]) -> Result<Vec<Result<Moved>>> {
-        let cases = outcomes.iter().flat_map(|o| parse_token(&o.token));
-        let mut batch = self.batch(cases.map(|(case, _, _)| case));
-        let delivered = outcomes.iter().map(|outcome| {
-            self.claimed(&mut batch, &outcome.token, |machine, number| {
+        let claims: Vec<_> = outcomes.iter().map(|o| parse_token(&o.token)).collect();
+        let sound = claims.iter().zip(outcomes);
+        let sound: Vec<_> = sound
+            .filter_map(|(claim, outcome)| Some((*claim.as_ref().ok()?, outcome)))
+            .collect();
+        let cases: Vec<&str> = sound.iter().map(|((case, ..), _)| *case).collect();
+        let mut batch = self.batch(cases.iter().copied());
+        let moved = batch.transact_each(&cases, |at, family, _| {
+            let Some((claim, outcome)) = sound.get(at) else {
+                return Ok(());
+            };
+            self.claimed(family, (&outcome.token, *claim), |machine, number| {
                 match &outcome.result {
                     Ok(result) => machine.complete(number, result),
                     Err(failure) => machine.fail(number, failure.clone()),
@@ -383,9 +390,13 @@ impl Flows {
                 Ok(())
             })
         });
-        let delivered = delivered.collect();
         batch.settle()?;
-        Ok(delivered)
+        let mut moved = moved.into_iter();
+        let delivered = claims.into_iter().zip(outcomes).map(|(claim, outcome)| {
+            claim?;
+            of_claim(&outcome.token, moved.next().unwrap_or(Ok(None)))
+        });
+        Ok(delivered.collect())
     }
 
     /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
@@ -400,27 +411,24 @@ impl Flows {
     pub(super) fn with_claim(
         &self,
         token: &str,
-        event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
+        mut event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
     ) -> Result<Moved> {
-        let (case, _, _) = parse_token(token)?;
-        let mut batch = self.batch([case]);
-        let done = self.claimed(&mut batch, token, event);
-        batch.settled(done)
+        let claim = parse_token(token)?;
+        let mut batch = self.batch([claim.0]);
+        let moved = batch.transact(claim.0, |family, _| {
+            self.claimed(family, (token, claim), &mut event)
+        });
+        batch.settled(of_claim(token, moved))
     }
 
     /// An event of whoever has claimed an item.
     fn claimed(
         &self,
-        batch: &mut Batch<'_>,
-        token: &str,
+        family: &mut Family<'_>,
+        (token, (case, number, nonce)): (&str, (&str, u64, &str)),
         mut event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
-    ) -> Result<Moved> {
-        let (case, number, nonce) = parse_token(token)?;
-        let stale = |why: &str| Error::StaleItem {
-            item: token.to_owned(),
-            why: why.to_owned(),
-        };
-        let moved = batch.step(case, Wanted::one(number), |machine| {
+    ) -> Result<()> {
+        let event = &mut |machine: &mut Machine<'_>| {
             let state = machine.case.items.get(&number).map(|i| &i.state);
             let why = match state {
                 Some(ItemState::Leased(lease)) if lease.nonce == nonce => None,
@@ -433,18 +441,13 @@ impl Flows {
                 // It may not have been written when an earlier process ended.
                 let offered = matches!(state, Some(ItemState::Offered { .. }));
                 if !offered || !adopt(machine, &self.secret()?, (case, number), nonce) {
-                    return Err(stale(why));
+                    return Err(stale(token, why));
                 }
             }
             event(machine, number)?;
             Ok(true)
-        });
-        match moved {
-            Err(Error::UnknownCase { .. }) => Err(stale("its case does not exist")),
-            Ok(None) => Err(stale("its case is closed")),
-            Ok(Some(moved)) => Ok(moved),
-            Err(e) => Err(e),
-        }
+        };
+        family.event(case, Wanted::one(number), event).map(drop)
     }
 
     /// Offers again what process workers of an earlier process had taken from this case: they are gone.
@@ -461,6 +464,23 @@ impl Flows {
             lost.iter().for_each(|n| machine.release(*n));
             Ok(!lost.is_empty())
         })
+    }
+}
+
+/// What came of an event of whoever has claimed an item.
+fn of_claim(token: &str, moved: Result<Option<Moved>>) -> Result<Moved> {
+    match moved {
+        Err(Error::UnknownCase { .. }) => Err(stale(token, "its case does not exist")),
+        Ok(None) => Err(stale(token, "its case is closed")),
+        Ok(Some(moved)) => Ok(moved),
+        Err(e) => Err(e),
+    }
+}
+
+fn stale(token: &str, why: &str) -> Error {
+    Error::StaleItem {
+        item: token.to_owned(),
+        why: why.to_owned(),
     }
 }
 
