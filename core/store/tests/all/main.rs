@@ -15,5 +15,6 @@ mod deferred;
 mod durability;
 mod golden;
 mod primitives;
+mod row;
 mod transactions;
 mod verify;
