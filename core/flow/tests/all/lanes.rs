@@ -109,6 +109,21 @@ fn several_claimed_at_once_take_turns_too() {
 }
 
 #[test]
+fn cases_that_are_started_together_take_turns_as_if_one_by_one() {
+    let mut shop = Shop::new(&spec("{ key: .input.who }"));
+    // More than are committed in a row; and until the first is, nobody knows that there are lanes.
+    let inputs: Vec<Value> = "aabacbaabacbaabacb"
+        .chars()
+        .map(|name| who(&name.to_string(), 0))
+        .collect();
+    for started in shop.world.flows.start_all("shop", &inputs).unwrap() {
+        started.unwrap();
+    }
+    shop.crash();
+    assert_eq!(shop.order().concat(), "abcabcabcabababaaa");
+}
+
+#[test]
 fn the_greatest_priority_comes_first_and_keys_take_turns_within_it() {
     let mut shop = Shop::new(&spec("{ key: .input.who, priority: .input.urgent }"));
     for (name, urgent) in [("a", 0), ("b", 0), ("b", 9), ("c", 5), ("a", 9), ("b", 9)] {
