@@ -168,10 +168,8 @@ impl Core {
     /// What is offered to a poll at once; `None` if others wait, who come before it.
     pub fn serve_now(&self, poll: &Poll) -> Result<Option<Vec<WorkItem>>> {
         let mut all = Vec::new();
-        let items = {
-            let claim = || self.claim(poll, &mut all);
-            self.waits.if_none_waits(&poll.topics, claim)?
-        };
+        let claim = || self.claim(poll, &mut all);
+        let items = self.waits.if_none_waits(&poll.topics, claim)?;
         match self.follow_all(all) {
             Err(e) if items.as_ref().is_none_or(Vec::is_empty) => Err(e),
             _ => Ok(items),

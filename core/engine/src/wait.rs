@@ -3,7 +3,7 @@
 //! A wait is a callback that runs exactly once: with what was waited for, or with why it will not come (cancelled,
 //! closed, the engine failed). The synchronous calls and the C completion queue are both built on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
@@ -213,7 +213,9 @@ impl Waits {
     ) -> Result<Option<T>> {
         let _serving = self.serving.read();
         // Always in the same order, so that nobody waits for somebody who waits for them.
-        let turns: BTreeSet<usize> = topics.iter().map(|topic| turn_of(topic)).collect();
+        let mut turns: Vec<usize> = topics.iter().map(|topic| turn_of(topic)).collect();
+        turns.sort_unstable();
+        turns.dedup();
         let turns = turns.into_iter().filter_map(|turn| self.turns.get(turn));
         let _turns: Vec<_> = turns.map(Mutex::lock).collect();
         match self.has_polls() {
@@ -314,5 +316,58 @@ pub(crate) fn block_on<T: Send + 'static>(
                 clock.wait(&gate, seen, if cancel.is_some() { deadline } else { None });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    /// Whether a poll of `second` comes to an end while one of `first` claims.
+    fn at_once(first: &[&str], second: &[&str], patience: Duration) -> bool {
+        let topics = |of: &[&str]| of.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let (waits, first, second) = (Waits::default(), topics(first), topics(second));
+        let (ended, end) = channel();
+        thread::scope(|scope| {
+            let claim = || {
+                scope.spawn(|| {
+                    let served = waits.if_none_waits(&second, || Ok(()));
+                    served.unwrap().unwrap();
+                    ended.send(()).unwrap();
+                });
+                Ok(end.recv_timeout(patience).is_ok())
+            };
+            waits.if_none_waits(&first, claim).unwrap().unwrap()
+        })
+    }
+
+    #[test]
+    fn polls_of_the_same_topic_take_turns_and_others_do_not() {
+        let other = (0..).map(|n| format!("t{n}"));
+        let other = other
+            .into_iter()
+            .find(|t| turn_of(t) != turn_of("a"))
+            .unwrap();
+        let (short, long) = (Duration::from_millis(50), Duration::from_secs(20));
+        assert!(at_once(&["a", "a"], &[&other], long));
+        assert!(!at_once(&["a"], &["a"], short));
+        assert!(!at_once(&["a", &other], &[&other, "a"], short));
+    }
+
+    #[test]
+    fn a_poll_that_waits_comes_before_one_that_does_not() {
+        let waits = Waits::default();
+        let id = waits.add_poll(Poll::topic("a"), Box::new(|_| {}));
+        let claim = || -> Result<()> { panic!("not its turn") };
+        assert_eq!(waits.if_none_waits(&["b".to_owned()], claim).unwrap(), None);
+        assert!(waits.cancel(id));
+        let claim = || Ok(7);
+        assert_eq!(
+            waits.if_none_waits(&["b".to_owned()], claim).unwrap(),
+            Some(7)
+        );
     }
 }

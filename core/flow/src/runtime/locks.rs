@@ -69,33 +69,42 @@ impl<T: Guarded> Families<T> {
     /// Waits for whoever has the lock of a family. Several are to be locked in the order of their numbers, so that
     /// nobody waits for somebody who waits for them.
     pub fn lock(&self, family: u64) -> Lock<'_, T> {
-        let guarded = self.part(family, |part| {
-            if let Some(entry) = part.iter_mut().find(|entry| entry.family == family) {
-                entry.users += 1;
-                return entry.guarded.clone();
-            }
-            let guarded = Arc::<Mutex<T>>::default();
-            part.push(Entry {
-                family,
-                users: 1,
-                guarded: guarded.clone(),
-            });
-            guarded
+        let entered = self.part(family, |part| {
+            enter(part, family).unwrap_or_else(|| {
+                let guarded = Arc::<Mutex<T>>::default();
+                part.push(Entry {
+                    family,
+                    users: 1,
+                    guarded: guarded.clone(),
+                });
+                guarded
+            })
         });
+        self.wait(family, entered.unwrap_or_default())
+    }
+
+    /// As [`lock`](Families::lock), if there is such a lock: if not, it guards nothing.
+    pub fn lock_known(&self, family: u64) -> Option<Lock<'_, T>> {
+        let entered = self.part(family, |part| enter(part, family))??;
+        Some(self.wait(family, entered))
+    }
+
+    fn wait(&self, family: u64, entered: Arc<Mutex<T>>) -> Lock<'_, T> {
         Lock {
-            guard: guarded.unwrap_or_default().lock_arc(),
+            guard: entered.lock_arc(),
             user: User {
                 families: self,
                 family,
             },
         }
     }
+}
 
-    /// As [`lock`](Families::lock), if there is such a lock: if not, it guards nothing.
-    pub fn lock_known(&self, family: u64) -> Option<Lock<'_, T>> {
-        let known = |part: &mut Vec<Entry<T>>| part.iter().any(|entry| entry.family == family);
-        self.part(family, known)?.then(|| self.lock(family))
-    }
+/// One more user of the lock of a family, if it is there.
+fn enter<T>(part: &mut [Entry<T>], family: u64) -> Option<Arc<Mutex<T>>> {
+    let entry = part.iter_mut().find(|entry| entry.family == family)?;
+    entry.users = entry.users.saturating_add(1);
+    Some(entry.guarded.clone())
 }
 
 impl<T: Guarded> Lock<'_, T> {
