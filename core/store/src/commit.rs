@@ -443,6 +443,9 @@ impl Shared {
 
     /// [`commit`](Shared::commit) for each of these, which began on the same root. Nobody else's are between them.
     pub fn commit_each(&self, mut all: Vec<Pending>) -> Vec<Result<u64>> {
+        if all.is_empty() {
+            return Vec::new();
+        }
         // All are dropped before the tree is changed, so that it need not be copied for one of them.
         let mut roots: Vec<Begun> = all.iter_mut().filter_map(|p| p.root.take()).collect();
         let mut writer = self.writer();

@@ -109,6 +109,23 @@ impl Store {
     /// conflicts with what was committed meanwhile, by those before it too, is run again by itself behind the others.
     /// So this is for transactions that have nothing to do with each other, and not too many: others who commit wait
     /// for all of them.
+    ///
+    /// ```
+    /// use statewright_store::{Env, Error, Place, Space, Store, StoreOptions};
+    /// use statewright_value::value;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let place = Place::Dir(dir.path().into());
+    /// let store = Store::open(Env::real(), place, StoreOptions::default())?;
+    /// let (space, orders) = (Space::default(), ["o1", "o2", "o3"]);
+    /// let done = store.transact_each(orders, |order, txn| -> Result<(), Error> {
+    ///     txn.kv_put(&space, order.as_bytes(), value!("paid"))
+    /// });
+    /// let versions: Result<Vec<_>, Error> = done.into_iter().map(|done| Ok(done?.1)).collect();
+    /// assert_eq!(versions?, [Some(1), Some(2), Some(3)]);
+    /// store.settle(3)?;
+    /// # store.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn transact_each<I, T, E>(
         &self,
         of: impl IntoIterator<Item = I>,

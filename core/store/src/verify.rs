@@ -99,7 +99,7 @@ impl Content for Trial<'_> {
         let done = if commit.version <= self.version {
             ops.map(drop)
         } else {
-            let joins = commit.version == self.version + 1;
+            let joins = commit.version == self.version.saturating_add(1);
             let tree = self.tree.take().filter(|_| joins);
             self.version = commit.version;
             ops.and_then(|ops| {
