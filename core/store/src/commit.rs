@@ -294,8 +294,9 @@ impl Shared {
     /// read.
     pub fn begin(&self) -> Begun {
         self.published.begin().unwrap_or_else(|| {
-            // While this is held, nobody takes the root back.
-            let mut writer = lock_soon(&self.writer);
+            // While this is held, nobody takes the root back. No sooner than need be: each time somebody gets a root
+            // between two commits, the second copies its way through the tree.
+            let mut writer = self.writer.lock();
             Begun::new(self.publish(&mut writer))
         })
     }
@@ -303,7 +304,7 @@ impl Shared {
     /// The root that readers see.
     pub fn root(&self) -> Arc<Root> {
         let published = self.published.get();
-        published.unwrap_or_else(|| self.publish(&mut lock_soon(&self.writer)))
+        published.unwrap_or_else(|| self.publish(&mut self.writer.lock()))
     }
 
     /// The writer, its tree that of the newest commit.
