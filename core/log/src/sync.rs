@@ -6,8 +6,8 @@ pub use parking_lot::{Condvar, Mutex, MutexGuard};
 #[cfg(not(statewright_loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 
-/// Locks what is never held for longer than a few microseconds: looks at it as long as that before it lets the thread
-/// sleep. To wake one up takes longer than to wait, on a virtual machine ten times as long.
+/// Locks what is mostly held for a few microseconds: looks at it as long as that before it lets the thread sleep. To
+/// wake one up takes longer than to wait, on a virtual machine ten times as long.
 #[cfg(not(statewright_loom))]
 pub fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     /// A pause takes 15 to 60 ns.

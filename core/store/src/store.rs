@@ -40,13 +40,14 @@ impl Store {
         self.begin_with(Isolation::default())
     }
 
-    /// Begins a transaction with this isolation. O(1); waits for a commit only if there was one since somebody last
-    /// read.
+    /// Begins a transaction with this isolation. O(1); waits for a commit, or [a row of them](Store::transact_each),
+    /// only if there was one since somebody last read.
     pub fn begin_with(&self, isolation: Isolation) -> Txn {
         Txn::new(self.shared.clone(), self.shared.begin(), isolation)
     }
 
-    /// Pins the newest state for reading. O(1); waits for a commit only if there was one since somebody last read.
+    /// Pins the newest state for reading. O(1); waits for a commit, or [a row of them](Store::transact_each), only if
+    /// there was one since somebody last read.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.shared.clone())
     }
