@@ -16,6 +16,7 @@ pub const MAX_KEY_BYTES: usize = 4096;
 const MAX_SPACE_BYTES: usize = 255;
 const MAX_SPACE_PARTS: usize = 4;
 const DEFAULT: &str = "default";
+const DEFAULT_BYTES: &[u8; 7] = b"default";
 
 /// A namespace: one to four parts, `tenant/app/agent/run`; `default` unless told otherwise.
 ///
@@ -169,20 +170,12 @@ impl From<KeyBuf> for Vec<u8> {
 
 /// The encoded key: space, NUL (which no space contains), tag, key. Sorts by space, then primitive, then key bytes.
 pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> KeyBuf {
-    let name = space.as_str().as_bytes();
-    let length = name.len().saturating_add(key.len()).saturating_add(2);
-    if length <= SHORT {
-        let mut short = [0; SHORT];
-        let (before, behind) = short.split_at_mut(name.len().min(SHORT));
-        before.copy_from_slice(name);
-        if let Some((tag, rest)) = behind.split_first_chunk_mut() {
-            *tag = [0, primitive as u8];
-            if let Some(rest) = rest.get_mut(..key.len()) {
-                rest.copy_from_slice(key);
-            }
-        }
+    let mut short = [0; SHORT];
+    if let Some(length) = encode_short(space, primitive, key, &mut short) {
         return KeyBuf(SmallVec::from_buf_and_len(short, length));
     }
+    let name = space.as_str().as_bytes();
+    let length = name.len().saturating_add(key.len()).saturating_add(2);
     let mut encoded = KeyBuf::with_capacity(length);
     encoded.extend(name);
     encoded.extend(&[0, primitive as u8]);
@@ -190,15 +183,64 @@ pub(crate) fn encode(space: &Space, primitive: Primitive, key: &[u8]) -> KeyBuf 
     encoded
 }
 
-/// Checks the length, then encodes.
-pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<KeyBuf> {
+/// Puts the encoded key into zeros, if there is room; gives its length.
+#[inline]
+fn encode_short(
+    space: &Space,
+    primitive: Primitive,
+    key: &[u8],
+    short: &mut [u8; SHORT],
+) -> Option<usize> {
+    let tag = match &space.0 {
+        // A length that is known is a move, not a call.
+        None => {
+            *short.first_chunk_mut()? = *DEFAULT_BYTES;
+            DEFAULT_BYTES.len() + 1
+        }
+        Some(name) => {
+            short
+                .get_mut(..name.len())?
+                .copy_from_slice(name.as_bytes());
+            name.len() + 1
+        }
+    };
+    let (first, rest) = short.get_mut(tag..)?.split_first_mut()?;
+    *first = primitive as u8;
+    rest.get_mut(..key.len())?.copy_from_slice(key);
+    Some(tag + 1 + key.len())
+}
+
+fn check_length(key: &[u8]) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Error::InvalidKey {
             bytes: key.len(),
             max: MAX_KEY_BYTES,
         });
     }
+    Ok(())
+}
+
+/// Checks the length, then encodes.
+pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) -> Result<KeyBuf> {
+    check_length(key)?;
     Ok(encode(space, primitive, key))
+}
+
+/// Checks the length, then passes the encoded key to `f`: a short one is not moved on the way.
+#[inline]
+pub(crate) fn with_encoded<T>(
+    space: &Space,
+    primitive: Primitive,
+    key: &[u8],
+    f: impl FnOnce(&[u8]) -> T,
+) -> Result<T> {
+    check_length(key)?;
+    let mut short = [0; SHORT];
+    let length = encode_short(space, primitive, key, &mut short);
+    if let Some(encoded) = length.and_then(|length| short.get(..length)) {
+        return Ok(f(encoded));
+    }
+    Ok(f(&encode(space, primitive, key)))
 }
 
 /// The key of an entry of a primitive whose keys have several parts: what kind of entry it is, then the parts with a

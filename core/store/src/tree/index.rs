@@ -93,7 +93,8 @@ impl Index {
     pub fn find<T>(&self, wanted: &[u8], mut is: impl FnMut(usize) -> Option<T>) -> Option<T> {
         let mut may_be = same_bytes(&self.tags, tag(wanted));
         while may_be != 0 {
-            let i = may_be.trailing_zeros() as usize;
+            let bit = may_be.trailing_zeros() as usize;
+            let i = bit % 8 * 8 + bit / 8;
             if i < self.len()
                 && let Some(found) = is(i)
             {
@@ -129,39 +130,35 @@ impl Index {
     }
 }
 
-/// A bit for each of these that is `wanted`; now and then one that is not, too. There is no branch in it that could be
-/// guessed wrong.
+/// A bit for each of these that is `wanted`; now and then one that is not, too. That of byte `8 * i + j` is bit
+/// `8 * j + i`. There is no branch in it that could be guessed wrong.
 #[inline]
-fn same_bytes(bytes: &[u8; 32], wanted: u8) -> u32 {
+fn same_bytes(bytes: &[u8; 32], wanted: u8) -> u64 {
     const LOW: u64 = 0x0101_0101_0101_0101;
     let wanted = u64::from(wanted).wrapping_mul(LOW);
     let mut bits = 0;
     for (at, eight) in bytes.as_chunks().0.iter().enumerate() {
         // A byte is zero where it is the same; then its highest bit is set, and maybe that of the one behind it
-        // (Mycroft's test). The product brings these eight bits together.
+        // (Mycroft's test).
         let differing = u64::from_le_bytes(*eight) ^ wanted;
         let same = differing.wrapping_sub(LOW) & !differing & (LOW << 7);
-        let gathered = (same >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits |= (gathered as u32) << (8 * at);
+        bits |= same >> (7 - at);
     }
     bits
 }
 
-/// A byte of the hash of a key.
+/// A byte of the hash of a key. Most keys have up to 16 bytes behind the prefix: these are two numbers that overlap.
 #[inline]
 fn tag(key: &[u8]) -> u8 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut hash = 0_u64;
-    let mut add = |eight: [u8; 8]| {
-        hash = (hash.rotate_left(29) ^ u64::from_le_bytes(eight)).wrapping_mul(ODD);
+    let add = |hash: u64, eight: &[u8; 8]| {
+        (hash.rotate_left(29) ^ u64::from_le_bytes(*eight)).wrapping_mul(ODD)
     };
-    let (eights, last) = key.as_chunks();
-    eights.iter().copied().for_each(&mut add);
-    match (key.last_chunk(), last) {
-        (_, []) => {}
-        (Some(eight), _) => add(*eight),
-        (None, _) => add(Suffix::new(last).head.to_le_bytes()),
-    }
+    let hash = match (key.first_chunk(), key.last_chunk()) {
+        (Some(first), Some(last)) if key.len() <= 16 => add(add(0, first), last),
+        (_, Some(last)) => key.as_chunks().0.iter().fold(add(0, last), add),
+        (_, None) => add(0, &Suffix::new(key).head.to_le_bytes()),
+    };
     (hash >> 56) as u8
 }
 

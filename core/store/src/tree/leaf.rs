@@ -1,10 +1,10 @@
 //! Leaves in memory: an [`Index`] of their entries, and a heap of records.
 //!
 //! ```text
-//! heap: prefix (what all keys begin with), then records in no order, each at a multiple of 8
+//! heap: records in no order, each at a multiple of 8
 //!
 //! record: version u64 | kind u8 | flags u8 | suffix length u16 | payload length u32
-//!         | [expires i64] | key without the prefix | payload
+//!         | [expires i64] | key without the prefix (what all keys begin with) | payload
 //! ```
 //!
 //! Numbers are little-endian. Small scalars are in their record. Everything else is *live*: in memory a [`Value`]
@@ -14,6 +14,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use smallvec::SmallVec;
 use statewright_value::Value;
 use triomphe::Arc;
 
@@ -41,18 +42,20 @@ const MAX_PACKED: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leaf(Arc<Node>);
 
-/// What finding a key reads comes first, so that it lies in few lines of memory.
+/// What finding a key reads comes first, so that it lies in few lines of memory: two or three, where the allocator
+/// begins a block at a line.
 #[derive(Debug, Default)]
 #[repr(C)]
-struct Node {
-    heap: Vec<u8>,
-    prefix: u32,
-    index: Index,
+pub(super) struct Node {
+    pub heap: Vec<u8>,
+    /// What all keys begin with.
+    pub prefix: SmallVec<[u8; 16]>,
+    pub index: Index,
     /// Bytes of the heap that no entry needs.
     garbage: u32,
     /// The page that holds the same; 0 if none does.
     address: AtomicU64,
-    live: Vec<Value>,
+    pub live: Vec<Value>,
 }
 
 /// A copy is made to be changed, so no page holds it.
@@ -60,7 +63,7 @@ impl Clone for Node {
     fn clone(&self) -> Node {
         Node {
             heap: self.heap.clone(),
-            prefix: self.prefix,
+            prefix: self.prefix.clone(),
             garbage: self.garbage,
             index: self.index.clone(),
             address: AtomicU64::new(0),
@@ -182,27 +185,20 @@ pub(super) enum Put {
 impl Node {
     /// An empty one for keys with this prefix, with room for so many bytes of records.
     fn with_room(prefix: &[u8], data: usize) -> Node {
-        let mut heap = Vec::with_capacity(Index::next_place(prefix.len()) + data);
-        heap.extend_from_slice(prefix);
         Node {
-            heap,
-            prefix: prefix.len() as u32,
+            heap: Vec::with_capacity(data),
+            prefix: prefix.into(),
             ..Node::default()
         }
     }
 
     fn view(&self) -> View<'_> {
-        self.view_with(&NO_PAGES)
-    }
-
-    fn view_with<'a>(&'a self, pages: &'a Pages) -> View<'a> {
-        let heap = (self.heap.as_slice(), self.prefix as usize);
-        View::new(heap, &self.index, &self.live, pages)
+        View::new(self, &NO_PAGES)
     }
 
     /// Adds entries of another leaf behind the last one. There are slots for them, and the keys have the prefix.
     fn extend(&mut self, from: &View<'_>, range: Range<usize>) {
-        let prefix = self.prefix as usize;
+        let prefix = self.prefix.len();
         let (mut key, mut at) = (Vec::new(), self.index.len());
         from.each(range, false, &mut key, &mut |key, lent| {
             let suffix = key.get(prefix..).unwrap_or_default();
@@ -257,12 +253,12 @@ impl Leaf {
     /// The leaf for reading values, some of which may be in pages.
     #[inline]
     pub fn view_with<'a>(&'a self, pages: &'a Pages) -> View<'a> {
-        self.0.view_with(pages)
+        View::new(&self.0, pages)
     }
 
     /// Lets the beginning come, where references are counted.
     pub fn fetch(&self) {
-        std::hint::black_box(self.0.prefix);
+        std::hint::black_box(self.0.index.len());
     }
 
     /// The page that holds the same; 0 if none does.
@@ -369,7 +365,8 @@ impl Leaf {
     pub fn is_over(&self) -> bool {
         let node = &*self.0;
         let len = node.index.len();
-        let used = HEADER + SLOT * len + node.heap.len() - node.garbage as usize;
+        let data = node.heap.len() - node.garbage as usize;
+        let used = HEADER + node.prefix.len() + SLOT * len + data;
         len > MAX_ENTRIES || (len >= MIN_ENTRIES && used > MAX_BYTES) || (len > 1 && used > HUGE)
     }
 
@@ -411,7 +408,7 @@ impl Leaf {
             payload: &[],
         };
         let node = self.node();
-        let suffix = key.get(node.prefix as usize..).unwrap_or_default();
+        let suffix = key.get(node.prefix.len()..).unwrap_or_default();
         match payload {
             Payload::Live => node.add_live(at, suffix, &like, entry.value.clone()),
             _ => node.add(at, suffix, &like, payload.bytes()),

@@ -8,11 +8,14 @@ use statewright_value::{Limits, Value};
 
 use super::index::{Index, Offset};
 use super::keys::{Against, Suffix, first_not, same, strip};
-use super::leaf::{MAX_BYTES, MAX_ENTRIES};
+use super::leaf::{MAX_BYTES, MAX_ENTRIES, Node};
 use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
+use super::walk::Visitor;
 use crate::target::Entry;
 
 const HAS_EXPIRY: u8 = 1;
+
+static NONE_LIVE: Vec<Value> = Vec::new();
 
 /// How a record holds its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,8 @@ pub struct View<'a> {
     slots: Slots<'a>,
     /// The records, and what places count from.
     data: &'a [u8],
-    live: &'a [Value],
+    /// Not a slice, as that would be read from the leaf for every view.
+    live: &'a Vec<Value>,
     pages: &'a Pages,
 }
 
@@ -242,19 +246,14 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> usize {
 }
 
 impl<'a> View<'a> {
-    /// Of a leaf in memory: its heap, which begins with what all keys begin with, and where its records are in it.
+    /// Of a leaf in memory.
     #[inline]
-    pub(super) fn new(
-        (heap, prefix): (&'a [u8], usize),
-        index: &'a Index,
-        live: &'a [Value],
-        pages: &'a Pages,
-    ) -> View<'a> {
+    pub(super) fn new(node: &'a Node, pages: &'a Pages) -> View<'a> {
         View {
-            prefix: heap.get(..prefix).unwrap_or_default(),
-            slots: Slots::Memory(index),
-            data: heap,
-            live,
+            prefix: &node.prefix,
+            slots: Slots::Memory(&node.index),
+            data: &node.heap,
+            live: &node.live,
             pages,
         }
     }
@@ -271,7 +270,7 @@ impl<'a> View<'a> {
             prefix: page.prefix,
             slots: Slots::Page(page.slots),
             data: page.data,
-            live: &[],
+            live: &NONE_LIVE,
             pages,
         }
     }
@@ -288,12 +287,7 @@ impl<'a> View<'a> {
 
     /// Bytes of its page, about: values that are not in their records would come to it.
     pub fn size(&self) -> usize {
-        let prefix = match self.slots {
-            // The heap begins with it.
-            Slots::Memory(_) => 0,
-            Slots::Page(_) => self.prefix.len(),
-        };
-        HEADER + prefix + SLOT * self.len() + self.data.len()
+        HEADER + self.prefix.len() + SLOT * self.len() + self.data.len()
     }
 
     /// Whether the entries of both fit in one leaf.
@@ -383,12 +377,12 @@ impl<'a> View<'a> {
 
     /// Passes entries to `f` with their keys, in order or in reverse, until it says false; tells whether it never did.
     /// `key` is a buffer.
-    pub fn each(
+    pub fn each<F: Visitor + ?Sized>(
         &self,
         which: Range<usize>,
         reverse: bool,
         key: &mut Vec<u8>,
-        f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
+        f: &mut F,
     ) -> bool {
         match self.slots {
             Slots::Memory(index) => self.each_of(index.places(), which, reverse, key, f),
@@ -397,13 +391,13 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn each_of<S: Slot>(
+    fn each_of<S: Slot, F: Visitor + ?Sized>(
         &self,
         slots: &[S],
         which: Range<usize>,
         reverse: bool,
         key: &mut Vec<u8>,
-        f: &mut dyn FnMut(&[u8], Lent<'_>) -> bool,
+        f: &mut F,
     ) -> bool {
         let which = which.start..which.end.min(slots.len());
         let slots = slots.get(which).unwrap_or_default();
@@ -413,19 +407,22 @@ impl<'a> View<'a> {
         }
         key.clear();
         key.extend_from_slice(self.prefix);
-        let mut visit = |slot: &S| {
-            let Some(record) = Record::read(self.data, slot) else {
+        for i in 0..slots.len() {
+            let at = if reverse { slots.len() - 1 - i } else { i };
+            let Some((slot, record)) = slots
+                .get(at)
+                .and_then(|slot| Some((slot, Record::read(self.data, slot)?)))
+            else {
                 self.senseless();
                 return false;
             };
             key.truncate(self.prefix.len());
             slot.write_suffix(&record, key);
-            f(key, Lent { leaf: self, record })
-        };
-        match reverse {
-            false => slots.iter().all(&mut visit),
-            true => slots.iter().rev().all(&mut visit),
+            if !f(key, Lent { leaf: self, record }) {
+                return false;
+            }
         }
+        true
     }
 
     fn senseless(&self) {

@@ -6,7 +6,8 @@ use super::{ChildRef, MAX_DEPTH, Ref, Tree, nothing};
 use crate::target::Entry;
 
 /// What visits entries; says whether to go on.
-pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Lent<'_>) -> bool;
+pub trait Visitor: FnMut(&[u8], Lent<'_>) -> bool {}
+impl<F: FnMut(&[u8], Lent<'_>) -> bool + ?Sized> Visitor for F {}
 
 struct Walk<'a> {
     pages: &'a Pages,
@@ -18,12 +19,12 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Visits what is below a node between two keys, if they are told: all else is between them. Tells whether there
     /// may be more to visit.
-    fn below(
+    fn below<F: Visitor + ?Sized>(
         &mut self,
         node: ChildRef<'_>,
         (from, to): (Option<&[u8]>, Option<&[u8]>),
         depth: usize,
-        f: Visitor<'_>,
+        f: &mut F,
     ) -> bool {
         let Some(depth) = depth.checked_sub(1) else {
             nothing(self.pages);
@@ -42,6 +43,10 @@ impl Walk<'_> {
                 let reverse = self.reverse;
                 let mut visit = |i| match branch.child(i) {
                     Some(child) => {
+                        let next = if reverse { i.checked_sub(1) } else { Some(i + 1) };
+                        if let Some(ChildRef::Leaf(leaf)) = next.and_then(|i| branch.child(i)) {
+                            leaf.fetch();
+                        }
                         let (from, to) = (from.filter(|_| i == first), to.filter(|_| i == last));
                         self.below(child, (from, to), depth, f)
                     }
@@ -59,7 +64,13 @@ impl Walk<'_> {
 impl Tree {
     /// Calls `f` with the entries from `from` up to `to` (not included; none = the end) in order, or, if `reverse`,
     /// from the last one before `to` down to `from`, until it says false. O(log n) to start.
-    pub fn visit(&self, from: &[u8], to: Option<&[u8]>, reverse: bool, f: Visitor<'_>) {
+    pub fn visit<F: Visitor + ?Sized>(
+        &self,
+        from: &[u8],
+        to: Option<&[u8]>,
+        reverse: bool,
+        f: &mut F,
+    ) {
         if to.is_some_and(|to| to <= from) {
             return;
         }
