@@ -34,10 +34,11 @@ use crate::txn::Txn;
 pub trait CellReader: View {
     /// A cell's value and the version of the commit that set it; none if it is not there. O(log n).
     fn cell_get(&self, space: &Space, cell: &str) -> Result<Option<Stored>> {
-        let key = space::encode_checked(space, Primitive::Cell, cell.as_bytes())?;
-        let entry = self.lookup(&key)?;
-        self.saw(&key, &Path::root())?;
-        Ok(entry.map(Stored::from))
+        space::with_encoded(space, Primitive::Cell, cell.as_bytes(), |key| {
+            let entry = self.lookup(key)?;
+            self.saw(key, &Path::root())?;
+            Ok(entry.map(Stored::from))
+        })
     }
 
     /// Whether a cell is there. O(log n).

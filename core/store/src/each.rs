@@ -129,11 +129,11 @@ fn with<T>(
     f: impl FnOnce(Item<'_>) -> T,
     now: impl FnOnce() -> Timestamp,
 ) -> Result<Option<T>> {
-    let found = space::with_encoded(space, Primitive::Kv, key, |encoded| {
-        tree.lend(encoded, |entry| {
+    space::with_encoded(space, Primitive::Kv, key, |encoded| {
+        let found = tree.lend(encoded, |entry| {
             entry.is_live(now).then(|| f(Item { key, entry }))
-        })
-    })?;
-    tree.check()?;
-    Ok(found.flatten())
+        });
+        tree.check()?;
+        Ok(found.flatten())
+    })
 }

@@ -90,10 +90,11 @@ pub struct SpaceInfo {
 pub trait Reader: sealed::View {
     /// The value of a key. O(log n).
     fn kv_get(&self, space: &Space, key: &[u8]) -> Result<Option<Value>> {
-        let key = space::encode_checked(space, Primitive::Kv, key)?;
-        let value = self.lookup(&key)?.map(|e| e.value);
-        self.saw(&key, &Path::root())?;
-        Ok(value)
+        space::with_encoded(space, Primitive::Kv, key, |key| {
+            let value = self.lookup(key)?.map(|e| e.value);
+            self.saw(key, &Path::root())?;
+            Ok(value)
+        })
     }
 
     /// Up to `limit` keys that begin with `prefix`, in byte order, from the one after `after` on.
@@ -110,10 +111,11 @@ pub trait Reader: sealed::View {
 
     /// The value of a key with its version and when it expires. O(log n).
     fn kv_entry(&self, space: &Space, key: &[u8]) -> Result<Option<Stored>> {
-        let key = space::encode_checked(space, Primitive::Kv, key)?;
-        let entry = self.lookup(&key)?;
-        self.saw(&key, &Path::root())?;
-        Ok(entry.map(Stored::from))
+        space::with_encoded(space, Primitive::Kv, key, |key| {
+            let entry = self.lookup(key)?;
+            self.saw(key, &Path::root())?;
+            Ok(entry.map(Stored::from))
+        })
     }
 
     /// As [`kv_scan`](Reader::kv_scan), each value with its version and when it expires. O(log n + limit).
@@ -205,20 +207,22 @@ pub trait Reader: sealed::View {
         key: &str,
         path: &Path,
     ) -> Result<Option<Value>> {
-        let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let value = self.lookup(&key)?.and_then(|e| e.value.at(path));
-        self.saw(&key, path)?;
-        Ok(value)
+        space::with_encoded(space, primitive, key.as_bytes(), |key| {
+            let value = self.lookup(key)?.and_then(|e| e.value.at(path));
+            self.saw(key, path)?;
+            Ok(value)
+        })
     }
 
     /// The version of the commit that last changed a document; none if it is not there. O(log n).
     ///
     /// Inside a transaction, the version after its own change is the snapshot's plus one until it commits.
     fn doc_version(&self, primitive: Primitive, space: &Space, key: &str) -> Result<Option<u64>> {
-        let key = space::encode_checked(space, primitive, key.as_bytes())?;
-        let version = self.lookup(&key)?.map(|e| e.version);
-        self.saw(&key, &Path::root())?;
-        Ok(version)
+        space::with_encoded(space, primitive, key.as_bytes(), |key| {
+            let version = self.lookup(key)?.map(|e| e.version);
+            self.saw(key, &Path::root())?;
+            Ok(version)
+        })
     }
 
     /// Up to `limit` documents whose keys begin with `prefix`, in byte order, from the one after `after` on.

@@ -226,21 +226,22 @@ pub(crate) fn encode_checked(space: &Space, primitive: Primitive, key: &[u8]) ->
     Ok(encode(space, primitive, key))
 }
 
-/// Checks the length, then passes the encoded key to `f`: a short one is not moved on the way.
+/// Checks the length, then passes the encoded key to `f`. A short one is not moved on the way: that would read as words
+/// what was just written in pieces, and wait for it.
 #[inline]
 pub(crate) fn with_encoded<T>(
     space: &Space,
     primitive: Primitive,
     key: &[u8],
-    f: impl FnOnce(&[u8]) -> T,
+    f: impl FnOnce(&[u8]) -> Result<T>,
 ) -> Result<T> {
     check_length(key)?;
     let mut short = [0; SHORT];
     let length = encode_short(space, primitive, key, &mut short);
-    if let Some(encoded) = length.and_then(|length| short.get(..length)) {
-        return Ok(f(encoded));
+    match length.and_then(|length| short.get(..length)) {
+        Some(encoded) => f(encoded),
+        None => f(&encode(space, primitive, key)),
     }
-    Ok(f(&encode(space, primitive, key)))
 }
 
 /// The key of an entry of a primitive whose keys have several parts: what kind of entry it is, then the parts with a

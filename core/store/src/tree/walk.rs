@@ -43,7 +43,11 @@ impl Walk<'_> {
                 let reverse = self.reverse;
                 let mut visit = |i| match branch.child(i) {
                     Some(child) => {
-                        let next = if reverse { i.checked_sub(1) } else { Some(i + 1) };
+                        let next = if reverse {
+                            i.checked_sub(1)
+                        } else {
+                            Some(i + 1)
+                        };
                         if let Some(ChildRef::Leaf(leaf)) = next.and_then(|i| branch.child(i)) {
                             leaf.fetch();
                         }
