@@ -6,9 +6,8 @@ use statewright_log::Timestamp;
 use statewright_value::Value;
 
 use crate::error::Result;
-use crate::reader::after_prefix;
 use crate::snapshot::Snapshot;
-use crate::space::{self, Primitive, Space};
+use crate::space::{self, KeyBuf, Primitive, Space};
 use crate::store::Store;
 use crate::tree::{Lent, Tree};
 
@@ -91,14 +90,12 @@ impl Snapshot {
         after: Option<&[u8]>,
         mut f: impl FnMut(Item<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        let head = space::encode(space, Primitive::Kv, &[]).len();
         let first = space::encode(space, Primitive::Kv, prefix);
-        let to = after_prefix(&first);
-        // The smallest key behind `after` is the one with a NUL more.
+        let head = first.len() - prefix.len();
+        let to = KeyBuf::after_prefix(&first);
         let after = after.filter(|after| *after >= prefix);
-        let from = after.map(|after| [after, &[0]].concat());
-        let from = from.map(|from| space::encode(space, Primitive::Kv, &from));
-        let from = from.as_ref().unwrap_or(&first);
+        let behind = after.map(|after| space::encode(space, Primitive::Kv, after).behind());
+        let from = behind.as_ref().unwrap_or(&first);
         let tree = &self.root.tree;
         tree.visit(from, to.as_deref(), false, &mut |key, entry| {
             let key = key.get(head..).unwrap_or_default();

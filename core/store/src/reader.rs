@@ -4,7 +4,7 @@ use statewright_log::Timestamp;
 use statewright_value::{Kind, Path, Value};
 
 use crate::error::Result;
-use crate::space::{self, Primitive, Space};
+use crate::space::{self, KeyBuf, Primitive, Space};
 use crate::target::Entry;
 use crate::tree::Key;
 
@@ -449,8 +449,5 @@ pub(crate) fn behind(key: &[u8]) -> Key {
 
 /// The smallest key that comes after every key with this prefix; none if there is no such key.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Key> {
-    let cut = prefix.iter().rposition(|b| *b < u8::MAX)?;
-    let kept = prefix.get(..cut)?;
-    let last = prefix.get(cut)?.saturating_add(1);
-    Some(kept.iter().copied().chain([last]).collect())
+    KeyBuf::after_prefix(prefix).map(Key::from)
 }

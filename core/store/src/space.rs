@@ -134,6 +134,21 @@ impl KeyBuf {
     fn extend(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
+
+    /// The key right behind this one in byte order: this one and a NUL.
+    pub(crate) fn behind(mut self) -> KeyBuf {
+        self.0.push(0);
+        self
+    }
+
+    /// The smallest key that comes after every key with this prefix; none if there is no such key.
+    pub(crate) fn after_prefix(prefix: &[u8]) -> Option<KeyBuf> {
+        let cut = prefix.iter().rposition(|b| *b < u8::MAX)?;
+        let mut end = KeyBuf::from(prefix.get(..=cut)?);
+        let last = end.0.last_mut()?;
+        *last = last.saturating_add(1);
+        Some(end)
+    }
 }
 
 impl std::ops::Deref for KeyBuf {

@@ -146,12 +146,16 @@ impl<'a> ChildRef<'a> {
     }
 
     /// The node, for reading. If its page is not intact, an empty leaf, and [`Pages`] takes note.
+    #[inline]
     fn read(self, pages: &'a Pages) -> Ref<'a> {
-        let address = match self {
-            ChildRef::Leaf(leaf) => return Ref::Leaf(leaf.view_with(pages)),
-            ChildRef::Branch(branch) => return Ref::Branch(BranchRef::Node(branch)),
-            ChildRef::Page(address) => address,
-        };
+        match self {
+            ChildRef::Leaf(leaf) => Ref::Leaf(leaf.view_with(pages)),
+            ChildRef::Branch(branch) => Ref::Branch(BranchRef::Node(branch)),
+            ChildRef::Page(address) => ChildRef::read_page(address, pages),
+        }
+    }
+
+    fn read_page(address: Address, pages: &'a Pages) -> Ref<'a> {
         match pages.read(address) {
             Some((PageKind::Leaf, content)) => Ref::Leaf(View::of_page(content, pages)),
             Some((PageKind::Branch, content)) => match PageBranch::new(content) {
