@@ -1,5 +1,8 @@
-//! The locks and atomics of the commit queue and of what readers take. Those of every day, except where all schedules
+//! The locks and atomics of the commit queue, and what readers take. Those of every day, except where all schedules
 //! of a few threads are tried (`cargo xtask loom`): there they are loom's, which run every schedule.
+
+mod current;
+pub use current::{Current, Look};
 
 #[cfg(not(statewright_loom))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};

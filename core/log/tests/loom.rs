@@ -1,5 +1,5 @@
 //! Every schedule of a few threads that commit together (`cargo xtask loom`): group commit loses no wake-up,
-//! acknowledges nothing that is not durable, and never goes back.
+//! acknowledges nothing that is not durable, and never goes back. And of a few that look at what one swaps.
 #![cfg(all(test, statewright_loom))]
 
 mod common;
@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use common::*;
 use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use statewright_log::sim::{self, Damage, Fault, Image, Op, SimIo};
+use statewright_log::sync::Current;
 use statewright_log::{Durability, Error, Log, LogOptions, SyncHooks, Timestamp};
 
 /// Tries all schedules with at most so many switches that no thread asked for.
@@ -172,4 +174,69 @@ fn closing_beside_a_commit_acknowledges_it_or_refuses_it() {
         log.close().unwrap();
         other.join().unwrap();
     });
+}
+
+/// What is looked at, and counts how many of it there are.
+struct Thing {
+    /// Whether its owner has it for himself.
+    alone: AtomicBool,
+    there: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Thing {
+    fn new(there: &Arc<std::sync::atomic::AtomicUsize>) -> Thing {
+        there.fetch_add(1, SeqCst);
+        Thing {
+            alone: AtomicBool::new(false),
+            there: there.clone(),
+        }
+    }
+}
+
+impl Drop for Thing {
+    fn drop(&mut self) {
+        self.there.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Swaps something in and out twice, while others look. Whoever swaps it out and finds that nobody holds it is alone
+/// with it, and in the end nothing is left.
+fn looks(lookers: usize, switches: usize) {
+    all_schedules(switches, move || {
+        let there = Arc::default();
+        let current = Arc::new(Current::default());
+        let looking = (0..lookers).map(|_| {
+            let current = current.clone();
+            loom::thread::spawn(move || {
+                for keep in [false, true] {
+                    let Some(look) = current.look() else {
+                        continue;
+                    };
+                    let look: statewright_log::sync::Look<'_, Thing> = look;
+                    assert!(!look.alone.load(SeqCst));
+                    let kept = keep.then(|| look.keep());
+                    look.end();
+                    assert!(kept.is_none_or(|kept| !kept.alone.load(SeqCst)));
+                }
+            })
+        });
+        let looking: Vec<_> = looking.collect();
+        for _ in 0..2 {
+            assert!(current.swap(Some(Arc::new(Thing::new(&there)))).is_none());
+            let mut was = current.swap(None).unwrap();
+            if let Some(own) = Arc::get_mut(&mut was) {
+                own.alone.store(true, SeqCst);
+            }
+        }
+        for thread in looking {
+            thread.join().unwrap();
+        }
+        assert_eq!(there.load(SeqCst), 0);
+    });
+}
+
+#[test]
+fn who_swaps_something_out_that_nobody_holds_is_alone_with_it() {
+    looks(1, 5);
+    looks(2, 2);
 }

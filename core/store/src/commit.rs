@@ -291,20 +291,37 @@ impl Shared {
     }
 
     /// The root that readers see, for a transaction. Waits for a commit only if there was one since somebody last
-    /// read.
+    /// read; looks out for its end before it sleeps, as a writer that has to wake somebody up may hand the lock over, and
+    /// wait until that thread runs.
     pub fn begin(&self) -> Begun {
         self.published.begin().unwrap_or_else(|| {
-            // While this is held, nobody takes the root back. No sooner than need be: each time somebody gets a root
-            // between two commits, the second copies its way through the tree.
-            let mut writer = self.writer.lock();
+            // While this is held, nobody takes the root back.
+            let mut writer = lock_soon(&self.writer);
             Begun::new(self.publish(&mut writer))
         })
+    }
+
+    /// Passes the root that readers see to `f`. Waits as [`begin`](Shared::begin) does.
+    #[inline]
+    pub fn look<T>(&self, f: impl FnOnce(&Root) -> T) -> T {
+        let (looked_at, kept);
+        let root: &Root = match self.published.look() {
+            Some(look) => {
+                looked_at = look;
+                &looked_at
+            }
+            None => {
+                kept = self.root();
+                &kept
+            }
+        };
+        f(root)
     }
 
     /// The root that readers see.
     pub fn root(&self) -> Arc<Root> {
         let published = self.published.get();
-        published.unwrap_or_else(|| self.publish(&mut self.writer.lock()))
+        published.unwrap_or_else(|| self.publish(&mut lock_soon(&self.writer)))
     }
 
     /// The writer, its tree that of the newest commit.

@@ -113,9 +113,9 @@ impl Store {
         key: &[u8],
         f: impl FnOnce(Item<'_>) -> T,
     ) -> Result<Option<T>> {
-        with(&self.shared.root().tree, space, key, f, || {
-            self.shared.now()
-        })
+        let now = || self.shared.now();
+        self.shared
+            .look(|root| with(&root.tree, space, key, f, now))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Roots that readers hold. Taking one copies a pointer under a lock that nobody holds for longer than that, so a
-//! reader never waits for a commit.
+//! Roots that readers hold. Looking at one takes no lock ([`Current`]), so a reader waits for a commit only if none is
+//! published.
 //!
 //! A root is published when somebody wants to read and none is: publishing one per commit would make every commit
 //! copy its way through the tree. A commit takes the published root back before it changes the tree; if nobody
@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use statewright_log::sync::{AtomicUsize, Mutex};
+use statewright_log::sync::{AtomicUsize, Current, Look};
 
 use crate::error::Result;
 use crate::room;
@@ -40,26 +40,37 @@ impl Root {
 
 /// The root that readers take.
 #[derive(Debug, Default)]
-pub(crate) struct Published(Mutex<Option<Arc<Root>>>);
+pub(crate) struct Published(Current<Root>);
 
 impl Published {
-    /// The published root, if there is one.
-    pub fn get(&self) -> Option<Arc<Root>> {
-        self.0.lock().clone()
+    /// The published root, if there is one, for as long as it is looked at.
+    #[inline]
+    pub fn look(&self) -> Option<Look<'_, Root>> {
+        self.0.look()
     }
 
-    /// Publishes another root, or none, and gives the one before. When this returns, everybody who took that one is
-    /// counted in its references.
+    /// The published root, if there is one.
+    pub fn get(&self) -> Option<Arc<Root>> {
+        self.0.look().map(|look| look.keep())
+    }
+
+    /// Publishes another root, or none, and gives the one before. When this returns, its tree's references count
+    /// everybody who took that one. Whoever calls this has the writer.
     pub fn swap(&self, root: Option<Arc<Root>>) -> Option<Arc<Root>> {
-        std::mem::replace(&mut *self.0.lock(), root)
+        self.0.swap(root)
     }
 
     /// Takes the published root for a transaction, if there is one. Whoever takes it back afterwards sees the
     /// transaction.
     pub fn begin(&self) -> Option<Begun> {
-        // Counted before the lock is given back.
-        let published = self.0.lock();
-        published.clone().map(Begun::new)
+        loop {
+            let look = self.0.look()?;
+            let begun = Begun::new(look.keep());
+            if look.end() {
+                return Some(begun);
+            }
+            // It was taken back in between, by somebody who may not have seen the transaction.
+        }
     }
 }
 

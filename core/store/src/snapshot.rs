@@ -103,7 +103,8 @@ impl Reader for Snapshot {}
 /// Each call reads the newest state.
 impl View for Store {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
-        live(&self.shared.root().tree, key, || self.shared.now())
+        let now = || self.shared.now();
+        self.shared.look(|root| live(&root.tree, key, now))
     }
 
     fn range(

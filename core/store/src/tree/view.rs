@@ -431,7 +431,8 @@ impl<'a> View<'a> {
     }
 
     /// The entry at a key, where it is. If it makes no sense, none, and [`Pages`] takes note.
-    #[inline]
+    // Always, as a view that is passed on would be written to memory in pieces and read as words, and waited for.
+    #[inline(always)]
     pub fn lend(&self, key: &[u8]) -> Option<Lent<'_>> {
         let (_, record) = match self.slots {
             Slots::Memory(index) => self.find_tagged(index, strip(key, self.prefix)?)?,

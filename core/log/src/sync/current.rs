@@ -1,0 +1,366 @@
+//! What readers take without a lock: the newest of something, as long as there is one.
+//!
+//! The pointer to it and the number of those who look at it are in one word (a split reference count, as in A. Williams,
+//! C++ Concurrency in Action, 7.2.4). Whoever looks adds one to the word and takes it off again; so if nobody does, the
+//! one who swaps the word knows at once that nobody holds what was there. If somebody does, their number moves to what
+//! was there, and the last of them lets go of it.
+#![expect(
+    unsafe_code,
+    reason = "a pointer is kept in a number; each block says why it is sound"
+)]
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::{AtomicU64, AtomicUsize, Mutex};
+
+/// The low bits of the word: how many look.
+const LOOKING: u64 = 0xFFFF;
+const BITS: u32 = 16;
+const NOTHING: u64 = 0;
+/// What no address is: what is there is behind the lock.
+const FAR: u64 = 1 << BITS;
+
+/// Something there is now, or nothing. Any number of threads may look while one swaps it.
+pub struct Current<T> {
+    word: AtomicU64,
+    /// The word without those who look, or an earlier one.
+    likely: AtomicU64,
+    /// What is there, if its address does not fit into the word, as some systems may have it.
+    far: Mutex<Option<Arc<T>>>,
+    #[cfg(test)]
+    all_far: bool,
+}
+
+/// Something as it was swapped in, each time another one. Its address is a multiple of 16.
+#[repr(align(16))]
+struct Shown<T> {
+    it: Arc<T>,
+    /// Since it was swapped out: how many still look; less than none while those let go who are not counted yet.
+    looking: AtomicUsize,
+}
+
+/// A look at what is there. While it lasts, that stays.
+pub struct Look<'a, T> {
+    current: &'a Current<T>,
+    at: At<T>,
+}
+
+enum At<T> {
+    /// The address of a [`Shown`] that counts this look, in its word or in itself.
+    Near(u64),
+    Far(Arc<T>),
+}
+
+// SAFETY: all that is shared is the `Arc<T>`s, from any thread, and the counts, which are atomic.
+unsafe impl<T: Send + Sync> Send for Current<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Current<T> {}
+
+impl<T> Default for Current<T> {
+    fn default() -> Current<T> {
+        Current {
+            word: AtomicU64::new(NOTHING),
+            likely: AtomicU64::new(NOTHING),
+            far: Mutex::new(None),
+            #[cfg(test)]
+            all_far: false,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Current<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Current")
+    }
+}
+
+/// The word of an address at which nobody looks yet, if it fits.
+fn word_of(address: u64) -> Option<u64> {
+    (address >> (64 - BITS + 4) == 0).then_some((address >> 4) << BITS)
+}
+
+/// A call, so that it is a branch, which is guessed, and not a choice between two values, which waits for both.
+#[cold]
+#[inline(never)]
+fn as_it_is(address: u64) -> u64 {
+    address
+}
+
+fn shown<T>(word: u64) -> *mut Shown<T> {
+    std::ptr::with_exposed_provenance_mut(((word >> BITS) << 4) as usize)
+}
+
+impl<T> Current<T> {
+    /// Looks at what is there, if something is. Any thread may; none waits for another. O(1).
+    #[inline]
+    pub fn look(&self) -> Option<Look<'_, T>> {
+        let mut word = self.word.load(Relaxed);
+        loop {
+            match word {
+                NOTHING => return None,
+                FAR => {
+                    let at = At::Far(self.far.lock().clone()?);
+                    return Some(Look { current: self, at });
+                }
+                // So many threads at a time there are not; if there were, one would wait for another.
+                _ if word & LOOKING == LOOKING => {
+                    std::thread::yield_now();
+                    word = self.word.load(Relaxed);
+                }
+                _ => {
+                    let one_more = word + 1;
+                    match self
+                        .word
+                        .compare_exchange_weak(word, one_more, Acquire, Relaxed)
+                    {
+                        Ok(_) => {
+                            let at = At::Near(self.guess(word & !LOOKING));
+                            return Some(Look { current: self, at });
+                        }
+                        Err(now) => word = now,
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same address, by another way. What is read from an address that comes out of the word waits until the word is
+    /// written, and that waits for all that was read before; what is read from one that comes from elsewhere, and only
+    /// turns out to be the same, does not. So a look after another one does not wait for what the first one read.
+    #[inline]
+    fn guess(&self, address: u64) -> u64 {
+        let likely = self.likely.load(Relaxed);
+        // The compiler must not know that it is the same, or it takes the one it has.
+        let unknown = std::hint::black_box(likely);
+        if likely != address {
+            return as_it_is(address);
+        }
+        unknown
+    }
+
+    /// Puts something else there, or nothing, and gives what was there. Who looks at that still does; nobody can begin
+    /// to. One thread at a time. O(1).
+    pub fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
+        let (word, far) = match new {
+            Some(new) => self.show(new),
+            None => (NOTHING, None),
+        };
+        let mut was_far = None;
+        if far.is_some() || self.word.load(Relaxed) == FAR {
+            was_far = std::mem::replace(&mut *self.far.lock(), far);
+        }
+        let was = self.word.swap(word, AcqRel);
+        self.likely.store(word, Relaxed);
+        match was {
+            NOTHING => None,
+            FAR => was_far,
+            was => Some(take_out(was)),
+        }
+    }
+
+    /// The word for something, and that itself if it is not in the word.
+    fn show(&self, new: Arc<T>) -> (u64, Option<Arc<T>>) {
+        let looking = AtomicUsize::new(0);
+        let new = Box::into_raw(Box::new(Shown { it: new, looking }));
+        let address = new.expose_provenance() as u64;
+        #[cfg(test)]
+        let address = if self.all_far { u64::MAX } else { address };
+        match word_of(address) {
+            Some(word) => (word, None),
+            // SAFETY: it was made above, and nobody else has its address.
+            None => (FAR, Some(unsafe { Box::from_raw(new) }.it)),
+        }
+    }
+}
+
+/// What was at a word that was swapped out: it is let go of here if nobody looks at it, else by the last who does.
+fn take_out<T>(word: u64) -> Arc<T> {
+    let shown = shown::<T>(word);
+    let looking = (word & LOOKING) as usize;
+    if looking == 0 {
+        // SAFETY: nobody looks, and as it is not in the word any more, nobody begins to. It was made by `show`.
+        return unsafe { Box::from_raw(shown) }.it;
+    }
+    // SAFETY: nobody frees it before the looks of its word are counted in it, below.
+    let it = unsafe { &*shown }.it.clone();
+    // SAFETY: as above.
+    let before = unsafe { &*shown }.looking.fetch_add(looking, AcqRel);
+    if before.wrapping_add(looking) == 0 {
+        // SAFETY: all who looked have let go, and as it is not in the word any more, nobody begins to. It was made by
+        // `show`.
+        drop(unsafe { Box::from_raw(shown) });
+    }
+    it
+}
+
+impl<T> Look<'_, T> {
+    /// What is looked at, to be kept.
+    #[inline]
+    pub fn keep(&self) -> Arc<T> {
+        match &self.at {
+            // SAFETY: it is not freed before this look has let go.
+            At::Near(word) => unsafe { &*shown::<T>(*word) }.it.clone(),
+            At::Far(it) => it.clone(),
+        }
+    }
+
+    /// Ends; tells whether it was still there. If so, whoever swaps it out afterwards sees what this thread did before.
+    #[inline]
+    pub fn end(self) -> bool {
+        let (word, current) = match &self.at {
+            At::Near(word) => (*word, self.current),
+            At::Far(it) => {
+                let far = self.current.far.lock();
+                return far.as_ref().is_some_and(|far| Arc::ptr_eq(far, it));
+            }
+        };
+        std::mem::forget(self);
+        let_go::<T>(current, word)
+    }
+}
+
+impl<T> Deref for Look<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        match &self.at {
+            // SAFETY: it is not freed before this look has let go.
+            At::Near(word) => &unsafe { &*shown::<T>(*word) }.it,
+            At::Far(it) => it,
+        }
+    }
+}
+
+impl<T> Drop for Look<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let At::Near(word) = self.at {
+            let_go(self.current, word);
+        }
+    }
+}
+
+/// Takes a look off the count; tells whether what it looked at was still there.
+#[inline]
+fn let_go<T>(current: &Current<T>, address: u64) -> bool {
+    let mut word = current.word.load(Relaxed);
+    // While this look is not taken off, nothing else can be at that address, so it is in the word as it was.
+    while word & !LOOKING == address {
+        match current
+            .word
+            .compare_exchange_weak(word, word - 1, Release, Relaxed)
+        {
+            Ok(_) => return true,
+            Err(now) => word = now,
+        }
+    }
+    let shown = shown::<T>(address);
+    // SAFETY: this look is still counted, so it was not freed.
+    if unsafe { &*shown }.looking.fetch_sub(1, AcqRel) == 1 {
+        // SAFETY: it was the last, and as it is not in the word any more, nobody begins to look. It was made by `show`.
+        drop(unsafe { Box::from_raw(shown) });
+    }
+    false
+}
+
+impl<T> Drop for Current<T> {
+    fn drop(&mut self) {
+        // Looks borrow this, so there are none.
+        self.swap(None);
+    }
+}
+
+#[cfg(all(test, not(statewright_loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn near_and_far() -> [Current<u64>; 2] {
+        let mut both = [Current::default(), Current::default()];
+        both[1].all_far = true;
+        both
+    }
+
+    #[test]
+    fn what_is_swapped_in_is_seen_until_it_is_swapped_out_and_is_freed_when_nobody_looks() {
+        for current in near_and_far() {
+            assert!(current.look().is_none());
+            assert!(current.swap(None).is_none());
+            let one = Arc::new(1);
+            assert!(current.swap(Some(one.clone())).is_none());
+            let look = current.look().unwrap();
+            let other = current.look().unwrap();
+            assert_eq!((*look, *other), (1, 1));
+            assert!(other.end());
+            let was = current.swap(Some(Arc::new(2))).unwrap();
+            assert!(Arc::ptr_eq(&was, &one));
+            assert_eq!((*look, *current.look().unwrap()), (1, 2));
+            drop(was);
+            // The look still holds it.
+            assert!(Arc::strong_count(&one) > 1);
+            let kept = look.keep();
+            assert!(!look.end());
+            drop(kept);
+            assert_eq!(Arc::strong_count(&one), 1);
+            assert_eq!(current.swap(None).as_deref(), Some(&2));
+            assert!(current.look().is_none());
+            current.swap(Some(one.clone()));
+            drop(current);
+            assert_eq!(Arc::strong_count(&one), 1);
+        }
+    }
+
+    #[test]
+    fn addresses_fit_or_are_far() {
+        assert_eq!(word_of(0x7FFF_FFFF_FFF0), Some(0x7FF_FFFF_FFFF_0000));
+        assert_eq!(word_of(1 << 52), None);
+        let address = 0xF_FFFF_FFFF_FFF0;
+        let word = word_of(address).unwrap();
+        assert_eq!(word & LOOKING, 0);
+        assert_eq!(shown::<u64>(word).addr() as u64, address);
+    }
+
+    /// Whoever swaps it out and sees nobody look may change what nobody else has.
+    #[test]
+    fn nobody_looks_at_what_its_owner_has_for_himself() {
+        for current in near_and_far() {
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        while !done.load(Ordering::Relaxed) {
+                            let look = current.look();
+                            // Never one that its owner is at.
+                            assert!(look.as_deref().is_none_or(|n| n % 2 == 0));
+                            if let Some(look) = look {
+                                let kept = look.keep();
+                                look.end();
+                                assert_eq!(*kept % 2, 0);
+                            }
+                        }
+                    });
+                }
+                let mut own = Arc::new(0);
+                let mut alone = 0;
+                while alone < 20_000 {
+                    current.swap(Some(own));
+                    own = current.swap(None).unwrap();
+                    match Arc::get_mut(&mut own) {
+                        Some(n) => {
+                            *n += 1;
+                            *n += 1;
+                            alone += 1;
+                        }
+                        None => own = Arc::new(*own),
+                    }
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+        }
+    }
+}
