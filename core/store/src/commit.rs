@@ -291,8 +291,8 @@ impl Shared {
     }
 
     /// The root that readers see, for a transaction. Waits for a commit only if there was one since somebody last
-    /// read; looks out for its end before it sleeps, as a writer that has to wake somebody up may hand the lock over, and
-    /// wait until that thread runs.
+    /// read; looks out for its end before it sleeps, as a writer that has to wake somebody up may hand the lock over,
+    /// and wait until that thread runs.
     pub fn begin(&self) -> Begun {
         self.published.begin().unwrap_or_else(|| {
             // While this is held, nobody takes the root back.

@@ -1,9 +1,9 @@
 //! What readers take without a lock: the newest of something, as long as there is one.
 //!
-//! The pointer to it and the number of those who look at it are in one word (a split reference count, as in A. Williams,
-//! C++ Concurrency in Action, 7.2.4). Whoever looks adds one to the word and takes it off again; so if nobody does, the
-//! one who swaps the word knows at once that nobody holds what was there. If somebody does, their number moves to what
-//! was there, and the last of them lets go of it.
+//! The pointer to it and the number of those who look at it are in one word (a split reference count, as in
+//! A. Williams, C++ Concurrency in Action, 7.2.4). Whoever looks adds one to the word and takes it off again; so if
+//! nobody does, the one who swaps the word knows at once that nobody holds what was there. If somebody does, their
+//! number moves to what was there, and the last of them lets go of it.
 #![expect(
     unsafe_code,
     reason = "a pointer is kept in a number; each block says why it is sound"
@@ -127,9 +127,9 @@ impl<T> Current<T> {
         }
     }
 
-    /// The same address, by another way. What is read from an address that comes out of the word waits until the word is
-    /// written, and that waits for all that was read before; what is read from one that comes from elsewhere, and only
-    /// turns out to be the same, does not. So a look after another one does not wait for what the first one read.
+    /// The same address, by another way. What is read from an address that comes out of the word waits until the word
+    /// is written, and that waits for all that was read before; what is read from one that comes from elsewhere, and
+    /// only turns out to be the same, does not. So a look after another one does not wait for what the first one read.
     #[inline]
     fn guess(&self, address: u64) -> u64 {
         let likely = self.likely.load(Relaxed);
