@@ -15,8 +15,11 @@ use crate::tree::Key;
 pub const MAX_KEY_BYTES: usize = 4096;
 const MAX_SPACE_BYTES: usize = 255;
 const MAX_SPACE_PARTS: usize = 4;
-const DEFAULT: &str = "default";
 const DEFAULT_BYTES: &[u8; 7] = b"default";
+const DEFAULT: &str = match std::str::from_utf8(DEFAULT_BYTES) {
+    Ok(name) => name,
+    Err(_) => "",
+};
 
 /// A namespace: one to four parts, `tenant/app/agent/run`; `default` unless told otherwise.
 ///

@@ -15,7 +15,7 @@ use crate::target::Entry;
 
 const HAS_EXPIRY: u8 = 1;
 
-static NONE_LIVE: Vec<Value> = Vec::new();
+static NO_VALUES: Vec<Value> = Vec::new();
 
 /// How a record holds its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ impl<'a> View<'a> {
             prefix: page.prefix,
             slots: Slots::Page(page.slots),
             data: page.data,
-            live: &NONE_LIVE,
+            live: &NO_VALUES,
             pages,
         }
     }

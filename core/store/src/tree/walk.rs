@@ -43,6 +43,7 @@ impl Walk<'_> {
                 let reverse = self.reverse;
                 let mut visit = |i| match branch.child(i) {
                     Some(child) => {
+                        // It comes from memory while this one is visited.
                         let next = if reverse {
                             i.checked_sub(1)
                         } else {
