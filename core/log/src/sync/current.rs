@@ -26,7 +26,7 @@ const FAR: u64 = 1 << BITS;
 /// Something there is now, or nothing. Any number of threads may look while one swaps it.
 pub struct Current<T> {
     word: AtomicU64,
-    /// The word without those who look, or an earlier one.
+    /// The address in the word, or an earlier one. As it is, so that who looks for leaks sees that it is held.
     likely: AtomicU64,
     /// What is there, if its address does not fit into the word, as some systems may have it.
     far: Mutex<Option<Arc<T>>>,
@@ -49,7 +49,7 @@ pub struct Look<'a, T> {
 }
 
 enum At<T> {
-    /// The address of a [`Shown`] that counts this look, in its word or in itself.
+    /// The address of a [`Shown`]. This look is counted, in the word or in that.
     Near(u64),
     Far(Arc<T>),
 }
@@ -89,8 +89,13 @@ fn as_it_is(address: u64) -> u64 {
     address
 }
 
-fn shown<T>(word: u64) -> *mut Shown<T> {
-    std::ptr::with_exposed_provenance_mut(((word >> BITS) << 4) as usize)
+/// The address in a word.
+fn address_in(word: u64) -> u64 {
+    (word >> BITS) << 4
+}
+
+fn shown<T>(address: u64) -> *mut Shown<T> {
+    std::ptr::with_exposed_provenance_mut(address as usize)
 }
 
 impl<T> Current<T> {
@@ -117,7 +122,7 @@ impl<T> Current<T> {
                         .compare_exchange_weak(word, one_more, Acquire, Relaxed)
                     {
                         Ok(_) => {
-                            let at = At::Near(self.guess(word & !LOOKING));
+                            let at = At::Near(self.guess(address_in(word)));
                             return Some(Look { current: self, at });
                         }
                         Err(now) => word = now,
@@ -153,7 +158,7 @@ impl<T> Current<T> {
             was_far = std::mem::replace(&mut *self.far.lock(), far);
         }
         let was = self.word.swap(word, AcqRel);
-        self.likely.store(word, Relaxed);
+        self.likely.store(address_in(word), Relaxed);
         match was {
             NOTHING => None,
             FAR => was_far,
@@ -178,7 +183,7 @@ impl<T> Current<T> {
 
 /// What was at a word that was swapped out: it is let go of here if nobody looks at it, else by the last who does.
 fn take_out<T>(word: u64) -> Arc<T> {
-    let shown = shown::<T>(word);
+    let shown = shown::<T>(address_in(word));
     let looking = (word & LOOKING) as usize;
     if looking == 0 {
         // SAFETY: nobody looks, and as it is not in the word any more, nobody begins to. It was made by `show`.
@@ -202,7 +207,7 @@ impl<T> Look<'_, T> {
     pub fn keep(&self) -> Arc<T> {
         match &self.at {
             // SAFETY: it is not freed before this look has let go.
-            At::Near(word) => unsafe { &*shown::<T>(*word) }.it.clone(),
+            At::Near(address) => unsafe { &*shown::<T>(*address) }.it.clone(),
             At::Far(it) => it.clone(),
         }
     }
@@ -210,15 +215,15 @@ impl<T> Look<'_, T> {
     /// Ends; tells whether it was still there. If so, whoever swaps it out afterwards sees what this thread did before.
     #[inline]
     pub fn end(self) -> bool {
-        let (word, current) = match &self.at {
-            At::Near(word) => (*word, self.current),
+        let (address, current) = match &self.at {
+            At::Near(address) => (*address, self.current),
             At::Far(it) => {
                 let far = self.current.far.lock();
                 return far.as_ref().is_some_and(|far| Arc::ptr_eq(far, it));
             }
         };
         std::mem::forget(self);
-        let_go::<T>(current, word)
+        let_go::<T>(current, address)
     }
 }
 
@@ -229,7 +234,7 @@ impl<T> Deref for Look<'_, T> {
     fn deref(&self) -> &T {
         match &self.at {
             // SAFETY: it is not freed before this look has let go.
-            At::Near(word) => &unsafe { &*shown::<T>(*word) }.it,
+            At::Near(address) => &unsafe { &*shown::<T>(*address) }.it,
             At::Far(it) => it,
         }
     }
@@ -238,8 +243,8 @@ impl<T> Deref for Look<'_, T> {
 impl<T> Drop for Look<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let At::Near(word) = self.at {
-            let_go(self.current, word);
+        if let At::Near(address) = self.at {
+            let_go(self.current, address);
         }
     }
 }
@@ -249,7 +254,7 @@ impl<T> Drop for Look<'_, T> {
 fn let_go<T>(current: &Current<T>, address: u64) -> bool {
     let mut word = current.word.load(Relaxed);
     // While this look is not taken off, nothing else can be at that address, so it is in the word as it was.
-    while word & !LOOKING == address {
+    while address_in(word) == address {
         match current
             .word
             .compare_exchange_weak(word, word - 1, Release, Relaxed)
@@ -322,7 +327,7 @@ mod tests {
         let address = 0xF_FFFF_FFFF_FFF0;
         let word = word_of(address).unwrap();
         assert_eq!(word & LOOKING, 0);
-        assert_eq!(shown::<u64>(word).addr() as u64, address);
+        assert_eq!(address_in(word | 7), address);
     }
 
     /// Whoever swaps it out and sees nobody look may change what nobody else has.
