@@ -407,12 +407,12 @@ impl<'a> View<'a> {
         }
         key.clear();
         key.extend_from_slice(self.prefix);
-        for i in 0..slots.len() {
-            let at = if reverse { slots.len() - 1 - i } else { i };
-            let Some((slot, record)) = slots
-                .get(at)
-                .and_then(|slot| Some((slot, Record::read(self.data, slot)?)))
-            else {
+        let mut left = slots.iter();
+        while let Some(slot) = match reverse {
+            false => left.next(),
+            true => left.next_back(),
+        } {
+            let Some(record) = Record::read(self.data, slot) else {
                 self.senseless();
                 return false;
             };

@@ -14,6 +14,7 @@ mod commuting;
 mod deferred;
 mod durability;
 mod golden;
+mod looking;
 mod primitives;
 mod row;
 mod transactions;
