@@ -88,6 +88,8 @@ pub(crate) struct Writer {
 /// every node on the way to what differs.
 struct Unapplied {
     overlay: Overlay,
+    /// The last op, if the overlay is without it.
+    last: Option<Op>,
     /// Of its entries, for [`Overlay::merge_into`].
     versions: (u64, u64),
     writes: Vec<Region>,
@@ -209,8 +211,26 @@ impl Writer {
     /// Puts what is unapplied into the tree. `coming` is as of [`remember`](Writer::remember).
     fn apply_rest(&mut self, coming: u64) {
         if let Some(rest) = self.unapplied.take() {
-            rest.overlay.merge_into(&mut self.tree, rest.versions);
+            // If it fails, every later commit is refused.
+            let _ = self.put(rest.overlay, rest.versions, rest.last.as_ref());
             self.remember(coming, &rest.writes);
+        }
+    }
+
+    /// Puts what a transaction made of the tree there, and then the op that its overlay is without. `versions` are as
+    /// of [`Overlay::merge_into`], the second one the tree's.
+    fn put(&mut self, over: Overlay, versions: (u64, u64), last: Option<&Op>) -> Result<()> {
+        over.merge_into(&mut self.tree, versions);
+        let at = Stamp {
+            version: versions.1,
+            time: self.time,
+        };
+        match last {
+            Some(op) => {
+                let applied = op.apply(&mut self.tree, at);
+                applied.map_err(|e| self.differs(op, &e))
+            }
+            None => Ok(()),
         }
     }
 
@@ -490,7 +510,8 @@ impl Shared {
             base,
             overlay,
             time,
-            ops,
+            mut ops,
+            waiting,
             writes,
             reads,
             ranges,
@@ -521,6 +542,7 @@ impl Shared {
         if known && writer.strict {
             writer.unapplied = Some(Unapplied {
                 overlay,
+                last: waiting.then(|| ops.pop()).flatten(),
                 versions: (base.saturating_add(1), version),
                 writes,
                 before: writer.version,
@@ -531,7 +553,8 @@ impl Shared {
             let coming = self.take_back(writer, root);
             if known {
                 writer.version = version;
-                overlay.merge_into(&mut writer.tree, (base.saturating_add(1), version));
+                let last = ops.last().filter(|_| waiting);
+                writer.put(overlay, (base.saturating_add(1), version), last)?;
             } else {
                 // Otherwise documents would be copied where the overlay holds them too.
                 drop(overlay);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use statewright_value::Value;
+use statewright_value::{Path, Value};
 
 use crate::error::Result;
 use crate::room;
@@ -56,6 +56,19 @@ impl Overlay {
             Some(written) => written.clone(),
             None => base.get(key),
         }
+    }
+
+    /// Whether nobody can go back and nothing was written at this key.
+    pub fn is_new(&self, key: &[u8]) -> bool {
+        self.marks == 0 && !self.entries.contains_key(key)
+    }
+
+    /// What `f` writes was there before every point to which somebody can go back.
+    pub fn before_marks<T>(&mut self, f: impl FnOnce(&mut Overlay) -> T) -> T {
+        let marks = std::mem::take(&mut self.marks);
+        let done = f(self);
+        self.marks = marks;
+        done
     }
 
     /// The point to which [`undo`](Overlay::undo) can go back, until [`unmark`](Overlay::unmark) is called as often.
@@ -149,6 +162,10 @@ impl Target for Layered<'_> {
 
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
         self.over.first_from(self.base, from)
+    }
+
+    fn make_room(doc: &Value, path: &Path) -> Result<()> {
+        room::for_edit(doc, path).map(drop)
     }
 
     fn put(&mut self, key: &[u8], entry: Entry) {

@@ -100,24 +100,28 @@ fn ask(wanted: usize, exact: impl FnOnce() -> usize) -> Result<()> {
 }
 
 /// Makes sure that there is memory for editing a document at a path: containers on the way that were packed become
-/// nodes.
-pub(crate) fn for_edit(doc: &Value, path: &Path) -> Result<()> {
+/// nodes. Gives how much that is, if it is much.
+pub(crate) fn for_edit(doc: &Value, path: &Path) -> Result<usize> {
     let mut members = 0_usize;
     let mut here = Some(doc.by_ref());
     for segment in path.segments() {
         let Some(container) = here else { break };
-        members = members.saturating_add(container.len());
+        if container.is_packed() {
+            members = members.saturating_add(container.len());
+        }
         here = match segment {
             Segment::Key(key) => container.get(key.as_ref()),
             Segment::Index(i) => container.index(*i),
         };
     }
+    // What is there may be edited, too; of an array that has nodes already, all of them.
     members = members.saturating_add(here.map_or(0, |value| value.len()));
     if members <= COUNTED {
-        return Ok(());
+        return Ok(0);
     }
     let bytes = members.saturating_mul(MEMBER);
-    ask_for(bytes, || bytes)
+    ask_for(bytes, || bytes)?;
+    Ok(bytes)
 }
 
 /// The error of a buffer that could not grow.

@@ -1,7 +1,7 @@
 //! What an op is applied to: the store's tree, or a transaction's view of it.
 
 use statewright_log::Timestamp;
-use statewright_value::Value;
+use statewright_value::{Path, Value};
 
 use crate::error::Result;
 
@@ -47,6 +47,11 @@ pub trait Target {
 
     /// The first entry at `from` or behind it. O(log n).
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)>;
+
+    /// Makes sure that there is memory for editing a document at a path, if it may still be refused.
+    fn make_room(_doc: &Value, _path: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// Inserts or replaces. O(log n).
     fn put(&mut self, key: &[u8], entry: Entry);

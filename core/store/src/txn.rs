@@ -49,6 +49,9 @@ pub struct Txn {
     isolation: Isolation,
     overlay: RefCell<Overlay>,
     ops: RefCell<Vec<Op>>,
+    /// Whether the overlay is still without the last op, which fits. Mostly nobody asks what it gives before the
+    /// commit, which can then apply it in place: the overlay would hold a copy of the way to what it changes.
+    waiting: Cell<bool>,
     /// Memory that committing the ops needs, at most.
     room: Cell<usize>,
     writes: RefCell<Vec<Region>>,
@@ -75,6 +78,8 @@ pub(crate) struct Pending {
     pub overlay: Overlay,
     pub time: Option<Timestamp>,
     pub ops: Vec<Op>,
+    /// Whether the overlay is without the last of them.
+    pub waiting: bool,
     /// Memory that committing them needs, at most.
     pub room: usize,
     pub writes: Vec<Region>,
@@ -90,6 +95,7 @@ impl Txn {
             isolation,
             overlay: RefCell::default(),
             ops: RefCell::default(),
+            waiting: Cell::new(false),
             room: Cell::new(0),
             writes: RefCell::default(),
             reads: RefCell::default(),
@@ -140,6 +146,7 @@ impl Txn {
             overlay: self.overlay.into_inner(),
             time: self.time.get(),
             ops,
+            waiting: self.waiting.get(),
             room: self.room.get(),
             writes: self.writes.into_inner(),
             reads: self.reads.into_inner(),
@@ -180,21 +187,20 @@ impl Txn {
             return Err(Error::TxnLimit { what: "ops", max });
         }
         op.check()?;
-        let room = room::for_op(&op)?;
+        let mut room = room::for_op(&op)?;
         let regions = regions.into_iter();
         make_room(&self.ops, 1)?;
         make_room(&self.writes, regions.size_hint().0)?;
         self.overlay.borrow_mut().make_room()?;
-        let at = Stamp {
-            version: self.root.version.saturating_add(1),
-            time: self.time(),
-        };
-        let applied = {
-            let mut layered = Layered {
-                base: &self.root.tree,
-                over: &mut self.overlay.borrow_mut(),
-            };
-            op.apply(&mut layered, at)
+        self.catch_up()?;
+        let (key, tree) = (op.key(), &self.root.tree);
+        let known = self.overlay.borrow().is_new(&key);
+        let checked = known.then(|| op.check_on(|| tree.get(&key).map(|there| there.value)));
+        let checked = checked.flatten();
+        let waits = checked.is_some();
+        let applied = match checked {
+            Some(more) => more.map(|more| room = room.saturating_add(more)),
+            None => self.apply(&op, &key, &mut self.overlay.borrow_mut()),
         };
         // Where a page is not intact it saw nothing, and may have refused, or done something else, for that. Nor can
         // this be committed: that looks again.
@@ -207,8 +213,33 @@ impl Txn {
             return Err(e);
         }
         self.ops.borrow_mut().push(op);
+        self.waiting.set(waits);
         self.room.set(self.room.get().saturating_add(room));
         self.writes.borrow_mut().extend(regions);
+        Ok(())
+    }
+
+    fn apply(&self, op: &Op, key: &[u8], over: &mut Overlay) -> Result<()> {
+        let at = Stamp {
+            version: self.root.version.saturating_add(1),
+            time: self.time(),
+        };
+        let base = &self.root.tree;
+        op.apply_to(key, &mut Layered { base, over }, at)
+    }
+
+    /// Applies the op that the overlay is still without: whoever reads or writes next must see what it gives.
+    fn catch_up(&self) -> Result<()> {
+        if !self.waiting.get() {
+            return Ok(());
+        }
+        if let Some(op) = self.ops.borrow().last() {
+            let mut overlay = self.overlay.borrow_mut();
+            let applied = overlay.before_marks(|over| self.apply(op, &op.key(), over));
+            self.root.tree.check()?;
+            applied?;
+        }
+        self.waiting.set(false);
         Ok(())
     }
 
@@ -270,6 +301,7 @@ fn make_room<T>(list: &RefCell<Vec<T>>, more: usize) -> Result<()> {
 impl View for Txn {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         room::for_read()?;
+        self.catch_up()?;
         let found = self.overlay.borrow().get(&self.root.tree, key);
         self.root.tree.check()?;
         Ok(found.filter(|entry| entry.expires.is_none_or(|at| at > self.time())))
@@ -282,6 +314,7 @@ impl View for Txn {
         limit: usize,
         reverse: bool,
     ) -> Result<Vec<(Vec<u8>, Entry)>> {
+        self.catch_up()?;
         let live = |entry: &Entry| entry.expires.is_none_or(|at| at > self.time());
         let overlay = self.overlay.borrow();
         let found = overlay.range(&self.root.tree, from, to, limit, reverse, live);

@@ -62,6 +62,42 @@ impl Value {
         Ok(())
     }
 
+    /// Whether [`Value::set`] would put `value` at `path`. Costs one lookup per segment; copies and unpacks nothing.
+    ///
+    /// ```
+    /// use statewright_value::{Path, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "tags": ["a"] });
+    /// doc.check_set(&Path::parse(".tags[1]")?, &value!("b"))?;
+    /// assert!(doc.check_set(&Path::parse(".tags.first")?, &value!("b")).is_err());
+    /// assert_eq!(doc, value!({ "tags": ["a"] }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Value::set`].
+    pub fn check_set(&self, path: &Path, value: &Value) -> Result<()> {
+        value.checked_depth(path.segments().len(), path)?;
+        let mut place = self.by_ref();
+        for (at, segment) in path.segments().iter().enumerate() {
+            let next = match segment {
+                Segment::Key(key) if place.kind() == Kind::Object => place.get(key.as_ref()),
+                Segment::Key(_) => return Err(wrong_type(place, path.prefix(at), "object")),
+                Segment::Index(index) if place.kind() == Kind::Array => {
+                    in_reach(path, at, *index, place.len(), Create::Parents)?;
+                    place.index(*index)
+                }
+                Segment::Index(_) => return Err(wrong_type(place, path.prefix(at), "array")),
+            };
+            match next {
+                Some(next) => place = next,
+                None => return creatable(path, at, Create::Parents).map(drop),
+            }
+        }
+        Ok(())
+    }
+
     /// As [`Value::set`], but creates only what `create` says, and returns what was there.
     ///
     /// ```
@@ -355,14 +391,7 @@ impl Value {
                 }
                 Segment::Index(index) => {
                     let array = place.array_or(|| path.prefix(at), 1)?;
-                    let len = array.len();
-                    if *index > len || (*index == len && create == Create::Nothing) {
-                        return Err(Error::IndexOutOfRange {
-                            path: path.prefix(at),
-                            index: *index,
-                            len,
-                        });
-                    }
+                    in_reach(path, at, *index, array.len(), create)?;
                     array.admit(below);
                     array.slot_or(*index, make)?
                 }
@@ -454,9 +483,33 @@ impl Value {
     }
 }
 
+/// Fails if the index, segment `at` of a path, is neither that of an item nor that of one that may be created.
+fn in_reach(path: &Path, at: usize, index: usize, len: usize, create: Create) -> Result<()> {
+    if index < len || (index == len && create != Create::Nothing) {
+        return Ok(());
+    }
+    Err(Error::IndexOutOfRange {
+        path: path.prefix(at),
+        index,
+        len,
+    })
+}
+
 /// What is put at segment `at` of a path where nothing is: the value inside the objects that are created with
 /// it.
 fn created(path: &Path, at: usize, create: Create, value: &mut Option<Value>) -> Result<Value> {
+    let behind = creatable(path, at, create)?;
+    let mut inner = value.take().unwrap_or_default();
+    for segment in behind.iter().rev() {
+        if let Segment::Key(key) = segment {
+            inner = Value::from_entries(vec![(key.clone(), inner)]);
+        }
+    }
+    Ok(inner)
+}
+
+/// The segments behind segment `at` of a path, where nothing is, if objects may be created for all of them.
+fn creatable(path: &Path, at: usize, create: Create) -> Result<&[Segment]> {
     let behind = path.segments().get(at + 1..).unwrap_or_default();
     let expected = |next: Option<&Segment>| match next {
         Some(Segment::Key(_)) => "object",
@@ -474,13 +527,7 @@ fn created(path: &Path, at: usize, create: Create, value: &mut Option<Value>) ->
         let next = behind.get(allowed);
         return Err(missing(&path.prefix(at + 1 + allowed), expected(next)));
     }
-    let mut inner = value.take().unwrap_or_default();
-    for segment in behind.iter().rev() {
-        if let Segment::Key(key) = segment {
-            inner = Value::from_entries(vec![(key.clone(), inner)]);
-        }
-    }
-    Ok(inner)
+    Ok(behind)
 }
 
 fn missing(path: &Path, expected: &'static str) -> Error {

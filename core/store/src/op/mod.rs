@@ -260,7 +260,7 @@ impl Op {
     }
 
     /// As [`apply`](Op::apply), when its [key](Op::key) is at hand.
-    pub(crate) fn apply_to(&self, key: &[u8], target: &mut impl Target, at: Stamp) -> Result<()> {
+    pub(crate) fn apply_to<T: Target>(&self, key: &[u8], target: &mut T, at: Stamp) -> Result<()> {
         match self {
             Op::Event(op) => return op.apply(target, at),
             Op::Trace(op) => return op.apply(target, at),
@@ -272,8 +272,8 @@ impl Op {
         let missing = || Error::NotFound {
             what: space::display(key),
         };
-        let put = |target: &mut _, value: &Value| {
-            Target::put(target, key, Entry::new(value.clone(), at.version));
+        let put = |target: &mut T, value: &Value| {
+            target.put(key, Entry::new(value.clone(), at.version));
         };
         match self {
             Op::KvPut { value, .. } => put(target, value),
@@ -292,20 +292,20 @@ impl Op {
             Op::DocSet { path, value, .. } if path.segments().is_empty() => put(target, value),
             Op::DocSet { path, value, .. } => target
                 .edit(key, at.version, |doc| {
-                    room::for_edit(doc, path)?;
+                    T::make_room(doc, path)?;
                     Ok(doc.set(path, value.clone())?)
                 })
                 .ok_or_else(missing)??,
             Op::DocRemove { path, .. } => target
                 .edit(key, at.version, |doc| {
-                    room::for_edit(doc, path)?;
+                    T::make_room(doc, path)?;
                     doc.remove(path)?;
                     Ok(())
                 })
                 .ok_or_else(missing)??,
             Op::DocEdit { path, edit, .. } => target
                 .edit(key, at.version, |doc| {
-                    room::for_edit(doc, path)?;
+                    T::make_room(doc, path)?;
                     edit.apply(doc, path).map_err(|e| Error::at(key, e))
                 })
                 .ok_or_else(missing)??,
@@ -315,6 +315,19 @@ impl Op {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What applying it to the document at its key would give: the memory that it takes, if that is much, or why it
+    /// fails. None if that cannot be told for less than applying it, or there is no document. O(path).
+    pub(crate) fn check_on(&self, doc: impl FnOnce() -> Option<Value>) -> Option<Result<usize>> {
+        match self {
+            Op::DocSet { path, value, .. } if !path.segments().is_empty() => {
+                let doc = doc()?;
+                let fits = doc.check_set(path, value).map_err(Error::from);
+                Some(fits.and_then(|()| room::for_edit(&doc, path)))
+            }
+            _ => None,
+        }
     }
 
     /// Whether it looks at nothing but what is at its key, changes nothing else, and does not ask what time it is: done

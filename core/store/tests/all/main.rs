@@ -18,4 +18,5 @@ mod looking;
 mod primitives;
 mod row;
 mod transactions;
+mod unread;
 mod verify;

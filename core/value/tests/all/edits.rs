@@ -441,6 +441,7 @@ fn edits_keep_to_the_depth() {
             .code(),
         204
     );
+    assert_eq!(doc.check_set(&a, &nested(1024)).unwrap_err().code(), 204);
     assert_eq!(doc.set(&a, nested(1024)).unwrap_err().code(), 204);
     let edit = doc.edit(&a, |list| list.push(nested(1023)));
     assert_eq!(edit.unwrap_err().code(), 204);

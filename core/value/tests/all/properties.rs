@@ -161,13 +161,12 @@ fn edit() -> impl Strategy<Value = Edit> {
 fn apply(value: &mut Value, json: &mut Json, edit: Edit) {
     match edit {
         Edit::Set(path, new) => {
-            let mut copy = json.clone();
+            let (checked, mut copy) = (value.check_set(&path, &new), json.clone());
             let expected = naive_set(&mut copy, path.segments(), new.clone().into());
-            assert_eq!(
-                value.set(&path, new).map_err(|error| error.code()),
-                expected,
-                "{path}"
-            );
+            let set = value.set(&path, new);
+            let shown = |done: &Result<(), Error>| done.as_ref().map_err(Error::to_string).copied();
+            assert_eq!(shown(&checked), shown(&set), "{path}");
+            assert_eq!(set.map_err(|error| error.code()), expected, "{path}");
             if expected.is_ok() {
                 *json = copy;
             }
