@@ -3,7 +3,8 @@
 //! # How data flows
 //!
 //! [`Store::begin`] pins the newest root ([`root`]). A [`Txn`] applies its [`Op`]s to an overlay
-//! over that root, so it reads what it wrote, and notes the *regions* (an entry and a path in it) it read and wrote.
+//! over that root, so it reads what it wrote, and notes the *regions* (an entry and a path in it) it read and wrote. An
+//! op that sets a field of a document waits until somebody reads, or the commit, which applies it in place.
 //! [`Txn::commit`] takes the writer lock, checks those regions against the commits since the snapshot ([`recent`]),
 //! appends one frame with the ops to the log (`statewright-log`) and applies them to the tree ([`tree`]). Then it
 //! waits for what the durability mode promises.
