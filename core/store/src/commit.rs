@@ -446,9 +446,11 @@ impl Shared {
             let mut writer = self.writer();
             writer.make_room(std::slice::from_ref(&region))?;
             let time = self.now();
-            let tried = match op.can_fail() {
-                true => Some(writer.try_ops(ops, time)?),
-                false => None,
+            let there = || Some(writer.tree.get(&region.key)?.value);
+            let tried = match op.check_on(&region.key, there) {
+                Some(fits) => fits.map(|_| None)?,
+                None if op.can_fail() => Some(writer.try_ops(ops, time)?),
+                None => None,
             };
             let version = self.append(&mut writer, 0, ops, time)?;
             let coming = self.take_back(&mut writer, None);

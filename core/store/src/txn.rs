@@ -195,7 +195,7 @@ impl Txn {
         self.catch_up()?;
         let (key, tree) = (op.key(), &self.root.tree);
         let known = self.overlay.borrow().is_new(&key);
-        let checked = known.then(|| op.check_on(|| tree.get(&key).map(|there| there.value)));
+        let checked = known.then(|| op.check_on(&key, || Some(tree.get(&key)?.value)));
         let checked = checked.flatten();
         let waits = checked.is_some();
         let applied = match checked {

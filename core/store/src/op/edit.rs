@@ -105,10 +105,9 @@ impl Edit {
     /// Changes what is at `path`. O(path) and the edit's own cost: of an append to text, the length of the result.
     pub(crate) fn apply(&self, doc: &mut Value, path: &Path) -> ValueResult<()> {
         match self {
-            Edit::Add { by, initial } => doc.update(path, |old| {
-                let sum = old.as_ref().unwrap_or(initial).checked_add(by);
-                sum.map_err(|e| under(e, path))
-            }),
+            Edit::Add { by, initial } => {
+                doc.update(path, |old| sum(old.as_ref(), by, initial, path))
+            }
             Edit::Append { tail, separator } => doc.update(path, |old| match old {
                 None => joined(&empty_like(tail), None, tail, path),
                 Some(old) => joined(&old, separator.as_ref(), tail, path),
@@ -307,6 +306,17 @@ fn joined(old: &Value, separator: Option<&Value>, tail: &Value, path: &Path) -> 
         return Ok(Value::bytes([bytes, &between, &part(tail)?].concat()));
     }
     Err(wrong(path, "text or bytes", old.kind().name()))
+}
+
+/// What adding to what is at `path` gives.
+pub(super) fn sum(
+    old: Option<&Value>,
+    by: &Value,
+    initial: &Value,
+    path: &Path,
+) -> ValueResult<Value> {
+    let sum = old.unwrap_or(initial).checked_add(by);
+    sum.map_err(|e| under(e, path))
 }
 
 fn wrong(path: &Path, expected: &'static str, found: &'static str) -> ValueError {

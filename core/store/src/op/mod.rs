@@ -319,15 +319,30 @@ impl Op {
 
     /// What applying it to the document at its key would give: the memory that it takes, if that is much, or why it
     /// fails. None if that cannot be told for less than applying it, or there is no document. O(path).
-    pub(crate) fn check_on(&self, doc: impl FnOnce() -> Option<Value>) -> Option<Result<usize>> {
-        match self {
+    pub(crate) fn check_on(
+        &self,
+        key: &[u8],
+        doc: impl FnOnce() -> Option<Value>,
+    ) -> Option<Result<usize>> {
+        let (path, doc, fits) = match self {
             Op::DocSet { path, value, .. } if !path.segments().is_empty() => {
                 let doc = doc()?;
                 let fits = doc.check_set(path, value).map_err(Error::from);
-                Some(fits.and_then(|()| room::for_edit(&doc, path)))
+                (path, doc, fits)
             }
-            _ => None,
-        }
+            Op::DocEdit {
+                path,
+                edit: Edit::Add { by, initial },
+                ..
+            } => {
+                let doc = doc()?;
+                let sum = edit::sum(doc.at(path).as_ref(), by, initial, path);
+                let fits = sum.and_then(|sum| doc.check_set(path, &sum));
+                (path, doc, fits.map_err(|e| Error::at(key, e)))
+            }
+            _ => return None,
+        };
+        Some(fits.and_then(|()| room::for_edit(&doc, path)))
     }
 
     /// Whether it looks at nothing but what is at its key, changes nothing else, and does not ask what time it is: done
