@@ -2,10 +2,12 @@
 //! of a few threads are tried (`cargo xtask loom`): there they are loom's, which run every schedule.
 
 mod current;
-pub use current::{Current, Look};
+pub use current::{Alone, Current, Look};
 
 #[cfg(not(statewright_loom))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
+#[cfg(not(statewright_loom))]
+pub use std::hint::spin_loop;
 #[cfg(not(statewright_loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 
@@ -21,7 +23,7 @@ pub fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         {
             return guard;
         }
-        std::hint::spin_loop();
+        spin_loop();
     }
     mutex.lock()
 }
@@ -32,6 +34,8 @@ pub fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock()
 }
 
+#[cfg(statewright_loom)]
+pub use loom::hint::spin_loop;
 #[cfg(statewright_loom)]
 pub use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 #[cfg(statewright_loom)]

@@ -7,8 +7,9 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
+use loom::cell::UnsafeCell;
 use loom::sync::Mutex;
-use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use statewright_log::sim::{self, Damage, Fault, Image, Op, SimIo};
 use statewright_log::sync::Current;
 use statewright_log::{Durability, Error, Log, LogOptions, SyncHooks, Timestamp};
@@ -233,6 +234,65 @@ fn looks(lookers: usize, switches: usize) {
         }
         assert_eq!(there.load(SeqCst), 0);
     });
+}
+
+/// What is changed where it is.
+struct Both {
+    /// Loom tells if somebody reads it while it is written.
+    cell: UnsafeCell<[u32; 2]>,
+    /// The same for those who keep it: loom does not see the references that std counts.
+    number: AtomicU32,
+}
+
+// SAFETY: whoever changes it is alone with it; loom would tell if not.
+unsafe impl Sync for Both {}
+
+/// Changes something where it is, twice, while others look. Nobody sees it half changed or go back, nor change while he
+/// keeps it.
+fn changes(lookers: usize, switches: usize) {
+    all_schedules(switches, move || {
+        let current: Arc<Current<Both>> = Arc::default();
+        current.swap(Some(Arc::new(Both {
+            cell: UnsafeCell::new([0, 0]),
+            number: AtomicU32::new(0),
+        })));
+        let looking = (0..lookers).map(|_| {
+            let current = current.clone();
+            loom::thread::spawn(move || {
+                let mut last = 0;
+                for keep in [false, true] {
+                    let Some(look) = current.look() else {
+                        continue;
+                    };
+                    // SAFETY: as above.
+                    let [one, other] = look.cell.with(|both| unsafe { *both });
+                    assert!(one == other && one >= last);
+                    last = one;
+                    let kept = keep.then(|| look.keep());
+                    look.end();
+                    assert!(kept.is_none_or(|kept| kept.number.load(SeqCst) == one));
+                }
+            })
+        });
+        let looking: Vec<_> = looking.collect();
+        for n in 1..=2 {
+            if let Some(own) = current.alone(|| ()) {
+                own.number.store(n, SeqCst);
+                // SAFETY: as above.
+                own.cell.with_mut(|both| unsafe { *both = [n, n] });
+                own.show();
+            }
+        }
+        for thread in looking {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn who_changes_something_where_it_is_is_alone_with_it() {
+    changes(1, 4);
+    changes(2, 2);
 }
 
 #[test]

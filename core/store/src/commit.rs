@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statewright_log::sync::{AtomicBool, Mutex, MutexGuard, lock_soon};
+use statewright_log::sync::{Alone, AtomicBool, Mutex, MutexGuard, lock_soon};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
@@ -27,6 +27,9 @@ const MAX_SPARE: usize = 1 << 20;
 
 /// A transaction that commits within this time of its first write gets the time of that.
 const SAME_TIME: Duration = Duration::from_millis(1);
+
+/// So many of the places that a commit writes to are read while it waits for readers.
+const SOME: usize = 4;
 
 /// Bytes that the log adds to a commit.
 const FRAME: u64 = 60;
@@ -100,6 +103,17 @@ struct Unapplied {
 enum Syncing {
     Root(Arc<Root>),
     Unapplied,
+}
+
+/// What was taken back for a commit.
+#[derive(Default)]
+struct Taken<'a> {
+    /// The version at which transactions may begin all the same: in strict mode, that of the last sync.
+    coming: Option<u64>,
+    /// Whether somebody read the published root.
+    seen: bool,
+    /// The published root without its tree, to be shown again with the new one.
+    root: Option<Alone<'a, Root>>,
 }
 
 impl Writer {
@@ -373,18 +387,47 @@ impl Shared {
         })
     }
 
-    /// Takes the published root back before the tree is changed, so that it need not be copied if nobody holds it.
-    /// Gives the version at which transactions may begin all the same: in strict mode, that of the last sync.
-    fn take_back(&self, writer: &mut Writer, own: Option<Begun>) -> Option<u64> {
+    /// Takes the published root back before the tree is changed at the places of `writes`, so that it need not be copied
+    /// if nobody holds it.
+    fn take_back(&self, writer: &mut Writer, own: Option<Begun>, writes: &[Region]) -> Taken<'_> {
+        let mut taken = Taken::default();
         if writer.strict {
-            return Some(self.publish(writer).version);
-        }
-        if std::mem::take(&mut writer.published) {
-            let was = self.published.swap(None);
+            taken.coming = Some(self.publish(writer).version);
+        } else if writer.published {
             drop(own);
-            writer.retired.note(was);
+            taken.seen = self.published.is_seen();
+            if taken.seen {
+                let near = || {
+                    for region in writes.iter().take(SOME) {
+                        writer.tree.touch(&region.key);
+                    }
+                };
+                taken.root = self.published.alone(near);
+            }
+            match &mut taken.root {
+                Some(root) => root.tree.let_go(),
+                None => {
+                    writer.published = false;
+                    let was = self.published.swap(None);
+                    writer.retired.note(was);
+                }
+            }
         }
-        None
+        taken
+    }
+
+    /// The tree was changed: notes what was written, and shows it to readers, if they read what there was before.
+    fn give_back(&self, writer: &mut Writer, taken: Taken<'_>, writes: &[Region]) {
+        writer.remember(taken.coming.unwrap_or(writer.version), writes);
+        match taken.root {
+            Some(mut root) => {
+                root.version = writer.version;
+                root.tree.follow(&writer.tree);
+                root.show();
+            }
+            None if taken.seen => drop(self.publish(writer)),
+            None => {}
+        }
     }
 
     /// Fails with a conflict if any of these places was written by a commit after `since`.
@@ -421,10 +464,10 @@ impl Shared {
             let old = writer.tree.get(&region.key);
             let entry = edit.of_entry(old, &region.key, at)?;
             let version = self.append(&mut writer, 0, std::slice::from_ref(&op), at.time)?;
-            let coming = self.take_back(&mut writer, None);
+            let taken = self.take_back(&mut writer, None, std::slice::from_ref(&region));
             writer.version = version;
             writer.tree.insert(&region.key, &entry);
-            writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
+            self.give_back(&mut writer, taken, std::slice::from_ref(&region));
             (version, entry.value)
         };
         self.settle(version, Durability::Memory)?;
@@ -453,7 +496,7 @@ impl Shared {
                 None => None,
             };
             let version = self.append(&mut writer, 0, ops, time)?;
-            let coming = self.take_back(&mut writer, None);
+            let taken = self.take_back(&mut writer, None, std::slice::from_ref(&region));
             match tried {
                 Some(tried) => {
                     writer.version = version;
@@ -465,7 +508,7 @@ impl Shared {
                     applied.map_err(|e| writer.differs(&op, &e))?;
                 }
             }
-            writer.remember(coming.unwrap_or(version), std::slice::from_ref(&region));
+            self.give_back(&mut writer, taken, std::slice::from_ref(&region));
             (version, after(&writer.tree))
         };
         self.note_expiry(ops);
@@ -552,7 +595,7 @@ impl Shared {
             writer.version = version;
         } else {
             roots.clear();
-            let coming = self.take_back(writer, root);
+            let taken = self.take_back(writer, root, &writes);
             if known {
                 writer.version = version;
                 let last = ops.last().filter(|_| waiting);
@@ -562,7 +605,7 @@ impl Shared {
                 drop(overlay);
                 self.apply(writer, &ops, version)?;
             }
-            writer.remember(coming.unwrap_or(version), &writes);
+            self.give_back(writer, taken, &writes);
         }
         self.note_expiry(&ops);
         Ok(version)

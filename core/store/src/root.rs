@@ -3,7 +3,8 @@
 //!
 //! A root is published when somebody wants to read and none is: publishing one per commit would make every commit
 //! copy its way through the tree. A commit takes the published root back before it changes the tree; if nobody
-//! holds it, the tree is edited in place. In strict mode a commit is put into the tree when it is durable, and takes
+//! holds it, the tree is edited in place. Where it was read since the commit before, the same root is shown again
+//! afterwards, so that readers need not publish one. In strict mode a commit is put into the tree when it is durable, and takes
 //! the root back then.
 //!
 //! A wait-free pointer (`arc-swap`) was tried instead. Taking a root back then costs a commit a visit to every
@@ -13,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use statewright_log::sync::{AtomicUsize, Current, Look};
+use statewright_log::sync::{Alone, AtomicUsize, Current, Look};
 
 use crate::error::Result;
 use crate::room;
@@ -52,6 +53,16 @@ impl Published {
     /// The published root, if there is one.
     pub fn get(&self) -> Option<Arc<Root>> {
         self.0.look().map(|look| look.keep())
+    }
+
+    /// Whether somebody looked at the published root since it was published or changed.
+    pub fn is_seen(&self) -> bool {
+        self.0.is_seen()
+    }
+
+    /// The published root, to be changed, if nobody holds it. Whoever calls this has the writer.
+    pub fn alone(&self, meanwhile: impl FnOnce()) -> Option<Alone<'_, Root>> {
+        self.0.alone(meanwhile)
     }
 
     /// Publishes another root, or none, and gives the one before. When this returns, its tree's references count

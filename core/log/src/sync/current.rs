@@ -3,25 +3,33 @@
 //! The pointer to it and the number of those who look at it are in one word (a split reference count, as in
 //! A. Williams, C++ Concurrency in Action, 7.2.4). Whoever looks adds one to the word and takes it off again; so if
 //! nobody does, the one who swaps the word knows at once that nobody holds what was there. If somebody does, their
-//! number moves to what was there, and the last of them lets go of it.
+//! number moves to what was there, and the last of them lets go of it. Where nobody looks and nobody else holds it, it
+//! can also be changed where it is: for as long as that takes, nobody begins to look.
 #![expect(
     unsafe_code,
     reason = "a pointer is kept in a number; each block says why it is sound"
 )]
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::{AtomicU64, AtomicUsize, Mutex};
+use super::{AtomicU64, AtomicUsize, Mutex, spin_loop};
 
 /// The low bits of the word: how many look.
-const LOOKING: u64 = 0xFFFF;
+const LOOKING: u64 = 0x3FFF;
+/// Somebody has looked since it came there or was changed.
+const SEEN: u64 = 0x4000;
+/// Somebody has it alone: nobody may begin to look.
+const ALONE: u64 = 0x8000;
 const BITS: u32 = 16;
 const NOTHING: u64 = 0;
 /// What no address is: what is there is behind the lock.
 const FAR: u64 = 1 << BITS;
+
+/// How often somebody looks whether others are done who will be soon. A pause takes 15 to 60 ns.
+const PAUSES: u32 = if cfg!(statewright_loom) { 1 } else { 100 };
 
 /// Something there is now, or nothing. Any number of threads may look while one swaps it.
 pub struct Current<T> {
@@ -40,6 +48,15 @@ struct Shown<T> {
     it: Arc<T>,
     /// Since it was swapped out: how many still look; less than none while those let go who are not counted yet.
     looking: AtomicUsize,
+}
+
+/// What is there, for one thread alone. Nobody begins to look before it is [shown](Alone::show) again; if it is dropped
+/// instead, nobody looks at it any more.
+pub struct Alone<'a, T> {
+    current: &'a Current<T>,
+    /// What the word is afterwards.
+    word: u64,
+    it: &'a mut T,
 }
 
 /// A look at what is there. While it lasts, that stays.
@@ -99,10 +116,12 @@ fn shown<T>(address: u64) -> *mut Shown<T> {
 }
 
 impl<T> Current<T> {
-    /// Looks at what is there, if something is. Any thread may; none waits for another. O(1).
+    /// Looks at what is there, if something is, and if nobody has it alone for longer than some microseconds. Any
+    /// thread may. O(1).
     #[inline]
     pub fn look(&self) -> Option<Look<'_, T>> {
         let mut word = self.word.load(Relaxed);
+        let mut pauses = 0..PAUSES;
         loop {
             match word {
                 NOTHING => return None,
@@ -110,13 +129,18 @@ impl<T> Current<T> {
                     let at = At::Far(self.far.lock().clone()?);
                     return Some(Look { current: self, at });
                 }
+                _ if word & ALONE != 0 => {
+                    pauses.next()?;
+                    spin_loop();
+                    word = self.word.load(Relaxed);
+                }
                 // So many threads at a time there are not; if there were, one would wait for another.
                 _ if word & LOOKING == LOOKING => {
                     std::thread::yield_now();
                     word = self.word.load(Relaxed);
                 }
                 _ => {
-                    let one_more = word + 1;
+                    let one_more = (word + 1) | SEEN;
                     match self
                         .word
                         .compare_exchange_weak(word, one_more, Acquire, Relaxed)
@@ -144,6 +168,42 @@ impl<T> Current<T> {
             return as_it_is(address);
         }
         unknown
+    }
+
+    /// Whether something is there at which somebody has looked since it came there or was changed. O(1).
+    pub fn is_seen(&self) -> bool {
+        let word = self.word.load(Relaxed);
+        word == FAR || word & SEEN != 0
+    }
+
+    /// Has what is there alone, to change it, if nobody holds it; waits, no longer than some microseconds, for those who
+    /// look at it, and does something `meanwhile`. One thread at a time. O(1).
+    pub fn alone(&self, meanwhile: impl FnOnce()) -> Option<Alone<'_, T>> {
+        let word = self.word.load(Relaxed);
+        if matches!(word, NOTHING | FAR) {
+            return None;
+        }
+        let mut word = self.word.fetch_or(ALONE, Acquire);
+        if word & LOOKING != 0 {
+            meanwhile();
+            word = self.word.load(Acquire);
+        }
+        let mut pauses = 0..PAUSES;
+        while word & LOOKING != 0 && pauses.next().is_some() {
+            spin_loop();
+            word = self.word.load(Acquire);
+        }
+        let address = address_in(word);
+        if word & LOOKING == 0 {
+            // SAFETY: nobody looks, and nobody begins to; only who calls this, one thread at a time, could swap it out.
+            let shown = unsafe { &mut *shown::<T>(address) };
+            if let Some(it) = Arc::get_mut(&mut shown.it) {
+                let (current, word) = (self, word & !(ALONE | SEEN));
+                return Some(Alone { current, word, it });
+            }
+        }
+        self.word.fetch_and(!ALONE, Release);
+        None
     }
 
     /// Puts something else there, or nothing, and gives what was there. Who looks at that still does; nobody can begin
@@ -199,6 +259,28 @@ fn take_out<T>(word: u64) -> Arc<T> {
         drop(unsafe { Box::from_raw(shown) });
     }
     it
+}
+
+impl<T> Deref for Alone<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.it
+    }
+}
+
+impl<T> DerefMut for Alone<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.it
+    }
+}
+
+impl<T> Alone<'_, T> {
+    /// Lets everybody look again.
+    pub fn show(self) {
+        // Nobody else has written the word since.
+        self.current.word.store(self.word, Release);
+    }
 }
 
 impl<T> Look<'_, T> {
@@ -321,13 +403,46 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_holds_is_changed_where_it_is_and_seen_changed() {
+        let [near, far] = near_and_far();
+        assert!(near.alone(|| ()).is_none());
+        near.swap(Some(Arc::new(1)));
+        assert!(!near.is_seen());
+        let look = near.look().unwrap();
+        assert!(near.is_seen());
+        let mut meanwhile = false;
+        assert!(near.alone(|| meanwhile = true).is_none());
+        assert!(meanwhile);
+        let kept = look.keep();
+        drop(look);
+        assert!(near.alone(|| ()).is_none());
+        drop(kept);
+        let mut own = near.alone(|| unreachable!()).unwrap();
+        *own += 1;
+        assert!(near.look().is_none());
+        own.show();
+        assert!(!near.is_seen());
+        assert_eq!(near.look().as_deref(), Some(&2));
+        // What is not shown again is not looked at any more.
+        assert_eq!(near.alone(|| ()).as_deref(), Some(&2));
+        assert!(near.look().is_none());
+        assert_eq!(near.swap(Some(Arc::new(3))).as_deref(), Some(&2));
+        assert_eq!(near.look().as_deref(), Some(&3));
+        // What is far is only swapped.
+        far.swap(Some(Arc::new(1)));
+        assert!(far.is_seen());
+        assert!(far.alone(|| ()).is_none());
+        assert_eq!(far.look().as_deref(), Some(&1));
+    }
+
+    #[test]
     fn addresses_fit_or_are_far() {
         assert_eq!(word_of(0x7FFF_FFFF_FFF0), Some(0x7FF_FFFF_FFFF_0000));
         assert_eq!(word_of(1 << 52), None);
         let address = 0xF_FFFF_FFFF_FFF0;
         let word = word_of(address).unwrap();
         assert_eq!(word & LOOKING, 0);
-        assert_eq!(address_in(word | 7), address);
+        assert_eq!(address_in(word | LOOKING | SEEN | ALONE), address);
     }
 
     /// Whoever swaps it out and sees nobody look may change what nobody else has.
@@ -354,6 +469,12 @@ mod tests {
                 let mut alone = 0;
                 while alone < 20_000 {
                     current.swap(Some(own));
+                    if let Some(mut shown) = current.alone(|| ()) {
+                        *shown += 1;
+                        std::hint::black_box(&mut *shown);
+                        *shown += 1;
+                        shown.show();
+                    }
                     own = current.swap(None).unwrap();
                     match Arc::get_mut(&mut own) {
                         Some(n) => {

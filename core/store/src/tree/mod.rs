@@ -190,7 +190,9 @@ impl Files {
             }
             Child::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
-                branch.set_address(Address(0));
+                if branch.address() != 0 {
+                    branch.set_address(Address(0));
+                }
                 Some(Owned::Branch(branch))
             }
             Child::Page(_) => None,
@@ -252,14 +254,31 @@ impl Tree {
         self.files.pages.check()
     }
 
+    /// Lets go of all nodes, until it is made to [follow](Tree::follow) another one. O(1), but for nodes that nobody else
+    /// holds.
+    pub fn let_go(&mut self) {
+        self.root = Child::Page(Address(0));
+    }
+
+    /// Becomes what the other one is. O(1).
+    pub fn follow(&mut self, other: &Tree) {
+        self.root = other.root.clone();
+        (self.len, self.expiring) = (other.len, other.expiring);
+        self.files.used = other.files.used;
+        if !std::sync::Arc::ptr_eq(&self.files.pages, &other.files.pages) {
+            self.files.pages = other.files.pages.clone();
+        }
+    }
+
     /// Whether anything of it is in checkpoints. O(1).
     pub fn has_pages(&self) -> bool {
         !self.files.pages.files().is_empty()
     }
 
-    /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand.
+    /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand, or that it is near
+    /// then.
     pub fn touch(&self, key: &[u8]) {
-        self.leaf_of(key);
+        self.lend(key, |_| ());
     }
 
     /// The leaf that holds a key, if any does.
