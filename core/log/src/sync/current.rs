@@ -31,7 +31,9 @@ const FAR: u64 = 1 << BITS;
 /// How often somebody looks whether others are done who will be soon. A pause takes 15 to 60 ns.
 const PAUSES: u32 = if cfg!(statewright_loom) { 1 } else { 100 };
 
-/// Something there is now, or nothing. Any number of threads may look while one swaps it.
+/// Something there is now, or nothing. Any number of threads may look while one swaps it. It has lines of its own, as those
+/// who look write it all the time.
+#[repr(align(128))]
 pub struct Current<T> {
     word: AtomicU64,
     /// The address in the word, or an earlier one. As it is, so that who looks for leaks sees that it is held.

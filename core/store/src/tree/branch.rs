@@ -24,9 +24,10 @@ pub(super) enum Child {
 }
 
 /// A branch in memory: child `i + 1` holds the keys from separator `i` on. It is in one allocation, so that going
-/// down waits for memory once a level.
+/// down waits for memory once a level. It begins at a line, behind that of its reference count: commits write that one,
+/// and would take it away from those who read.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Branch {
     separators: Separators,
     pub children: SmallVec<[Child; MAX_CHILDREN + 1]>,
