@@ -69,9 +69,15 @@ struct Separators {
     prefix: SmallVec<[u8; 24]>,
     /// Of each, the next eight bytes.
     heads: Heads,
+    /// What the heads do not hold. Keys rarely differ as late as that, so it is apart, and copies share it.
+    rests: Arc<Rests>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rests {
     places: Vec<Place>,
     /// What is behind the heads, of all keys.
-    rests: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// Sorted numbers.
@@ -124,7 +130,7 @@ impl Heads {
 struct Place {
     /// Of the key behind the prefix.
     len: u32,
-    /// Where in `rests` it goes on.
+    /// Where in the bytes it goes on.
     rest: u32,
 }
 
@@ -146,19 +152,20 @@ impl Separators {
 
     fn push(&mut self, suffix: &Suffix<'_>) {
         self.heads.push(suffix.head);
-        self.places.push(Place {
+        let rests = Arc::make_mut(&mut self.rests);
+        rests.places.push(Place {
             len: suffix.len as u32,
-            rest: self.rests.len() as u32,
+            rest: rests.bytes.len() as u32,
         });
-        self.rests.extend_from_slice(suffix.rest);
+        rests.bytes.extend_from_slice(suffix.rest);
     }
 
     fn suffix(&self, i: usize) -> Suffix<'_> {
-        let (Some(head), Some(place)) = (self.heads.get(i), self.places.get(i)) else {
+        let (Some(head), Some(place)) = (self.heads.get(i), self.rests.places.get(i)) else {
             return Suffix::new(&[]);
         };
         let (start, len) = (place.rest as usize, place.len as usize);
-        let rest = self.rests.get(start..start + len.saturating_sub(8));
+        let rest = self.rests.bytes.get(start..start + len.saturating_sub(8));
         Suffix {
             head,
             len,
@@ -324,7 +331,8 @@ impl Branch {
     #[cfg(test)]
     pub fn size(&self) -> usize {
         size_of::<Branch>()
-            + self.separators.places.capacity() * size_of::<Place>()
-            + self.separators.rests.capacity()
+            + size_of::<Rests>()
+            + self.separators.rests.places.capacity() * size_of::<Place>()
+            + self.separators.rests.bytes.capacity()
     }
 }
