@@ -7,9 +7,9 @@ pub use current::{Alone, Current, Look};
 #[cfg(not(statewright_loom))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
 #[cfg(not(statewright_loom))]
-pub use std::hint::spin_loop;
-#[cfg(not(statewright_loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+#[cfg(not(statewright_loom))]
+pub use std::{hint::spin_loop, thread::yield_now};
 
 /// Locks what is mostly held for a few microseconds: looks at it as long as that before it lets the thread sleep. To
 /// wake one up takes longer than to wait, on a virtual machine ten times as long.
@@ -35,9 +35,9 @@ pub fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(statewright_loom)]
-pub use loom::hint::spin_loop;
-#[cfg(statewright_loom)]
 pub use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+#[cfg(statewright_loom)]
+pub use loom::{hint::spin_loop, thread::yield_now};
 #[cfg(statewright_loom)]
 pub use modelled::{Condvar, Mutex, MutexGuard};
 

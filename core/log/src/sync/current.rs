@@ -15,7 +15,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::{AtomicU64, AtomicUsize, Mutex, spin_loop};
+use super::{AtomicU64, AtomicUsize, Mutex, spin_loop, yield_now};
 
 /// The low bits of the word: how many look.
 const LOOKING: u64 = 0x3FFF;
@@ -138,7 +138,7 @@ impl<T> Current<T> {
                 }
                 // So many threads at a time there are not; if there were, one would wait for another.
                 _ if word & LOOKING == LOOKING => {
-                    std::thread::yield_now();
+                    yield_now();
                     word = self.word.load(Relaxed);
                 }
                 _ => {
@@ -419,7 +419,9 @@ mod tests {
         drop(look);
         assert!(near.alone(|| ()).is_none());
         drop(kept);
-        let mut own = near.alone(|| unreachable!()).unwrap();
+        meanwhile = false;
+        let mut own = near.alone(|| meanwhile = true).unwrap();
+        assert!(!meanwhile);
         *own += 1;
         assert!(near.look().is_none());
         own.show();
