@@ -315,9 +315,9 @@ impl Log {
         Ok(())
     }
 
-    /// Where others commit too, lets those run first who want to, as long as that brings commits. With more threads than
-    /// processors, most of those that the last sync woke up have not run again yet; now they share this one. Where a
-    /// processor is free, this takes less than a microsecond.
+    /// Where others commit too, lets those run first who want to, as long as that brings commits. With more threads
+    /// than processors, most of those that the last sync woke up have not run again yet; now they share this one.
+    /// Where a processor is free, this takes less than a microsecond.
     fn let_others_append(&self) {
         const TURNS: u32 = 4;
         let mut last = self.last_version();

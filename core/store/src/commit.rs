@@ -387,8 +387,8 @@ impl Shared {
         })
     }
 
-    /// Takes the published root back before the tree is changed at the places of `writes`, so that it need not be copied
-    /// if nobody holds it.
+    /// Takes the published root back before the tree is changed at the places of `writes`, so that it need not be
+    /// copied if nobody holds it.
     fn take_back(&self, writer: &mut Writer, own: Option<Begun>, writes: &[Region]) -> Taken<'_> {
         let mut taken = Taken::default();
         if writer.strict {

@@ -4,8 +4,8 @@
 //! A root is published when somebody wants to read and none is: publishing one per commit would make every commit
 //! copy its way through the tree. A commit takes the published root back before it changes the tree; if nobody
 //! holds it, the tree is edited in place. Where it was read since the commit before, the same root is shown again
-//! afterwards, so that readers need not publish one. In strict mode a commit is put into the tree when it is durable, and takes
-//! the root back then.
+//! afterwards, so that readers need not publish one. In strict mode a commit is put into the tree when it is durable,
+//! and takes the root back then.
 //!
 //! A wait-free pointer (`arc-swap`) was tried instead. Taking a root back then costs a commit a visit to every
 //! thread that ever read: 33 µs with 100 threads, 280 µs with 1,000.

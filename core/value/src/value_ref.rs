@@ -112,8 +112,8 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// Whether this is a part of a packed document, so that the [first edit](Value#cost-of-the-first-edit) of a container
-    /// makes nodes of its entries. O(1).
+    /// Whether this is a part of a packed document, so that the [first edit](Value#cost-of-the-first-edit) of a
+    /// container makes nodes of its entries. O(1).
     pub fn is_packed(self) -> bool {
         matches!(self.0, Form::Packed(_))
     }

@@ -31,8 +31,8 @@ const FAR: u64 = 1 << BITS;
 /// How often somebody looks whether others are done who will be soon. A pause takes 15 to 60 ns.
 const PAUSES: u32 = if cfg!(statewright_loom) { 1 } else { 100 };
 
-/// Something there is now, or nothing. Any number of threads may look while one swaps it. It has lines of its own, as those
-/// who look write it all the time.
+/// Something there is now, or nothing. Any number of threads may look while one swaps it. It has lines of its own, as
+/// those who look write it all the time.
 #[repr(align(128))]
 pub struct Current<T> {
     word: AtomicU64,
@@ -178,8 +178,8 @@ impl<T> Current<T> {
         word == FAR || word & SEEN != 0
     }
 
-    /// Has what is there alone, to change it, if nobody holds it; waits, no longer than some microseconds, for those who
-    /// look at it, and does something `meanwhile`. One thread at a time. O(1).
+    /// Has what is there alone, to change it, if nobody holds it; waits, no longer than some microseconds, for those
+    /// who look at it, and does something `meanwhile`. One thread at a time. O(1).
     pub fn alone(&self, meanwhile: impl FnOnce()) -> Option<Alone<'_, T>> {
         let word = self.word.load(Relaxed);
         if matches!(word, NOTHING | FAR) {

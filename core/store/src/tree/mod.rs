@@ -254,8 +254,8 @@ impl Tree {
         self.files.pages.check()
     }
 
-    /// Lets go of all nodes, until it is made to [follow](Tree::follow) another one. O(1), but for nodes that nobody else
-    /// holds.
+    /// Lets go of all nodes, until it is made to [follow](Tree::follow) another one. O(1), but for nodes that nobody
+    /// else holds.
     pub fn let_go(&mut self) {
         self.root = Child::Page(Address(0));
     }
@@ -275,8 +275,8 @@ impl Tree {
         !self.files.pages.files().is_empty()
     }
 
-    /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand, or that it is near
-    /// then.
+    /// Reads what a change of this key will read, so that [`check`](Tree::check) can tell beforehand, or that it is
+    /// near then.
     pub fn touch(&self, key: &[u8]) {
         self.lend(key, |_| ());
     }
