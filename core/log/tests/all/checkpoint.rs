@@ -1,7 +1,8 @@
 //! Checkpoint files: what was written is read, what is damaged is refused, and what was interrupted is not there.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use statewright_log::sim::{self, Fault, Image, Op};
 use statewright_log::{
@@ -36,6 +37,38 @@ fn pages() -> Vec<Vec<u8>> {
         .iter()
         .map(|len| vec![*len as u8 | 1; *len])
         .collect()
+}
+
+/// Systems keep in one large page what is written at once, if it begins and ends where such a page does.
+#[test]
+fn large_pages_of_the_file_are_written_whole() {
+    const LARGE: u64 = 2 << 20;
+    let (env, io, _) = sim::world(1);
+    env.io.create_dir(Path::new(DIR)).unwrap();
+    let written: Arc<Mutex<Option<PathBuf>>> = Arc::default();
+    let created = written.clone();
+    io.on_change(move |change, _| {
+        if change.op == Op::Create {
+            *created.lock().unwrap() = Some(change.path.clone());
+        }
+    });
+    let mut writer = CheckpointWriter::create(&env, Path::new(DIR), 3).unwrap();
+    let path = written.lock().unwrap().clone().unwrap();
+    let before = io.calls(Op::Write);
+    let mut offsets = Vec::new();
+    for nth in 0..1600_usize {
+        let len = if nth == 700 { 5 << 20 } else { 4000 + nth % 90 };
+        let page = vec![nth as u8; len];
+        offsets.push((writer.page_in_block(&page).unwrap(), page));
+        let size = io.size(&path).unwrap();
+        assert_eq!(size % LARGE, 0);
+        assert!(writer.len() - size < LARGE);
+    }
+    assert_eq!(io.calls(Op::Write) - before, 4);
+    let file = writer.finish(&position(), b"the root").unwrap();
+    for (offset, page) in offsets {
+        assert_eq!(file.page(offset).unwrap(), page);
+    }
 }
 
 #[test]
