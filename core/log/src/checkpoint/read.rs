@@ -10,6 +10,10 @@ use crate::format::Fields;
 use crate::log::Position;
 use crate::time::Timestamp;
 
+/// No two pages of so many bytes begin within the same so many. Most pages have more, and checking one that has not
+/// takes some ten nanoseconds; so that memory is small, even for checkpoints of many GiB.
+const MARKED: usize = 256;
+
 /// A checkpoint, mapped. Pages are checked when they are first read, so opening costs the same at any size.
 pub struct CheckpointFile {
     path: PathBuf,
@@ -17,8 +21,9 @@ pub struct CheckpointFile {
     position: Position,
     root: Vec<u8>,
     map: Box<dyn ReadMapping>,
-    /// A bit for every possible beginning of a page: whether that page was found intact.
-    checked: Vec<AtomicU64>,
+    /// A bit for every [`MARKED`] bytes: whether the page that begins there, of at least as many bytes, was found
+    /// intact. Smaller ones are checked each time.
+    checked: Box<[AtomicU64]>,
 }
 
 impl CheckpointFile {
@@ -64,10 +69,12 @@ impl CheckpointFile {
             (intact && len == length).then_some(root)
         })();
         let at = trailer.ok_or_else(|| damaged(end, "the checkpoint's end is not intact"))?;
-        let slots = usize::try_from(length).unwrap_or(0) / ALIGN;
-        let checked = std::iter::repeat_with(AtomicU64::default);
+        let words = usize::try_from(length).unwrap_or(0) / MARKED / 64 + 1;
+        // The system makes them zeros when they are touched, so this is O(1), too.
+        let checked = bytemuck::allocation::try_zeroed_slice_box(words);
+        let bytes = (words * size_of::<AtomicU64>()) as u64;
         let mut checkpoint = CheckpointFile {
-            checked: checked.take(slots / 64 + 1).collect(),
+            checked: checked.map_err(|()| Error::OutOfMemory { bytes })?,
             position: Position {
                 version: 0,
                 hash: [0; 16],
@@ -149,8 +156,10 @@ impl CheckpointFile {
         let mut fields = Fields(head);
         let (sum, length) = (fields.u32().unwrap_or(0), fields.u32().unwrap_or(0));
         let content = behind.get(..length as usize).ok_or_else(damaged)?;
-        let slot = at / ALIGN;
-        let (word, bit) = (self.checked.get(slot / 64), 1 << (slot % 64));
+        let mark = at / MARKED;
+        let word = self.checked.get(mark / 64);
+        let word = word.filter(|_| PAGE + content.len() >= MARKED);
+        let bit = 1 << (mark % 64);
         if word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
             return Ok(content);
         }

@@ -157,6 +157,31 @@ fn every_flipped_byte_is_noticed_where_it_is_read() {
     }
 }
 
+/// However small a page is, and whatever pages beside it were read before.
+#[test]
+fn a_damaged_page_is_noticed_beside_intact_ones() {
+    let (env, io, _) = sim::world(1);
+    env.io.create_dir(Path::new(DIR)).unwrap();
+    let sizes = (0..8).flat_map(|nth| [1, 40, 56, 57, 110, 184, 200, 247, 248, 249, 500 - nth]);
+    let pages: Vec<Vec<u8>> = sizes.map(|len| vec![len as u8; len]).collect();
+    let (_, offsets) = write(&env, &pages).unwrap();
+    let path = Path::new(DIR).join("0000000003.swckpt");
+    for (damaged, at) in offsets.iter().enumerate() {
+        let flip = |bytes: &mut Vec<u8>| bytes[*at as usize + 8] ^= 0x10;
+        io.edit(&path, flip).unwrap();
+        let file = CheckpointFile::open(&env, Path::new(DIR), 3).unwrap();
+        for _ in 0..2 {
+            for (nth, offset) in offsets.iter().enumerate() {
+                assert_eq!(
+                    file.page(*offset).ok(),
+                    Some(&*pages[nth]).filter(|_| nth != damaged)
+                );
+            }
+        }
+        io.edit(&path, flip).unwrap();
+    }
+}
+
 #[test]
 fn a_power_cut_at_any_moment_leaves_all_of_it_or_nothing() {
     let (env, io, _) = sim::world(1);
