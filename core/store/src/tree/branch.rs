@@ -1,13 +1,11 @@
 //! Branches: children and the keys that separate them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use smallvec::SmallVec;
 use triomphe::Arc;
 
 use super::keys::{Against, Suffix, common, first_not};
 use super::leaf::Leaf;
-use super::page::{Address, PageBranch};
+use super::page::{Address, PageBranch, Saved};
 
 /// Children of a branch at most.
 pub(super) const MAX_CHILDREN: usize = 32;
@@ -31,8 +29,7 @@ pub(super) enum Child {
 pub(super) struct Branch {
     separators: Separators,
     pub children: SmallVec<[Child; MAX_CHILDREN + 1]>,
-    /// The page that holds the same; 0 if none does.
-    address: AtomicU64,
+    pub saved: Saved,
 }
 
 /// A copy is made to be changed, so no page holds it.
@@ -218,7 +215,7 @@ pub(super) fn separator(left: &[u8], right: &[u8]) -> Vec<u8> {
 impl Branch {
     fn new(separators: Separators, children: SmallVec<[Child; MAX_CHILDREN + 1]>) -> Branch {
         Branch {
-            address: AtomicU64::new(0),
+            saved: Saved::default(),
             separators,
             children,
         }
@@ -248,16 +245,6 @@ impl Branch {
         let separators = &self.separators;
         let suffixes = (0..separators.heads.len).map(|i| separators.suffix(i));
         PageBranch::encode(&separators.prefix, suffixes, children)
-    }
-
-    /// The page that holds the same; 0 if none does.
-    pub fn address(&self) -> u64 {
-        self.address.load(Ordering::Relaxed)
-    }
-
-    /// Notes which page holds the same.
-    pub fn set_address(&self, address: Address) {
-        self.address.store(address.0, Ordering::Relaxed);
     }
 
     /// The child that holds `key`.

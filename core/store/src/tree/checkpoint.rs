@@ -14,8 +14,8 @@ use crate::hasher::Numbers;
 #[derive(Debug, Default)]
 pub struct Written {
     pub(super) root: Address,
-    /// The nodes in memory that are in pages now.
-    pub(super) nodes: Vec<(Child, Address)>,
+    /// The nodes in memory that are in pages now, of so many bytes.
+    pub(super) nodes: Vec<(Child, Address, u64)>,
     /// Where the pages are that were copied, by where they were.
     pub(super) moved: HashMap<Address, Address, Numbers>,
     /// Bytes of pages that belong to the tree and were written, or are now reached through a page that was.
@@ -47,8 +47,10 @@ impl Tree {
     /// Goes on with the pages that a checkpoint of an earlier version of this tree wrote. If `evict`, nodes that are
     /// in pages leave memory. Gives what is to be dropped when nobody waits. O(branches in memory).
     pub fn settle(&mut self, written: &Written, pages: Pages, evict: bool) -> impl Send + use<> {
-        for (node, address) in &written.nodes {
-            node.set_address(*address);
+        for (node, address, bytes) in &written.nodes {
+            if let Some(saved) = node.by_ref().saved() {
+                saved.set(*address, *bytes);
+            }
         }
         self.files.pages = std::sync::Arc::new(pages);
         self.files.used = if written.moved.is_empty() {
@@ -104,17 +106,6 @@ impl Tree {
     }
 }
 
-impl Child {
-    /// Notes which page holds the same as a node in memory.
-    fn set_address(&self, address: Address) {
-        match self {
-            Child::Leaf(leaf) => leaf.set_address(address),
-            Child::Branch(branch) => branch.set_address(address),
-            Child::Page(_) => {}
-        }
-    }
-}
-
 /// Puts pages where they are now.
 fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<Child>) {
     if let Child::Page(address) = child {
@@ -132,12 +123,13 @@ fn settle(child: &mut Child, written: &Written, evict: bool, dropped: &mut Vec<C
     match child {
         Child::Leaf(leaf) if leaf.has_moved(&moved) => leaf.follow(&moved),
         Child::Branch(branch) => {
+            let bytes = branch.saved.bytes();
             let branch = Arc::make_mut(branch);
             for child in &mut branch.children {
                 settle(child, written, evict, dropped);
             }
             // Its page says the same after this as before.
-            branch.set_address(address.unwrap_or(Address(0)));
+            branch.saved.set(address.unwrap_or_default(), bytes);
         }
         _ => {}
     }
@@ -293,6 +285,30 @@ mod tests {
             "{} {sizes:?}",
             tree.used()
         );
+    }
+
+    #[test]
+    fn pages_of_nodes_that_changed_in_memory_are_waste() {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut tree = Tree::default();
+        for n in 0..2000 {
+            tree.insert(&key(n), &entry(u64::from(n)));
+        }
+        for number in 1..=9 {
+            let evict = number == 6;
+            checkpoint(&env, &mut tree, (number, false, evict), |_| {});
+            let held = tree.clone();
+            for n in (0..2000).step_by(1 + usize::from(number == 3) * 99) {
+                tree.insert(&key(n), &entry(u64::from(n) + number));
+            }
+            drop(held);
+        }
+        checkpoint(&env, &mut tree, (10, false, false), |_| {});
+        let used = tree.used();
+        checkpoint(&env, &mut tree, (11, true, false), |_| {});
+        let whole = open(&env, 11).len();
+        assert!(used.abs_diff(whole) < whole / 4, "{used} {whole}");
     }
 
     #[test]

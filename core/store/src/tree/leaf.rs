@@ -12,7 +12,6 @@
 //! page of a checkpoint records have the same form without the first eight bytes of the key, which are in the slots.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 use statewright_value::Value;
@@ -20,7 +19,7 @@ use triomphe::Arc;
 
 use super::index::{Index, REACH};
 use super::keys::common;
-use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT};
+use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT, Saved};
 use super::view::{Kind, RECORD, Record, View, u32_at};
 use crate::error::Result as StoreResult;
 use crate::target::Entry;
@@ -53,8 +52,7 @@ pub(super) struct Node {
     pub index: Index,
     /// Bytes of the heap that no entry needs.
     garbage: u32,
-    /// The page that holds the same; 0 if none does.
-    address: AtomicU64,
+    saved: Saved,
     pub live: Vec<Value>,
 }
 
@@ -66,7 +64,7 @@ impl Clone for Node {
             prefix: self.prefix.clone(),
             garbage: self.garbage,
             index: self.index.clone(),
-            address: AtomicU64::new(0),
+            saved: Saved::default(),
             live: self.live.clone(),
         }
     }
@@ -261,19 +259,14 @@ impl Leaf {
         std::hint::black_box(Arc::count(&self.0));
     }
 
-    /// The page that holds the same; 0 if none does.
-    pub fn address(&self) -> u64 {
-        self.0.address.load(Ordering::Relaxed)
-    }
-
-    /// Notes which page holds the same.
-    pub fn set_address(&self, address: Address) {
-        self.0.address.store(address.0, Ordering::Relaxed);
+    /// The page that holds the same, if one does.
+    pub fn saved(&self) -> &Saved {
+        &self.0.saved
     }
 
     /// Makes it one that nobody else holds, to be changed: no page holds it from here on.
     pub fn own(&mut self) {
-        *Arc::make_mut(&mut self.0).address.get_mut() = 0;
+        self.node().saved.forget();
     }
 
     fn node(&mut self) -> &mut Node {
@@ -331,7 +324,7 @@ impl Leaf {
 
     /// Refers to values where they are now. The page that held the same still does.
     pub fn follow(&mut self, moved: &dyn Fn(Address) -> Option<Address>) {
-        let address = self.address();
+        let (address, bytes) = (self.saved().address(), self.saved().bytes());
         let node = self.node();
         for i in 0..node.index.len() {
             let page = |record: &Record<'_>| record.kind == Kind::Page;
@@ -343,7 +336,7 @@ impl Leaf {
                 set(&mut node.heap, at, &new.to_le_bytes());
             }
         }
-        *node.address.get_mut() = address;
+        node.saved.set(address, bytes);
     }
 
     /// The lengths of all pages that hold this leaf's values.

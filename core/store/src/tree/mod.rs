@@ -26,7 +26,7 @@ use crate::target::{Entry, Target};
 use branch::{Branch, Child, MAX_CHILDREN, separator};
 use leaf::{Leaf, MAX_ENTRIES, Put};
 pub use page::{Address, Pages};
-use page::{NO_PAGES, PageBranch, PageKind};
+use page::{NO_PAGES, PageBranch, PageKind, Saved};
 pub use view::Lent;
 use view::View;
 
@@ -138,11 +138,19 @@ impl<'a> ChildRef<'a> {
     /// The page that holds it or the same, if one does.
     fn address(self) -> Option<Address> {
         let address = match self {
-            ChildRef::Leaf(leaf) => Address(leaf.address()),
-            ChildRef::Branch(branch) => Address(branch.address()),
             ChildRef::Page(address) => return Some(address),
+            _ => self.saved()?.address(),
         };
         Some(address).filter(|address| address.0 != 0)
+    }
+
+    /// Of a node in memory.
+    fn saved(self) -> Option<&'a Saved> {
+        match self {
+            ChildRef::Leaf(leaf) => Some(leaf.saved()),
+            ChildRef::Branch(branch) => Some(&branch.saved),
+            ChildRef::Page(_) => None,
+        }
     }
 
     /// The node, for reading. If its page is not intact, an empty leaf, and [`Pages`] takes note.
@@ -185,17 +193,28 @@ impl Files {
         }
         match child {
             Child::Leaf(leaf) => {
+                self.is_waste(leaf.saved());
                 leaf.own();
                 Some(Owned::Leaf(leaf))
             }
             Child::Branch(branch) => {
+                self.is_waste(&branch.saved);
                 let branch = Arc::make_mut(branch);
-                if branch.address() != 0 {
-                    branch.set_address(Address(0));
+                // Others read the line it is in.
+                if branch.saved.address() != Address(0) {
+                    branch.saved.forget();
                 }
                 Some(Owned::Branch(branch))
             }
             Child::Page(_) => None,
+        }
+    }
+
+    /// The page of a node does not belong to the tree any more, as the node changes.
+    #[inline]
+    fn is_waste(&mut self, saved: &Saved) {
+        if self.used > 0 {
+            self.used = self.used.saturating_sub(saved.bytes());
         }
     }
 

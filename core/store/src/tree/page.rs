@@ -10,6 +10,7 @@
 //! - of a value: its packed bytes.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use quick_cache::Weighter;
@@ -39,6 +40,40 @@ impl Address {
 
     fn offset(self) -> u64 {
         (self.0 & ((1 << 40) - 1)) * UNIT
+    }
+}
+
+/// Which page holds the same as a node in memory, if one does, and how many bytes it has, with the pages of its values.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    address: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Saved {
+    /// 0 if no page holds the same.
+    pub fn address(&self) -> Address {
+        Address(self.address.load(Ordering::Relaxed))
+    }
+
+    /// Notes a page that holds the same.
+    pub fn set(&self, address: Address, bytes: u64) {
+        self.address.store(address.0, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of the page that holds the same; 0 if none does.
+    pub fn bytes(&self) -> u64 {
+        match self.address() {
+            Address(0) => 0,
+            _ => self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The node changes: from here on no page holds the same.
+    #[inline]
+    pub fn forget(&mut self) {
+        *self.address.get_mut() = 0;
     }
 }
 

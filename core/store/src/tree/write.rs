@@ -70,11 +70,12 @@ impl<'a> Writing<'a> {
         }
         match node.read(self.pages) {
             Ref::Leaf(view) => {
+                let before = self.written.bytes;
                 let address = match node {
                     ChildRef::Leaf(leaf) => self.leaf(leaf)?,
                     _ => self.leaf(&Leaf::of_page(&view).ok_or_else(broken)?)?,
                 };
-                self.note(node, address);
+                self.note(node, address, self.written.bytes - before);
                 Ok(Place::At(address))
             }
             Ref::Branch(branch) => {
@@ -114,7 +115,7 @@ impl<'a> Writing<'a> {
                 Ref::Leaf(_) => return Err(broken()),
             };
             let address = self.write(PageKind::Branch, &content)?;
-            self.note(waiting.branch, address);
+            self.note(waiting.branch, address, content.len() as u64);
             if let Some(here) = addresses.get_mut(i) {
                 *here = address;
             }
@@ -122,16 +123,17 @@ impl<'a> Writing<'a> {
         Ok(at(&addresses, &root))
     }
 
-    /// Remembers where a node is now.
-    fn note(&mut self, node: ChildRef<'a>, now: Address) {
-        match node {
-            ChildRef::Leaf(leaf) => self.written.nodes.push((Child::Leaf(leaf.clone()), now)),
-            ChildRef::Branch(branch) => {
-                let branch = Child::Branch(branch.clone());
-                self.written.nodes.push((branch, now));
+    /// Remembers where a node is now, and how many bytes it takes there.
+    fn note(&mut self, node: ChildRef<'a>, now: Address, bytes: u64) {
+        let in_memory = match node {
+            ChildRef::Leaf(leaf) => Child::Leaf(leaf.clone()),
+            ChildRef::Branch(branch) => Child::Branch(branch.clone()),
+            ChildRef::Page(address) => {
+                self.written.moved.insert(address, now);
+                return;
             }
-            ChildRef::Page(address) => drop(self.written.moved.insert(address, now)),
-        }
+        };
+        self.written.nodes.push((in_memory, now, bytes));
     }
 
     fn write(&mut self, kind: PageKind, content: &[u8]) -> Result<Address> {
