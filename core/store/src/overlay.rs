@@ -164,7 +164,7 @@ impl Target for Layered<'_> {
         self.over.first_from(self.base, from)
     }
 
-    fn make_room(doc: &Value, path: &Path) -> Result<()> {
+    fn room_for_edit(doc: &Value, path: &Path) -> Result<()> {
         room::for_edit(doc, path).map(drop)
     }
 

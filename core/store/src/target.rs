@@ -49,7 +49,7 @@ pub trait Target {
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)>;
 
     /// Makes sure that there is memory for editing a document at a path, if it may still be refused.
-    fn make_room(_doc: &Value, _path: &Path) -> Result<()> {
+    fn room_for_edit(_doc: &Value, _path: &Path) -> Result<()> {
         Ok(())
     }
 

@@ -54,6 +54,7 @@ struct Shown<T> {
 
 /// What is there, for one thread alone. Nobody begins to look before it is [shown](Alone::show) again; if it is dropped
 /// instead, nobody looks at it any more.
+#[must_use = "dropped, it takes what is there away from readers"]
 pub struct Alone<'a, T> {
     current: &'a Current<T>,
     /// What the word is afterwards.

@@ -292,20 +292,20 @@ impl Op {
             Op::DocSet { path, value, .. } if path.segments().is_empty() => put(target, value),
             Op::DocSet { path, value, .. } => target
                 .edit(key, at.version, |doc| {
-                    T::make_room(doc, path)?;
+                    T::room_for_edit(doc, path)?;
                     Ok(doc.set(path, value.clone())?)
                 })
                 .ok_or_else(missing)??,
             Op::DocRemove { path, .. } => target
                 .edit(key, at.version, |doc| {
-                    T::make_room(doc, path)?;
+                    T::room_for_edit(doc, path)?;
                     doc.remove(path)?;
                     Ok(())
                 })
                 .ok_or_else(missing)??,
             Op::DocEdit { path, edit, .. } => target
                 .edit(key, at.version, |doc| {
-                    T::make_room(doc, path)?;
+                    T::room_for_edit(doc, path)?;
                     edit.apply(doc, path).map_err(|e| Error::at(key, e))
                 })
                 .ok_or_else(missing)??,
