@@ -26,6 +26,7 @@
 #![deny(unsafe_code)]
 
 mod announce;
+mod begin;
 mod checkpoint;
 mod classify;
 mod env;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::Frame;
+use crate::begin::Begin;
 use crate::env::{File, read_full};
 use crate::error::{Error, Result};
 use crate::format::{FRAME_HEADER, FrameHeader, Kind, SegmentHeader, frame_len};
@@ -171,19 +172,11 @@ impl<'a> Reader<'a> {
                         .filter(|last| *last > end + skip)
                         .or(tail.last_byte);
                 }
-                for (i, quad) in page.chunks(4).enumerate() {
-                    if quad.first() != Some(&0xF7) {
-                        continue;
-                    }
-                    let place = at + 4 * i as u64;
-                    let header = bytes.get(4 * i..).and_then(FrameHeader::decode);
-                    if let Some(h) = header.filter(|h| h.tag == tag && u64::from(h.offset) == place)
-                    {
-                        tail.proven = tail.proven.max(h.proven.into());
-                        if h.kind == Kind::Commit {
-                            tail.commits += 1;
-                            tail.version = tail.version.max(h.version);
-                        }
+                for h in headers(bytes, at, tag) {
+                    tail.proven = tail.proven.max(h.proven.into());
+                    if h.kind == Kind::Commit {
+                        tail.commits += 1;
+                        tail.version = tail.version.max(h.version);
                     }
                 }
             }
@@ -191,6 +184,38 @@ impl<'a> Reader<'a> {
         }
         Ok(tail)
     }
+
+    /// The place of the commit with this version, wherever it is, if its header is intact. O(segment).
+    pub(crate) fn before(&mut self, version: u64, tag: u32) -> Result<Option<Begin>> {
+        let mut at = FIRST_FRAME;
+        loop {
+            let bytes = self.bytes(at, PAGE + FRAME_HEADER)?;
+            let commit = |h: &FrameHeader| h.kind == Kind::Commit && h.version == version;
+            if let Some(h) = headers(bytes, at, tag).find(commit) {
+                let (version, hash) = (version.saturating_sub(1), h.prev);
+                return Ok(Some(Begin {
+                    offset: h.offset.into(),
+                    chain: Chain { version, hash },
+                }));
+            }
+            match bytes.len().min(PAGE) {
+                0 => return Ok(None),
+                page => at += page as u64,
+            }
+        }
+    }
+}
+
+/// The intact frame headers, of a file with this tag, that begin in the first page of these bytes, which are at `at`.
+fn headers(bytes: &[u8], at: u64, tag: u32) -> impl Iterator<Item = FrameHeader> {
+    let page = bytes.get(..PAGE).unwrap_or(bytes);
+    let begins = page.chunks(4).enumerate();
+    let begins = begins.filter(|(_, quad)| quad.first() == Some(&0xF7));
+    begins.filter_map(move |(i, _)| {
+        let header = bytes.get(4 * i..).and_then(FrameHeader::decode)?;
+        let place = at + 4 * i as u64;
+        (header.tag == tag && u64::from(header.offset) == place).then_some(header)
+    })
 }
 
 #[cfg(test)]

@@ -120,6 +120,11 @@ fn plan(dir: &Path, found: &Survey, numbers: &[u64]) -> Result<Plan> {
         );
         return Err(Error::corrupt(&part.info.path, part.run.end, problem));
     }
+    // Which of the two is right is not for a repair to say.
+    if let Some(damage) = &found.disagreement {
+        let problem = damage.problem.clone();
+        return Err(Error::corrupt(&damage.path, damage.offset, problem));
+    }
     // A part that becomes the last one must not point to a next one, so it is written again.
     let cut = broken || numbers.last() != Some(&last_number) || !part.sound_header;
     headers.retain(|header| *header != at);

@@ -3,35 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::begin::{Begin, find};
 use crate::classify::{End, Evidence, Next, Verdict, classify};
 use crate::env::{Env, File, OpenMode};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
 use crate::options::{Durability, LogOptions, Recovery};
 use crate::reader::{Item, Reader};
-use crate::recover::{Opened, SegmentInfo, Visit, disagree, mark, random_tag};
+use crate::recover::{Opened, SegmentInfo, Visit, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, LOOK, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
 };
 use crate::{Frame, Position, Timestamp};
-
-/// A place in a segment from which commits are followed. Everything before it is durable.
-#[derive(Clone, Copy)]
-pub(crate) struct Begin {
-    pub(crate) offset: u64,
-    /// The commit before.
-    pub(crate) chain: Chain,
-}
-
-impl Begin {
-    pub(crate) fn of(header: &SegmentHeader) -> Begin {
-        Begin {
-            offset: FIRST_FRAME,
-            chain: Chain::before(header),
-        }
-    }
-}
 
 /// How far the valid commits of a segment go.
 pub(crate) struct Run {
@@ -179,7 +163,7 @@ impl Replay<'_> {
         let mut begin = None;
         let mut segments = self.segments.clone();
         if let Some(start) = start {
-            let (skipped, place) = self.find(&start)?;
+            let (skipped, place) = find(self.env, self.dir, &self.segments, &start)?;
             for segment in segments.drain(..skipped) {
                 // At most: how many of them are frames is not looked at.
                 self.log_bytes += segment.header.length.saturating_sub(FIRST_FRAME);
@@ -222,69 +206,6 @@ impl Replay<'_> {
             log_bytes,
             recovery,
         })
-    }
-
-    /// Where replay begins that has everything up to `start` already: how many segments to skip, and the place in the
-    /// next. Checks that the commit before is the one that `start` names.
-    ///
-    /// That place is in the last segment that does not begin behind it: a segment that was made because the one before
-    /// was torn begins with commits that are in that one too, and counts instead of it.
-    fn find(&self, start: &Position) -> Result<(usize, Begin)> {
-        let sorted = self.segments.is_sorted_by_key(|s| s.header.first_version);
-        let behind = self
-            .segments
-            .partition_point(|s| s.header.first_version.saturating_sub(1) <= start.version);
-        let at = behind.saturating_sub(1);
-        let Some(SegmentInfo { path, header }) = self.segments.get(at).filter(|_| sorted) else {
-            return Err(disagree(
-                self.dir,
-                start,
-                "the segments are in another order",
-            ));
-        };
-        let chain = Chain {
-            version: start.version,
-            hash: start.hash,
-        };
-        if header.number < start.segment {
-            return Err(disagree(path, start, "the log ends before that file"));
-        }
-        let begin = Begin::of(header);
-        let moved = header.number > start.segment;
-        if begin.chain == chain && (moved || start.offset == FIRST_FRAME) {
-            return Ok((at, begin));
-        }
-        let open = self.env.io.open(path, OpenMode::Read);
-        let file = open.map_err(|e| Error::io("open", path, e))?;
-        let size = file.len().map_err(|e| Error::io("look at", path, e))?;
-        let mut reader = Reader::new(&*file, path, header.length.min(size));
-        if !moved && start.offset >= FIRST_FRAME {
-            let offset = start.offset;
-            if !matches!(reader.item(offset, header, &chain)?, Item::Nothing(_)) {
-                return Ok((at, Begin { offset, chain }));
-            }
-        }
-        // There is nothing at that place, or the commit is elsewhere now: follow the commits up to it.
-        let mut place = begin;
-        while place.chain.version < start.version || (!moved && place.offset < start.offset) {
-            match reader.item(place.offset, header, &place.chain)? {
-                Item::Commit(_, commit) if place.chain.version < start.version => {
-                    let Frame { version, hash, .. } = commit;
-                    place.chain = Chain { version, hash };
-                    place.offset += frame_len(commit.ops.len());
-                }
-                Item::Pad(frame) => place.offset += frame_len(frame.length as usize),
-                _ => break,
-            }
-        }
-        if place.chain.version < start.version {
-            let problem = format!("the log ends with commit {}", place.chain.version);
-            return Err(disagree(path, start, &problem));
-        }
-        if place.chain != chain || (!moved && place.offset != start.offset) {
-            return Err(disagree(path, start, "the log has another commit there"));
-        }
-        Ok((at, place))
     }
 
     /// Replays one segment from `begin` and decides what its end means.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::begin::{Begin, find};
 use crate::checkpoint::{CheckpointFile, checkpoints};
 use crate::classify::{Next, Verdict};
 use crate::env::{Env, OpenMode, PathKind, read_full};
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::{FRAME_HEADER, FrameHeader, Hash, Kind, SegmentHeader};
 use crate::reader::Reader;
 use crate::recover::{ELSEWHERE, SegmentInfo, list_segments, read_header};
-use crate::replay::{Begin, Run, follow, judge};
+use crate::replay::{Run, follow, judge};
 use crate::segment::{Chain, FIRST_FRAME, segment_name};
 use crate::time::Timestamp;
 use crate::{Frame, Position};
@@ -73,6 +74,10 @@ pub(crate) struct Part {
 pub(crate) struct Survey {
     /// Where opening may begin to replay.
     pub(crate) start: Option<Position>,
+    /// Where that is now: the number of the segment, and the place in it. What is before is covered.
+    begin: Option<(u64, Begin)>,
+    /// That it is nowhere.
+    pub(crate) disagreement: Option<Damage>,
     pub(crate) found: Verification,
     /// The segments that can be followed.
     pub(crate) parts: Vec<Part>,
@@ -140,6 +145,9 @@ pub(crate) fn survey(
     content.begin(start);
     survey.found.segments = numbers.len() as u64;
     let headers = survey.headers(env, dir, &numbers)?;
+    if let Some(start) = start {
+        survey.find(env, dir, &headers, start)?;
+    }
     for (i, number) in numbers.iter().enumerate() {
         let Some(Some((info, sound_header))) = headers.get(i).cloned() else {
             continue;
@@ -149,16 +157,18 @@ pub(crate) fn survey(
             (Some(next), Some(Some((info, _)))) if *next == number + 1 => Some(info.header),
             _ => None,
         };
-        survey.segment(env, (info, sound_header), next, last, start, content)?;
+        survey.segment(env, (info, sound_header), next, last, content)?;
     }
     survey.found.clean &= survey.found.damage.is_empty();
     Ok(survey)
 }
 
 impl Survey {
-    /// Notes a damage, and returns whether a checkpoint covers it.
-    fn damage(&mut self, number: u64, start: Option<&Position>, damage: Damage) -> bool {
-        let covered = start.is_some_and(|s| (number, damage.offset) < (s.segment, s.offset));
+    /// Notes a damage, and returns whether a checkpoint covers it. Opening reads all headers, and never damaged
+    /// checkpoints.
+    fn damage(&mut self, number: u64, damage: Damage) -> bool {
+        let begin = self.begin.filter(|_| damage.offset > 0 && number > 0);
+        let covered = begin.is_some_and(|(n, begin)| (number, damage.offset) < (n, begin.offset));
         self.damaged.push(number);
         self.found.damage.push(Damage { covered, ..damage });
         covered
@@ -190,7 +200,7 @@ impl Survey {
                         behind: 0,
                         covered: false,
                     };
-                    self.damage(0, None, damage);
+                    self.damage(0, damage);
                 }
                 Err(other) => return Err(other),
             }
@@ -215,8 +225,7 @@ impl Survey {
             behind: 0,
             covered: false,
         };
-        // Opening reads all headers, whatever a checkpoint covers.
-        self.damage(number, None, damage);
+        self.damage(number, damage);
     }
 
     /// The headers of all segments, and whether they are sound. Of one that is not, what its first commit tells.
@@ -227,9 +236,11 @@ impl Survey {
         numbers: &[u64],
     ) -> Result<Vec<Option<(SegmentInfo, bool)>>> {
         let mut headers: Vec<Option<(SegmentInfo, bool)>> = Vec::with_capacity(numbers.len());
+        let read = |number: &u64| read_header(env, &dir.join(segment_name(*number)), *number);
+        let read: Vec<_> = numbers.iter().map(read).collect::<Result<_>>()?;
+        let mut store = read.iter().flatten().map(|header| header.store).next();
         let mut expected = 1;
-        let mut store = None;
-        for number in numbers {
+        for (number, mut read) in numbers.iter().zip(read) {
             if *number != expected {
                 let path = dir.join(segment_name(expected));
                 let problem = "the file is missing, but later parts of the log exist";
@@ -237,10 +248,7 @@ impl Survey {
             }
             expected = number.saturating_add(1);
             let path = dir.join(segment_name(*number));
-            let mut read = read_header(env, &path, *number)?;
-            if let Ok(header) = read
-                && *store.get_or_insert(header.store) != header.store
-            {
+            if read.is_ok_and(|header| store != Some(header.store)) {
                 read = Err(ELSEWHERE);
             }
             headers.push(match read {
@@ -255,11 +263,47 @@ impl Survey {
                     } else {
                         guess_header(env, &path, *number, store)?
                     };
+                    store = store.or(header.map(|header| header.store));
                     header.map(|header| (SegmentInfo { path, header }, false))
                 }
             });
         }
         Ok(headers)
+    }
+
+    /// Finds where opening begins that has everything up to `start`.
+    fn find(
+        &mut self,
+        env: &Env,
+        dir: &Path,
+        headers: &[Option<(SegmentInfo, bool)>],
+        start: &Position,
+    ) -> Result<()> {
+        let known = headers.iter().flatten().map(|(info, _)| info.clone());
+        let segments: Vec<SegmentInfo> = known.collect();
+        match find(env, dir, &segments, start) {
+            Ok((at, begin)) => {
+                self.begin = segments.get(at).map(|s| (s.header.number, begin));
+            }
+            Err(Error::Corrupt {
+                path,
+                offset,
+                problem,
+            }) => {
+                let damage = Damage {
+                    path,
+                    offset,
+                    problem,
+                    last_good: 0,
+                    behind: 0,
+                    covered: false,
+                };
+                self.damage(0, damage.clone());
+                self.disagreement = Some(damage);
+            }
+            Err(other) => return Err(other),
+        }
+        Ok(())
     }
 
     fn segment(
@@ -268,7 +312,6 @@ impl Survey {
         (info, sound_header): (SegmentInfo, bool),
         next: Option<SegmentHeader>,
         last: bool,
-        start: Option<&Position>,
         content: &mut dyn Content,
     ) -> Result<()> {
         let SegmentInfo { path, header } = &info;
@@ -279,15 +322,20 @@ impl Survey {
         let (mut begin, mut usable) = (Begin::of(header), None);
         let mut run = loop {
             let (run, rejected) =
-                self.follow(&mut reader, begin, header, next.as_ref(), start, content)?;
+                self.follow(&mut reader, begin, header, next.as_ref(), content)?;
             usable = usable.or(rejected);
             if !last && run.next == Next::None {
                 break run; // what follows is missing or cannot be read, which is noted already
             }
             let (verdict, torn) = judge(&mut reader, header, size, &run)?;
             (self.found.torn_bytes, self.found.clean) = (torn, verdict == Verdict::Clean);
-            let Verdict::Damaged(problem) = verdict else {
-                break run;
+            let here = self.begin.filter(|(number, _)| *number == header.number);
+            let behind = here.map(|(_, begin)| begin);
+            let behind = behind.filter(|begin| begin.offset > run.end);
+            let problem = match verdict {
+                Verdict::Damaged(problem) => problem,
+                _ if behind.is_some() => "a commit that a checkpoint has is missing or damaged",
+                _ => break run,
             };
             let tail = reader.tail(run.end, 0, u64::MAX, header.tag)?;
             self.highest = self.highest.max(tail.version);
@@ -300,19 +348,11 @@ impl Survey {
                 behind: tail.commits,
                 covered: false,
             };
-            self.damage(header.number, start, damage);
+            self.damage(header.number, damage);
             // Behind what a checkpoint covers, the log goes on.
-            match start.filter(|s| s.segment == header.number && s.offset > run.end) {
-                Some(start) if begin.offset < start.offset => {
-                    begin = Begin {
-                        offset: start.offset,
-                        chain: Chain {
-                            version: start.version,
-                            hash: start.hash,
-                        },
-                    };
-                }
-                _ => break run,
+            match behind {
+                Some(behind) => begin = behind,
+                None => break run,
             }
         };
         if let Some(end) = usable {
@@ -334,7 +374,6 @@ impl Survey {
         begin: Begin,
         header: &SegmentHeader,
         next: Option<&SegmentHeader>,
-        start: Option<&Position>,
         content: &mut dyn Content,
     ) -> Result<(Run, Option<Begin>)> {
         let (found, mut rejected) = (&mut self.found, Vec::new());
@@ -365,7 +404,6 @@ impl Survey {
             let version = at.chain.version.saturating_add(1);
             let covered = self.damage(
                 header.number,
-                start,
                 Damage {
                     path: reader.path().to_path_buf(),
                     offset: at.offset,
@@ -396,7 +434,7 @@ fn guess_header(
     let first = FrameHeader::decode(bytes.get(..n).unwrap_or_default()).filter(|first| {
         first.kind == Kind::Commit
             && u64::from(first.offset) == FIRST_FRAME
-            && (number == 1) == (first.version == 1)
+            && (number > 1 || first.version == 1)
     });
     Ok(first.and_then(|first| {
         Some(SegmentHeader {

@@ -12,6 +12,7 @@
 mod checkpoint;
 #[path = "../common/mod.rs"]
 mod common;
+mod covered;
 mod damage;
 mod every_call;
 mod far;
