@@ -410,3 +410,25 @@ fn on_a_full_disk_a_checkpoint_may_have_the_reserve() {
     io.fail(Fault::once(Op::Create, 1, ErrorKind::StorageFull));
     assert_eq!(store.checkpoint().unwrap_err().code(), 305);
 }
+
+/// What is rewritten again and again takes the disk of a few states, not of one a checkpoint.
+#[test]
+fn checkpoints_are_written_anew_before_most_of_them_is_waste() {
+    const STATE: u64 = 4000 * 2000;
+    let (env, _, _) = sim::world(9);
+    let store = open_with(env, Durability::Buffered).unwrap();
+    let mut most = 0;
+    for round in 0..12_u8 {
+        let txn = store.begin();
+        for key in 0..2000_u32 {
+            let text = Value::from(char::from(b'a' + round).to_string().repeat(4000));
+            txn.kv_put(&Space::default(), &key.to_be_bytes(), text)
+                .unwrap();
+        }
+        txn.commit().unwrap();
+        let made = store.checkpoint().unwrap();
+        assert!((STATE..STATE * 5 / 4).contains(&made.used), "{made:?}");
+        most = most.max(made.bytes);
+    }
+    assert!(most < STATE * 6, "{most}");
+}
