@@ -33,18 +33,20 @@ impl Overlay {
 
     /// Makes a tree what the overlay over it was; what it wrote as of version `from` is of version `to`.
     /// O(what was written × log n).
-    pub fn merge_into(self, tree: &mut Tree, (from, to): (u64, u64)) {
-        for (key, written) in self.entries {
+    pub fn merge_into(mut self, tree: &mut Tree, (from, to): (u64, u64)) {
+        for (key, written) in &mut self.entries {
             match written {
-                Some(mut entry) => {
+                Some(entry) => {
                     if entry.version == from {
                         entry.version = to;
                     }
-                    tree.insert(&key, &entry);
+                    tree.insert(key, entry);
                 }
-                None => drop(tree.remove(&key)),
+                None => drop(tree.remove(key)),
             }
         }
+        // Values are let go of when all is written: to take a reference back waits until memory has what was written
+        // before, so those waits would come one by one.
     }
 
     /// The entry at a key of the overlay over `base`. O(log n).
