@@ -417,6 +417,7 @@ impl Files {
         let payload = ZEROS.get(..(room - MARK_LEN) as usize);
         write_frame(&mut writer.pending, header, payload.unwrap_or_default());
         writer.end += room;
+        writer.log_bytes += room;
         if self.options.durability == Durability::Buffered {
             // If it fails the log is poisoned, and that is said soon.
             let _ = self.write_pending(writer);

@@ -178,3 +178,18 @@ fn bless_the_golden_file() {
         .unwrap();
     file.write_all_at(&golden_bytes(), 0).unwrap();
 }
+
+#[test]
+fn segments_grow_with_what_padding_takes() {
+    let io = SimIo::new();
+    let options = LogOptions {
+        segment_bytes: 16 << 20,
+        ..padded(Durability::Strict, true)
+    };
+    let (log, _, _) = try_open(sim::env(&io, 3), dir(), options).unwrap();
+    for _ in 0..1000 {
+        append_synced(&log, 100);
+    }
+    // Of 64, 64, 128, 256 KiB and so on, and half a page more for each.
+    assert_eq!(log.stats().segments_started, 6);
+}
