@@ -56,36 +56,40 @@ impl<A: GlobalAlloc> SpareMemory<A> {
 
     /// Sees to it that there is a spare; tells whether there is. Any thread may call it at any time. O(1).
     pub fn refill(&self) -> bool {
-        if !self.spare.load(Ordering::Acquire).is_null() {
-            return true;
+        if self.spare.load(Ordering::SeqCst).is_null() {
+            let Some(layout) = Self::layout() else {
+                return false;
+            };
+            // SAFETY: the layout has a size.
+            let new = unsafe { self.inner.alloc(layout) };
+            if new.is_null() {
+                return false;
+            }
+            let order = Ordering::SeqCst;
+            let put = self
+                .spare
+                .compare_exchange(ptr::null_mut(), new, order, order);
+            if put.is_err() {
+                // SAFETY: it was allocated above with this layout, and nobody else has it.
+                unsafe { self.inner.dealloc(new, layout) };
+            }
         }
-        let Some(layout) = Self::layout() else {
-            return false;
-        };
-        // SAFETY: the layout has a size.
-        let new = unsafe { self.inner.alloc(layout) };
-        if new.is_null() {
-            return false;
+        self.missing.store(0, Ordering::SeqCst);
+        // Whoever took it meanwhile may have said so before; who takes it now says so afterwards.
+        if self.spare.load(Ordering::SeqCst).is_null() {
+            self.missing.store(1, Ordering::SeqCst);
         }
-        let put =
-            self.spare
-                .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire);
-        if put.is_err() {
-            // SAFETY: it was allocated above with this layout, and nobody else has it.
-            unsafe { self.inner.dealloc(new, layout) };
-        }
-        self.missing.store(0, Ordering::Relaxed);
         true
     }
 
     /// Gives the spare back, unless another thread just did.
     #[cold]
     fn release(&self) {
-        let spare = self.spare.swap(ptr::null_mut(), Ordering::AcqRel);
+        let spare = self.spare.swap(ptr::null_mut(), Ordering::SeqCst);
         if let (false, Some(layout)) = (spare.is_null(), Self::layout()) {
             // SAFETY: it was allocated with this layout, and whoever swaps it out has it alone.
             unsafe { self.inner.dealloc(spare, layout) };
-            self.missing.store(1, Ordering::Relaxed);
+            self.missing.store(1, Ordering::SeqCst);
         }
     }
 
@@ -209,5 +213,52 @@ mod tests {
         }
         memory.release();
         assert_eq!(memory.inner.0.load(Ordering::SeqCst), SPARE + 1000);
+    }
+
+    /// While it makes a spare, another thread puts its own, and a third takes that again.
+    struct Racing(AtomicUsize);
+
+    static RACED: SpareMemory<Racing> = SpareMemory::new(Racing(AtomicUsize::new(0)));
+
+    impl Racing {
+        fn is_turn(&self, turn: usize) -> bool {
+            let order = Ordering::SeqCst;
+            let taken = self.0.compare_exchange(turn, turn + 1, order, order);
+            taken.is_ok()
+        }
+    }
+
+    // SAFETY: all is passed on.
+    unsafe impl GlobalAlloc for Racing {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            if self.is_turn(0) {
+                assert!(RACED.refill());
+            }
+            // SAFETY: the caller's promises are passed on.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            if self.is_turn(1) {
+                RACED.release();
+            }
+            // SAFETY: the caller's promises are passed on.
+            unsafe { System.dealloc(block, layout) }
+        }
+    }
+
+    #[test]
+    fn a_spare_that_is_taken_while_another_is_made_is_filled_again() {
+        RACED.refill();
+        assert_eq!(RACED.inner.0.load(Ordering::SeqCst), 2);
+        let layout = Layout::from_size_align(600, 8).unwrap();
+        for _ in 0..=TRY_AGAIN {
+            // SAFETY: the layout has a size, and each block goes back with it.
+            unsafe {
+                let block = RACED.alloc(layout);
+                RACED.dealloc(block, layout);
+            }
+        }
+        assert!(!RACED.spare.load(Ordering::SeqCst).is_null());
     }
 }
