@@ -188,20 +188,19 @@ fn keep_copy(env: &Env, path: &Path) -> Result<PathBuf> {
     const BLOCK: usize = 1 << 20;
     let (io, to) = (&*env.io, free_name(env, path)?);
     let copy = || {
-        let (from, to) = (
-            io.open(path, OpenMode::Read)?,
-            io.open(&to, OpenMode::CreateNew)?,
-        );
+        let from = io.open(path, OpenMode::Read)?;
+        let file = io.open(&to, OpenMode::CreateNew)?;
         let (mut buffer, mut at) = (vec![0; BLOCK], 0);
-        loop {
+        let mut fill = || loop {
             let n = read_full(&*from, &mut buffer, at)?;
             let Some(bytes) = buffer.get(..n).filter(|bytes| !bytes.is_empty()) else {
-                break;
+                return file.sync_all();
             };
-            to.write_all_at(bytes, at)?;
+            file.write_all_at(bytes, at)?;
             at += n as u64;
-        }
-        to.sync_all()?;
+        };
+        // A part of it would only take up space, and would not be the file as it was.
+        fill().inspect_err(|_| drop(io.remove(&to)))?;
         io.sync_dir(crate::env::parent_of(path))
     };
     copy().map_err(|e| Error::io("copy", path, e))?;

@@ -267,7 +267,7 @@ impl Replay<'_> {
         let (mut before, mut cut_at) = (run.chain, run.end);
         let (mut frames, mut end) = (Vec::new(), FIRST_FRAME);
         let mut reader = Reader::new(&**old, &old_path, old_header.length);
-        follow(
+        let again = follow(
             &mut reader,
             &old_header,
             run.begin,
@@ -294,6 +294,10 @@ impl Replay<'_> {
                 Ok(())
             },
         )?;
+        if again.chain != run.chain {
+            let problem = "it is not what was read from there just before";
+            return Err(Error::corrupt(&old_path, again.end, problem));
+        }
         self.recovery.rewritten = run.chain.version.saturating_sub(before.version);
         // The file is durable before it has its name, so all of it is proven: the mark says so to the next opening.
         write_frame(&mut frames, mark(Kind::Close, tag, end, &run.chain), &[]);

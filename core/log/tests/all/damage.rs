@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::common::*;
-use statewright_log::sim::{self, Disk, SimIo};
-use statewright_log::{Durability, Error, Io, OpenMode};
+use statewright_log::sim::{self, Damage, Disk, Image, SimIo};
+use statewright_log::{Durability, Error, Io, Log, OpenMode};
 
 const HEADER: usize = 4096;
 const FRAME_HEADER: usize = 60;
@@ -344,4 +344,37 @@ fn bless_the_golden_file() {
         .open(path, OpenMode::CreateNew)
         .unwrap();
     file.write_all_at(&golden_bytes(), 0).unwrap();
+}
+
+/// What is written again is what was passed on, or nothing is.
+#[test]
+fn a_torn_end_that_reads_differently_the_second_time_is_refused() {
+    let io = SimIo::new();
+    let (log, _, _) = open(&io, Durability::Strict);
+    for len in [100, 200, 300] {
+        append(&log, len);
+    }
+    log.sync_to(3, &()).unwrap();
+    io.halt_at(io.boundaries());
+    drop(log);
+    io.resume();
+    let io = SimIo::from_disk(io.disk().crash(&Image {
+        damage: Damage::Keep,
+        seed: 0,
+    }));
+    let options = small(Durability::Strict);
+    let opened = Log::open(sim::env(&io, 2), dir(), options, &mut |frame| {
+        if frame.version == 3 {
+            let path = dir().join("0000000001.swlog");
+            io.edit(&path, |bytes| bytes[4096 + 170] ^= 1).unwrap();
+        }
+        Ok(())
+    });
+    assert_eq!(
+        opened
+            .map(|(log, _)| log.last_version())
+            .unwrap_err()
+            .code(),
+        302
+    );
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::common::*;
-use statewright_log::sim::{self, Damage, Disk, Image, SimIo};
+use statewright_log::sim::{self, Damage, Disk, Fault, Image, Op, SimIo};
 use statewright_log::{
     CheckpointWriter, Durability, Error, Frame, Io, Log, Position, Repair, Verification,
     checkpoints,
@@ -404,4 +404,20 @@ fn a_damaged_checkpoint_is_found_and_put_aside_with_those_that_build_on_it() {
         assert_eq!(checkpoints(&sim::env(&io, 1), dir()).unwrap(), [1]);
         assert!(verify(&io, None).damage.is_empty());
     }
+}
+
+#[test]
+fn a_copy_that_could_not_be_finished_does_not_stay() {
+    let (disk, _) = three_segments(true);
+    let io = damaged(&disk, 2, |bytes| bytes[4096 + FRAME] ^= 1);
+    let full = std::io::ErrorKind::StorageFull;
+    io.fail(Fault::forever(Op::Write, 1, full).partial(100));
+    assert_eq!(repair(&io, None).unwrap_err().code(), 305);
+    io.heal();
+    let names = io.list(dir()).unwrap();
+    assert!(
+        !names.contains(&"0000000002.swlog.damaged".to_owned()),
+        "{names:?}"
+    );
+    assert_eq!(repair(&io, None).unwrap().last_version, 8);
 }
