@@ -14,6 +14,7 @@ use crate::recover::{Opened, SegmentInfo, Visit, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
     Chain, FIRST_FRAME, LOOK, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
+    spend_reserve,
 };
 use crate::{Frame, Position, Timestamp};
 
@@ -314,7 +315,13 @@ impl Replay<'_> {
         };
         let io = &*self.env.io;
         let need = end - FIRST_FRAME;
-        let (new, header) = Unfinished::create_somehow(io, &path, header, &frames, need)?;
+        let create = || Unfinished::create_somehow(io, &path, header, &frames, need);
+        let mut made = create();
+        // This is what the reserve is for: without it the log could not be opened (rule W12).
+        if matches!(made, Err(Error::NoSpace { .. })) && spend_reserve(io, self.dir)? {
+            made = create();
+        }
+        let (new, header) = made?;
         let file = new.publish(io)?;
         self.current = SegmentInfo { path, header };
         self.segments.push(self.current.clone());

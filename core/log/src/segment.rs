@@ -156,8 +156,8 @@ impl Unfinished {
         })
     }
 
-    /// [`create`](Unfinished::create), and if the disk is full once more with the smallest size that does; then, too,
-    /// with the space of the reserve file (rule W12). Returns the header as it is in the file.
+    /// [`create`](Unfinished::create), and if the disk is full once more with the smallest size that does. Returns the
+    /// header as it is in the file.
     pub(crate) fn create_somehow(
         io: &dyn Io,
         path: &Path,
@@ -173,16 +173,10 @@ impl Unfinished {
             let made = Unfinished::create(io, path.to_path_buf(), &header, frames)?;
             Ok((made, header))
         };
-        let full = |result: &Result<_>| matches!(result, Err(Error::NoSpace { .. }));
-        let mut made = create(header);
-        if full(&made) {
-            made = create(smallest);
+        match create(header) {
+            Err(Error::NoSpace { .. }) => create(smallest),
+            made => made,
         }
-        let dir = crate::env::parent_of(path);
-        if full(&made) && spend_reserve(io, dir)? {
-            made = create(smallest);
-        }
-        made
     }
 
     /// Gives the file its name, durably (rule W4).

@@ -247,3 +247,23 @@ fn the_reserve_lets_a_torn_log_open_on_a_full_disk() {
     let (_, _, commits) = try_open(sim::env(&without, 3), dir(), options).unwrap();
     assert_eq!(commits.len(), 2);
 }
+
+/// If commits took it, there would be none when the store is to be opened after a crash.
+#[test]
+fn commits_on_a_full_disk_leave_the_reserve_alone() {
+    let reserve = dir().join("statewright.reserve");
+    let options = options(Durability::Strict);
+    let io = SimIo::new();
+    let (log, ..) = try_open(sim::env(&io, 1), dir(), options.clone()).unwrap();
+    append_synced(&log, 3000);
+    for nth in 1..=2 {
+        io.fail(Fault::once(Op::Write, nth, ErrorKind::StorageFull));
+    }
+    let refused = log.append(Timestamp::EPOCH, &payload(2, 3000));
+    assert_eq!(refused.unwrap_err().code(), 305);
+    assert!(io.exists(&reserve).unwrap());
+    append_synced(&log, 3000);
+    log.close().unwrap();
+    let (_, _, commits) = try_open(sim::env(&io, 2), dir(), options).unwrap();
+    assert_eq!(commits.len(), 2);
+}
