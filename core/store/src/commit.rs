@@ -465,10 +465,6 @@ impl Shared {
             .filter(|_| sabotage::on(Bug::IgnoreRanges))
             .unwrap_or(&ranges); // planted
         writer.validate(writes.iter().chain(reads), ranges, base)?;
-        if base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact) {
-            // What others added or appended since may leave no room for more of it.
-            writer.try_ops(&ops, self.now())?;
-        }
         // If nobody wrote to its keys in between, what the transaction made of them is what there will be, as long
         // as that does not depend on the time, or the time can be the one that it saw.
         let local = ops.iter().all(Op::is_local);
@@ -477,8 +473,13 @@ impl Shared {
         let (now, before) = (self.now(), writer.time);
         let near = |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
         let seen = time.filter(|time| same && near(time));
-        let version = self.append(writer, base, &ops, seen.unwrap_or(now))?;
         let known = seen.is_some() || same && local;
+        // What others added or appended since may leave no room for more of it, and what there was may have expired.
+        let others = base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact);
+        if !known && (others || ops.iter().any(Op::may_fail_later)) {
+            writer.try_ops(&ops, now)?;
+        }
+        let version = self.append(writer, base, &ops, seen.unwrap_or(now))?;
         if known && writer.strict {
             writer.unapplied = Some(Unapplied {
                 overlay,

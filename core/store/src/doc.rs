@@ -147,13 +147,18 @@ pub(crate) fn edited(
     Ok((doc, regions))
 }
 
-/// The paths that merging `other` into what is there changes.
+/// The paths that merging `other` into what is there changes. An empty object changes nothing where there is an object,
+/// but would where there is none any more.
 fn merged(path: &Path, there: Option<Value>, other: &Value) -> Vec<Path> {
     let mut open = vec![(path.clone(), there, other.clone())];
     let mut changed = Vec::new();
     while let Some((path, there, other)) = open.pop() {
         match there {
-            Some(there) if there.kind() == Kind::Object && other.kind() == Kind::Object => {
+            Some(there)
+                if there.kind() == Kind::Object
+                    && other.kind() == Kind::Object
+                    && !other.is_empty() =>
+            {
                 for (key, value) in other.entries() {
                     open.push((path.clone().key(key), there.get(key), value));
                 }

@@ -115,7 +115,7 @@ impl Txn {
     ///
     /// Integers are exact from −2⁶³ to 2⁶⁴−1; decimals go with integers and decimals, floats with integers and floats.
     /// Fails with [`Error::At`] if that is not so, or if the sum would overflow, here or, because of what others added
-    /// in the meantime, at commit; then nothing is changed.
+    /// or because the key expired in the meantime, at commit; then nothing is changed.
     ///
     /// ```
     /// use statewright_store::{Env, Place, Reader, Space, Store, StoreOptions};

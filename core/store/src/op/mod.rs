@@ -365,6 +365,15 @@ impl Op {
         matches!(self, Op::KvPutUntil { .. } | Op::Space(_))
     }
 
+    /// Whether it may fit at one time and, to the same state, not at another.
+    pub(crate) fn may_fail_later(&self) -> bool {
+        match self {
+            Op::KvEdit { .. } => true,
+            Op::Event(op) => op.time.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether there are sound states that it cannot be applied to.
     pub(crate) fn can_fail(&self) -> bool {
         match self {

@@ -1,5 +1,8 @@
 //! What commutes and what conflicts, and that nothing is lost when many write at once.
 
+use std::time::Duration;
+
+use statewright_log::sim;
 use statewright_store::prelude::*;
 use statewright_store::{
     Env, Error, NewRun, NewTrace, Place, RunStatus, Space, Span, Store, StoreOptions, Txn,
@@ -100,6 +103,18 @@ fn what_commutes_does_not_conflict_and_what_does_not_does() {
             true,
             |t| t.json_merge(&s(), "d", &Path::root(), value!({"o": {"x": 2}})),
             |t| t.json_deep_merge(&s(), "d", &Path::root(), value!({"o": {"x": 3}})),
+        ),
+        (
+            "a removal and a merge of nothing",
+            true,
+            |t| t.json_drop(&s(), "d").map(drop),
+            |t| t.json_merge(&s(), "d", &Path::root(), value!({})),
+        ),
+        (
+            "what was an object and a merge of nothing into it",
+            true,
+            |t| t.json_set(&s(), "d", &path(".o"), value!(7)),
+            |t| t.json_deep_merge(&s(), "d", &Path::root(), value!({"o": {}})),
         ),
         (
             "patches of siblings",
@@ -256,6 +271,40 @@ fn what_commutes_does_not_conflict_and_what_does_not_does() {
         };
         assert_eq!(conflict(prepare, first, second), expected, "{what}");
     }
+}
+
+/// Whether something still fits is told by the time at which it is committed, before the log has it.
+#[test]
+fn what_fits_no_more_when_it_is_committed_is_refused_and_nothing_is_broken() {
+    let (env, _, clock) = sim::world(1);
+    let open = || {
+        Store::open(
+            env.clone(),
+            Place::Dir("/s".into()),
+            StoreOptions::default(),
+        )
+    };
+    let store = open().unwrap();
+    let second = Duration::from_secs(1);
+    store.kv_put_for(&s(), b"n", value!(1), second).unwrap();
+    let late = store.begin();
+    late.kv_increment(&s(), b"n", value!(1), value!("none"))
+        .unwrap();
+    clock.advance(2 * second);
+    assert_eq!(late.commit().unwrap_err().code(), 203);
+
+    let late = store.begin();
+    let now = store.env().clock.now();
+    late.event_restore(&s(), "e", 0, now, "k", value!({}), None)
+        .unwrap();
+    clock.jump(-1_000_000);
+    store.kv_put(&s(), b"other", value!(1)).unwrap();
+    assert_eq!(late.commit().unwrap_err().code(), 419);
+
+    store.kv_put(&s(), b"last", value!(1)).unwrap();
+    store.close().unwrap();
+    let store = open().unwrap();
+    assert_eq!(store.kv_get(&s(), b"last").unwrap(), Some(value!(1)));
 }
 
 fn patch(txn: &Txn, patch: Value) -> Result<(), Error> {
