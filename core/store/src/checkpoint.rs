@@ -69,7 +69,7 @@ pub(crate) struct Checkpoints {
     options: CheckpointOptions,
     /// Those that the newest one refers to, itself included.
     files: Vec<Arc<CheckpointFile>>,
-    /// Bytes of pages whose nodes are still in memory.
+    /// Bytes of pages whose nodes are still in memory, at most.
     resident: u64,
 }
 
@@ -171,12 +171,11 @@ impl Store {
         let file = out.finish(&position, &Tree::encode_root(&written, &referred))?;
         files.push(Arc::new(file));
         // From here on it is there, whatever happens.
-        let evict = state.resident + written.bytes() > state.options.cache_bytes;
-        state.resident = if evict {
-            0
-        } else {
-            state.resident + written.bytes()
-        };
+        // Of what was written before, some is waste by now.
+        let resident = state.resident.saturating_add(written.bytes());
+        let resident = resident.min(written.used());
+        let evict = resident > state.options.cache_bytes;
+        state.resident = if evict { 0 } else { resident };
         drop(tree);
         let (dropped, stats) = {
             let mut writer = shared.writer();
@@ -211,5 +210,36 @@ impl Store {
     /// [`CheckpointOptions::every_bytes`]: for whoever makes them in the background. A store makes none by itself.
     pub fn checkpoint_gate(&self) -> &Gate {
         &self.shared.checkpoint_gate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statewright_log::{Durability, Env};
+    use statewright_value::Value;
+
+    use crate::{Place, Space, Store, StoreOptions};
+
+    #[test]
+    fn what_is_small_stays_in_memory_however_often_it_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = StoreOptions::with_durability(Durability::Buffered);
+        options.checkpoints.cache_bytes = 100_000;
+        let place = Place::Dir(dir.path().to_owned());
+        let store = Store::open(Env::real(), place, options).unwrap();
+        let put = |key: u32, round: u8| {
+            let value = Value::bytes(vec![round; 100]);
+            store
+                .kv_put(&Space::default(), &key.to_be_bytes(), value)
+                .unwrap();
+        };
+        for round in 0..20 {
+            (0..100).for_each(|key| put(key, round));
+            store.checkpoint().unwrap();
+            assert_ne!(store.shared.checkpoints.lock().resident, 0, "{round}");
+        }
+        (0..1000).for_each(|key| put(key, 1));
+        store.checkpoint().unwrap();
+        assert_eq!(store.shared.checkpoints.lock().resident, 0);
     }
 }

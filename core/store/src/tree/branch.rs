@@ -35,6 +35,7 @@ pub(super) struct Branch {
 /// A copy is made to be changed, so no page holds it.
 impl Clone for Branch {
     fn clone(&self) -> Branch {
+        self.saved.leave();
         self.fetch();
         Branch::new(self.separators.clone(), self.children.clone())
     }

@@ -24,12 +24,19 @@ pub struct Written {
     pub(super) expiring: usize,
     /// Of all pages that belong to the tree.
     pub(super) used: u64,
+    /// That before it was written.
+    pub(super) before: u64,
 }
 
 impl Written {
     /// Bytes of pages.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of all pages that belong to the tree.
+    pub fn used(&self) -> u64 {
+        self.used
     }
 }
 
@@ -47,17 +54,17 @@ impl Tree {
     /// Goes on with the pages that a checkpoint of an earlier version of this tree wrote. If `evict`, nodes that are
     /// in pages leave memory. Gives what is to be dropped when nobody waits. O(branches in memory).
     pub fn settle(&mut self, written: &Written, pages: Pages, evict: bool) -> impl Send + use<> {
+        // What was changed while it was written is waste already.
+        let mut left = written.before.saturating_sub(self.files.used);
         for (node, address, bytes) in &written.nodes {
-            if let Some(saved) = node.by_ref().saved() {
-                saved.set(*address, *bytes);
+            match node.by_ref().saved() {
+                Some(saved) if saved.has_left() => left = left.saturating_add(*bytes),
+                Some(saved) => saved.set(*address, *bytes),
+                None => {}
             }
         }
         self.files.pages = std::sync::Arc::new(pages);
-        self.files.used = if written.moved.is_empty() {
-            self.files.used.saturating_add(written.bytes)
-        } else {
-            written.used
-        };
+        self.files.used = written.used.saturating_sub(left);
         let mut dropped = Vec::new();
         if evict || !written.moved.is_empty() {
             settle(&mut self.root, written, evict, &mut dropped);
@@ -309,6 +316,34 @@ mod tests {
         checkpoint(&env, &mut tree, (11, true, false), |_| {});
         let whole = open(&env, 11).len();
         assert!(used.abs_diff(whole) < whole / 4, "{used} {whole}");
+    }
+
+    /// Also if everything is written anew, and nothing of it has to be read for that.
+    #[test]
+    fn pages_of_nodes_that_changed_while_they_were_written_are_waste() {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut tree = Tree::default();
+        for n in 0..2000 {
+            tree.insert(&key(n), &entry(u64::from(n)));
+        }
+        for number in 1..=9 {
+            let how = (number, number == 4 || number == 7, number == 6);
+            checkpoint(&env, &mut tree, how, |tree| {
+                for n in (0..2000).step_by(1 + usize::from(number == 3) * 99) {
+                    tree.insert(&key(n), &entry(u64::from(n) + number));
+                }
+            });
+        }
+        checkpoint(&env, &mut tree, (10, false, false), |_| {});
+        let mut used = vec![tree.used()];
+        for number in 11..=13 {
+            checkpoint(&env, &mut tree, (number, true, false), |_| {});
+            used.push(tree.used());
+        }
+        let whole = open(&env, 13).len();
+        let near = |used: &u64| used.abs_diff(whole) < whole / 4;
+        assert!(used.iter().all(near), "{used:?} {whole}");
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(super) struct Node {
 /// A copy is made to be changed, so no page holds it.
 impl Clone for Node {
     fn clone(&self) -> Node {
+        self.saved.leave();
         Node {
             heap: self.heap.clone(),
             prefix: self.prefix.clone(),

@@ -43,6 +43,9 @@ impl Address {
     }
 }
 
+/// Instead of the bytes of a page: a copy took the node's place in the tree before a page held the same.
+const LEFT: u64 = u64::MAX;
+
 /// Which page holds the same as a node in memory, if one does, and how many bytes it has, with the pages of its values.
 #[derive(Debug, Default)]
 pub(super) struct Saved {
@@ -68,6 +71,18 @@ impl Saved {
             Address(0) => 0,
             _ => self.bytes.load(Ordering::Relaxed),
         }
+    }
+
+    /// A copy takes the node's place in the tree.
+    pub fn leave(&self) {
+        if self.address() == Address(0) {
+            self.bytes.store(LEFT, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether one did before a page held the same.
+    pub fn has_left(&self) -> bool {
+        self.address() == Address(0) && self.bytes.load(Ordering::Relaxed) == LEFT
     }
 
     /// The node changes: from here on no page holds the same.

@@ -46,6 +46,7 @@ impl Tree {
             written: Written {
                 len: self.len,
                 expiring: self.expiring,
+                before: self.files.used,
                 ..Written::default()
             },
             branches: Vec::new(),
@@ -55,7 +56,7 @@ impl Tree {
         let mut written = writing.written;
         written.root = root;
         let kept = if whole { 0 } else { self.files.used };
-        written.used = kept + written.bytes;
+        written.used = kept.saturating_add(written.bytes);
         // What was not intact was not written.
         self.check()?;
         Ok(written)
