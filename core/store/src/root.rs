@@ -122,9 +122,16 @@ impl Drop for Begun {
 pub(crate) struct Retired(VecDeque<(u64, Weak<Root>)>);
 
 impl Retired {
-    /// Makes sure that one more can be noted without a large allocation.
+    /// Makes sure that one more can be noted without a large allocation. Where there is no room, those behind the
+    /// oldest whose transactions have ended are forgotten, so there are never many more than open ones.
     pub fn make_room(&mut self) -> Result<()> {
-        self.0.try_reserve(1).map_err(room::refused)
+        if self.0.len() < self.0.capacity() {
+            return Ok(());
+        }
+        self.0.retain(|(_, root)| open(root) > 0);
+        // As much as there is, so that the next time is far.
+        let more = self.0.len().max(1);
+        self.0.try_reserve(more).map_err(room::refused)
     }
 
     /// Takes note of a root that is no longer published.
@@ -160,5 +167,30 @@ impl Root {
     /// How many transactions began here and are open.
     pub fn transactions(&self) -> usize {
         self.transactions.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_stays_open_does_not_keep_all_that_ended_since() {
+        let mut retired = Retired::default();
+        let mut retire = |version| {
+            let begun = Begun::new(Arc::new(Root::new(version, Tree::default())));
+            retired.make_room().unwrap();
+            retired.note(Some(begun.root.clone()));
+            (begun, retired.0.len(), retired.oldest())
+        };
+        let (old, ..) = retire(1);
+        for version in 2..10_000 {
+            let (_, noted, oldest) = retire(version);
+            assert!(noted < 16, "{noted}");
+            assert_eq!(oldest, Some(1));
+        }
+        assert_eq!(retired.transactions(), 1);
+        drop(old);
+        assert_eq!(retired.oldest(), None);
     }
 }
