@@ -356,8 +356,9 @@ fn shown(space: &Space, key: &[u8]) -> String {
     space::display(&space::encode(space, Primitive::Kv, key))
 }
 
-/// Puts a value that expires, and notes when in the index by time. What is noted stays when the key is changed, and is
-/// checked when it falls due: no other write has to look for it.
+/// Puts a value that expires, and notes when in the index by time, instead of when it was to expire until now: a key
+/// whose time is put off again and again is noted once. What is noted stays when the key is changed in other ways, and
+/// is checked when it falls due: no other write has to look for it.
 pub(crate) fn put_until(
     target: &mut impl Target,
     key: &[u8],
@@ -370,11 +371,15 @@ pub(crate) fn put_until(
         version: at.version,
         expires: Some(expires),
     };
+    let before = target.expiry(key).filter(|before| *before != expires);
     target.put(key, entry);
     let mut parts = key.splitn(2, |b| *b == 0);
     let (space, rest) = (parts.next(), parts.next());
     let name = rest.and_then(|rest| rest.get(1..)).unwrap_or_default();
     if let Some(space) = space {
+        if let Some(before) = before {
+            target.remove(&space::encode_expiry(space, before.as_micros(), name));
+        }
         let index = space::encode_expiry(space, expires.as_micros(), name);
         target.put(&index, Entry::new(Value::NULL, at.version));
     }

@@ -104,3 +104,38 @@ impl Store {
         &self.shared.expiry_gate
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use statewright_value::value;
+
+    use super::*;
+    use crate::{Env, Place, Reader, StoreOptions};
+
+    #[test]
+    fn a_key_whose_time_is_put_off_again_and_again_is_noted_once() {
+        let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+        let space = Space::default();
+        for seconds in 1..=100 {
+            let longer = Duration::from_secs(seconds * 1000);
+            store
+                .kv_put_for(&space, b"session", value!(seconds), longer)
+                .unwrap();
+            store
+                .transact(|txn| txn.kv_put_for(&space, b"other", value!(seconds), longer))
+                .unwrap();
+        }
+        assert_eq!(store.stats().entries, 4);
+        let next = store.purge_expired(100).unwrap().next;
+        let there = store.kv_entry(&space, b"session").unwrap().unwrap();
+        assert_eq!(next, there.expires);
+        for key in [b"session".as_slice(), b"other"] {
+            let none = Duration::ZERO;
+            store.kv_put_for(&space, key, value!(0), none).unwrap();
+        }
+        assert_eq!(store.purge_expired(100).unwrap().due, 2);
+        assert_eq!(store.stats().entries, 0);
+    }
+}

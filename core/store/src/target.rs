@@ -45,6 +45,11 @@ pub trait Target {
     /// The entry at a key, expired or not. O(log n).
     fn get(&self, key: &[u8]) -> Option<Entry>;
 
+    /// When the entry at a key expires, if it does. O(log n).
+    fn expiry(&self, key: &[u8]) -> Option<Timestamp> {
+        self.get(key)?.expires
+    }
+
     /// The first entry at `from` or behind it. O(log n).
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)>;
 

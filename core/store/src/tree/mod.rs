@@ -17,6 +17,7 @@ mod view;
 mod walk;
 mod write;
 
+use statewright_log::Timestamp;
 use statewright_value::Value;
 use triomphe::Arc;
 
@@ -362,7 +363,7 @@ impl Tree {
 
     /// Inserts or replaces. O(log n).
     pub fn insert(&mut self, key: &[u8], entry: &Entry) {
-        let expires = self.get_expiry(key);
+        let expires = self.expiry(key).is_some();
         let Some(leaf) = self.leaf_mut(key) else {
             return;
         };
@@ -382,15 +383,18 @@ impl Tree {
             .expiring
             .saturating_add(usize::from(entry.expires.is_some()));
     }
-
-    fn get_expiry(&self, key: &[u8]) -> bool {
-        self.has_expiring() && self.lend(key, |lent| lent.expires().is_some()) == Some(true)
-    }
 }
 
 impl Target for Tree {
     fn get(&self, key: &[u8]) -> Option<Entry> {
         Tree::get(self, key)
+    }
+
+    fn expiry(&self, key: &[u8]) -> Option<Timestamp> {
+        if !self.has_expiring() {
+            return None;
+        }
+        self.lend(key, |lent| lent.expires()).flatten()
     }
 
     fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
@@ -432,7 +436,7 @@ impl Target for Tree {
         }
         self.expiring = self
             .expiring
-            .saturating_sub(usize::from(self.get_expiry(key)));
+            .saturating_sub(usize::from(self.expiry(key).is_some()));
         remove_from(&mut self.root, key, &mut self.files);
         self.len = self.len.saturating_sub(1);
         // A branch of one child is no longer a branch.
@@ -536,7 +540,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use statewright_log::Timestamp;
     use statewright_value::value;
 
     use super::*;
