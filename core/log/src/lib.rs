@@ -22,7 +22,27 @@
 //!   lost.
 //! - A failed write or sync poisons the log: nothing more is accepted or acknowledged until it is opened again.
 //!
-//! The format is specified in `docs/FORMAT.md`; the rules it follows are called W1 to W19 there.
+//! The format is specified in `docs/FORMAT.md`.
+//!
+//! # The rules
+//!
+//! Comments refer to them by these names.
+//!
+//! - W1: a commit is acknowledged only after a sync of the handle that wrote it has succeeded.
+//! - W2: after the first failed write or sync nothing is tried again or acknowledged.
+//! - W3: what a failed sync may have left in the page cache is not believed; it is written again.
+//! - W4: a folder is synced after a name in it was made or changed that something depends on.
+//! - W5: a frame says which file and which place it belongs to, so that one that went elsewhere is noticed.
+//! - W6: a torn end is told from damage by what was proven durable; only the former is cut.
+//! - W7: zeros are never a frame.
+//! - W9: if wanted, no write touches a page that has acknowledged commits.
+//! - W11: a checkpoint is synced and read back before it has its name.
+//! - W12: a full disk is told apart from other failures, and a reserve is kept for it.
+//! - W13: the log is not read through a mapping, and no length is used before it was checked.
+//! - W14: a folder is locked against other processes and against this one, and network file systems are refused.
+//! - W15: a segment that is removed, moved or linked while in use is noticed.
+//! - W16: everything can be verified, and is repaired only when somebody asks for it.
+//! - W18: a file says that its commits may have been acknowledged before they were synced.
 #![deny(unsafe_code)]
 
 mod announce;
