@@ -324,10 +324,11 @@ impl Survey {
             let (run, rejected) =
                 self.follow(&mut reader, begin, header, next.as_ref(), content)?;
             usable = usable.or(rejected);
-            if !last && run.next == Next::None {
-                break run; // what follows is missing or cannot be read, which is noted already
-            }
-            let (verdict, torn) = judge(&mut reader, header, size, &run)?;
+            let (verdict, torn) = if !last && run.next == Next::None {
+                (Verdict::Sealed, 0) // what follows is missing or cannot be read, which is noted already
+            } else {
+                judge(&mut reader, header, size, &run)?
+            };
             (self.found.torn_bytes, self.found.clean) = (torn, verdict == Verdict::Clean);
             let here = self.begin.filter(|(number, _)| *number == header.number);
             let behind = here.map(|(_, begin)| begin);

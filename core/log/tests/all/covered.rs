@@ -131,6 +131,21 @@ fn a_repair_drops_nothing_behind_a_position_that_moved() {
     assert_eq!(open_from(&io, start).unwrap(), 8);
 }
 
+/// The next segment cannot be used: what is behind the position in this one is kept all the same.
+#[test]
+fn a_repair_keeps_what_is_behind_a_position_up_to_a_segment_that_is_lost() {
+    let (disk, positions) = killed(&[&[500; 18]]);
+    let start = positions[10];
+    assert_eq!((start.version, start.segment), (10, 2));
+    let io = SimIo::from_disk(disk);
+    io.edit(&segment(2), |bytes| bytes[4200] ^= 1).unwrap();
+    io.edit(&segment(3), |bytes| bytes[..5000].fill(0)).unwrap();
+    let env = sim::env(&io, 7);
+    let done = Log::repair(&env, dir(), Some(start), &mut sound).unwrap();
+    assert_eq!((done.changed, done.last_version), (true, 14), "{done:?}");
+    assert_eq!(open_from(&io, start).unwrap(), 14);
+}
+
 #[test]
 fn a_header_is_made_again_wherever_the_first_commit_is() {
     // What is not proven goes to a new segment: here, the first commit to the second and the third.
