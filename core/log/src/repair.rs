@@ -48,8 +48,10 @@ pub(crate) fn repair(
     content: &mut dyn Content,
     dry: bool,
 ) -> Result<Repair> {
-    let numbers = must_be_store(env, dir)?;
+    must_be_store(env, dir)?;
     let _lock = take_lock(env, dir)?;
+    // Who had the lock until now may have added some.
+    let numbers = must_be_store(env, dir)?;
     let found = survey(env, dir, start, content)?;
     let mut repair = Repair {
         before: found.found.clone(),

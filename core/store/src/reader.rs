@@ -323,14 +323,17 @@ pub trait Reader: sealed::View {
             let name = key.split(|b| *b == 0).next().unwrap_or_default();
             let space = Space::parse(&String::from_utf8_lossy(name))?;
             from = space::own_range(&space)[0].1.clone();
-            spaces.push(space);
+            if !space::is_expiry(&space, &key) {
+                spaces.push(space);
+            }
         }
         Ok(spaces)
     }
 
     /// Whether a space holds anything. O(log n).
     fn space_exists(&self, space: &Space) -> Result<bool> {
-        let [(from, to), _] = space::own_range(space);
+        let [(from, _), _] = space::own_range(space);
+        let to = space::expiry_prefix(space);
         let found = page_between(self, from.into(), Some(to.into()), 1)?;
         Ok(!found.is_empty())
     }

@@ -290,6 +290,13 @@ pub(crate) fn expiry_prefix(space: &Space) -> Vec<u8> {
     [space.as_str().as_bytes(), &[0, EXPIRY]].concat()
 }
 
+/// Whether a key of a space is one of these. They come behind all others, and may be there longer than what expires: a
+/// space that has nothing else holds nothing.
+pub(crate) fn is_expiry(space: &Space, key: &[u8]) -> bool {
+    let rest = key.strip_prefix(space.as_str().as_bytes());
+    rest.is_some_and(|rest| rest.starts_with(&[0, EXPIRY]))
+}
+
 /// Eight bytes that sort as the numbers do.
 pub(crate) fn ordered(n: i64) -> [u8; 8] {
     n.cast_unsigned().wrapping_add(1 << 63).to_be_bytes()

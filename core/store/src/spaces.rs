@@ -23,7 +23,7 @@ impl Txn {
     /// changed. O(entries × log n).
     pub fn space_delete(&self, space: &Space) -> Result<bool> {
         let keys = self.keys_of(space)?;
-        if keys.is_empty() {
+        if !holds_any(space, &keys) {
             return Ok(false);
         }
         let regions = keys.into_iter().map(whole);
@@ -38,7 +38,7 @@ impl Txn {
     /// if the space has more entries than a transaction may have ops; then nothing is changed. O(entries × log n);
     /// values are shared.
     pub fn space_copy(&self, from: &Space, to: &Space) -> Result<()> {
-        if !self.keys_of(to)?.is_empty() {
+        if holds_any(to, &self.keys_of(to)?) {
             return Err(Error::AlreadyExists {
                 what: format!("something in {to}"),
             });
@@ -88,6 +88,11 @@ impl Store {
     pub fn space_copy(&self, from: &Space, to: &Space) -> Result<u64> {
         self.alone(|txn| txn.space_copy(from, to))
     }
+}
+
+/// Whether these keys of a space are more than what notes when some expire, or would have.
+fn holds_any(space: &Space, keys: &[Key]) -> bool {
+    keys.iter().any(|key| !space::is_expiry(space, key))
 }
 
 fn whole(key: Key) -> Region {

@@ -17,6 +17,7 @@ mod golden;
 mod looking;
 mod primitives;
 mod row;
+mod spaces;
 mod transactions;
 mod unread;
 mod verify;

@@ -690,44 +690,6 @@ fn merges_follow_their_strategy() {
 }
 
 #[test]
-fn spaces_are_listed_counted_and_deleted_apart() {
-    let store = memory();
-    let spaces: Vec<_> = ["a", "a/b", "a/b/c", "ab", "b"]
-        .map(|name| Space::parse(name).unwrap())
-        .into();
-    for space in &spaces {
-        store.kv_put(space, b"k", value!(1)).unwrap();
-        store.event_append(space, "e", "k", value!({})).unwrap();
-        store.cell_set(space, "c", value!(1)).unwrap();
-        store.json_create(space, "d", value!({})).unwrap();
-    }
-    assert_eq!(store.space_list("", None, 99).unwrap(), spaces);
-    assert_eq!(store.space_list("a/", None, 99).unwrap(), spaces[1..3]);
-    assert_eq!(
-        store.space_list("", Some(&spaces[1]), 2).unwrap(),
-        spaces[2..4]
-    );
-    let info = store.space_info(&spaces[1]).unwrap();
-    assert_eq!(
-        (info.keys, info.streams, info.cells, info.documents),
-        (1, 1, 1, 1)
-    );
-    assert!(store.space_delete(&spaces[0]).unwrap());
-    assert!(!store.space_delete(&spaces[0]).unwrap());
-    assert_eq!(store.space_list("", None, 99).unwrap(), spaces[1..]);
-    let limited = {
-        let mut options = StoreOptions::default();
-        options.limits.max_ops = 5;
-        Store::open(Env::real(), Place::Memory, options).unwrap()
-    };
-    for n in 0..6_u8 {
-        limited.kv_put(&s(), &[n], value!(1)).unwrap();
-    }
-    assert_eq!(limited.space_delete(&s()).unwrap_err().code(), 406);
-    assert_eq!(limited.kv_count(&s(), b"").unwrap(), 6);
-}
-
-#[test]
 fn what_is_no_document_is_not_changed_as_one() {
     let store = memory();
     for primitive in [
@@ -745,18 +707,6 @@ fn what_is_no_document_is_not_changed_as_one() {
         );
         assert!(txn.doc_drop(primitive, &s(), "d").is_err());
     }
-}
-
-#[test]
-fn the_workflow_engines_documents_survive_their_space() {
-    let store = memory();
-    store
-        .transact(|txn| txn.doc_create(Primitive::Flow, &s(), "case", value!({})))
-        .unwrap();
-    store.kv_put(&s(), b"k", value!(1)).unwrap();
-    store.space_delete(&s()).unwrap();
-    let left = store.doc_version(Primitive::Flow, &s(), "case").unwrap();
-    assert!(left.is_some() && store.stats().entries == 1);
 }
 
 #[test]

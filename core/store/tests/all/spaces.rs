@@ -1,0 +1,106 @@
+//! Whole spaces.
+
+use std::time::Duration;
+
+use statewright_store::{Durability, Env, Place, Primitive, Reader, Space, Store, StoreOptions};
+use statewright_value::value;
+
+fn memory() -> Store {
+    let options = StoreOptions::with_durability(Durability::Memory);
+    Store::open(Env::real(), Place::Memory, options).unwrap()
+}
+
+fn s() -> Space {
+    Space::default()
+}
+
+#[test]
+fn spaces_are_listed_counted_and_deleted_apart() {
+    let store = memory();
+    let spaces: Vec<_> = ["a", "a/b", "a/b/c", "ab", "b"]
+        .map(|name| Space::parse(name).unwrap())
+        .into();
+    for space in &spaces {
+        store.kv_put(space, b"k", value!(1)).unwrap();
+        store.event_append(space, "e", "k", value!({})).unwrap();
+        store.cell_set(space, "c", value!(1)).unwrap();
+        store.json_create(space, "d", value!({})).unwrap();
+    }
+    assert_eq!(store.space_list("", None, 99).unwrap(), spaces);
+    assert_eq!(store.space_list("a/", None, 99).unwrap(), spaces[1..3]);
+    assert_eq!(
+        store.space_list("", Some(&spaces[1]), 2).unwrap(),
+        spaces[2..4]
+    );
+    let info = store.space_info(&spaces[1]).unwrap();
+    assert_eq!(
+        (info.keys, info.streams, info.cells, info.documents),
+        (1, 1, 1, 1)
+    );
+    assert!(store.space_delete(&spaces[0]).unwrap());
+    assert!(!store.space_delete(&spaces[0]).unwrap());
+    assert_eq!(store.space_list("", None, 99).unwrap(), spaces[1..]);
+    let limited = {
+        let mut options = StoreOptions::default();
+        options.limits.max_ops = 5;
+        Store::open(Env::real(), Place::Memory, options).unwrap()
+    };
+    for n in 0..6_u8 {
+        limited.kv_put(&s(), &[n], value!(1)).unwrap();
+    }
+    assert_eq!(limited.space_delete(&s()).unwrap_err().code(), 406);
+    assert_eq!(limited.kv_count(&s(), b"").unwrap(), 6);
+}
+
+#[test]
+fn the_workflow_engines_documents_survive_their_space() {
+    let store = memory();
+    store
+        .transact(|txn| txn.doc_create(Primitive::Flow, &s(), "case", value!({})))
+        .unwrap();
+    store.kv_put(&s(), b"k", value!(1)).unwrap();
+    store.space_delete(&s()).unwrap();
+    let left = store.doc_version(Primitive::Flow, &s(), "case").unwrap();
+    assert!(left.is_some() && store.stats().entries == 1);
+}
+
+/// When a key would have expired is noted until then, but is nothing that a space holds.
+#[test]
+fn a_space_whose_keys_expired_or_went_holds_nothing() {
+    let store = memory();
+    let (long, now) = (Duration::from_secs(1000), Duration::ZERO);
+    let space = |name| Space::parse(name).unwrap();
+    let [stays, gone, passed, both] = ["a", "b", "b/c", "d"].map(space);
+    store.kv_put_for(&stays, b"k", value!(1), long).unwrap();
+    store.kv_put_for(&gone, b"k", value!(1), long).unwrap();
+    assert!(store.kv_delete(&gone, b"k").unwrap());
+    store.kv_put_for(&passed, b"k", value!(1), now).unwrap();
+    store.kv_put_for(&both, b"k", value!(1), long).unwrap();
+    store.kv_put(&both, b"k", value!(2)).unwrap();
+    let both_there = [stays.clone(), both.clone()];
+    assert_eq!(store.space_list("", None, 9).unwrap(), both_there);
+    for (space, there) in [
+        (&stays, true),
+        (&gone, false),
+        (&passed, false),
+        (&both, true),
+    ] {
+        assert_eq!(store.space_exists(space).unwrap(), there, "{space}");
+    }
+    let entries = store.stats().entries;
+    assert!(!store.space_delete(&gone).unwrap());
+    assert_eq!(store.stats().entries, entries);
+    assert!(store.space_copy(&stays, &both).is_err());
+    for to in [&gone, &passed] {
+        store.space_copy(&stays, to).unwrap();
+        assert_eq!(store.kv_get(to, b"k").unwrap(), Some(value!(1)), "{to}");
+        assert_eq!(
+            store.kv_entry(to, b"k").unwrap().unwrap().expires,
+            store.kv_entry(&stays, b"k").unwrap().unwrap().expires
+        );
+        assert!(store.space_delete(to).unwrap());
+        assert!(!store.space_exists(to).unwrap());
+    }
+    assert!(store.space_delete(&both).unwrap());
+    assert_eq!(store.space_list("", None, 9).unwrap(), [stays]);
+}
