@@ -474,9 +474,10 @@ impl Shared {
         let near = |time: &Timestamp| *time >= before && now.saturating_since(*time) < SAME_TIME;
         let seen = time.filter(|time| same && near(time));
         let known = seen.is_some() || same && local;
-        // What others added or appended since may leave no room for more of it, and what there was may have expired.
+        // What others added or appended since may leave no room for more of it, and what there was may have expired. An
+        // op that waits is not in the overlay, so nobody has looked whether its key was written to.
         let others = base != writer.version && writes.iter().any(|w| w.mode != Mode::Exact);
-        if !known && (others || ops.iter().any(Op::may_fail_later)) {
+        if (!known || waiting) && (others || ops.iter().any(Op::may_fail_later)) {
             writer.try_ops(&ops, now)?;
         }
         let version = self.append(writer, base, &ops, seen.unwrap_or(now))?;

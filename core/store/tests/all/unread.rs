@@ -218,3 +218,33 @@ proptest! {
         }
     }
 }
+
+/// What waits to be applied is tried again where others added to the same place in between.
+#[test]
+fn an_increment_that_waits_and_no_longer_fits_is_refused() {
+    let (space, at) = (Space::default(), Path::root().key("n"));
+    for left in [1_u64, 5] {
+        let store = Store::open(
+            statewright_store::Env::real(),
+            Place::Memory,
+            StoreOptions::with_durability(Durability::Memory),
+        )
+        .unwrap();
+        store
+            .json_create(&space, "d", value!({"n": (u64::MAX - left)}))
+            .unwrap();
+        let txn = store.begin();
+        txn.json_increment(&space, "d", &at, value!(1), value!(0))
+            .unwrap();
+        store
+            .transact(|rival| rival.json_increment(&space, "d", &at, value!(1), value!(0)))
+            .unwrap();
+        assert_eq!(txn.commit().is_ok(), left == 5);
+        let n = store.json_get(&space, "d", &at).unwrap().unwrap();
+        assert_eq!(
+            n,
+            Value::from(u64::MAX - left + if left == 5 { 2 } else { 1 })
+        );
+        store.json_set(&space, "d", &at, value!(0)).unwrap();
+    }
+}
