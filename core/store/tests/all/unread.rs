@@ -13,7 +13,8 @@ enum Step {
     Begin(usize),
     Set(usize, u8, u8, i64),
     Remove(usize, u8, u8),
-    Increment(usize, u8, u8),
+    /// By a half of what fits, or by one.
+    Increment(usize, u8, u8, bool),
     Drop(usize, u8),
     PutKey(usize, u8),
     Read(usize, u8),
@@ -24,6 +25,8 @@ enum Step {
     Commit(usize),
     /// A commit that nobody waits for.
     Deferred(u8, u8, i64),
+    /// An increment as a commit of its own.
+    Rival(u8, bool),
     Hold,
     Checkpoint,
 }
@@ -31,11 +34,12 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let slot = || prop_oneof![3 => Just(0_usize), 1 => Just(1)];
     let (doc, path) = (|| 0_u8..3, || 0_u8..10);
+    let number = prop_oneof![2 => Just(3_u8), 1 => path()];
     prop_oneof![
         3 => slot().prop_map(Step::Begin),
         8 => (slot(), doc(), path(), 0_i64..9).prop_map(|(s, d, p, n)| Step::Set(s, d, p, n)),
         1 => (slot(), doc(), path()).prop_map(|(s, d, p)| Step::Remove(s, d, p)),
-        1 => (slot(), doc(), path()).prop_map(|(s, d, p)| Step::Increment(s, d, p)),
+        3 => (slot(), doc(), number, any::<bool>()).prop_map(|(s, d, p, much)| Step::Increment(s, d, p, much)),
         1 => (slot(), doc()).prop_map(|(s, d)| Step::Drop(s, d)),
         1 => (slot(), doc()).prop_map(|(s, d)| Step::PutKey(s, d)),
         1 => (slot(), doc()).prop_map(|(s, d)| Step::Read(s, d)),
@@ -45,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => slot().prop_map(Step::Release),
         3 => slot().prop_map(Step::Commit),
         3 => (doc(), path(), 0_i64..9).prop_map(|(d, p, n)| Step::Deferred(d, p, n)),
+        2 => (doc(), any::<bool>()).prop_map(|(d, much)| Step::Rival(d, much)),
         1 => Just(Step::Hold),
         1 => Just(Step::Checkpoint),
     ]
@@ -56,6 +61,11 @@ fn path(at: u8) -> Path {
         ".a", ".a.b", ".a.b.c", ".n", ".n.x", ".list[0]", ".list[2]", ".list[9]", ".new.x.y", "",
     ];
     Path::parse(PATHS[usize::from(at)]).unwrap()
+}
+
+/// Twice as much does not fit.
+fn number(much: bool) -> Value {
+    value!(if much { u64::MAX / 2 } else { 1 })
 }
 
 fn name(doc: u8) -> String {
@@ -120,6 +130,13 @@ impl World {
                 self.deferred = version.or(self.deferred);
                 said(done)
             }
+            Step::Rival(doc, much) => {
+                let by = number(*much);
+                let sum = self
+                    .store
+                    .json_increment(&space, &name(*doc), &path(3), by, value!(0));
+                said(sum)
+            }
             Step::Hold => {
                 let snapshot = self.store.snapshot();
                 let seen = all(&snapshot);
@@ -163,8 +180,9 @@ fn within(txn: &Txn, points: &mut Vec<Savepoint>, step: &Step) -> String {
     match step {
         Step::Set(_, doc, at, n) => said(txn.json_set(space, &name(*doc), &path(*at), value!(*n))),
         Step::Remove(_, doc, at) => said(txn.json_remove(space, &name(*doc), &path(*at))),
-        Step::Increment(_, doc, at) => {
-            said(txn.json_increment(space, &name(*doc), &path(*at), value!(1), value!(0)))
+        Step::Increment(_, doc, at, much) => {
+            let by = number(*much);
+            said(txn.json_increment(space, &name(*doc), &path(*at), by, value!(0)))
         }
         Step::Drop(_, doc) => said(txn.json_drop(space, &name(*doc))),
         Step::PutKey(_, key) => said(txn.kv_put(space, &[*key], value!("kv"))),
