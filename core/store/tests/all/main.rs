@@ -8,6 +8,7 @@
     reason = "tests may panic"
 )]
 
+mod applies;
 mod calls;
 mod checkpoints;
 mod commuting;
