@@ -174,17 +174,14 @@ impl Store {
         version: u64,
     ) -> Result<(BTreeSet<Vec<u8>>, Vec<Space>)> {
         let mut copies = Vec::new();
-        // Only the spaces of runs are copied, and they have several parts.
-        if space.as_str().contains('/') {
-            self.log(1, &mut |commit| {
-                for op in commit.ops {
-                    if let Op::Space(SpaceOp::Copy { from, to }) = op {
-                        copies.push((from, to));
-                    }
+        self.log(1, &mut |commit| {
+            for op in commit.ops {
+                if let Op::Space(SpaceOp::Copy { from, to }) = op {
+                    copies.push((from, to));
                 }
-                commit.version < version
-            })?;
-        }
+            }
+            commit.version < version
+        })?;
         let rest = key.get(space.as_str().len()..).unwrap_or_default();
         let mut spaces = vec![space.clone()];
         // A copy's source is older than the copy.

@@ -74,6 +74,17 @@ impl Txn {
         expected: Option<u64>,
         value: Value,
     ) -> Result<()> {
+        self.kv_must_be_at(space, key, expected)?;
+        self.kv_put(space, key, value)
+    }
+
+    /// Fails with [`Error::VersionMismatch`] if a key is not at this version (none: if it is there).
+    pub(crate) fn kv_must_be_at(
+        &self,
+        space: &Space,
+        key: &[u8],
+        expected: Option<u64>,
+    ) -> Result<()> {
         let found = self.kv_entry(space, key)?.map(|there| there.version);
         if found != expected {
             return Err(Error::VersionMismatch {
@@ -82,7 +93,7 @@ impl Txn {
                 found,
             });
         }
-        self.kv_put(space, key, value)
+        Ok(())
     }
 
     /// Sets a key if it still has this value (none: if it is not there). Fails with [`Error::ValueMismatch`].

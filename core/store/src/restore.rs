@@ -116,7 +116,7 @@ mod tests {
     use statewright_value::value;
 
     use super::*;
-    use crate::{Env, Place, Store, StoreOptions};
+    use crate::{Env, NewRun, Place, RunStatus, Store, StoreOptions};
 
     fn memory() -> Store {
         Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap()
@@ -223,5 +223,29 @@ mod tests {
             .unwrap();
         assert_eq!((after.len(), &after), (2, &before));
         assert_eq!(after[0].time.as_micros(), 5);
+    }
+
+    /// A parent is a part of keys: one that is none would put them where other keys are.
+    #[test]
+    fn a_parent_that_is_no_id_or_its_own_child_is_refused() {
+        let (store, space, time) = (memory(), Space::default(), Timestamp::EPOCH);
+        let long = "p".repeat(70_000);
+        for (parent, code) in [("", 414), ("p\0AAAAAAAAx", 414), (&*long, 414), ("id", 419)] {
+            let trace = NewTrace::new("kind", value!(1)).id("id").parent(parent);
+            let txn = store.begin();
+            let refused = txn.trace_restore(&space, trace, time).unwrap_err();
+            let run = NewRun::new().id("id").parent(parent);
+            let run = txn.run_restore(&space, run, RunStatus::Active, time, time);
+            let codes = (refused.code(), run.unwrap_err().code());
+            assert_eq!(codes, (code, code), "{}", parent.len());
+        }
+        let trace = NewTrace::new("kind", value!(1))
+            .id("id")
+            .parent("elsewhere");
+        assert!(
+            store
+                .transact(|txn| txn.trace_restore(&space, trace.clone(), time))
+                .unwrap()
+        );
     }
 }

@@ -331,6 +331,18 @@ pub(crate) fn check_name(what: &'static str, name: &str, max: usize) -> Result<(
     Ok(())
 }
 
+/// The id of a parent, which keys have too; nothing is its own.
+pub(crate) fn check_parent(what: &'static str, id: &str, parent: Option<&str>) -> Result<()> {
+    match parent {
+        None => Ok(()),
+        Some(parent) if parent == id => Err(Error::CannotRestore {
+            what: format!("{what} {id}"),
+            why: "it is its own parent",
+        }),
+        Some(parent) => check_name(what, parent, MAX_NAME_BYTES),
+    }
+}
+
 /// A type, a tag or an id has at most this many bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// The tag of the index of expiry times; it is no primitive of its own.

@@ -370,6 +370,7 @@ impl Txn {
         };
         space::check_name("trace", &id, MAX_NAME_BYTES)?;
         space::check_name("type of traces", &trace.kind, MAX_NAME_BYTES)?;
+        space::check_parent("trace", &id, trace.parent.as_deref())?;
         for tag in &trace.tags {
             space::check_name("tag", tag, MAX_NAME_BYTES)?;
         }

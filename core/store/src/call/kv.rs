@@ -48,7 +48,7 @@ fn put(txn: &Txn, args: &Args<'_>, key: &[u8], value: Value) -> Result<Value> {
     }
     if let Some(version) = args.maybe_number("if_version")? {
         let expected = Some(version).filter(|v| *v > 0);
-        txn.kv_put_if_version(s, key, expected, value.clone())?;
+        txn.kv_must_be_at(s, key, expected)?;
     }
     match (args.time("expires")?, args.maybe_number("ttl_ms")?) {
         (Some(at), _) => txn.kv_put_until(s, key, value, at)?,

@@ -302,6 +302,9 @@ fn alone(store: &Store, args: &Args<'_>) -> Result<Option<(Value, u64)>> {
             let limit = args.limit()?;
             let mut commits = Vec::new();
             store.run_replay(&space, &args.text("id")?, &mut |commit| {
+                if commits.len() >= limit {
+                    return false;
+                }
                 let op = |op: &crate::Op| value!({ "op": (op.name()), "at": (op.target()) });
                 let ops: Value = commit.ops.iter().map(op).collect();
                 let (version, time) = (commit.version, commit.time.as_micros());

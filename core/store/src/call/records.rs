@@ -32,7 +32,8 @@ pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
             })
         }
         "by_time" => {
-            let since = args.time("since")?.unwrap_or(Timestamp::EPOCH);
+            let since = args.time("since")?;
+            let since = since.unwrap_or(Timestamp::from_micros(i64::MIN));
             let (until, from) = (args.time("until")?, args.number("from", 0)?);
             all(txn.event_by_time_page(s, stream, since, until, from, args.limit()?)?)
         }

@@ -74,6 +74,7 @@ impl Txn {
         let id = run.id.unwrap_or_default();
         check_id(space, &id)?;
         check_metadata(space, &id, &run.metadata)?;
+        space::check_parent("run", &id, run.parent.as_deref())?;
         for tag in &run.tags {
             space::check_name("tag", tag, MAX_NAME_BYTES)?;
         }

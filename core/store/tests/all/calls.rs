@@ -336,3 +336,23 @@ fn several_calls_are_one_commit_or_nothing() {
     assert_eq!(store.begin().call(&past).unwrap_err().code(), 418);
     assert_eq!(store.call(&[past]).unwrap_err().code(), 412);
 }
+
+#[test]
+fn a_put_with_a_condition_is_one_op_and_a_replay_of_none_gives_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Dir(dir.path().join("store"));
+    let store = Store::open(Env::real(), place, StoreOptions::default()).unwrap();
+    let call = |text: &str| store.call(&[Value::from_json(text).unwrap()]);
+    call(r#"{"op":"kv.put","key":"k","value":1,"if_version":0}"#).unwrap();
+    call(r#"{"op":"run.create","id":"r"}"#).unwrap();
+    let mut ops = 0;
+    store
+        .log(1, &mut |commit| {
+            ops += commit.ops.len();
+            commit.version < 1
+        })
+        .unwrap();
+    assert_eq!(ops, 1);
+    let none = call(r#"{"op":"run.replay","id":"r","limit":0}"#).unwrap();
+    assert!(format!("{none:?}").contains("[]"), "{none:?}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statewright_store::{Durability, Env, Place, Primitive, Reader, Space, Store, StoreOptions};
-use statewright_value::value;
+use statewright_value::{Path, value};
 
 fn memory() -> Store {
     let options = StoreOptions::with_durability(Durability::Memory);
@@ -103,4 +103,30 @@ fn a_space_whose_keys_expired_or_went_holds_nothing() {
     }
     assert!(store.space_delete(&both).unwrap());
     assert_eq!(store.space_list("", None, 9).unwrap(), [stays]);
+}
+
+/// Whatever the name of the copy is.
+#[test]
+fn a_copy_has_the_history_of_what_it_was_copied_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Dir(dir.path().join("store"));
+    let store = Store::open(Env::real(), place, StoreOptions::default()).unwrap();
+    for name in ["backup", "back/up"] {
+        let (copy, at) = (Space::parse(name).unwrap(), Path::root().key("n"));
+        let from = Space::parse(&format!("from-{}", name.len())).unwrap();
+        store.kv_put(&from, b"k", value!(41)).unwrap();
+        store.json_create(&from, "d", value!({"o": 1})).unwrap();
+        let copied = store.space_copy(&from, &copy).unwrap();
+        store
+            .kv_increment(&copy, b"k", value!(1), value!(0))
+            .unwrap();
+        store.json_set(&copy, "d", &at, value!(2)).unwrap();
+        let values = store.kv_history(&copy, b"k", 9).unwrap();
+        let values: Vec<_> = values.into_iter().map(|past| past.value.unwrap()).collect();
+        assert_eq!(values, [value!(42), value!(41)], "{name}");
+        let then = store.kv_get_at(&copy, b"k", copied).unwrap().unwrap();
+        assert_eq!(then.value, value!(41), "{name}");
+        let docs = store.json_history(&copy, "d", 9).unwrap();
+        assert_eq!(docs[0].value, Some(value!({"o": 1, "n": 2})), "{name}");
+    }
 }
