@@ -294,21 +294,30 @@ mod tests {
         );
     }
 
-    #[test]
-    fn pages_of_nodes_that_changed_in_memory_are_waste() {
+    /// A folder, and a tree of many leaves.
+    fn grown() -> (Env, Tree) {
         let (env, _, _) = sim::world(1);
         env.io.create_dir(Path::new(DIR)).unwrap();
         let mut tree = Tree::default();
-        for n in 0..2000 {
-            tree.insert(&key(n), &entry(u64::from(n)));
+        change(&mut tree, 0);
+        (env, tree)
+    }
+
+    /// Writes to all leaves; the third time, to some.
+    fn change(tree: &mut Tree, time: u64) {
+        for n in (0..2000).step_by(if time == 3 { 100 } else { 1 }) {
+            tree.insert(&key(n), &entry(u64::from(n) + time));
         }
+    }
+
+    #[test]
+    fn pages_of_nodes_that_changed_in_memory_are_waste() {
+        let (env, mut tree) = grown();
         for number in 1..=9 {
             let evict = number == 6;
             checkpoint(&env, &mut tree, (number, false, evict), |_| {});
             let held = tree.clone();
-            for n in (0..2000).step_by(1 + usize::from(number == 3) * 99) {
-                tree.insert(&key(n), &entry(u64::from(n) + number));
-            }
+            change(&mut tree, number);
             drop(held);
         }
         checkpoint(&env, &mut tree, (10, false, false), |_| {});
@@ -321,19 +330,10 @@ mod tests {
     /// Also if everything is written anew, and nothing of it has to be read for that.
     #[test]
     fn pages_of_nodes_that_changed_while_they_were_written_are_waste() {
-        let (env, _, _) = sim::world(1);
-        env.io.create_dir(Path::new(DIR)).unwrap();
-        let mut tree = Tree::default();
-        for n in 0..2000 {
-            tree.insert(&key(n), &entry(u64::from(n)));
-        }
+        let (env, mut tree) = grown();
         for number in 1..=9 {
             let how = (number, number == 4 || number == 7, number == 6);
-            checkpoint(&env, &mut tree, how, |tree| {
-                for n in (0..2000).step_by(1 + usize::from(number == 3) * 99) {
-                    tree.insert(&key(n), &entry(u64::from(n) + number));
-                }
-            });
+            checkpoint(&env, &mut tree, how, |tree| change(tree, number));
         }
         checkpoint(&env, &mut tree, (10, false, false), |_| {});
         let mut used = vec![tree.used()];

@@ -356,3 +356,13 @@ fn a_put_with_a_condition_is_one_op_and_a_replay_of_none_gives_none() {
     let none = call(r#"{"op":"run.replay","id":"r","limit":0}"#).unwrap();
     assert!(format!("{none:?}").contains("[]"), "{none:?}");
 }
+
+#[test]
+fn events_of_all_times_are_given_where_none_is_asked_for() {
+    let options = StoreOptions::with_durability(Durability::Memory);
+    let store = Store::open(Env::real(), Place::Memory, options).unwrap();
+    let call = |text: &str| store.call(&[Value::from_json(text).unwrap()]).unwrap().0;
+    call(r#"{"op":"event.restore","stream":"s","sequence":0,"time":-5,"type":"t","payload":{}}"#);
+    let all = call(r#"{"op":"event.by_time","stream":"s"}"#);
+    assert_eq!(all[0].len(), 1, "{all:?}");
+}
