@@ -78,6 +78,7 @@ impl<A: GlobalAlloc> SpareMemory<A> {
         // Whoever took it meanwhile may have said so before; who takes it now says so afterwards.
         if self.spare.load(Ordering::SeqCst).is_null() {
             self.missing.store(1, Ordering::SeqCst);
+            return false;
         }
         true
     }
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_spare_that_is_taken_while_another_is_made_is_filled_again() {
-        RACED.refill();
+        assert!(!RACED.refill(), "it is gone again");
         assert_eq!(RACED.inner.0.load(Ordering::SeqCst), 2);
         let layout = Layout::from_size_align(600, 8).unwrap();
         for _ in 0..=TRY_AGAIN {
