@@ -203,7 +203,7 @@ impl Store {
 
     /// Up to `limit` of the values that a cell had, the newest first; see [`Store::kv_history`]. O(log).
     pub fn cell_history(&self, space: &Space, cell: &str, limit: usize) -> Result<Vec<Past>> {
-        self.history(space, Primitive::Cell, cell.as_bytes(), limit)
+        self.history(space, Primitive::Cell, cell.as_bytes(), limit, u64::MAX)
     }
 
     /// A cell as it was when the store had this version; see [`Store::kv_get_at`]. O(log).

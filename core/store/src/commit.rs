@@ -335,7 +335,7 @@ impl Shared {
         self.writer().validate(regions, ranges, since)
     }
 
-    /// Commits an edit of a key without a transaction; gives what it made of what was there. As
+    /// Commits an edit of a key without a transaction; gives the version and what it made of what was there. As
     /// [`direct`](Shared::direct), only that the entry is made beside the tree and put there once the log has the
     /// edit.
     pub fn edit_key(
@@ -344,7 +344,7 @@ impl Shared {
         space: Space,
         key: Vec<u8>,
         edit: Edit,
-    ) -> Result<Value> {
+    ) -> Result<(u64, Value)> {
         let op = Op::KvEdit {
             space,
             key,
@@ -366,7 +366,7 @@ impl Shared {
             (version, entry.value)
         };
         self.settle(version, Durability::Memory)?;
-        Ok(value)
+        Ok((version, value))
     }
 
     /// Commits one op without a transaction: to whatever is there, so it conflicts with nobody. Gives the version,

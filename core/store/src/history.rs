@@ -68,16 +68,17 @@ impl Target for Followed {
 }
 
 impl Store {
-    /// Up to `limit` of the values that an entry had, the newest first.
+    /// Up to `limit` of the values that an entry had up to a version, the newest first.
     pub(crate) fn history(
         &self,
         space: &Space,
         primitive: Primitive,
         key: &[u8],
         limit: usize,
+        until: u64,
     ) -> Result<Vec<Past>> {
         let mut newest: VecDeque<Past> = VecDeque::new();
-        self.follow(space, primitive, key, u64::MAX, |at, _, now| {
+        self.follow(space, primitive, key, until, |at, _, now| {
             newest.push_front(Past {
                 version: at.version,
                 time: at.time,

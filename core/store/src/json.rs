@@ -326,7 +326,7 @@ impl Store {
         items: Vec<Value>,
     ) -> Result<usize> {
         let items = Value::from(items);
-        let array = self.doc_edit_alone(space, key, path, Edit::Extend { items })?;
+        let (_, array) = self.doc_edit_alone(space, key, path, Edit::Extend { items })?;
         Ok(array.len())
     }
 
@@ -366,7 +366,8 @@ impl Store {
         by: Value,
         initial: Value,
     ) -> Result<Value> {
-        self.doc_edit_alone(space, key, path, Edit::Add { by, initial })
+        let edit = Edit::Add { by, initial };
+        Ok(self.doc_edit_alone(space, key, path, edit)?.1)
     }
 
     /// [`Txn::json_append`] in a commit of its own; gives the result. Never conflicts.
@@ -378,11 +379,18 @@ impl Store {
         tail: Value,
         separator: Option<Value>,
     ) -> Result<Value> {
-        self.doc_edit_alone(space, key, path, Edit::Append { tail, separator })
+        let edit = Edit::Append { tail, separator };
+        Ok(self.doc_edit_alone(space, key, path, edit)?.1)
     }
 
-    /// An edit that conflicts with nothing when it is alone; gives what is at the path then.
-    fn doc_edit_alone(&self, space: &Space, key: &str, path: &Path, edit: Edit) -> Result<Value> {
+    /// An edit that conflicts with nothing when it is alone; gives the version, and what is at the path then.
+    pub(crate) fn doc_edit_alone(
+        &self,
+        space: &Space,
+        key: &str,
+        path: &Path,
+        edit: Edit,
+    ) -> Result<(u64, Value)> {
         let (doc, mut region) = address(JSON, space, key, path)?;
         region.mode = match edit {
             Edit::Add { .. } => Mode::Add,
@@ -395,13 +403,14 @@ impl Store {
             path: path.clone(),
             edit,
         };
-        let (_, now) = self.direct(region, op, |tree| tree.get(&at))?;
-        Ok(now.and_then(|e| e.value.at(&path)).unwrap_or_default())
+        let (version, now) = self.direct(region, op, |tree| tree.get(&at))?;
+        let value = now.and_then(|e| e.value.at(&path));
+        Ok((version, value.unwrap_or_default()))
     }
 
     /// Up to `limit` of the contents that a document had, the newest first; see [`Store::kv_history`]. O(log).
     pub fn json_history(&self, space: &Space, key: &str, limit: usize) -> Result<Vec<Past>> {
-        self.history(space, JSON, key.as_bytes(), limit)
+        self.history(space, JSON, key.as_bytes(), limit, u64::MAX)
     }
 
     /// A document as it was when the store had this version; see [`Store::kv_get_at`]. O(log).

@@ -288,7 +288,7 @@ impl Store {
         by: Value,
         initial: Value,
     ) -> Result<Value> {
-        self.edit_alone(space, key, Mode::Add, Edit::Add { by, initial })
+        Ok(self.add_alone(space, key, by, initial)?.1)
     }
 
     /// [`Txn::kv_append`] in a commit of its own; gives the result. Never conflicts.
@@ -299,22 +299,36 @@ impl Store {
         tail: Value,
         separator: Option<Value>,
     ) -> Result<Value> {
-        self.edit_alone(space, key, Mode::Append, Edit::Append { tail, separator })
+        let edit = Edit::Append { tail, separator };
+        Ok(self.edit_alone(space, key, Mode::Append, edit)?.1)
     }
 
     /// [`Txn::kv_extend`] in a commit of its own; gives the result. Never conflicts.
     pub fn kv_extend(&self, space: &Space, key: &[u8], items: Vec<Value>) -> Result<Value> {
         let items = Value::from(items);
-        self.edit_alone(space, key, Mode::Append, Edit::Extend { items })
+        Ok(self
+            .edit_alone(space, key, Mode::Append, Edit::Extend { items })?
+            .1)
     }
 
-    pub(crate) fn edit_alone(
+    /// [`kv_increment`](Store::kv_increment) that also gives the version.
+    pub(crate) fn add_alone(
+        &self,
+        space: &Space,
+        key: &[u8],
+        by: Value,
+        initial: Value,
+    ) -> Result<(u64, Value)> {
+        self.edit_alone(space, key, Mode::Add, Edit::Add { by, initial })
+    }
+
+    fn edit_alone(
         &self,
         space: &Space,
         key: &[u8],
         mode: Mode,
         edit: Edit,
-    ) -> Result<Value> {
+    ) -> Result<(u64, Value)> {
         let (region, space, key) = place(space, key, mode)?;
         self.shared.edit_key(region, space, key, edit)
     }
@@ -344,7 +358,7 @@ impl Store {
     ///
     /// Fails with [`Error::NoHistory`] in memory. O(log): every commit is read.
     pub fn kv_history(&self, space: &Space, key: &[u8], limit: usize) -> Result<Vec<Past>> {
-        self.history(space, Primitive::Kv, key, limit)
+        self.history(space, Primitive::Kv, key, limit, u64::MAX)
     }
 
     /// A key as it was when the store had this version; none if it was not there, or had expired by the time of the

@@ -19,7 +19,7 @@ pub(super) fn json(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Valu
     Ok(match verb {
         "create" => done(txn.json_create(s, key, value)?),
         "get" => or_null(txn.json_get(s, key, path)?),
-        "set" => match args.maybe_number("if_version")? {
+        "set" => match args.if_version()? {
             Some(version) => done(txn.json_cas(s, key, version, path, value)?),
             None => done(txn.json_set(s, key, path, value)?),
         },

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use statewright_value::{Value, value};
 
-use super::{Args, amount, done, key_value, stored};
+use super::{Args, amount, bytes_of, done, key_value, stored};
 use crate::atomic::MergeStrategy;
 use crate::error::Result;
-use crate::reader::Reader;
+use crate::reader::{Reader, after_prefix, behind};
 use crate::txn::Txn;
 
 pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value>> {
@@ -18,8 +18,12 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
     Ok(match verb {
         "get" => Some(stored(txn.kv_entry(s, key)?)),
         "get_many" => {
-            let get = |key: &String| Ok(stored(txn.kv_entry(s, key.as_bytes())?));
-            let keys = args.texts("keys")?;
+            let wrong = || args.wrong("keys", "an array of text or bytes");
+            let get = |key: &Value| {
+                let key = bytes_of(key).ok_or_else(wrong)?;
+                Ok(stored(txn.kv_entry(s, &key)?))
+            };
+            let keys = args.list("keys")?;
             Some(keys.iter().map(get).collect::<Result<Value>>()?)
         }
         "put" => Some(put(txn, args, key, value)?),
@@ -46,12 +50,13 @@ fn put(txn: &Txn, args: &Args<'_>, key: &[u8], value: Value) -> Result<Value> {
     if args.flag("if_absent")? && txn.kv_exists(s, key)? {
         return Ok(Value::from(false));
     }
-    if let Some(version) = args.maybe_number("if_version")? {
+    if let Some(version) = args.if_version()? {
         let expected = Some(version).filter(|v| *v > 0);
         txn.kv_must_be_at(s, key, expected)?;
     }
     match (args.time("expires")?, args.maybe_number("ttl_ms")?) {
-        (Some(at), _) => txn.kv_put_until(s, key, value, at)?,
+        (Some(_), Some(_)) => return Err(args.wrong("ttl_ms", "given without 'expires'")),
+        (Some(at), None) => txn.kv_put_until(s, key, value, at)?,
         (None, Some(ms)) => txn.kv_put_for(s, key, value, Duration::from_millis(ms))?,
         (None, None) => txn.kv_put(s, key, value)?,
     }
@@ -60,21 +65,21 @@ fn put(txn: &Txn, args: &Args<'_>, key: &[u8], value: Value) -> Result<Value> {
 
 fn scan(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Vec<(Vec<u8>, Value)>> {
     let s = &args.space()?;
-    let (limit, reverse) = (args.limit()?, args.flag("reverse")?);
-    if verb == "range" {
-        let (from, to) = (args.bytes("from")?, args.maybe_bytes("to")?);
-        let to = to.as_deref();
-        return if reverse {
-            txn.kv_range_reverse(s, &from, to, limit)
-        } else {
-            txn.kv_range(s, &from, to, limit)
-        };
-    }
-    let prefix = args.bytes("prefix")?;
-    if reverse {
-        txn.kv_scan_reverse(s, &prefix, args.maybe_bytes("before")?.as_deref(), limit)
+    let limit = args.limit()?;
+    let (from, to) = match verb {
+        "range" => (args.bytes("from")?, args.maybe_bytes("to")?),
+        _ => {
+            let (prefix, after) = (args.bytes("prefix")?, args.maybe_bytes("after")?);
+            let end = after_prefix(&prefix).map(|end| end.to_vec());
+            let behind = after.map(|after| behind(&after).to_vec());
+            let to = [args.maybe_bytes("before")?, end].into_iter().flatten();
+            (behind.unwrap_or_default().max(prefix), to.min())
+        }
+    };
+    if args.flag("reverse")? {
+        txn.kv_range_reverse(s, &from, to.as_deref(), limit)
     } else {
-        txn.kv_scan(s, &prefix, args.maybe_bytes("after")?.as_deref(), limit)
+        txn.kv_range(s, &from, to.as_deref(), limit)
     }
 }
 

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::event::Appended;
 use crate::history::Past;
 use crate::index::Span;
+use crate::op::Edit;
 use crate::reader::Stored;
-use crate::space::Space;
+use crate::space::{Primitive, Space};
 use crate::store::Store;
 use crate::txn::Txn;
 
@@ -50,9 +51,15 @@ impl<'a> Args<'a> {
             }
         }
         for key in op.required {
-            if call.get(key).is_none() {
-                return Err(invalid(name, format!("'{key}' is missing")));
-            }
+            let problem = match call.get(key) {
+                None => "is missing",
+                // Of what is stored, null is a value like others.
+                Some(given) if given.is_null() && !matches!(*key, "value" | "payload") => {
+                    "must not be null"
+                }
+                Some(_) => continue,
+            };
+            return Err(invalid(name, format!("'{key}' {problem}")));
         }
         Ok(Args { op, call })
     }
@@ -91,13 +98,12 @@ impl<'a> Args<'a> {
     }
 
     fn maybe_bytes(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let Some(value) = self.maybe(key) else {
-            return Ok(None);
-        };
-        let text = value.as_str().map(str::as_bytes);
-        match text.or_else(|| value.as_bytes()) {
-            Some(bytes) => Ok(Some(bytes.to_vec())),
-            None => Err(self.wrong(key, "text or bytes")),
+        match self.maybe(key) {
+            None => Ok(None),
+            Some(value) => match bytes_of(&value) {
+                Some(bytes) => Ok(Some(bytes)),
+                None => Err(self.wrong(key, "text or bytes")),
+            },
         }
     }
 
@@ -114,6 +120,18 @@ impl<'a> Args<'a> {
         number
             .map(Some)
             .ok_or_else(|| self.wrong(key, "a whole number from 0 on"))
+    }
+
+    /// The version that something must have, 0 if it is not to be there; none if no condition is given. Null is none:
+    /// who takes it from something that is not there would write over what somebody else has put there since.
+    fn if_version(&self) -> Result<Option<u64>> {
+        match self.get("if_version") {
+            Some(given) if given.is_null() => {
+                let expected = "a version, or 0 for what is not there, or not be given";
+                Err(self.wrong("if_version", expected))
+            }
+            _ => self.maybe_number("if_version"),
+        }
     }
 
     fn number(&self, key: &str, default: u64) -> Result<u64> {
@@ -265,43 +283,57 @@ fn run(txn: &Txn, args: &Args<'_>) -> Result<Value> {
 /// What only a store can do, or can do better; none of other operations.
 fn alone(store: &Store, args: &Args<'_>) -> Result<Option<(Value, u64)>> {
     let space = args.space()?;
-    let now = || store.snapshot().version();
-    let given = match args.op.name {
+    match args.op.name {
         "kv.increment" => {
             let (by, initial) = (amount(args, "by", 1), amount(args, "initial", 0));
-            store.kv_increment(&space, &args.bytes("key")?, by, initial)?
+            let (version, sum) = store.add_alone(&space, &args.bytes("key")?, by, initial)?;
+            Ok(Some((sum, version)))
         }
         "json.increment" => {
             let (by, initial) = (amount(args, "by", 1), amount(args, "initial", 0));
             let (key, path) = (args.text("key")?, args.path("path")?);
-            store.json_increment(&space, &key, &path, by, initial)?
+            let add = Edit::Add { by, initial };
+            let (version, sum) = store.doc_edit_alone(&space, &key, &path, add)?;
+            Ok(Some((sum, version)))
         }
         "event.append" => {
             let (stream, kind) = (args.text("stream")?, args.text("type")?);
             let payload = args.value("payload");
             let Appended { sequences, version } =
                 store.event_append(&space, &stream, &kind, payload)?;
-            return Ok(Some((value!({ "sequence": (sequences.start) }), version)));
+            Ok(Some((value!({ "sequence": (sequences.start) }), version)))
         }
-        "kv.history" => pasts(store.kv_history(&space, &args.bytes("key")?, args.limit()?)?),
-        "json.history" => pasts(store.json_history(&space, &args.text("key")?, args.limit()?)?),
-        "cell.history" => pasts(store.cell_history(&space, &args.text("key")?, args.limit()?)?),
+        _ => past(store, args, &space),
+    }
+}
+
+/// What is read from the log, and the version up to which it was read; none of other operations.
+fn past(store: &Store, args: &Args<'_>, space: &Space) -> Result<Option<(Value, u64)>> {
+    let now = store.snapshot().version();
+    let history = |primitive| {
+        let (key, limit) = (args.bytes("key")?, args.limit()?);
+        Ok::<_, Error>(pasts(store.history(space, primitive, &key, limit, now)?))
+    };
+    let given = match args.op.name {
+        "kv.history" => history(Primitive::Kv)?,
+        "json.history" => history(Primitive::Json)?,
+        "cell.history" => history(Primitive::Cell)?,
         "kv.get_at" => {
             let version = args.number("version", 0)?;
-            stored(store.kv_get_at(&space, &args.bytes("key")?, version)?)
+            stored(store.kv_get_at(space, &args.bytes("key")?, version)?)
         }
         "json.get_at" => {
             let version = args.number("version", 0)?;
-            stored(store.json_get_at(&space, &args.text("key")?, version)?)
+            stored(store.json_get_at(space, &args.text("key")?, version)?)
         }
         "cell.get_at" => {
             let version = args.number("version", 0)?;
-            stored(store.cell_get_at(&space, &args.text("key")?, version)?)
+            stored(store.cell_get_at(space, &args.text("key")?, version)?)
         }
         "run.replay" => {
             let limit = args.limit()?;
             let mut commits = Vec::new();
-            store.run_replay(&space, &args.text("id")?, &mut |commit| {
+            store.run_replay(space, &args.text("id")?, &mut |commit| {
                 if commits.len() >= limit {
                     return false;
                 }
@@ -315,7 +347,7 @@ fn alone(store: &Store, args: &Args<'_>) -> Result<Option<(Value, u64)>> {
         }
         _ => return Ok(None),
     };
-    Ok(Some((given, now())))
+    Ok(Some((given, now)))
 }
 
 fn invalid(op: &str, problem: String) -> Error {
@@ -346,12 +378,22 @@ fn stored(stored: Option<Stored>) -> Value {
 fn pasts(pasts: Vec<Past>) -> Value {
     let past = |past: Past| {
         let (version, time) = (past.version, past.time.as_micros());
-        match past.value {
-            Some(value) => value!({ "version": version, "time": time, "value": value }),
-            None => value!({ "version": version, "time": time, "removed": true }),
+        match (past.value, past.expires) {
+            (None, _) => value!({ "version": version, "time": time, "removed": true }),
+            (Some(value), None) => value!({ "version": version, "time": time, "value": value }),
+            (Some(value), Some(at)) => {
+                let at = at.as_micros();
+                value!({ "version": version, "time": time, "value": value, "expires": at })
+            }
         }
     };
     pasts.into_iter().map(past).collect()
+}
+
+/// Bytes, or those of text.
+fn bytes_of(value: &Value) -> Option<Vec<u8>> {
+    let text = value.as_str().map(str::as_bytes);
+    text.or_else(|| value.as_bytes()).map(<[u8]>::to_vec)
 }
 
 /// A key as text if it is text, else as bytes.

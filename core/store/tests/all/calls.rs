@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use statewright_store::{Durability, Env, Place, Store, StoreOptions, operations};
+use statewright_store::{Durability, Env, Place, Space, Store, StoreOptions, operations};
 use statewright_value::{Value, value};
 
 /// Calls with what they give: JSON text, `*` for anything but null, or `!` and the code of an error.
@@ -70,6 +70,18 @@ const SCRIPT: &[(&str, &str)] = &[
     ),
     (
         r#"{"op":"kv.range","from":"a","to":"t","reverse":true,"limit":1}"#,
+        r#"[{"key":"s","value":0}]"#,
+    ),
+    (
+        r#"{"op":"kv.scan","after":"a","before":"t"}"#,
+        r#"[{"key":"s","value":0}]"#,
+    ),
+    (
+        r#"{"op":"kv.scan","after":"a","reverse":true}"#,
+        r#"[{"key":"t","value":1},{"key":"s","value":0}]"#,
+    ),
+    (
+        r#"{"op":"kv.scan","prefix":"s","after":"a","before":"t"}"#,
         r#"[{"key":"s","value":0}]"#,
     ),
     (r#"{"op":"kv.count","prefix":"s"}"#, "1"),
@@ -283,6 +295,30 @@ const SCRIPT: &[(&str, &str)] = &[
     (r#"{"key":"a"}"#, "!418"),
     (r#"{"op":"kv.get","key":"a","space":"//"}"#, "!405"),
     ("[]", "!418"),
+    (r#"{"op":"kv.put","key":null,"value":1}"#, "!418"),
+    (
+        r#"{"op":"kv.put","key":"a","value":1,"if_version":null}"#,
+        "!418",
+    ),
+    (
+        r#"{"op":"kv.put","key":"a","value":1,"ttl_ms":1,"expires":5}"#,
+        "!418",
+    ),
+    (
+        r#"{"op":"json.set","key":"d","path":null,"value":1}"#,
+        "!418",
+    ),
+    (
+        r#"{"op":"json.set","key":"d","path":"","value":1,"if_version":null}"#,
+        "!418",
+    ),
+    (r#"{"op":"event.get","stream":"e","sequence":null}"#, "!418"),
+    (r#"{"op":"space.copy","to":null}"#, "!418"),
+    (r#"{"op":"kv.put","key":"nothing","value":null}"#, "true"),
+    (
+        r#"{"op":"trace.record","id":"nothing","type":"t","payload":null}"#,
+        r#""nothing""#,
+    ),
 ];
 
 #[test]
@@ -365,4 +401,57 @@ fn events_of_all_times_are_given_where_none_is_asked_for() {
     call(r#"{"op":"event.restore","stream":"s","sequence":0,"time":-5,"type":"t","payload":{}}"#);
     let all = call(r#"{"op":"event.by_time","stream":"s"}"#);
     assert_eq!(all[0].len(), 1, "{all:?}");
+}
+
+#[test]
+fn an_increment_gives_the_version_of_its_own_commit() {
+    let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+    let kv = value!({"op": "kv.increment", "key": "n"});
+    store
+        .json_create(&Space::default(), "d", value!({}))
+        .unwrap();
+    store.json_drop(&Space::default(), "d").unwrap();
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for _ in 0..20_000 {
+                    let (given, version) = store.call(std::slice::from_ref(&kv)).unwrap();
+                    assert_eq!(given[0].as_u64().map(|sum| sum + 2), Some(version));
+                }
+            });
+        }
+    });
+    let json = value!({"op": "json.increment", "key": "d", "path": ".n"});
+    store
+        .json_create(&Space::default(), "d", value!({}))
+        .unwrap();
+    let before = store.stats().version;
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for _ in 0..20_000 {
+                    let (given, version) = store.call(std::slice::from_ref(&json)).unwrap();
+                    assert_eq!(given[0].as_u64().map(|sum| sum + before), Some(version));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn keys_of_bytes_are_read_many_at_once_and_a_history_tells_of_expiry() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Dir(dir.path().join("store"));
+    let store = Store::open(Env::real(), place, StoreOptions::default()).unwrap();
+    let later = i64::MAX;
+    let call = |call: Value| store.call(&[call]).unwrap().0.remove(0);
+    let key = Value::bytes(vec![0xff, 1]);
+    call(value!({"op": "kv.put", "key": (key.clone()), "value": 1, "expires": later}));
+    let many = call(value!({"op": "kv.get_many", "keys": [(key.clone()), "none"]}));
+    assert_eq!(many.items().next().unwrap().get("value"), Some(value!(1)));
+    let past = call(value!({"op": "kv.history", "key": key}));
+    assert_eq!(
+        past.items().next().unwrap().get("expires"),
+        Some(value!(later))
+    );
 }
