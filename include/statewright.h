@@ -2686,7 +2686,8 @@ sw_status sw_open(const char *path,
 SW_API sw_status sw_close(struct sw_engine engine, struct sw_error *err);
 
 /**
- * Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
+ * Figures about the store: versions, durability in force, commits, syncs, bytes, the newest
+ * checkpoint.
  *
  * @param[in] engine The engine.
  * @param[out] stats Receives an object: `version`, `durable_version`, `durability` (in force),
@@ -3453,7 +3454,8 @@ sw_status sw_txn_json_drop(struct sw_txn txn,
                            struct sw_error *err);
 
 /**
- * The version of the commit that last changed a document, as the transaction sees it.
+ * The version of the commit that last changed a document, as the transaction sees it: behind a change
+ * of its own, the version that it began with plus one.
  *
  * @param[in] txn The transaction.
  * @param[in] space The space; empty is "default". UTF-8. At most `SW_MAX_NAME_BYTES`.

@@ -149,7 +149,7 @@ pub unsafe extern "C" fn sw_close(engine: sw_engine, err: *mut sw_error) -> sw_s
     })
 }
 
-/// Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
+/// Figures about the store: versions, durability in force, commits, syncs, bytes, the newest checkpoint.
 ///
 /// @role getter
 /// @on engine

@@ -9,7 +9,7 @@ use crate::bytes::sw_bytes;
 use crate::call::Call;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::status::*;
 
@@ -180,23 +180,8 @@ pub unsafe extern "C" fn sw_kv_increment(
         let session = call.engine(engine)?;
         let space = space_of(call, space, space_len)?;
         let key = call.key("key", key, key_len)?;
-        let store = session.store();
-        if let Some(there) = store.snapshot().kv_get(&space, key)? {
-            whole(&there)?
-                .checked_add(by)
-                .ok_or_else(|| Failure::new(SW_ARITHMETIC, "the sum is out of range"))?;
-        }
-        let added = store.kv_increment(&space, key, Value::from(by), Value::from(0))?;
-        sum.set(whole(&added)?);
+        sum.set(session.store().kv_increment_i64(&space, key, by)?);
         Ok(())
-    })
-}
-
-fn whole(value: &Value) -> Result<i64> {
-    value.as_i64().ok_or_else(|| {
-        let found = value.kind().name();
-        let message = format!("the key does not hold a whole number of 64 bits, but {found}");
-        Failure::new(SW_WRONG_TYPE, message)
     })
 }
 

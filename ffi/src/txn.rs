@@ -543,7 +543,8 @@ pub unsafe extern "C" fn sw_txn_json_drop(
     })
 }
 
-/// The version of the commit that last changed a document, as the transaction sees it.
+/// The version of the commit that last changed a document, as the transaction sees it: behind a change of its own, the
+/// version that it began with plus one.
 ///
 /// @role method
 /// @on txn

@@ -1828,7 +1828,8 @@ export function close(engine: Engine): void;
 export function closeAsync(engine: Engine): Promise<void>;
 
 /**
- * Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
+ * Figures about the store: versions, durability in force, commits, syncs, bytes, the newest
+ * checkpoint.
  * @param engine The engine.
  * @returns Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
  * `transactions`, `limits` and `settings` (in force), `log` (since opening), `recovery` (what opening
@@ -2218,7 +2219,8 @@ export function txnJsonRemove(txn: Txn, space: string, key: string, path: string
 export function txnJsonDrop(txn: Txn, space: string, key: string): boolean;
 
 /**
- * The version of the commit that last changed a document, as the transaction sees it.
+ * The version of the commit that last changed a document, as the transaction sees it: behind a change
+ * of its own, the version that it began with plus one.
  * @param txn The transaction.
  * @param space The space; empty is "default".
  * @param key The document's key.

@@ -1323,7 +1323,7 @@ struct close : call_base {
   uint64_t ends() const { return engine.id; }
 };
 
-// sw_stats: Figures about the engine: versions, durability in force, commits, syncs, bytes, cases.
+// sw_stats: Figures about the store: versions, durability in force, commits, syncs, bytes, the newest checkpoint.
 struct stats : call_base {
   sw_engine engine{};
   sw_bytes out_stats{};
@@ -1890,7 +1890,7 @@ struct txn_json_drop : call_base {
   }
 };
 
-// sw_txn_json_version: The version of the commit that last changed a document, as the transaction sees it.
+// sw_txn_json_version: The version of the commit that last changed a document, as the transaction sees it: behind a change of its own, the version that it began with plus one.
 struct txn_json_version : call_base {
   sw_txn txn{};
   std::string space;

@@ -335,15 +335,16 @@ impl Shared {
         self.writer().validate(regions, ranges, since)
     }
 
-    /// Commits an edit of a key without a transaction; gives the version and what it made of what was there. As
-    /// [`direct`](Shared::direct), only that the entry is made beside the tree and put there once the log has the
-    /// edit.
+    /// Commits an edit of a key without a transaction, if what it makes of what is there passes a check; gives the
+    /// version and what that is. As [`direct`](Shared::direct), only that the entry is made beside the tree and put
+    /// there once the log has the edit.
     pub fn edit_key(
         &self,
         region: Region,
         space: Space,
         key: Vec<u8>,
         edit: Edit,
+        check: impl FnOnce(&Value) -> Result<()>,
     ) -> Result<(u64, Value)> {
         let op = Op::KvEdit {
             space,
@@ -358,6 +359,7 @@ impl Shared {
             let at = writer.next(self.now());
             let old = writer.tree.get(&region.key);
             let entry = edit.of_entry(old, &region.key, at)?;
+            check(&entry.value)?;
             let version = self.append(&mut writer, 0, std::slice::from_ref(&op), at.time)?;
             let taken = self.take_back(&mut writer, None, std::slice::from_ref(&region));
             writer.version = version;

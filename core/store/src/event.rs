@@ -253,6 +253,9 @@ pub trait EventReader: View {
         sequence: u64,
         limit: usize,
     ) -> Result<Vec<Event>> {
+        if let Some(still) = self.still() {
+            return still.event_by_time_page(space, stream, from, to, sequence, limit);
+        }
         let len = peek_len(self, space, stream)?;
         let first = partition(self, space, stream, len, |e| e.0 < from)?.max(sequence);
         let last = match to {
@@ -273,6 +276,9 @@ pub trait EventReader: View {
         from: u64,
         limit: usize,
     ) -> Result<Vec<Event>> {
+        if let Some(still) = self.still() {
+            return still.event_by_type(space, stream, kind, from, limit);
+        }
         check_stream(stream)?;
         space::check_name("type of events", kind, MAX_NAME_BYTES)?;
         let start = type_key(space, stream, kind, from);
@@ -331,6 +337,9 @@ pub trait EventReader: View {
 
     /// The types of a stream's events, in the order of their bytes. O(types × log n); reads the end of the stream.
     fn event_types(&self, space: &Space, stream: &str) -> Result<Vec<String>> {
+        if let Some(still) = self.still() {
+            return still.event_types(space, stream);
+        }
         check_stream(stream)?;
         self.saw(&head_key(space, stream), &Path::root())?;
         let all = space::encode_parts(space, Primitive::Event, BY_TYPE, &[stream.as_bytes(), &[]]);
@@ -353,6 +362,9 @@ pub trait EventReader: View {
     /// The sequences that a commit gave to the events it appended to a stream; empty if it appended none. For who
     /// appends in a transaction and wants to know, once it is committed, where. O(log² n).
     fn event_sequences(&self, space: &Space, stream: &str, version: u64) -> Result<Range<u64>> {
+        if let Some(still) = self.still() {
+            return still.event_sequences(space, stream, version);
+        }
         let len = peek_len(self, space, stream)?;
         let first = partition(self, space, stream, len, |e| e.1 < version)?;
         let last = partition(self, space, stream, len, |e| e.1 <= version)?;
@@ -363,6 +375,9 @@ pub trait EventReader: View {
     /// vouches for all of it. Fails with [`Error::ChainBroken`], which names the first event that is not what was
     /// appended. O(stream).
     fn event_verify(&self, space: &Space, stream: &str) -> Result<Option<StreamInfo>> {
+        if let Some(still) = self.still() {
+            return still.event_verify(space, stream);
+        }
         let Some(info) = self.event_info(space, stream)? else {
             return Ok(None);
         };

@@ -38,6 +38,21 @@ impl Span {
     }
 }
 
+/// Behind which record a list goes on.
+pub(crate) struct After {
+    /// Its time, if that is known: then it need not be there any more.
+    pub time: Option<Timestamp>,
+    /// Its id.
+    pub id: String,
+}
+
+impl From<&str> for After {
+    fn from(id: &str) -> After {
+        let id = id.to_owned();
+        After { time: None, id }
+    }
+}
+
 /// An index entry.
 pub(crate) fn key(
     space: &Space,
@@ -68,7 +83,7 @@ pub(crate) fn list<V: View + ?Sized>(
     primitive: Primitive,
     (part, name): (u8, Option<&str>),
     span: Span,
-    after: Option<(Timestamp, &str)>,
+    after: Option<(Timestamp, String)>,
     limit: usize,
 ) -> Result<Vec<String>> {
     let prefix = prefix(space, primitive, part, name);

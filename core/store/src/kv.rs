@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statewright_log::Timestamp;
-use statewright_value::{Path, Value};
+use statewright_value::{Error as ValueError, Kind, Path, Value};
 
 use crate::error::{Error, Result};
 use crate::history::Past;
@@ -311,6 +311,18 @@ impl Store {
             .1)
     }
 
+    /// [`kv_increment`](Store::kv_increment) of a whole number from −2⁶³ to 2⁶³−1, where nothing is of 0. Fails with
+    /// [`Error::At`] if something else is there, or if the sum is none; then nothing is changed.
+    pub fn kv_increment_i64(&self, space: &Space, key: &[u8], by: i64) -> Result<i64> {
+        let (region, space, key) = place(space, key, Mode::Add)?;
+        let at = region.key.clone();
+        let (by, initial) = (Value::from(by), Value::from(0));
+        let edit = Edit::Add { by, initial };
+        let fits = |sum: &Value| whole(&at, sum).map(|_| ());
+        let (_, sum) = self.shared.edit_key(region, space, key, edit, fits)?;
+        whole(&at, &sum)
+    }
+
     /// [`kv_increment`](Store::kv_increment) that also gives the version.
     pub(crate) fn add_alone(
         &self,
@@ -330,7 +342,7 @@ impl Store {
         edit: Edit,
     ) -> Result<(u64, Value)> {
         let (region, space, key) = place(space, key, mode)?;
-        self.shared.edit_key(region, space, key, edit)
+        self.shared.edit_key(region, space, key, edit, |_| Ok(()))
     }
 
     /// [`Txn::kv_put_many`] in a commit of its own; gives the version.
@@ -375,6 +387,24 @@ fn place(space: &Space, key: &[u8], mode: Mode) -> Result<(Region, Space, Vec<u8
         mode,
     };
     Ok((region, space.clone(), key.to_vec()))
+}
+
+/// What adding a whole number to what was there came to, as such a number.
+fn whole(key: &[u8], sum: &Value) -> Result<i64> {
+    sum.as_i64().ok_or_else(|| {
+        let source = match sum.kind() {
+            Kind::Integer => ValueError::Arithmetic {
+                operation: "add to the key".to_owned(),
+                reason: "the sum is no whole number of 64 bits with a sign".into(),
+            },
+            other => ValueError::WrongType {
+                path: Path::root(),
+                expected: "a whole number of 64 bits with a sign",
+                found: other.name(),
+            },
+        };
+        Error::at(key, source)
+    })
 }
 
 fn shown(space: &Space, key: &[u8]) -> String {

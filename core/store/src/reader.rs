@@ -4,6 +4,7 @@ use statewright_log::Timestamp;
 use statewright_value::{Kind, Path, Value};
 
 use crate::error::Result;
+use crate::snapshot::Snapshot;
 use crate::space::{self, KeyBuf, Primitive, Space};
 use crate::target::Entry;
 use crate::tree::Key;
@@ -29,6 +30,10 @@ pub(crate) mod sealed {
         fn saw(&self, key: &[u8], path: &Path) -> Result<()>;
         /// Notes that every key from `from` up to `to` (not included; none = the end) was read.
         fn saw_range(&self, from: Key, to: Option<Key>) -> Result<()>;
+        /// What several reads are to be made on, if each read here is of another state.
+        fn still(&self) -> Option<Snapshot> {
+            None
+        }
     }
 }
 
@@ -146,6 +151,9 @@ pub trait Reader: sealed::View {
     where
         Self: Sized,
     {
+        if let Some(still) = self.still() {
+            return still.kv_get_many(space, keys);
+        }
         let values = keys.iter().map(|key| self.kv_get(space, key.as_ref()));
         values.collect()
     }
@@ -305,6 +313,9 @@ pub trait Reader: sealed::View {
     /// Up to `limit` spaces that hold something and whose names begin with `prefix`, from the one after `after` on.
     /// O(spaces × log n).
     fn space_list(&self, prefix: &str, after: Option<&Space>, limit: usize) -> Result<Vec<Space>> {
+        if let Some(still) = self.still() {
+            return still.space_list(prefix, after, limit);
+        }
         let mut spaces = Vec::new();
         let mut from: Vec<u8> = match after {
             Some(after) if after.as_str() >= prefix => space::own_range(after)[0].1.clone(),
@@ -340,6 +351,9 @@ pub trait Reader: sealed::View {
 
     /// What a space holds. O(what it holds), in constant memory.
     fn space_info(&self, space: &Space) -> Result<SpaceInfo> {
+        if let Some(still) = self.still() {
+            return still.space_info(space);
+        }
         let count = |primitive, part: &[u8]| count(self, &space::encode(space, primitive, part));
         Ok(SpaceInfo {
             keys: count(Primitive::Kv, &[])?,
@@ -370,6 +384,9 @@ const COUNTED: usize = 1024;
 
 /// How many keys begin with an encoded prefix; all of them are noted as read. In constant memory.
 pub(crate) fn count<V: sealed::View + ?Sized>(view: &V, prefix: &[u8]) -> Result<u64> {
+    if let Some(still) = view.still() {
+        return count(&still, prefix);
+    }
     let end = after_prefix(prefix);
     view.saw_range(prefix.into(), end.clone())?;
     let mut from: Key = prefix.into();

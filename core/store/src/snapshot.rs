@@ -100,7 +100,7 @@ impl View for Snapshot {
 
 impl Reader for Snapshot {}
 
-/// Each call reads the newest state.
+/// Each read is of the newest state.
 impl View for Store {
     fn lookup(&self, key: &[u8]) -> Result<Option<Entry>> {
         let now = || self.shared.now();
@@ -123,6 +123,10 @@ impl View for Store {
 
     fn saw_range(&self, _: Key, _: Option<Key>) -> Result<()> {
         Ok(())
+    }
+
+    fn still(&self) -> Option<Snapshot> {
+        Some(self.snapshot())
     }
 }
 

@@ -13,11 +13,13 @@
 //!
 //! Times in keys are microseconds in 8 bytes, big-endian, with the sign bit flipped.
 
+use std::collections::BTreeSet;
+
 use statewright_log::Timestamp;
 use statewright_value::{Path, Value};
 
 use crate::error::{Error, Result};
-use crate::index::{self, Span};
+use crate::index::{self, After, Span};
 use crate::op::Op;
 use crate::op::wire::{self, Decoded};
 use crate::reader::{self, sealed::View};
@@ -257,21 +259,28 @@ pub trait TraceReader: View {
         )
     }
 
-    /// A trace and up to `limit` traces in all below it, each before its children; empty if it is not there.
-    /// O(log n × limit).
+    /// A trace and those below it, up to `limit` in all, each before its children; empty if it is not there. Restored
+    /// traces may be below each other: each is given once. O(log n × limit).
     fn trace_tree(&self, space: &Space, id: &str, limit: usize) -> Result<Vec<TraceNode>> {
-        let mut nodes = Vec::new();
-        let mut open: Vec<(usize, Trace)> = Vec::new();
-        open.extend(self.trace_get(space, id)?.map(|trace| (0, trace)));
-        while let Some((depth, trace)) = open.pop() {
-            if nodes.len() >= limit {
-                break;
+        if let Some(still) = self.still() {
+            return still.trace_tree(space, id, limit);
+        }
+        let mut nodes: Vec<TraceNode> = Vec::new();
+        let mut given = BTreeSet::new();
+        // Of each depth, the children that come next.
+        let mut open = vec![Children::new(self.trace_get(space, id)?)];
+        while nodes.len() < limit
+            && let Some(children) = open.last_mut()
+        {
+            let Some(trace) = children.next(self, space)? else {
+                open.pop();
+                continue;
+            };
+            if given.insert(trace.id.clone()) {
+                let depth = open.len().saturating_sub(1);
+                open.push(Children::of(&trace.id));
+                nodes.push(TraceNode { depth, trace });
             }
-            let left = limit.saturating_sub(nodes.len());
-            let children = self.trace_children(space, &trace.id, left)?;
-            let below = depth.saturating_add(1);
-            open.extend(children.into_iter().rev().map(|child| (below, child)));
-            nodes.push(TraceNode { depth, trace });
         }
         Ok(nodes)
     }
@@ -333,7 +342,7 @@ pub trait TraceReader: View {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Trace>> {
-        list(self, space, by, span, after, limit)
+        list(self, space, by, span, after.map(After::from), limit)
     }
 
     /// How many traces a space has. O(traces).
@@ -401,6 +410,55 @@ impl Store {
     }
 }
 
+/// The children of a trace, read some at a time: a tree may be cut off behind the first of many.
+struct Children {
+    /// Whose; none if all were read.
+    parent: Option<String>,
+    read: std::vec::IntoIter<Trace>,
+    last: Option<After>,
+}
+
+impl Children {
+    const AT_ONCE: usize = 16;
+
+    fn new(read: Option<Trace>) -> Children {
+        let read = read.map(|trace| vec![trace]).unwrap_or_default();
+        Children {
+            parent: None,
+            read: read.into_iter(),
+            last: None,
+        }
+    }
+
+    fn of(parent: &str) -> Children {
+        let parent = Some(parent.to_owned());
+        Children {
+            parent,
+            ..Children::new(None)
+        }
+    }
+
+    fn next<V: View + ?Sized>(&mut self, view: &V, space: &Space) -> Result<Option<Trace>> {
+        if let Some(read) = self.read.next() {
+            return Ok(Some(read));
+        }
+        let Some(parent) = &self.parent else {
+            return Ok(None);
+        };
+        let (by, all) = (TraceBy::Parent(parent), Span::default());
+        let found = list(view, space, by, all, self.last.take(), Self::AT_ONCE)?;
+        match found.last() {
+            Some(last) if found.len() == Self::AT_ONCE => {
+                let (time, id) = (Some(last.time), last.id.clone());
+                self.last = Some(After { time, id });
+            }
+            _ => self.parent = None,
+        }
+        self.read = found.into_iter();
+        Ok(self.read.next())
+    }
+}
+
 fn missing(space: &Space, id: &str) -> Error {
     Error::NotFound {
         what: space::display(&record_key(space, id)),
@@ -432,14 +490,18 @@ fn read_trace(key: &[u8], id: &str, entry: &Entry) -> Result<Trace> {
     read().ok_or_else(|| Error::damaged(key, entry.version))
 }
 
-fn list<V: View + ?Sized>(
+/// [`TraceReader::trace_page`].
+pub(crate) fn list<V: View + ?Sized>(
     view: &V,
     space: &Space,
     by: TraceBy<'_>,
     span: Span,
-    after: Option<&str>,
+    after: Option<After>,
     limit: usize,
 ) -> Result<Vec<Trace>> {
+    if let Some(still) = view.still() {
+        return list(&still, space, by, span, after, limit);
+    }
     let part = match by {
         TraceBy::Time => (BY_TIME, None),
         TraceBy::Root => (BY_PARENT, Some("")),
@@ -449,20 +511,18 @@ fn list<V: View + ?Sized>(
     };
     let after = match after {
         None => None,
-        Some(id) => {
-            let found = view.trace_get(space, id)?;
-            let found = found.ok_or_else(|| missing(space, id))?;
-            Some((found.time, id))
+        Some(After { time: None, id }) => {
+            let found = view.trace_get(space, &id)?;
+            Some((found.ok_or_else(|| missing(space, &id))?.time, id))
         }
+        Some(After { time, id }) => time.map(|time| (time, id)),
     };
     let ids = index::list(view, space, Primitive::Trace, part, span, after, limit)?;
     let mut traces = Vec::with_capacity(ids.len());
     for id in ids {
         let key = record_key(space, &id);
-        // Its index entry vouches for it, unless each look is at another state.
-        if let Some(entry) = view.lookup(&key)? {
-            traces.push(read_trace(&key, &id, &entry)?);
-        }
+        let entry = view.lookup(&key)?.ok_or_else(|| Error::damaged(&key, 0))?;
+        traces.push(read_trace(&key, &id, &entry)?);
     }
     Ok(traces)
 }

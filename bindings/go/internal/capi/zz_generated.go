@@ -2435,8 +2435,8 @@ func Close(engine Engine) (err error) {
 	return
 }
 
-// Stats calls sw_stats. Figures about the engine: versions, durability in force, commits, syncs,
-// bytes, cases.
+// Stats calls sw_stats. Figures about the store: versions, durability in force, commits, syncs, bytes,
+// the newest checkpoint.
 //
 // engine: The engine.
 // stats: Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
@@ -3009,7 +3009,7 @@ func TxnJsonDrop(txn Txn, space string, key string) (found bool, err error) {
 }
 
 // TxnJsonVersion calls sw_txn_json_version. The version of the commit that last changed a document, as
-// the transaction sees it.
+// the transaction sees it: behind a change of its own, the version that it began with plus one.
 //
 // txn: The transaction.
 // space: The space; empty is "default".

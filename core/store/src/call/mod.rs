@@ -9,7 +9,7 @@ use statewright_value::{Kind, Path, Value, value};
 use crate::error::{Error, Result};
 use crate::event::Appended;
 use crate::history::Past;
-use crate::index::Span;
+use crate::index::{After, Span};
 use crate::op::Edit;
 use crate::reader::Stored;
 use crate::space::{Primitive, Space};
@@ -184,6 +184,23 @@ impl<'a> Args<'a> {
             Some(until) => span.until(until),
             None => span,
         })
+    }
+
+    /// A record by its id or, whether it is there or not, its time and its id.
+    fn after(&self) -> Result<Option<After>> {
+        let Some(value) = self.maybe("after") else {
+            return Ok(None);
+        };
+        let place = match value.as_str() {
+            Some(id) => Some(After::from(id)),
+            None => value.index(0).zip(value.index(1)).and_then(|(time, id)| {
+                let time = Some(Timestamp::from_micros(time.as_i64()?));
+                let id = id.as_str()?.to_owned();
+                Some(After { time, id })
+            }),
+        };
+        let wrong = || self.wrong("after", "an id, or an array of a time and an id");
+        place.map(Some).ok_or_else(wrong)
     }
 
     fn list(&self, key: &str) -> Result<Vec<Value>> {

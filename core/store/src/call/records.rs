@@ -6,8 +6,8 @@ use statewright_value::{Value, value};
 use super::{Args, done};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventReader, StreamInfo};
-use crate::run::{NewRun, Run, RunBy, RunReader, RunStatus};
-use crate::trace::{NewTrace, Trace, TraceBy, TraceReader};
+use crate::run::{self, NewRun, Run, RunBy, RunReader, RunStatus};
+use crate::trace::{self, NewTrace, Trace, TraceBy, TraceReader};
 use crate::txn::Txn;
 
 pub(super) fn event(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value>> {
@@ -131,8 +131,7 @@ pub(super) fn trace(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Val
     let s = &args.space()?;
     let id = args.text("id")?;
     let list = |by: TraceBy<'_>| {
-        let (span, after) = (args.span()?, args.maybe_text("after")?);
-        let found = txn.trace_page(s, by, span, after.as_deref(), args.limit()?)?;
+        let found = trace::list(txn, s, by, args.span()?, args.after()?, args.limit()?)?;
         Ok::<_, Error>(Some(found.into_iter().map(trace_value).collect()))
     };
     Ok(match verb {
@@ -181,8 +180,7 @@ pub(super) fn run(txn: &Txn, args: &Args<'_>, verb: &str) -> Result<Option<Value
     let id = id.as_str();
     let tag = args.text("tag")?;
     let list = |by: RunBy<'_>| {
-        let (span, after) = (args.span()?, args.maybe_text("after")?);
-        let found = txn.run_page(s, by, span, after.as_deref(), args.limit()?)?;
+        let found = run::list(txn, s, by, args.span()?, args.after()?, args.limit()?)?;
         Ok::<_, Error>(Some(found.into_iter().map(run_value).collect()))
     };
     Ok(match verb {

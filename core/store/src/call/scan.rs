@@ -6,8 +6,11 @@ use super::{Args, invalid};
 use crate::error::Result;
 use crate::txn::Txn;
 
-/// How many items are read at once, whatever is asked for: those that do not fit are read again.
+/// How many items are read for a page, whatever is asked for.
 const AT_ONCE: u64 = 1024;
+
+/// How many items are read first: if they are large, a page has room for few, and the others are read again.
+const AT_FIRST: u64 = 4;
 
 /// A list that is gone through page by page: what a call such as `{"op": "kv.scan", "prefix": "a"}` gives, but all of
 /// it, or as much as its `limit` says.
@@ -40,6 +43,8 @@ pub struct Scan {
     call: Value,
     next: Next,
     left: u64,
+    /// How many items to read next: about as many as were kept before.
+    step: u64,
     done: bool,
 }
 
@@ -51,6 +56,8 @@ enum Next {
         member: &'static str,
         parameter: &'static str,
     },
+    /// Its time, of this name, and its id are: the last one need not be there any more.
+    Record(&'static str),
     /// The last item itself is a parameter.
     Whole(&'static str),
     /// From the key behind the last one.
@@ -73,8 +80,10 @@ impl Next {
             "event.streams" => name("name", "after"),
             "space.list" => Some(Next::Whole("after")),
             "trace.children" | "trace.roots" | "trace.by_type" | "trace.by_tag"
-            | "trace.by_time" | "run.list" | "run.by_status" | "run.by_tag" | "run.roots"
-            | "run.children" => name("id", "after"),
+            | "trace.by_time" => Some(Next::Record("time")),
+            "run.list" | "run.by_status" | "run.by_tag" | "run.roots" | "run.children" => {
+                Some(Next::Record("created"))
+            }
             _ => None,
         }
     }
@@ -96,6 +105,7 @@ impl Scan {
             call,
             next,
             left,
+            step: AT_FIRST,
             done: left == 0,
         })
     }
@@ -106,7 +116,8 @@ impl Scan {
     }
 
     /// Passes up to `max` of the items that come next, and 1,024 at most, to `keep`, until that says false: an item
-    /// that it does not keep is the first of the next page. Gives how many were kept. O(log n + items).
+    /// that it does not keep is the first of the next page. Gives how many were kept. Reads at most about twice as
+    /// many items as it keeps. O(log n + items).
     pub fn page(
         &mut self,
         txn: &Txn,
@@ -114,13 +125,38 @@ impl Scan {
         keep: &mut dyn FnMut(&Value) -> bool,
     ) -> Result<usize> {
         let wanted = self.left.min(max as u64).min(AT_ONCE);
-        if self.done || wanted == 0 {
-            return Ok(0);
+        let mut kept = 0_u64;
+        while !self.done && kept < wanted {
+            let step = self.step.min(wanted.saturating_sub(kept));
+            match self.some(txn, step, keep) {
+                Ok(some) if some == step => {
+                    kept = kept.saturating_add(some);
+                    self.step = self.step.saturating_mul(2).min(AT_ONCE);
+                }
+                Ok(some) => {
+                    kept = kept.saturating_add(some);
+                    self.step = kept.max(1);
+                    break;
+                }
+                Err(e) if kept == 0 => return Err(e),
+                // What was kept is given; then the next page begins where this failed.
+                Err(_) => break,
+            }
         }
+        Ok(usize::try_from(kept).unwrap_or(usize::MAX))
+    }
+
+    /// Passes up to `wanted` of the items that come next to `keep`; gives how many were kept.
+    fn some(
+        &mut self,
+        txn: &Txn,
+        wanted: u64,
+        keep: &mut dyn FnMut(&Value) -> bool,
+    ) -> Result<u64> {
         let mut call = self.call.clone();
         call.insert("limit", Value::from(wanted))?;
         let found = txn.call(&call)?;
-        let mut kept = 0_usize;
+        let mut kept = 0_u64;
         let mut last = None;
         for item in found.items() {
             if !keep(&item) {
@@ -129,8 +165,8 @@ impl Scan {
             kept = kept.saturating_add(1);
             last = Some(item);
         }
-        self.left = self.left.saturating_sub(kept as u64);
-        let all = found.len() as u64 == kept as u64;
+        self.left = self.left.saturating_sub(kept);
+        let all = found.len() as u64 == kept;
         self.done = self.left == 0 || (all && (found.len() as u64) < wanted);
         if let Some(last) = last.filter(|_| !self.done) {
             self.advance(&last)?;
@@ -146,6 +182,10 @@ impl Scan {
                 parameter,
             } => {
                 self.call.insert(parameter, member(name))?;
+            }
+            Next::Record(time) => {
+                let place = Value::from(vec![member(time), member("id")]);
+                self.call.insert("after", place)?;
             }
             Next::Whole(parameter) => {
                 self.call.insert(parameter, last.clone())?;
@@ -171,7 +211,7 @@ mod tests {
     use statewright_value::value;
 
     use super::*;
-    use crate::{Env, Isolation, Place, Store, StoreOptions};
+    use crate::{Env, Isolation, Place, RunReader, Space, Store, StoreOptions};
 
     /// Every item, `max` a page, of which `keep` are kept.
     fn paged(store: &Store, call: &Value, max: usize, keep: usize) -> Vec<Value> {
@@ -266,6 +306,46 @@ mod tests {
             pages.push(scan.page(&txn, usize::MAX, &mut |_| true).unwrap());
         }
         assert_eq!(pages, [1024, 1024, 452]);
+    }
+
+    #[test]
+    fn a_page_that_is_full_has_read_little_more() {
+        let store = filled();
+        let txn = store.begin();
+        let mut scan = Scan::new(value!({"op": "kv.scan", "prefix": "k"})).unwrap();
+        for _ in 0..3 {
+            let mut kept = 0;
+            let mut one = |_: &Value| std::mem::replace(&mut kept, 1) == 0;
+            assert_eq!(scan.page(&txn, 1000, &mut one).unwrap(), 1);
+        }
+        // Nothing that is behind it was read.
+        store.kv_put(&Space::default(), b"k07", value!(1)).unwrap();
+        txn.kv_put(&Space::default(), b"mine", value!(1)).unwrap();
+        txn.commit().unwrap();
+    }
+
+    #[test]
+    fn what_is_deleted_on_the_way_is_no_obstacle() {
+        let store = filled();
+        let txn = store.begin();
+        let mut scan = Scan::new(value!({"op": "run.list"})).unwrap();
+        let mut deleted = 0;
+        while !scan.is_done() {
+            let mut page = Vec::new();
+            let keep = &mut |run: &Value| {
+                page.push(run.get("id").unwrap_or_default());
+                true
+            };
+            scan.page(&txn, 3, keep).unwrap();
+            for id in page {
+                deleted += 1;
+                txn.call(&value!({"op": "run.delete", "id": id})).unwrap();
+            }
+        }
+        assert_eq!(
+            (deleted, txn.run_count(&Space::default()).unwrap()),
+            (25, 0)
+        );
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl Op {
         }
     }
 
-    /// Whether it can touch something in this space.
+    /// Whether it can change something in this space.
     pub(crate) fn is_in(&self, wanted: &Space) -> bool {
         match self {
             Op::KvPut { space, .. }
@@ -217,7 +217,7 @@ impl Op {
             Op::Trace(op) => op.space == *wanted,
             Op::Run(op) => *op.space() == *wanted,
             Op::Space(SpaceOp::Delete { space }) => space == wanted,
-            Op::Space(SpaceOp::Copy { from, to }) => from == wanted || to == wanted,
+            Op::Space(SpaceOp::Copy { to, .. }) => to == wanted,
         }
     }
 

@@ -15,7 +15,7 @@ use statewright_log::Timestamp;
 use statewright_value::{Error as ValueError, Kind, Path, Value};
 
 use crate::error::{Error, Result};
-use crate::index::{self, Span};
+use crate::index::{self, After, Span};
 use crate::reader::{self, sealed::View};
 use crate::space::{self, Primitive, Space};
 use crate::target::Entry;
@@ -284,7 +284,7 @@ pub trait RunReader: View {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Run>> {
-        list(self, space, by, span, after, limit)
+        list(self, space, by, span, after.map(After::from), limit)
     }
 
     /// How many runs a space has. O(runs).
@@ -301,6 +301,9 @@ pub trait RunReader: View {
         second: &str,
         limit: usize,
     ) -> Result<Vec<RunDifference>> {
+        if let Some(still) = self.still() {
+            return still.run_diff(space, first, second, limit);
+        }
         let state = |id: &str| {
             let run = self.run_get(space, id)?;
             run.map(|run| run.space).ok_or_else(|| missing(space, id))
@@ -363,14 +366,18 @@ fn read_run(key: &[u8], space: &Space, id: &str, entry: &Entry) -> Result<Run> {
     read().ok_or_else(|| Error::damaged(key, entry.version))
 }
 
-fn list<V: View + ?Sized>(
+/// [`RunReader::run_page`].
+pub(crate) fn list<V: View + ?Sized>(
     view: &V,
     space: &Space,
     by: RunBy<'_>,
     span: Span,
-    after: Option<&str>,
+    after: Option<After>,
     limit: usize,
 ) -> Result<Vec<Run>> {
+    if let Some(still) = view.still() {
+        return list(&still, space, by, span, after, limit);
+    }
     let part = match by {
         RunBy::Time => (BY_TIME, None),
         RunBy::Root => (BY_PARENT, Some("")),
@@ -380,10 +387,11 @@ fn list<V: View + ?Sized>(
     };
     let after = match after {
         None => None,
-        Some(id) => {
-            let found = view.run_get(space, id)?;
-            Some((found.ok_or_else(|| missing(space, id))?.created, id))
+        Some(After { time: None, id }) => {
+            let found = view.run_get(space, &id)?;
+            Some((found.ok_or_else(|| missing(space, &id))?.created, id))
         }
+        Some(After { time, id }) => time.map(|time| (time, id)),
     };
     let ids = index::list(view, space, Primitive::Run, part, span, after, limit)?;
     let mut runs = Vec::with_capacity(ids.len());

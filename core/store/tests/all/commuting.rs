@@ -372,3 +372,34 @@ fn the_sums_and_sequences_that_one_call_gives_are_its_own() {
     assert_eq!(sequences, (0..600).collect::<Vec<_>>());
     assert_eq!(store.event_verify(&s(), "e").unwrap().unwrap().len, 600);
 }
+
+#[test]
+fn a_whole_number_is_added_to_or_nothing_is_changed() {
+    let store = memory();
+    let add = |key: &[u8], by| store.kv_increment_i64(&s(), key, by);
+    assert_eq!(add(b"n", i64::MAX).unwrap(), i64::MAX);
+    assert_eq!(add(b"n", 1).unwrap_err().code(), 212);
+    assert_eq!(add(b"n", -1).unwrap(), i64::MAX - 1);
+    store.kv_put(&s(), b"f", value!(0.5)).unwrap();
+    assert_eq!(add(b"f", 1).unwrap_err().code(), 203);
+    assert_eq!(store.stats().version, 3);
+    // Whatever another writer makes of it in between.
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for n in 0..5_000 {
+                let other = if n % 2 == 0 { value!(0.5) } else { value!(n) };
+                store.kv_put(&s(), b"f", other).unwrap();
+            }
+        });
+        let mut added = 0;
+        for _ in 0..5_000 {
+            added += u64::from(add(b"f", 1).is_ok());
+        }
+        store.kv_put(&s(), b"added", value!(added)).unwrap();
+    });
+    let added = store.kv_get(&s(), b"added").unwrap().unwrap();
+    assert_eq!(
+        store.stats().version,
+        3 + 5_000 + added.as_u64().unwrap() + 1
+    );
+}

@@ -18,6 +18,7 @@ mod golden;
 mod looking;
 mod primitives;
 mod row;
+mod several;
 mod spaces;
 mod transactions;
 mod unread;

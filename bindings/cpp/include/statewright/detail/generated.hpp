@@ -1754,8 +1754,8 @@ inline bool abi_matches() noexcept {
   return c_status;
 }
 
-/// Calls `sw_stats`. Figures about the engine: versions, durability in force, commits, syncs, bytes,
-/// cases.
+/// Calls `sw_stats`. Figures about the store: versions, durability in force, commits, syncs, bytes, the
+/// newest checkpoint.
 ///
 /// @param engine The engine.
 /// @param stats Receives an object: `version`, `durable_version`, `durability` (in force), `entries`,
@@ -2413,7 +2413,7 @@ inline bool abi_matches() noexcept {
 }
 
 /// Calls `sw_txn_json_version`. The version of the commit that last changed a document, as the
-/// transaction sees it.
+/// transaction sees it: behind a change of its own, the version that it began with plus one.
 ///
 /// @param txn The transaction.
 /// @param space The space; empty is "default".
