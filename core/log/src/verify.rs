@@ -1,15 +1,16 @@
 //! Looking at everything a log has, and saying what is wrong with it (rule W16). Nothing is changed here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::begin::{Begin, find};
 use crate::checkpoint::{CheckpointFile, checkpoints};
 use crate::classify::{Next, Verdict};
-use crate::env::{Env, OpenMode, PathKind, read_full};
+use crate::env::{Env, File, OpenMode, PathKind, read_full};
 use crate::error::{Error, Result};
 use crate::format::{FRAME_HEADER, FrameHeader, Hash, Kind, SegmentHeader};
 use crate::reader::Reader;
-use crate::recover::{ELSEWHERE, SegmentInfo, list_segments, read_header};
+use crate::recover::{ELSEWHERE, SegmentInfo, list_segments, random_tag, read_header};
 use crate::replay::{Run, follow, judge};
 use crate::segment::{Chain, FIRST_FRAME, segment_name};
 use crate::time::Timestamp;
@@ -35,7 +36,7 @@ pub struct Verification {
     pub torn_bytes: u64,
     /// Whether the log was closed properly, so that the next opening has nothing to do.
     pub clean: bool,
-    /// Checkpoints that are intact, and on which others can build.
+    /// Checkpoints that are intact, as are those that they build on.
     pub checkpoints: u64,
     /// Everything that is wrong: with checkpoints first, then from the beginning of the log on. A store with any of
     /// this that is not [covered](Damage::covered) does not open.
@@ -85,7 +86,7 @@ pub(crate) struct Survey {
     pub(crate) highest: u64,
     /// The number of the segment that each damage is in; 0 for that of a checkpoint.
     damaged: Vec<u64>,
-    /// Checkpoints that cannot be used: those that are damaged, and later ones, which build on them.
+    /// Checkpoints that cannot be used: those that are damaged, and those that build on them.
     pub(crate) bad_checkpoints: Vec<u64>,
 }
 
@@ -117,6 +118,16 @@ pub trait Content {
         let _ = start;
     }
 
+    /// The checkpoints that one needs, its own number included; `there` are those that the folder has. By default, all
+    /// of them that are not newer.
+    ///
+    /// # Errors
+    /// What is wrong with what it says.
+    fn needs(&mut self, checkpoint: &CheckpointFile, there: &[u64]) -> Result<Vec<u64>, String> {
+        let older = there.iter().filter(|n| **n <= checkpoint.number());
+        Ok(older.copied().collect())
+    }
+
     /// Looks at a commit whose bytes are what was written.
     ///
     /// # Errors
@@ -139,7 +150,7 @@ pub(crate) fn survey(
 ) -> Result<Survey> {
     let numbers = must_be_store(env, dir)?;
     let mut survey = Survey::default();
-    let newest = survey.checkpoints(env, dir)?;
+    let newest = survey.checkpoints(env, dir, content)?;
     let start = start.or(newest.as_ref());
     survey.start = start.copied();
     content.begin(start);
@@ -174,37 +185,65 @@ impl Survey {
         covered
     }
 
-    /// Looks at all checkpoints; returns the position of the newest that can be used.
-    fn checkpoints(&mut self, env: &Env, dir: &Path) -> Result<Option<Position>> {
-        let mut newest = None;
-        for number in checkpoints(env, dir)? {
-            let looked = CheckpointFile::open(env, dir, number)
-                .and_then(|file| file.verify().map(|_| file.position()));
+    /// Looks at all checkpoints; returns the position of the newest that can be used, as opening would.
+    fn checkpoints(
+        &mut self,
+        env: &Env,
+        dir: &Path,
+        content: &mut dyn Content,
+    ) -> Result<Option<Position>> {
+        let there = checkpoints(env, dir)?;
+        let (mut usable, mut newest, mut lost) = (BTreeSet::new(), None, Vec::new());
+        for number in &there {
+            let path = dir.join(crate::checkpoint::name(*number));
+            let looked = CheckpointFile::open(env, dir, *number).and_then(|file| {
+                file.verify()?;
+                let needs = content.needs(&file, &there);
+                let needs = needs.map_err(|problem| Error::corrupt(&path, 0, problem))?;
+                Ok((file.position(), needs))
+            });
+            let damage = |path, offset, problem| Damage {
+                path,
+                offset,
+                problem,
+                last_good: newest.map_or(0, |newest: Position| newest.version),
+                behind: 0,
+                covered: false,
+            };
             match looked {
-                Ok(position) if self.bad_checkpoints.is_empty() => {
-                    self.found.checkpoints += 1;
-                    newest = Some(position);
+                Ok((position, needs)) => {
+                    let bad = |n: &&u64| *n != number && !usable.contains(*n);
+                    match needs.iter().find(bad) {
+                        None => {
+                            newest = Some(position);
+                            usable.insert(*number);
+                            lost.clear();
+                        }
+                        Some(n) if there.contains(n) => {}
+                        Some(n) => {
+                            let problem = format!("it builds on checkpoint {n}, which is missing");
+                            lost.push(damage(path, 0, problem));
+                        }
+                    }
                 }
-                Ok(_) => self.bad_checkpoints.push(number),
                 Err(Error::Corrupt {
                     path,
                     offset,
                     problem,
                 }) => {
-                    self.bad_checkpoints.push(number);
-                    let damage = Damage {
-                        path,
-                        offset,
-                        problem,
-                        last_good: newest.map_or(0, |newest: Position| newest.version),
-                        behind: 0,
-                        covered: false,
-                    };
+                    let damage = damage(path, offset, problem);
                     self.damage(0, damage);
                 }
                 Err(other) => return Err(other),
             }
         }
+        // Older ones than that are left from a removal that was interrupted.
+        for damage in lost {
+            self.damage(0, damage);
+        }
+        self.found.checkpoints = usable.len() as u64;
+        self.bad_checkpoints = there;
+        self.bad_checkpoints.retain(|n| !usable.contains(n));
         Ok(newest)
     }
 
@@ -237,10 +276,10 @@ impl Survey {
     ) -> Result<Vec<Option<(SegmentInfo, bool)>>> {
         let mut headers: Vec<Option<(SegmentInfo, bool)>> = Vec::with_capacity(numbers.len());
         let read = |number: &u64| read_header(env, &dir.join(segment_name(*number)), *number);
-        let read: Vec<_> = numbers.iter().map(read).collect::<Result<_>>()?;
-        let mut store = read.iter().flatten().map(|header| header.store).next();
+        let all: Vec<_> = numbers.iter().map(read).collect::<Result<_>>()?;
+        let mut store = all.iter().flatten().map(|header| header.store).next();
         let mut expected = 1;
-        for (number, mut read) in numbers.iter().zip(read) {
+        for (i, (number, mut read)) in numbers.iter().zip(all.clone()).enumerate() {
             if *number != expected {
                 let path = dir.join(segment_name(expected));
                 let problem = "the file is missing, but later parts of the log exist";
@@ -258,10 +297,9 @@ impl Survey {
                 }
                 Err(problem) => {
                     self.header_damage(&path, *number, problem);
-                    let header = if problem == ELSEWHERE {
-                        None
-                    } else {
-                        guess_header(env, &path, *number, store)?
+                    let header = match problem == ELSEWHERE {
+                        true => None,
+                        false => guess_header(env, &path, *number, store, all.get(i + 1))?,
                     };
                     store = store.or(header.map(|header| header.store));
                     header.map(|header| (SegmentInfo { path, header }, false))
@@ -420,35 +458,57 @@ impl Survey {
     }
 }
 
-/// What the first commit of a segment tells about the header before it, if it is intact.
+/// What the first commit or mark of a segment tells about the header before it, if it is intact. Of an empty segment,
+/// what the `next` one tells, which then begins with the same commit.
 fn guess_header(
     env: &Env,
     path: &Path,
     number: u64,
     store: Option<Hash>,
+    next: Option<&Result<SegmentHeader, &'static str>>,
 ) -> Result<Option<SegmentHeader>> {
     let open = env.io.open(path, OpenMode::Read);
     let file = open.map_err(|e| Error::io("open", path, e))?;
     let length = file.len().map_err(|e| Error::io("look at", path, e))?;
     let mut bytes = vec![0; FRAME_HEADER];
     let n = read_full(&*file, &mut bytes, FIRST_FRAME).map_err(|e| Error::io("read", path, e))?;
-    let first = FrameHeader::decode(bytes.get(..n).unwrap_or_default()).filter(|first| {
-        first.kind == Kind::Commit
-            && u64::from(first.offset) == FIRST_FRAME
-            && (number > 1 || first.version == 1)
-    });
-    Ok(first.and_then(|first| {
-        Some(SegmentHeader {
-            number,
-            first_version: first.version,
-            // The first commit of a log has the identity of the store in place of a hash.
-            store: if number == 1 { first.prev } else { store? },
-            prev: first.prev,
-            tag: first.tag,
-            length,
-            created: Timestamp::EPOCH,
-            buffered: false,
-            padded: true, // whether it is, only reading tells
-        })
+    let first = FrameHeader::decode(bytes.get(..n).unwrap_or_default());
+    let (first_version, prev, tag) = match (first, next) {
+        (Some(first), _) if u64::from(first.offset) == FIRST_FRAME => match first.kind {
+            Kind::Commit => (first.version, first.prev, first.tag),
+            _ => (first.version.saturating_add(1), first.prev, first.tag),
+        },
+        _ if !is_empty(&*file, path, length)? => return Ok(None),
+        (_, Some(Ok(next))) if next.number == number + 1 => {
+            (next.first_version, next.prev, random_tag(env, path)?)
+        }
+        // The whole log is empty: its identity is nowhere else, and of no use to anybody.
+        (_, None) if number == 1 => {
+            let mut store = Hash::default();
+            let random = env.random.fill(&mut store);
+            random.map_err(|e| Error::io("get random bytes for", path, e))?;
+            (1, store, random_tag(env, path)?)
+        }
+        _ => return Ok(None),
+    };
+    // Before the first commit of a log is the identity of the store in place of a hash.
+    let store = if number == 1 { Some(prev) } else { store };
+    let known = store.filter(|_| number > 1 || first_version == 1);
+    Ok(known.map(|store| SegmentHeader {
+        number,
+        first_version,
+        store,
+        prev,
+        tag,
+        length,
+        created: Timestamp::EPOCH,
+        buffered: false,
+        padded: true, // whether it is, only reading tells
     }))
+}
+
+/// Whether there is nothing but zeros where the commits of a segment are.
+fn is_empty(file: &dyn File, path: &Path, length: u64) -> Result<bool> {
+    let tail = Reader::new(file, path, length).tail(FIRST_FRAME, 0, u64::MAX, 0)?;
+    Ok(tail.last_byte.is_none())
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use statewright_log::{Content, Env, Frame, Log, Position, Repair, Verification, checkpoints};
+use statewright_log::{
+    CheckpointFile, Content, Env, Frame, Log, Position, Repair, Verification, checkpoints,
+};
 
 use crate::error::{Error, Result};
 use crate::op::decode_commit;
@@ -91,6 +93,14 @@ impl Content for Trial<'_> {
                 found.map(|found| found.tree)
             }
         };
+    }
+
+    fn needs(
+        &mut self,
+        checkpoint: &CheckpointFile,
+        _there: &[u64],
+    ) -> std::result::Result<Vec<u64>, String> {
+        Tree::files_of_root(checkpoint.root()).map_err(|e| e.to_string())
     }
 
     fn look(&mut self, commit: Frame<'_>) -> std::result::Result<(), String> {

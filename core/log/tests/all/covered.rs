@@ -150,7 +150,7 @@ fn a_repair_keeps_what_is_behind_a_position_up_to_a_segment_that_is_lost() {
 fn a_header_is_made_again_wherever_the_first_commit_is() {
     // What is not proven goes to a new segment: here, the first commit to the second and the third.
     let (disk, _) = killed(&[&[500], &[500], &[500]]);
-    for damaged in [&[2][..], &[3], &[2, 3]] {
+    for damaged in [&[1][..], &[2], &[3], &[2, 3], &[1, 3]] {
         assert_eq!(repaired_headers(&disk, damaged), 3, "{damaged:?}");
     }
     let (disk, _) = killed(&[&[500; 18]]);

@@ -215,6 +215,51 @@ fn a_log_of_which_nothing_is_left_is_not_repaired() {
 }
 
 #[test]
+fn an_empty_log_with_a_damaged_header_becomes_an_empty_log() {
+    for closed in [true, false] {
+        let io = SimIo::new();
+        let (log, _, _) = open(&io, Durability::Strict);
+        let identity = log.last_hash();
+        if !closed {
+            io.halt_at(io.boundaries());
+        }
+        drop(log);
+        io.resume();
+        let empty = restarted(&io.disk());
+        for at in [0, 40, 100] {
+            let io = damaged(&empty, 1, |bytes| bytes[at] ^= 1);
+            let done = check(&io);
+            assert_eq!((done.last_version, done.lost_commits), (0, 0));
+            let (log, _, _) = open(&io, Durability::Strict);
+            assert_eq!(log.last_hash() == identity, closed, "by the mark");
+            append_synced(&log, 10);
+        }
+    }
+}
+
+/// A segment whose only commit went to the next one when it was torn.
+#[test]
+fn the_header_of_an_empty_segment_is_made_again() {
+    let (io, mut written) = (SimIo::new(), 0);
+    let (log, _, _) = open(&io, Durability::Strict);
+    while log.position().segment < 3 {
+        append_synced(&log, LENS[0]);
+        written += 1;
+    }
+    io.halt_at(io.boundaries());
+    drop(log);
+    io.resume();
+    let (log, _, _) = open(&io, Durability::Strict);
+    assert_eq!(log.position().segment, 4);
+    append_synced(&log, LENS[0]);
+    drop(log);
+    for number in 1..=4 {
+        let io = damaged(&restarted(&io.disk()), number, |bytes| bytes[40] ^= 1);
+        assert_eq!(check(&io).last_version, written + 1, "{number}");
+    }
+}
+
+#[test]
 fn a_repair_that_is_interrupted_can_be_run_again() {
     let (disk, _) = three_segments(true);
     type Edit = fn(&SimIo);

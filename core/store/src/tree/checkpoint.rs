@@ -85,31 +85,44 @@ impl Tree {
         all.flat_map(|number| number.to_le_bytes()).collect()
     }
 
+    /// The numbers that a checkpoint's root says: of the tree (its root, how many entries, how many of them expire,
+    /// how much is used), and of the checkpoints that its pages are in.
+    fn decode_root(root: &[u8]) -> Result<([u64; 4], Vec<u64>)> {
+        let mut numbers = root.as_chunks().0.iter().map(|n| u64::from_le_bytes(*n));
+        let mut next = || numbers.next().ok_or_else(senseless);
+        let (tree, count) = ([next()?, next()?, next()?, next()?], next()?);
+        let count = usize::try_from(count).map_err(|_| senseless())?;
+        let files: Vec<u64> = numbers.take(count).collect();
+        match files.len() == count {
+            true => Ok((tree, files)),
+            false => Err(senseless()),
+        }
+    }
+
+    /// The checkpoints that the pages are in of the tree that a checkpoint's root describes.
+    pub fn files_of_root(root: &[u8]) -> Result<Vec<u64>> {
+        Ok(Tree::decode_root(root)?.1)
+    }
+
     /// The tree that a checkpoint's root describes; `open` opens the checkpoints it needs.
     pub fn of_root(root: &[u8], open: impl FnOnce(&[u64]) -> Result<Pages>) -> Result<Tree> {
-        let short = || Error::Damaged {
-            why: "the root of a checkpoint makes no sense".to_owned(),
-        };
-        let numbers: Vec<u64> = root
-            .as_chunks()
-            .0
-            .iter()
-            .map(|n| u64::from_le_bytes(*n))
-            .collect();
-        let [address, len, expiring, used, count, files @ ..] = numbers.as_slice() else {
-            return Err(short());
-        };
-        let count = usize::try_from(*count).map_err(|_| short())?;
-        let pages = open(files.get(..count).ok_or_else(short)?)?;
+        let ([address, len, expiring, used], files) = Tree::decode_root(root)?;
+        let size = |n: u64| usize::try_from(n).map_err(|_| senseless());
         Ok(Tree {
-            root: Child::Page(Address(*address)),
-            len: usize::try_from(*len).map_err(|_| short())?,
-            expiring: usize::try_from(*expiring).map_err(|_| short())?,
+            root: Child::Page(Address(address)),
+            len: size(len)?,
+            expiring: size(expiring)?,
             files: Files {
-                pages: std::sync::Arc::new(pages),
-                used: *used,
+                pages: std::sync::Arc::new(open(&files)?),
+                used,
             },
         })
+    }
+}
+
+fn senseless() -> Error {
+    Error::Damaged {
+        why: "the root of a checkpoint makes no sense".to_owned(),
     }
 }
 

@@ -168,3 +168,73 @@ fn commits_that_cannot_be_read_or_applied_are_damage_and_a_repair_ends_before_th
         }
     }
 }
+
+/// A checkpoint that was written anew needs none of the older ones, so the store opens from it; then the commits behind
+/// an older one are history too.
+#[test]
+fn a_damaged_checkpoint_harms_only_those_that_build_on_it() {
+    let io = SimIo::new();
+    let store = open(&io).unwrap();
+    for key in 0..300_u32 {
+        store
+            .kv_put(&Space::default(), &key.to_be_bytes(), value!(key))
+            .unwrap();
+        if key % 10 == 9 && key < 170 {
+            store.checkpoint().unwrap();
+        }
+    }
+    assert_eq!(store.stats().checkpoint.files, 1, "written anew");
+    store.close().unwrap();
+    let (dir, disk) = (Path::new(DIR), io.disk());
+    let numbers = checkpoints(&sim::env(&io, 1), dir).unwrap();
+    let whole = numbers.len() as u64;
+    assert!(whole > 5);
+    let path = |number: u64| dir.join(format!("{number:010}.swckpt"));
+    let frames = io.read(&dir.join("0000000001.swlog"), 1 << 30).unwrap();
+    let commits: Vec<usize> = (0..frames.len())
+        .step_by(4)
+        .filter(|at| frames[*at..].starts_with(b"\xF7SWC"))
+        .collect();
+    type Edit = fn(&mut Vec<u8>);
+    let flip: Edit = |bytes| bytes[70] ^= 0x10;
+    for (bad, missing) in [(3, false), (3, true), (whole, false)] {
+        let io = SimIo::from_disk(disk.clone());
+        match missing {
+            true => io.remove(&path(bad)).unwrap(),
+            false => io.edit(&path(bad), flip).unwrap(),
+        }
+        let env = sim::env(&io, 2);
+        let found = Store::verify(&env, dir).unwrap();
+        let usable = if bad == 3 { 3 } else { whole - 1 };
+        assert_eq!(found.checkpoints, usable, "{bad} {missing} {found:?}");
+        // What is left of an interrupted removal is no damage.
+        assert_eq!(found.damage.is_empty(), missing, "{found:?}");
+        // Behind checkpoint 2, before the newest.
+        io.edit(&dir.join("0000000001.swlog"), |bytes| {
+            bytes[commits[25] + 70] ^= 1
+        })
+        .unwrap();
+        let opened = open(&SimIo::from_disk(io.disk()));
+        assert!(opened.is_ok());
+        let done = Store::repair(&env, dir).unwrap();
+        assert_eq!(done.lost_commits, 0, "{bad} {missing} {done:?}");
+        assert_eq!(keys(&io), 300, "{bad} {missing}");
+    }
+    // The newest needs one that is missing, and there is no other.
+    let io = SimIo::from_disk(disk);
+    io.remove(&path(whole)).unwrap();
+    io.remove(&path(1)).unwrap();
+    let env = sim::env(&io, 2);
+    let found = Store::verify(&env, dir).unwrap();
+    assert_eq!(
+        (found.checkpoints, found.damage.len() as u64),
+        (0, whole - 2)
+    );
+    assert!(
+        found.damage[0]
+            .problem
+            .contains("checkpoint 1, which is missing")
+    );
+    assert!(Store::repair(&env, dir).unwrap().changed);
+    assert_eq!((keys(&io), checkpoints(&env, dir).unwrap().len()), (300, 0));
+}
