@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::error::{Error, Result};
 use crate::time::Clock;
 
 /// The world a library instance lives in: its files, its time and its randomness.
@@ -226,6 +227,12 @@ fn read_at_most<F: File + ?Sized>(file: &F, buf: &mut [u8]) -> io::Result<usize>
         }
     }
     Ok(done)
+}
+
+/// Makes room in a buffer, or says that there is no memory.
+pub(crate) fn reserve(buffer: &mut Vec<u8>, bytes: u64) -> Result<()> {
+    let reserved = buffer.try_reserve(usize::try_from(bytes).unwrap_or(usize::MAX));
+    reserved.map_err(|_| Error::OutOfMemory { bytes })
 }
 
 /// Reads until `buf` is full or the file ends; returns the number of bytes read.

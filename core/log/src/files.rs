@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::Position;
 use crate::announce::Announcements;
-use crate::env::{Env, File, Mapping};
+use crate::env::{Env, File, Mapping, reserve};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Hash, Kind, SegmentHeader, frame_len, write_frame};
 use crate::log::Counters;
@@ -46,6 +46,8 @@ pub(crate) struct Files {
     /// The first failure (rules W1, W2).
     poison: OnceLock<Arc<Error>>,
     closed: AtomicBool,
+    /// Bytes of padding since the log was opened.
+    pub(crate) padding: AtomicU64,
     lock: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
@@ -203,6 +205,7 @@ impl Files {
             announced: Announcements::default(),
             poison: OnceLock::new(),
             closed: AtomicBool::new(false),
+            padding: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
         }
     }
@@ -243,11 +246,17 @@ impl Files {
         })
     }
 
+    /// To be asked before a lock is taken: in a forked child, a thread that is not there may hold it.
+    pub(crate) fn not_forked(&self) -> Result<()> {
+        match self.env.io.is_forked() {
+            true => Err(Error::Forked),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn usable(&self) -> Result<()> {
         self.not_poisoned()?;
-        if self.env.io.is_forked() {
-            return Err(Error::Forked);
-        }
+        self.not_forked()?;
         if self.closed.load(Ordering::Acquire) {
             Err(Error::Closed)
         } else {
@@ -272,6 +281,7 @@ impl Files {
         ops: &[u8],
         counters: &Counters,
     ) -> Result<Appended> {
+        self.not_forked()?;
         let mut writer = self.writer.lock();
         self.usable()?;
         if writer.marked {
@@ -418,6 +428,7 @@ impl Files {
         write_frame(&mut writer.pending, header, payload.unwrap_or_default());
         writer.end += room;
         writer.log_bytes += room;
+        self.padding.fetch_add(room, Ordering::Relaxed);
         if self.options.durability == Durability::Buffered {
             // If it fails the log is poisoned, and that is said soon.
             let _ = self.write_pending(writer);
@@ -535,17 +546,18 @@ impl Files {
         segment.write(&bytes, *end).map_err(|e| self.poison(e))
     }
 
-    /// Makes everything durable and lets go of the folder. Does nothing the second time.
-    pub(crate) fn close(&self, counters: &Counters) -> Result<()> {
+    /// Makes everything durable and lets go of the folder; gives the last version. Does nothing the second time.
+    pub(crate) fn close(&self, counters: &Counters) -> Result<Option<u64>> {
         let mut writer = self.writer.lock();
         let syncer = self.syncer.lock();
         if self.closed.load(Ordering::Acquire) {
-            return Ok(());
+            return Ok(None);
         }
         let result = self.usable().and_then(|()| {
             self.finish(&mut writer, counters)?;
             // True when written, so it need not be durable; without it the next opening just does more.
-            self.write_mark(Kind::Close, &writer)
+            self.write_mark(Kind::Close, &writer)?;
+            Ok(Some(writer.chain.version))
         });
         self.closed.store(true, Ordering::Release);
         writer.mapping = None;
@@ -553,12 +565,6 @@ impl Files {
         *self.lock.lock() = None;
         result
     }
-}
-
-/// Makes room in a buffer, or says that there is no memory.
-fn reserve(buffer: &mut Vec<u8>, bytes: u64) -> Result<()> {
-    let reserved = buffer.try_reserve(bytes as usize);
-    reserved.map_err(|_| Error::OutOfMemory { bytes })
 }
 
 /// The turn of a leader. If it ends without a result (a hook panicked), nobody may believe in the batch.

@@ -386,6 +386,17 @@ impl Log {
         files.map_or_else(in_memory, |files| files.options.clone())
     }
 
+    /// Bytes by which the log has grown since it was opened, framing and padding included. O(1).
+    #[must_use]
+    pub fn grown(&self) -> u64 {
+        let files = self.files.as_ref();
+        let padding = files.map_or(0, |files| files.padding.load(Ordering::Relaxed));
+        self.counters
+            .bytes
+            .load(Ordering::Relaxed)
+            .saturating_add(padding)
+    }
+
     /// Counters since the log was opened.
     #[must_use]
     pub fn stats(&self) -> LogStats {
@@ -564,20 +575,25 @@ impl Log {
     /// What becomes durable goes through the hooks, as by [`sync_to`](Log::sync_to).
     ///
     /// # Errors
-    /// `Poisoned` if a write or sync fails or failed before; the folder is released even then.
+    /// `Poisoned` if a write or sync fails or failed before; the folder is released even then. `Forked`.
     pub fn close_with(&self, hooks: &dyn SyncHooks) -> Result<()> {
         let Some(files) = &self.files else {
             return Ok(());
         };
+        files.not_forked()?;
         // If it fails the log is poisoned, and closing says so.
         let _ = self.sync_to(self.last_version(), hooks);
-        let result = files.close(&self.counters);
-        if result.is_ok() {
-            self.durable
-                .fetch_max(self.last_version(), Ordering::AcqRel);
+        let closed = files.close(&self.counters);
+        // What was appended since is durable too.
+        if let Ok(Some(version)) = closed
+            && version > self.durable_version()
+        {
+            hooks.freeze(&mut || ());
+            hooks.durable(version);
+            self.durable.fetch_max(version, Ordering::AcqRel);
         }
         files.wake_followers();
-        result
+        closed.map(drop)
     }
 }
 

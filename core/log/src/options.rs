@@ -65,8 +65,8 @@ pub struct LogOptions {
     pub pad: bool,
     /// Size in bytes of a file of zeros that is kept beside the log, and removed when a full disk would keep a store
     /// from being opened after a crash, or a checkpoint from being finished
-    /// ([`Log::spend_reserve`](crate::Log::spend_reserve)); the next opening makes it again. 0 for none. Closing never
-    /// needs space.
+    /// ([`Log::spend_reserve`](crate::Log::spend_reserve)); the next opening makes it again, or removes it if it
+    /// wants none (0). Closing never needs space.
     pub reserve_bytes: u64,
     /// Whether the folder may be on a network file system, where it depends on settings that nobody can see from here
     /// whether locks lock and syncs sync.
@@ -102,6 +102,8 @@ pub struct Recovery {
     pub frames: u64,
     /// Their payload bytes.
     pub bytes: u64,
+    /// Bytes that they take in the log, framing and padding included.
+    pub log_bytes: u64,
     /// Bytes of unfinished writes that were cut off the end. Never part of an acknowledged strict commit.
     pub cut_bytes: u64,
     /// Commits that were not yet proven durable and were written again (rule W3).

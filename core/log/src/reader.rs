@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Frame;
 use crate::begin::Begin;
-use crate::env::{File, read_full};
+use crate::env::{File, read_full, reserve};
 use crate::error::{Error, Result};
 use crate::format::{FRAME_HEADER, FrameHeader, Kind, SegmentHeader, frame_len};
 use crate::sabotage::{self, Bug};
@@ -75,8 +75,10 @@ impl<'a> Reader<'a> {
             Some(skip) => skip,
             None => {
                 let left = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX);
+                let size = len.max(CHUNK).min(left);
                 self.buffer.clear();
-                self.buffer.resize(len.max(CHUNK).min(left), 0);
+                reserve(&mut self.buffer, size as u64)?;
+                self.buffer.resize(size, 0);
                 let n = read_full(self.file, &mut self.buffer, at)
                     .map_err(|e| Error::io("read", self.path, e))?;
                 self.buffer.truncate(n);

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Position;
-use crate::env::{Env, OpenMode, read_full};
+use crate::env::{Env, OpenMode, read_full, reserve};
 use crate::error::{Error, Result};
 use crate::format::{Kind, SegmentHeader, write_frame};
 use crate::recover::{mark, take_lock};
@@ -143,8 +143,10 @@ fn rewrite(env: &Env, part: &Part, kind: Kind) -> Result<()> {
     let (path, header, end) = (&part.info.path, part.info.header, part.run.end);
     let file = env.io.open(path, OpenMode::Read);
     let file = file.map_err(|e| Error::io("open", path, e))?;
-    let length = usize::try_from(end.saturating_sub(FIRST_FRAME)).unwrap_or(usize::MAX);
-    let mut frames = vec![0; length];
+    let length = end.saturating_sub(FIRST_FRAME);
+    let mut frames = Vec::new();
+    reserve(&mut frames, length + MARK_LEN)?;
+    frames.resize(length as usize, 0);
     let n = read_full(&*file, &mut frames, FIRST_FRAME).map_err(|e| Error::io("read", path, e))?;
     frames.truncate(n);
     write_frame(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::begin::{Begin, find};
 use crate::classify::{End, Evidence, Next, Verdict, classify};
-use crate::env::{Env, File, OpenMode};
+use crate::env::{Env, File, OpenMode, reserve};
 use crate::error::{Error, Result};
 use crate::format::{FrameHeader, Kind, SegmentHeader, frame_len, write_frame};
 use crate::options::{Durability, LogOptions, Recovery};
@@ -238,6 +238,7 @@ impl Replay<'_> {
             visit(commit)
         })?;
         self.log_bytes += run.end - FIRST_FRAME;
+        self.recovery.log_bytes += run.end.saturating_sub(run.begin.offset);
         let (verdict, tail) = judge(&mut reader, header, size, &run)?;
         self.recovery.cut_bytes = tail;
         match verdict {
@@ -289,8 +290,10 @@ impl Replay<'_> {
                         proven: FIRST_FRAME as u32,
                         ..*frame
                     };
+                    let bytes = frame_len(commit.ops.len());
+                    reserve(&mut frames, bytes)?;
                     write_frame(&mut frames, moved, commit.ops);
-                    end += frame_len(commit.ops.len());
+                    end += bytes;
                 }
                 Ok(())
             },

@@ -31,17 +31,20 @@ const ZEROS: [u8; PAGE] = [0; PAGE];
 /// A file of zeros, to be removed when there is no other space left.
 pub(crate) const RESERVE_NAME: &str = "statewright.reserve";
 
-/// Makes the reserve file, if one is wanted and there is none of that size. A disk on which there is no room for it is
-/// no reason not to open.
+/// Makes the reserve file, if one is wanted and there is none of that size; removes one that is not wanted. A disk on
+/// which there is no room for it is no reason not to open.
 pub(crate) fn make_reserve(io: &dyn Io, dir: &Path, bytes: u64) -> Result<()> {
     let path = dir.join(RESERVE_NAME);
     let make = || {
         let exists = io.exists(&path)?;
-        if bytes == 0 || (exists && io.open(&path, OpenMode::Read)?.len()? >= bytes) {
+        if exists && bytes > 0 && io.open(&path, OpenMode::Read)?.len()? == bytes {
             return Ok(());
         }
         if exists {
             io.remove(&path)?;
+        }
+        if bytes == 0 {
+            return Ok(());
         }
         let file = io.open(&path, OpenMode::CreateNew)?;
         let mut at = 0;

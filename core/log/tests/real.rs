@@ -6,10 +6,11 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
 use statewright_log::{
-    Durability, Env, Error, FileSystem, Io, LogOptions, OpenMode, RealIo, Timestamp,
+    Durability, Env, Error, FileSystem, Io, Log, LogOptions, OpenMode, RealIo, Timestamp,
 };
 
 #[test]
@@ -107,6 +108,73 @@ fn a_forked_child_is_refused_and_leaves_its_parent_alone() {
         assert_prefix(&commits, &[10, 20]);
         assert_eq!(commits.len(), 2);
     }
+}
+
+/// What `body` tells in a child that is forked here; false if it takes for ever.
+fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child only runs the body, which calls into a log, and ends without unwinding.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: the alarm ends the child if it hangs.
+        unsafe { libc::alarm(20) };
+        let good = body();
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(if good { 0 } else { 1 }) };
+    }
+    let mut status = -1;
+    // SAFETY: waits for the child just made; the pointer is to a live integer.
+    unsafe { libc::waitpid(child, &mut status, 0) == child && status == 0 }
+}
+
+/// Whether a log that belongs to the parent refuses everything.
+fn is_refused(log: &Log) -> bool {
+    let refused = |e: Option<Error>| e.is_some_and(|e| e.code() == 109);
+    let appended = log.append(Timestamp::EPOCH, b"child").err();
+    refused(appended) && refused(log.close().err())
+}
+
+/// There, the lock is held for ever.
+#[test]
+fn a_child_that_was_forked_while_another_thread_appends_is_refused_at_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let options = small(Durability::Buffered);
+    let (log, _, _) = try_open(Env::real(), temp.path(), options).unwrap();
+    let done = AtomicBool::new(false);
+    let good = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                log.append(Timestamp::EPOCH, &[1; 2000]).unwrap();
+            }
+        });
+        let good = (0..40).all(|_| in_child(|| is_refused(&log)));
+        done.store(true, Ordering::Relaxed);
+        good
+    });
+    assert!(good);
+}
+
+#[test]
+fn a_child_that_was_forked_before_anything_was_written_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    // A process of its own, in which nobody has used a log before.
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child_forks_once_it_has_opened"])
+        .env(CHILD_DIR, temp.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+#[ignore = "run by a_child_that_was_forked_before_anything_was_written_is_refused"]
+fn child_forks_once_it_has_opened() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else {
+        return;
+    };
+    let open = || try_open(Env::real(), Path::new(&dir), small(Durability::Buffered));
+    let (log, _, _) = open().unwrap();
+    assert!(in_child(|| is_refused(&log)));
+    assert_eq!(open().unwrap_err().code(), 301, "the lock is still there");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{ALIGN, FORMAT_VERSION, HEADER, MAGIC, PAGE, TRAILER, name, page_checksum};
-use crate::env::{Env, OpenMode, ReadMapping};
+use crate::env::{Env, OpenMode, ReadMapping, reserve};
 use crate::error::{Error, Result};
 use crate::format::Fields;
 use crate::log::Position;
@@ -97,7 +97,9 @@ impl CheckpointFile {
                 offset: fields.u64()?,
             })
         })();
-        let root = fields.0.to_vec();
+        let mut root = Vec::new();
+        reserve(&mut root, fields.0.len() as u64)?;
+        root.extend_from_slice(fields.0);
         let short = || Error::corrupt(&path, at, "the checkpoint's root is too short");
         checkpoint.position = position.ok_or_else(short)?;
         checkpoint.root = root;

@@ -128,6 +128,7 @@ impl CheckpointWriter {
         let room = BLOCK - (self.len() % BLOCK as u64) as usize;
         let size = (PAGE + content.len()).next_multiple_of(ALIGN);
         if size <= BLOCK && size > room {
+            self.make_room(room)?;
             // A page of zeros, to which nothing refers, fills the block.
             self.put(ZEROS.get(..room - PAGE).unwrap_or_default());
         }

@@ -57,6 +57,8 @@ impl Io for RealIo {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        // From now on, children are to be told from this process.
+        fork::is_forked();
         let mut file = fs::OpenOptions::new()
             .read(true)
             .write(true)

@@ -267,3 +267,21 @@ fn commits_on_a_full_disk_leave_the_reserve_alone() {
     let (_, _, commits) = try_open(sim::env(&io, 2), dir(), options).unwrap();
     assert_eq!(commits.len(), 2);
 }
+
+#[test]
+fn a_reserve_is_as_large_as_the_last_opening_wants_it() {
+    let reserve = dir().join("statewright.reserve");
+    let io = SimIo::new();
+    for reserve_bytes in [4096, 9000, 5000, 0, 0, 4096] {
+        let options = LogOptions {
+            reserve_bytes,
+            ..options(Durability::Strict)
+        };
+        drop(try_open(sim::env(&io, 1), dir(), options).unwrap());
+        let size = io.size(&reserve).unwrap_or_default();
+        assert_eq!(size, reserve_bytes);
+    }
+    let env = sim::env(&io, 1);
+    drop(try_open(env, dir(), LogOptions::default()).unwrap());
+    assert!(!io.exists(&reserve).unwrap());
+}

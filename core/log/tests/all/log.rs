@@ -459,3 +459,49 @@ fn what_closing_makes_durable_goes_through_the_hooks() {
         assert_eq!(log.durable_version(), 2);
     }
 }
+
+/// A commit that comes while the last sync is under way.
+#[test]
+fn what_is_appended_while_the_log_closes_goes_through_the_hooks_too() {
+    struct Late<'a>(&'a Log, Mutex<Vec<u64>>);
+    impl SyncHooks for Late<'_> {
+        fn freeze(&self, take: &mut dyn FnMut()) {
+            take();
+        }
+
+        fn durable(&self, version: u64) {
+            if version == 1 {
+                append(self.0, 20);
+            }
+            self.1.lock().push(version);
+        }
+    }
+    for durability in [Durability::Strict, Durability::Buffered] {
+        let (log, _, _) = open(&SimIo::new(), durability);
+        append(&log, 10);
+        let late = Late(&log, Mutex::default());
+        log.close_with(&late).unwrap();
+        assert_eq!(*late.1.lock(), [1, 2], "{durability}");
+        assert_eq!(log.durable_version(), 2);
+    }
+}
+
+#[test]
+fn how_much_the_log_has_grown_counts_framing_and_padding() {
+    let io = SimIo::new();
+    for (pad, commit) in [(false, 64), (true, 4096)] {
+        let options = LogOptions {
+            pad,
+            ..LogOptions::default()
+        };
+        let dir = dir().join(commit.to_string());
+        let (log, ..) = try_open(sim::env(&io, 1), &dir, options.clone()).unwrap();
+        for _ in 0..3 {
+            append_synced(&log, 4);
+        }
+        assert_eq!(log.grown(), 3 * commit);
+        drop(log);
+        let (log, recovery, _) = try_open(sim::env(&io, 1), &dir, options).unwrap();
+        assert_eq!((log.grown(), recovery.log_bytes), (0, 3 * commit));
+    }
+}
