@@ -22,7 +22,8 @@ const MIN_WASTE: u64 = 16 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckpointOptions {
-    /// A checkpoint is due when the log has grown by this many bytes since the last one; 64 MiB by default.
+    /// A checkpoint is due when the log has grown by this many bytes, framing and padding included, since
+    /// the last one; 64 MiB by default.
     pub every_bytes: u64,
     /// What was changed stays in memory after it was written, until it is more than this many bytes; then it is read
     /// from the checkpoint. 256 MiB by default. Of large documents that are read from there, those read lately stay
@@ -134,12 +135,13 @@ impl Store {
     fn try_checkpoint(&self) -> Result<CheckpointStats> {
         let shared = &self.shared;
         let mut state = shared.checkpoints.lock();
-        let (tree, position, before) = {
+        let (tree, position, grown, before) = {
             let writer = shared.writer();
             writer.check_open()?;
             (
                 writer.tree.clone(),
                 shared.log.position(),
+                shared.log.grown(),
                 writer.checkpoint.clone(),
             )
         };
@@ -181,6 +183,7 @@ impl Store {
             let mut writer = shared.writer();
             let pages = writer.tree.pages().of(files.clone());
             let dropped = writer.tree.settle(&written, pages, evict);
+            writer.put_checkpoint_off(grown, &state.options);
             writer.checkpoint = CheckpointStats {
                 version: position.version,
                 files: files.len(),

@@ -10,7 +10,7 @@ use statewright_log::sync::{AtomicBool, Mutex, MutexGuard, lock_soon};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
-use crate::checkpoint::{CheckpointStats, Checkpoints};
+use crate::checkpoint::{CheckpointOptions, CheckpointStats, Checkpoints};
 use crate::error::{Error, Result};
 use crate::op::{Edit, Op, encode_commit};
 use crate::options::StoreOptions;
@@ -29,9 +29,6 @@ const MAX_SPARE: usize = 1 << 20;
 
 /// A transaction that commits within this time of its first write gets the time of that.
 const SAME_TIME: Duration = Duration::from_millis(1);
-
-/// Bytes that the log adds to a commit.
-const FRAME: u64 = 60;
 
 pub(crate) struct Shared {
     pub env: Env,
@@ -81,8 +78,8 @@ pub(crate) struct Writer {
     broken: bool,
     /// Of the newest checkpoint.
     pub checkpoint: CheckpointStats,
-    /// Bytes of commits that may still be logged before a checkpoint is due; none once that was said.
-    pub until_checkpoint: Option<u64>,
+    /// How much the log will have grown, since it was opened, when the next checkpoint is due; never in memory.
+    pub checkpoint_at: Option<u64>,
 }
 
 /// In strict mode the newest commit, as long as nobody needs the state behind it. Mostly that is until it is durable,
@@ -121,8 +118,14 @@ impl Writer {
             closed: false,
             broken: false,
             checkpoint: CheckpointStats::default(),
-            until_checkpoint: None,
+            checkpoint_at: None,
         }
+    }
+
+    /// The next checkpoint is due when the log has grown by so much since this.
+    pub fn put_checkpoint_off(&mut self, grown: u64, options: &CheckpointOptions) {
+        let next = grown.saturating_add(options.every_bytes.max(1));
+        self.checkpoint_at = self.checkpoint_at.map(|_| next);
     }
 
     /// Refuses every later commit; tells whether that was so already.
@@ -529,12 +532,11 @@ impl Shared {
             encode_commit(base, ops, &mut writer.payload);
         }
         let version = self.log.append(time, &writer.payload)?;
-        if let Some(left) = &mut writer.until_checkpoint {
-            *left = left.saturating_sub(writer.payload.len() as u64 + FRAME);
-            if *left == 0 {
-                writer.until_checkpoint = None;
-                self.checkpoint_gate.notify();
-            }
+        let grown = self.log.grown();
+        if writer.checkpoint_at.is_some_and(|at| grown >= at) {
+            // If none is made, it is said again when the log has grown as much again.
+            writer.put_checkpoint_off(grown, &self.options.checkpoints);
+            self.checkpoint_gate.notify();
         }
         writer.payload.shrink_to(MAX_SPARE);
         writer.time = time;

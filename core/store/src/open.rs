@@ -69,14 +69,10 @@ impl Store {
             used,
             skipped,
         };
-        writer.until_checkpoint = dir.as_ref().map(|_| {
-            // What had to be replayed counts.
-            options
-                .checkpoints
-                .every_bytes
-                .saturating_sub(recovery.bytes)
-                .max(1)
-        });
+        // What had to be replayed counts.
+        let left = options.checkpoints.every_bytes;
+        let left = left.saturating_sub(recovery.log_bytes).max(1);
+        writer.checkpoint_at = dir.as_ref().map(|_| left);
         let shared = Shared {
             checkpoint_gate: Gate::new(),
             expiring: AtomicBool::new(false),

@@ -432,3 +432,61 @@ fn checkpoints_are_written_anew_before_most_of_them_is_waste() {
     }
     assert!(most < STATE * 6, "{most}");
 }
+
+/// The gate tells each time that the log has grown by as much, whatever takes the space, and whether or not there was
+/// a checkpoint.
+#[test]
+fn checkpoints_are_due_again_and_again() {
+    const EVERY: u64 = 40 << 10;
+    for pad in [true, false] {
+        let (env, io, _) = sim::world(9);
+        let mut options = options(Durability::Strict);
+        options.log.pad = pad;
+        options.log.first_segment_bytes = 1 << 20;
+        options.checkpoints.every_bytes = EVERY;
+        let place = Place::Dir(PathBuf::from(DIR));
+        let store = Store::open(env, place.clone(), options.clone()).unwrap();
+        let until_due = |store: &Store| {
+            let seen = store.checkpoint_gate().epoch();
+            let is_due = |key: &u32| {
+                put(
+                    store,
+                    *key,
+                    value!("a value of a few bytes in a commit by itself"),
+                );
+                store.checkpoint_gate().epoch() > seen
+            };
+            (1..1000).find(is_due).expect("it is due some time")
+        };
+        let first = until_due(&store);
+        assert_eq!(
+            first,
+            if pad {
+                first.clamp(10, 15)
+            } else {
+                first.clamp(100, 400)
+            }
+        );
+        for round in 0..6 {
+            if round % 3 > 0 {
+                store.checkpoint().unwrap();
+            }
+            let due = until_due(&store);
+            assert!(due.abs_diff(first) <= 2, "{round}: {due} {first}");
+        }
+        // What is replayed counts.
+        store.checkpoint().unwrap();
+        let half = first / 2;
+        (0..half).for_each(|key| {
+            put(
+                &store,
+                key,
+                value!("a value of a few bytes in a commit by itself"),
+            )
+        });
+        store.close().unwrap();
+        let store = Store::open(sim::env(&io, 1), place, options).unwrap();
+        let due = until_due(&store);
+        assert!((due + half).abs_diff(first) <= 2, "{due} {first}");
+    }
+}
