@@ -6,9 +6,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use statewright::store::{Operation, operations};
+use statewright::store::{Operation, Store, operations};
 use statewright::value::{Error as ValueError, stream};
-use statewright::{Engine, Kind, Options, Value, value};
+use statewright::{Engine, Kind, Limits, Options, Value, value};
 
 use crate::args::{Call, StoreFolder, Txn};
 use crate::console::Out;
@@ -49,6 +49,15 @@ const MAKES: &[&str] = &[
     "record",
 ];
 
+/// Operations that give what is stored itself, which is shown as it is, where others give lists and objects about it.
+const VALUES: &[&str] = &[
+    "json.get",
+    "json.pop",
+    "json.remove",
+    "kv.swap",
+    "cell.get_or_init",
+];
+
 pub fn run(family: &str, options: &Call) -> Result<Exit> {
     let mut out = Out::new();
     let Some(verb) = &options.operation else {
@@ -69,13 +78,16 @@ pub fn run(family: &str, options: &Call) -> Result<Exit> {
         return Err(Failure::new(Exit::Usage, 418, message));
     };
     let call = call_of(operation, options)?;
-    let engine = open(&options.store, MAKES.contains(&verb.as_str()))?;
-    let (results, version) = engine.store().call(&[call])?;
+    let calls = [call];
+    let engine = open(&options.store, &calls)?;
+    let (results, version) = engine.store().call(&calls)?;
     let result = results.into_iter().next().unwrap_or_default();
     if options.json {
         out.line(value!({ "result": result, "version": version }))?;
-    } else {
+    } else if !VALUES.contains(&operation.name) {
         print(&mut out, &result)?;
+    } else if !result.is_null() || is_null_there(engine.store(), &calls)? {
+        out.line(result)?;
     }
     out.flush()?;
     engine.close()?;
@@ -84,7 +96,7 @@ pub fn run(family: &str, options: &Call) -> Result<Exit> {
 
 pub fn txn(options: &Txn) -> Result<Exit> {
     let calls = read_calls(&options.file)?;
-    let engine = open(&options.store, true)?;
+    let engine = open(&options.store, &calls)?;
     let (results, version) = engine.store().call(&calls)?;
     let mut out = Out::new();
     if options.json {
@@ -100,11 +112,34 @@ pub fn txn(options: &Txn) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn open(folder: &StoreFolder, makes: bool) -> Result<Engine> {
-    if makes {
-        return Ok(Engine::open(&folder.dir, Options::default().drive(false))?);
+fn open(folder: &StoreFolder, calls: &[Value]) -> Result<Engine> {
+    let verb = |call: &Value| {
+        let op = call.get("op").unwrap_or_default();
+        let (_, verb) = op.as_str()?.split_once('.')?;
+        Some(MAKES.contains(&verb))
+    };
+    if calls.iter().any(|call| verb(call) == Some(true)) {
+        return store::open_to_change(folder, Options::default(), |store| {
+            Ok(store.call(calls).map(drop)?)
+        });
     }
     store::open_quietly(folder)
+}
+
+/// Whether a `json.get` gave null because that is there. Nobody else has the store open.
+fn is_null_there(store: &Store, calls: &[Value]) -> Result<bool> {
+    let [call] = calls else { return Ok(false) };
+    if call
+        .get("op")
+        .is_none_or(|op| op.as_str() != Some("json.get"))
+    {
+        return Ok(false);
+    }
+    let mut kind = call.clone();
+    kind.insert("op", Value::from("json.type"))
+        .map_err(|e| Failure::new(Exit::Usage, e.code(), e.to_string()))?;
+    let (kinds, _) = store.call(&[kind])?;
+    Ok(kinds.iter().any(|kind| !kind.is_null()))
 }
 
 fn verb_of<'a>(operation: &'a Operation, family: &str) -> Option<&'a str> {
@@ -183,11 +218,14 @@ fn read_calls(file: &str) -> Result<Vec<Value>> {
     };
     read.map_err(|e| Failure::new(Exit::Usage, 300, format!("could not read {file}: {e}")))?;
     let usage = |e: ValueError| Failure::new(Exit::Usage, e.code(), format!("{file}: {e}"));
+    // Ops are checked when they are made: a value as deep as can be stored is deeper here.
+    let limits = Limits::unlimited();
     if bytes.trim_ascii_start().starts_with(b"[") {
-        let calls = Value::from_json(bytes.as_slice()).map_err(usage)?;
+        let calls = Value::from_typed_json_with(bytes.as_slice(), &limits).map_err(usage)?;
         return Ok(calls.items().collect());
     }
     stream::ndjson(bytes.as_slice())
-        .map(|line| line.map_err(usage))
+        .with_limits(limits)
+        .map(|line| line.and_then(|line| line.from_typed()).map_err(usage))
         .collect()
 }

@@ -1,13 +1,13 @@
 //! Writing: stdout for results, stderr for everything else, colours where they are wanted.
 //!
-//! Colours are written always and stripped by `anstream` where stdout or stderr is no terminal, or `NO_COLOR` is set.
+//! Colours are written always and taken away where stdout or stderr is no terminal, or `NO_COLOR` is set.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Stderr, StdoutLock, Write};
 use std::time::Duration;
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice, adapter};
 use anstyle::{AnsiColor, Style};
 
 use crate::exit::{Failure, Result};
@@ -23,24 +23,45 @@ pub fn stderr() -> AutoStream<Stderr> {
     anstream::stderr()
 }
 
+/// Whether stdout shows colours.
+pub fn colours() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+}
+
 /// Buffered stdout. What is written is seen after [`flush`](Out::flush).
 pub struct Out {
-    stream: BufWriter<AutoStream<StdoutLock<'static>>>,
+    stream: BufWriter<StdoutLock<'static>>,
+    colours: bool,
 }
 
 impl Out {
     pub fn new() -> Out {
         Out {
-            stream: BufWriter::new(anstream::stdout().lock()),
+            stream: BufWriter::new(io::stdout().lock()),
+            colours: colours(),
         }
     }
 
     pub fn line(&mut self, line: impl Display) -> Result<()> {
+        let line = line.to_string();
+        let line = match self.colours {
+            true => Cow::Borrowed(line.as_str()),
+            false => plain(&line),
+        };
         writeln!(self.stream, "{line}").map_err(|e| Failure::output(&e))
     }
 
     pub fn flush(&mut self) -> Result<()> {
         self.stream.flush().map_err(|e| Failure::output(&e))
+    }
+}
+
+/// A line without its colours. JSON has none and stays as it is: what takes colours away would also take away control
+/// characters that JSON does not escape, such as U+007F.
+fn plain(line: &str) -> Cow<'_, str> {
+    match line.contains('\u{1b}') {
+        true => Cow::Owned(adapter::strip_str(line).to_string()),
+        false => Cow::Borrowed(line),
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Exit {
     Unknown,
     /// A worker could not be kept running.
     Worker,
-    /// The case or work is not in a state for what was asked; nothing was changed.
+    /// What is there is not in a state for what was asked; nothing was changed.
     Refused,
     /// A signal stopped it.
     Signal(i32),
@@ -69,11 +69,12 @@ impl Exit {
     pub fn of_code(code: i32) -> Exit {
         match code {
             // Arguments, values and inputs that the caller can put right.
-            102 | 104 | 200..=299 | 404..=405 | 414 | 418 | 505..=508 | 601 => Exit::Usage,
+            102 | 104 | 200..=299 | 307 | 404..=406 | 414 | 418 | 505..=508 | 601 => Exit::Usage,
             112 => Exit::Timeout,
             500 | 509 => Exit::SpecRefused,
             501 | 502 => Exit::Unknown,
-            503 | 504 | 512 => Exit::Refused,
+            // What is there is not what was expected.
+            400..=403 | 409..=412 | 415 | 419 | 503 | 504 | 512 => Exit::Refused,
             _ => Exit::Store,
         }
     }
@@ -188,5 +189,29 @@ impl From<statewright::Error> for Failure {
 impl From<statewright::store::Error> for Failure {
     fn from(error: statewright::store::Error) -> Failure {
         statewright::Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_input_refusals_and_damage_are_told_apart() {
+        for (exit, codes) in [
+            (Exit::Usage, &[104, 200, 307, 404, 405, 406, 414, 418][..]),
+            (
+                Exit::Refused,
+                &[400, 401, 402, 403, 409, 410, 411, 412, 415, 419, 503, 512],
+            ),
+            (
+                Exit::Store,
+                &[106, 113, 300, 301, 302, 305, 308, 407, 408, 413, 417, 510],
+            ),
+        ] {
+            for code in codes {
+                assert_eq!(Exit::of_code(*code), exit, "{code}");
+            }
+        }
     }
 }

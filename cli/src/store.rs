@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use statewright::store::Store;
 use statewright::{Durability, Engine, Options};
 
 use crate::args::{Drive, StoreFolder};
@@ -62,13 +63,33 @@ pub fn open_quietly(folder: &StoreFolder) -> Result<Engine> {
     Ok(Engine::open(&folder.dir, Options::default().drive(false))?)
 }
 
-/// Looking must not make a store where there is none.
-pub fn must_exist(dir: &Path) -> Result<()> {
-    let nothing = match fs::read_dir(dir) {
+/// Opens a store for a change, and makes it if there is none: but not for a change that would be refused, which is
+/// tried out on a store in memory first.
+pub fn open_to_change(
+    folder: &StoreFolder,
+    options: Options,
+    change: impl FnOnce(&Store) -> Result<()>,
+) -> Result<Engine> {
+    let options = options.drive(false);
+    if is_absent(&folder.dir) {
+        let tried = Engine::in_memory(options.clone())?;
+        change(tried.store())?;
+        tried.close()?;
+    }
+    Ok(Engine::open(&folder.dir, options)?)
+}
+
+/// Whether there is nothing, and so no store.
+pub fn is_absent(dir: &Path) -> bool {
+    match fs::read_dir(dir) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    if nothing {
+    }
+}
+
+/// Looking must not make a store where there is none.
+pub fn must_exist(dir: &Path) -> Result<()> {
+    if is_absent(dir) {
         let message = format!(
             "there is no store in {}; `statewright run` makes one, and --store names another folder",
             dir.display()

@@ -11,6 +11,7 @@ use super::{FORMAT, MARK};
 use crate::args::Import;
 use crate::console::Out;
 use crate::exit::{Exit, Failure, Result};
+use crate::store;
 use crate::value::progress::Progress;
 
 /// Lines and bytes of them in a commit.
@@ -21,9 +22,8 @@ const LINE_BYTES: u64 = 1 << 30;
 
 pub fn run(options: &Import) -> Result<Exit> {
     let mut lines = Lines::open(&options.file)?;
-    let engine = Engine::open(&options.store.dir, Options::default().drive(false))?;
     let mut import = Importer {
-        store: engine.store(),
+        engine: None,
         options,
         batch: Vec::new(),
         bytes: 0,
@@ -33,7 +33,7 @@ pub fn run(options: &Import) -> Result<Exit> {
         since_header: 0,
     };
     let read = import.all(&mut lines);
-    let closed = engine.close();
+    let closed = import.engine.take().map_or(Ok(()), |engine| engine.close());
     read?;
     closed?;
     let mut out = Out::new();
@@ -48,7 +48,8 @@ pub fn run(options: &Import) -> Result<Exit> {
 }
 
 struct Importer<'a> {
-    store: &'a Store,
+    /// Opened for the first commit: what is refused as a whole makes no store.
+    engine: Option<Engine>,
     options: &'a Import,
     /// Operations to be committed, with the numbers of their lines.
     batch: Vec<(u64, Value)>,
@@ -80,23 +81,27 @@ impl Importer<'_> {
                 continue;
             }
             self.since_header = self.since_header.saturating_add(1);
-            if number > self.options.skip {
-                self.batch.push((number, call));
-                self.bytes = self.bytes.saturating_add(size);
+            if number <= self.options.skip {
+                continue;
             }
-            let full = self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES;
-            if full && !self.options.atomic {
-                self.commit(number)?;
+            let bytes = self.bytes.saturating_add(size);
+            let is_full = self.batch.len() >= BATCH_LINES || bytes > BATCH_BYTES;
+            if is_full && !self.batch.is_empty() && !self.options.atomic {
+                self.commit(number.saturating_sub(1))?;
             }
+            self.batch.push((number, call));
+            self.bytes = self.bytes.saturating_add(size);
         }
-        if self.open && self.options.atomic {
-            return Err(self.cut_off(lines.number));
+        if self.open {
+            let problem = format!(
+                "the input ends at line {}, before the end of the export",
+                lines.number
+            );
+            return Err(self.cut_off(lines.number, &problem));
         }
         self.commit(lines.number)?;
-        if self.open {
-            return Err(self.cut_off(lines.number));
-        }
-        Ok(())
+        // An export of nothing makes a store with nothing in it.
+        self.store(&[]).map(drop)
     }
 
     /// The first or the last line of an export.
@@ -104,8 +109,9 @@ impl Importer<'_> {
         let text = |name: &str| line.get(name).unwrap_or_default();
         match text(MARK).as_str() {
             Some("export") if self.open => {
-                let problem = "another export begins before the end of this one: it was cut off";
-                Err(self.refused(number, 302, problem))
+                let problem =
+                    format!("line {number}: another export begins before the end of this one");
+                Err(self.cut_off(number.saturating_sub(1), &problem))
             }
             Some("export") if text("format").as_u64() == Some(FORMAT) => {
                 self.open = true;
@@ -125,11 +131,11 @@ impl Importer<'_> {
             }
             Some("end") => {
                 let problem = format!(
-                    "{} operations were written, and {} are here",
+                    "line {number}: {} operations were written, and {} are here",
                     text("lines"),
                     self.since_header
                 );
-                Err(self.refused(number, 302, &problem))
+                Err(self.cut_off(number, &problem))
             }
             _ => Err(self.refused(
                 number,
@@ -139,45 +145,49 @@ impl Importer<'_> {
         }
     }
 
+    /// Commits what is there of the lines up to this one.
     fn commit(&mut self, through: u64) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.bytes = 0;
-        let done = self.store.transact(|txn| {
-            batch.iter().try_for_each(|(line, call)| {
-                txn.call(call).map(drop).map_err(|error| Refused {
-                    line: Some(*line),
-                    error,
-                })
-            })
-        });
-        match done {
-            Ok(()) => {
-                self.imported = self.imported.saturating_add(batch.len() as u64);
-                self.through = through;
-                Ok(())
-            }
-            Err(Refused {
-                line: Some(line),
-                error,
-            }) => Err(self.refused(line, error.code(), &error.to_string())),
-            Err(Refused { line: None, error }) => Err(self.stopped(error.into())),
+        if !batch.is_empty() {
+            let done = self.store(&batch).and_then(|store| apply(store, &batch));
+            done.map_err(|failure| self.stopped(failure))?;
         }
+        self.imported = self.imported.saturating_add(batch.len() as u64);
+        self.through = through;
+        Ok(())
     }
 
-    fn cut_off(&self, number: u64) -> Failure {
-        let message = format!(
-            "the input ends at line {number}, before the end of the export: it was cut off"
-        );
+    /// The store; this is the first batch of a new one.
+    fn store(&mut self, first: &[(u64, Value)]) -> Result<&Store> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                // A value that grew may be larger than what other commits may have.
+                let options = Options::default().max_commit_bytes(u64::MAX);
+                store::open_to_change(&self.options.store, options, |store| apply(store, first))?
+            }
+        };
+        Ok(self.engine.insert(engine).store())
+    }
+
+    /// Part of an export is missing; what came, up to this line, counts all the same, unless it is all or nothing.
+    fn cut_off(&mut self, through: u64, problem: &str) -> Failure {
+        if !self.options.atomic
+            && let Err(failure) = self.commit(through)
+        {
+            return failure;
+        }
+        let message = format!("{problem}: it was cut off");
         self.stopped(Failure::new(Exit::Usage, 302, message))
     }
 
     fn refused(&self, line: u64, code: i32, problem: &str) -> Failure {
-        let exit = match Exit::of_code(code) {
-            Exit::Store if code < 300 || (400..500).contains(&code) => Exit::Usage,
-            _ if code == 302 || code == 304 => Exit::Usage,
-            exit => exit,
-        };
-        self.stopped(Failure::new(exit, code, format!("line {line}: {problem}")))
+        self.stopped(Failure::new(
+            Exit::Usage,
+            code,
+            format!("line {line}: {problem}"),
+        ))
     }
 
     /// Says how far it got.
@@ -199,7 +209,34 @@ impl Importer<'_> {
     }
 }
 
-/// Why a commit was refused, and at which line.
+/// Makes one commit of operations.
+fn apply(store: &Store, batch: &[(u64, Value)]) -> Result<()> {
+    let done = store.transact(|txn| {
+        batch.iter().try_for_each(|(line, call)| {
+            txn.call(call).map(drop).map_err(|error| Refused {
+                line: Some(*line),
+                error,
+            })
+        })
+    });
+    let Err(Refused { line, error }) = done else {
+        return Ok(());
+    };
+    let code = error.code();
+    let exit = match code {
+        // An event that is not what its hash says, or not the next one: the line is wrong, not the store.
+        413 | 419 => Exit::Usage,
+        code => Exit::of_code(code),
+    };
+    let lines = match (line.as_ref(), batch) {
+        (Some(line), _) | (None, [(line, _)]) => format!("line {line}: "),
+        (None, [(first, _), .., (last, _)]) => format!("lines {first} to {last}: "),
+        (None, []) => String::new(),
+    };
+    Err(Failure::new(exit, code, format!("{lines}{error}")))
+}
+
+/// Why a commit was refused, and at which line; none if it is about all of them.
 struct Refused {
     line: Option<u64>,
     error: StoreError,

@@ -12,6 +12,7 @@ use super::args::Writing;
 use super::format::Format;
 use super::paint;
 use super::source::Source;
+use crate::console;
 use crate::exit::{Exit, Failure, Result};
 
 const ROOM: usize = 64 << 10;
@@ -46,11 +47,9 @@ impl Sink {
     }
 
     pub fn stdout() -> Sink {
-        let stdout = io::stdout();
-        let colours = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
         Sink {
-            to: To::Stdout(BufWriter::with_capacity(ROOM, stdout.lock())),
-            colours,
+            to: To::Stdout(BufWriter::with_capacity(ROOM, io::stdout().lock())),
+            colours: console::colours(),
         }
     }
 

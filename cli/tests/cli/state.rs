@@ -77,6 +77,10 @@ fn a_file_of_calls_is_one_commit_or_nothing() {
 "#;
     let done = f.run(&["txn", f.file("good.ndjson", calls), "--json"]).ok();
     assert_eq!(done.lines()[0]["version"], 1);
+    let typed = r#"{"op":"kv.put","key":{"$bytes":"dA=="},"value":{"$decimal":"12.50"}}"#;
+    f.run_with(&["txn", "-"], typed).ok();
+    let got = f.run(&["kv", "get", "t"]).ok().stdout;
+    assert!(got.contains(r#""value":12.50"#), "{got}");
     let bad = r#"[{"op":"kv.put","key":"b","value":1},{"op":"json.create","key":"d","value":{}}]"#;
     let done = f.run_with(&["txn", "-"], bad);
     assert_ne!(done.code, Some(0));
@@ -85,12 +89,17 @@ fn a_file_of_calls_is_one_commit_or_nothing() {
         "{}",
         done.stderr
     );
-    assert_eq!(json(&f, &["kv", "count"]), 1);
+    assert_eq!(json(&f, &["kv", "count"]), 2);
 }
 
 #[test]
 fn operations_are_listed_and_what_is_wrong_is_named() {
     let f = Folder::new();
+    f.file(
+        "refused.ndjson",
+        "{\"op\":\"kv.put\",\"key\":\"a\",\"value\":1}\n{\"op\":\"kv.put\",\"key\":\"\",\"value\":1}",
+    );
+    f.file("looks.ndjson", "{\"op\":\"kv.get\",\"key\":\"a\"}");
     let listed = f.run(&["kv"]).ok().stdout;
     assert!(listed.contains("put KEY VALUE [expires=…]"), "{listed}");
     for (args, code, says) in [
@@ -101,6 +110,16 @@ fn operations_are_listed_and_what_is_wrong_is_named() {
             2,
             "one argument too many",
         ),
+        (&["kv", "put", "", "1"], 2, "a key must have"),
+        (&["kv", "put", "a", "1", "if_version=7"], 9, "not 7"),
+        (
+            &["json", "create", "d", "1", "--space", "//"],
+            2,
+            "not a space",
+        ),
+        (&["json", "set", "d", ".a", "1"], 9, "does not exist"),
+        (&["txn", "refused.ndjson"], 2, "a key must have"),
+        (&["txn", "looks.ndjson"], 5, "there is no store"),
         (&["kv", "get", "a"], 5, "there is no store"),
         (
             &["runs", "set_status", "r", "tired"],
@@ -116,4 +135,62 @@ fn operations_are_listed_and_what_is_wrong_is_named() {
         !f.path(".statewright").exists(),
         "looking and typos make no store"
     );
+}
+
+#[test]
+fn what_the_state_refuses_ends_with_its_own_code() {
+    let f = Folder::new();
+    f.run(&["json", "create", "d", "{}"]).ok();
+    f.run(&["runs", "create", "id=r"]).ok();
+    f.run(&["runs", "create", "id=s", "parent=r"]).ok();
+    f.run(&["runs", "set_status", "s", "completed"]).ok();
+    f.run(&["cells", "set", "c", "1"]).ok();
+    for (args, code) in [
+        (&["json", "set", "nothing", ".a", "1"][..], 401),
+        (&["json", "create", "d", "1"], 402),
+        (&["cells", "cas", "c", "2", "expected=99"], 409),
+        (&["kv", "cas", "k", "1", "expected=2"], 410),
+        (&["runs", "set_status", "s", "active"], 411),
+        (&["runs", "delete", "r"], 415),
+    ] {
+        let done = f.run(args);
+        assert_eq!(done.code, Some(9), "{args:?}: {done:?}");
+        assert!(
+            done.stderr.contains(&format!("error[{code}]")),
+            "{args:?}: {done:?}"
+        );
+    }
+}
+
+#[test]
+fn null_and_nothing_are_told_apart_and_documents_are_shown_whole() {
+    let f = Folder::new();
+    f.run(&[
+        "json",
+        "create",
+        "d",
+        r#"{"null":null,"none":[],"some":[1,2]}"#,
+    ])
+    .ok();
+    for (path, shown) in [
+        (".null", "null\n"),
+        (".none", "[]\n"),
+        (".some", "[1,2]\n"),
+        (".absent", ""),
+    ] {
+        let done = f.run(&["json", "get", "d", &format!("path={path}")]).ok();
+        assert_eq!(done.stdout, shown, "{path}");
+    }
+    assert_eq!(f.run(&["json", "get", "absent"]).ok().stdout, "");
+}
+
+#[test]
+fn every_character_reaches_a_pipe() {
+    let f = Folder::new();
+    let text = "a\u{7f}b\u{9b}31m\u{85}c";
+    f.run(&["json", "create", "d", &format!("\"{text}\"")]).ok();
+    let shown = f.run(&["json", "get", "d"]).ok().stdout;
+    assert_eq!(shown, format!("\"{text}\"\n"));
+    let shown = f.run(&["json", "list", "--json"]).ok();
+    assert_eq!(shown.lines()[0]["result"][0]["value"], text);
 }

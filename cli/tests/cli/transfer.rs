@@ -10,7 +10,8 @@ const CALLS: &str = r#"[
 {"op":"kv.put","key":"float","value":1.0},
 {"op":"kv.put","key":"big","value":18446744073709551615},
 {"op":"kv.put","key":"late","value":"x","expires":4102444800000000},
-{"op":"kv.put","key":"looks","value":{"$date":"2024-05-01"},"space":"acme/shop"},
+{"op":"kv.put","key":"looks","value":{"$$date":"2024-05-01"},"space":"acme/shop"},
+{"op":"kv.put","key":"price","value":{"$decimal":"12.50"}},
 {"op":"json.create","key":"order","value":{"z":1,"a":[null,true,{"n":-0.5}]}},
 {"op":"cell.set","key":"phase","value":null},
 {"op":"event.append","stream":"orders","type":"placed","payload":{"id":17}},
@@ -47,7 +48,7 @@ fn error(done: &Done) -> (Option<i32>, i64) {
 fn every_primitive_comes_back_as_it_was() {
     let f = filled();
     let exported = f.run(&["export"]).ok();
-    assert_eq!(exported.stdout.lines().count(), 2 + 15, "{exported:?}");
+    assert_eq!(exported.stdout.lines().count(), 2 + 16, "{exported:?}");
     f.run(&["export", "-o", "all.ndjson"]).ok();
     let on_disk = std::fs::read_to_string(f.path("all.ndjson")).unwrap();
     assert_eq!(on_disk, exported.stdout);
@@ -55,7 +56,7 @@ fn every_primitive_comes_back_as_it_was() {
     let there = ["--store", "copy"];
     let import = |more: &[&str]| f.run(&[&["import", "all.ndjson"], &there[..], more].concat());
     let done = import(&["--json"]).ok();
-    assert_eq!(done.lines()[0]["imported"], 15);
+    assert_eq!(done.lines()[0]["imported"], 16);
     let again = f.run(&["export", "--store", "copy"]).ok();
     assert_eq!(body(&again), body(&exported));
     // Chains hold, lists find what they found, a run's state is where it was.
@@ -122,7 +123,7 @@ fn a_part_of_a_store_is_exported() {
     let count = |args: &[&str]| body(&f.run(&[&["export"], args].concat()).ok()).len() - 1;
     assert_eq!(count(&["--space", "acme/shop"]), 2);
     assert_eq!(count(&["--only", "events"]), 3);
-    assert_eq!(count(&["--only", "kv,cells", "--space", "default"]), 5);
+    assert_eq!(count(&["--only", "kv,cells", "--space", "default"]), 6);
     assert_eq!(count(&["--prefix", "or"]), 4);
     assert_eq!(count(&["--only", "traces,runs", "--prefix", "t1"]), 1);
     assert_eq!(count(&["--space", "nobody/home"]), 0);
@@ -161,7 +162,47 @@ fn many_lines_take_many_commits_and_a_bad_one_stops_there() {
             .code,
         Some(2)
     );
-    assert_eq!(f.run(&["kv", "count", "--store", "one"]).ok().stdout, "0\n");
+    assert!(!f.path("one").exists());
+}
+
+#[test]
+fn a_batch_ends_before_a_line_that_would_make_it_too_large() {
+    let f = Folder::new();
+    let put = |key: &str, size: usize| {
+        let value = "x".repeat(size);
+        format!("{{\"op\":\"kv.put\",\"key\":\"{key}\",\"value\":\"{value}\"}}\n")
+    };
+    // Each of them fits into a commit, but not the small one and the large one together.
+    f.file("large.ndjson", &(put("a", 1) + &put("b", (64 << 20) - 70)));
+    f.run(&["import", "large.ndjson"]).ok();
+    let version = f.run(&["stats", "--json"]).ok().lines()[0]["version"].clone();
+    assert_eq!(version, 2);
+}
+
+#[test]
+fn what_grew_beyond_the_limit_of_a_commit_comes_back() {
+    let f = Folder::new();
+    let text = "x".repeat(40 << 20);
+    let append = format!("{{\"op\":\"kv.append\",\"key\":\"k\",\"value\":\"{text}\"}}\n");
+    f.file("grow.ndjson", &append.repeat(2));
+    f.run(&["import", "grow.ndjson"]).ok();
+    f.run(&["export", "-o", "all.ndjson"]).ok();
+    f.run(&["import", "all.ndjson", "--store", "copy"]).ok();
+    f.run(&["export", "-o", "copy.ndjson", "--store", "copy"])
+        .ok();
+    let read = |name: &str| std::fs::read_to_string(f.path(name)).unwrap();
+    let ends = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    assert!(ends(&read("copy.ndjson")) == ends(&read("all.ndjson")));
+}
+
+#[test]
+fn an_export_of_nothing_makes_a_store_with_nothing_in_it() {
+    let f = Folder::new();
+    f.run(&["kv", "put", "k", "1"]).ok();
+    f.run(&["kv", "delete", "k"]).ok();
+    f.run(&["export", "-o", "none.ndjson"]).ok();
+    f.run(&["import", "none.ndjson", "--store", "copy"]).ok();
+    assert_eq!(body(&f.run(&["export", "--store", "copy"]).ok()).len(), 1);
 }
 
 #[test]
@@ -219,7 +260,10 @@ fn hostile_input_is_refused_with_its_line() {
             "{lines:?} {}",
             refused.stderr
         );
-        assert_eq!(f.run(&["kv", "count"]).ok().stdout, "0\n");
+        assert!(
+            !f.path(".statewright").exists(),
+            "what is refused makes no store"
+        );
     }
     let f = Folder::new();
     assert_eq!(f.run(&["import", "nowhere"]).code, Some(2));
@@ -251,10 +295,20 @@ fn an_export_that_was_cut_off_is_told_and_what_came_is_there() {
         &cut.join("\n"),
     );
     assert_eq!(done.code, Some(2));
-    assert_eq!(
-        f.run(&["kv", "count", "--store", "none"]).ok().stdout,
-        "0\n"
-    );
+    assert!(!f.path("none").exists());
+    // A line is missing in the middle, or the next export begins too early.
+    let mut holed: Vec<&str> = all.lines().collect();
+    holed.remove(holed.len() - 2);
+    let twice: Vec<&str> = cut.iter().copied().chain(all.lines()).collect();
+    for (lines, through, store) in [(&holed, holed.len(), "holed"), (&twice, 9, "twice")] {
+        let args = ["import", "-", "--json", "--store", store];
+        let done = f.run_with(&args, &lines.join("\n"));
+        assert_eq!(error(&done), (Some(2), 302));
+        let says = format!("lines 1 to {through} are imported");
+        assert!(done.stderr.contains(&says), "{}", done.stderr);
+        let there = f.run(&["kv", "exists", "a", "--store", store]).ok();
+        assert_eq!(there.stdout, "true\n");
+    }
 }
 
 #[test]
@@ -271,7 +325,7 @@ fn stats_tell_what_is_in_force_and_what_is_there() {
     assert_eq!(stats["settings"]["segment_bytes"], 16 << 20);
     assert_eq!(stats["settings"]["checkpoint_every_bytes"], 64 << 20);
     assert!(stats["folder"]["bytes"].as_u64().unwrap() > 1000);
-    assert_eq!(stats["spaces"]["default"]["keys"], 4);
+    assert_eq!(stats["spaces"]["default"]["keys"], 5);
     assert_eq!(stats["spaces"]["acme/shop"]["streams"], 1);
     let text = f.run(&["stats"]).ok().stdout;
     for line in [

@@ -77,6 +77,7 @@ impl Engine {
         }
         let mut store_options = StoreOptions::with_durability(options.durability);
         store_options.limits = options.limits;
+        store_options.log.max_commit_bytes = options.max_commit_bytes;
         store_options.checkpoints = options.checkpoints;
         let store = Store::open(options.env.clone(), place, store_options)?;
         let core = Arc::new(Core::new(store));

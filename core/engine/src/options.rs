@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statewright_log::{Durability, Env};
+use statewright_log::{Durability, Env, LogOptions};
 use statewright_store::{CheckpointOptions, StoreLimits};
 
 /// Options of [`Engine::open`](crate::Engine::open); the defaults are the safe ones.
@@ -19,6 +19,7 @@ pub struct Options {
     pub(crate) workers: usize,
     pub(crate) sync_interval: Duration,
     pub(crate) limits: StoreLimits,
+    pub(crate) max_commit_bytes: u64,
     pub(crate) checkpoints: CheckpointOptions,
     pub(crate) purge_interval: Option<Duration>,
     pub(crate) env: Env,
@@ -32,6 +33,7 @@ impl Default for Options {
             workers: 4,
             sync_interval: Duration::from_millis(50),
             limits: StoreLimits::default(),
+            max_commit_bytes: LogOptions::default().max_commit_bytes,
             checkpoints: CheckpointOptions::default(),
             purge_interval: Some(Duration::from_secs(10)),
             env: Env::real(),
@@ -74,6 +76,15 @@ impl Options {
     #[must_use]
     pub fn limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How many bytes one commit has at most: 64 MiB by default, and never more than 1 GiB
+    /// ([`LogOptions::HARD_LIMIT`]). A larger one is refused with
+    /// [`FrameTooLarge`](statewright_log::Error::FrameTooLarge). In memory there is no such limit.
+    #[must_use]
+    pub fn max_commit_bytes(mut self, bytes: u64) -> Self {
+        self.max_commit_bytes = bytes;
         self
     }
 
