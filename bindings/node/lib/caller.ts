@@ -5,6 +5,7 @@ import { attempt } from './errors';
 import { Listing, type Walk } from './listing';
 import type { Scan, Txn as TxnHandle } from './native';
 import type { Session } from './session';
+import { given } from './state';
 import { decode, encode, text, type Value } from './values';
 
 /** Whether writes are commits of their own, and so promises, or parts of a transaction, and done at once. */
@@ -52,7 +53,7 @@ export interface Caller<M extends Mode> {
   jsonSet(key: string, path: string, value: Uint8Array): Done<M, void>;
   jsonRemove(key: string, path: string): Done<M, boolean>;
   jsonDrop(key: string): Done<M, boolean>;
-  append(stream: string, type: string, payload: Uint8Array): Late<M, bigint>;
+  append(stream: string, type: string, payload: object): Late<M, bigint>;
 }
 
 /** Entries and bytes that one page holds at most, whatever the length of the list. */
@@ -122,9 +123,9 @@ export class EngineCaller implements Caller<'engine'> {
   jsonDrop(key: string) {
     return this.#session.commit(native.jsonDrop, native.jsonDropAsync, this.space, key);
   }
-  append(stream: string, type: string, payload: Uint8Array) {
+  append(stream: string, type: string, payload: object) {
     const { eventAppend, eventAppendAsync } = native;
-    return this.#session.commit(eventAppend, eventAppendAsync, this.space, stream, type, payload);
+    return this.#session.commit(eventAppend, eventAppendAsync, this.space, stream, type, encode(payload));
   }
 }
 
@@ -185,8 +186,8 @@ export class TxnCaller implements Caller<'txn'> {
   jsonDrop(key: string) {
     return this.#call(native.txnJsonDrop, this.space, key);
   }
-  append(stream: string, type: string, payload: Uint8Array) {
-    this.#call(native.txnCall, bytesOf(this.space, { op: 'event.append', stream, type, payload: decode(payload) }));
+  append(stream: string, type: string, payload: object) {
+    this.#call(native.txnCall, bytesOf(this.space, { op: 'event.append', stream, type, payload: given(payload) }));
   }
 }
 

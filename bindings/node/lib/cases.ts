@@ -1,5 +1,6 @@
 // What the library tells about flows and cases, with times as dates.
 
+import { date, dateOrNull } from './state';
 import { decode, type Value } from './values';
 
 /** A mistake in a flow's text. */
@@ -149,8 +150,6 @@ export interface CaseListOptions {
 type Raw = Record<string, unknown>;
 
 const list = (bytes: Uint8Array) => decode(bytes) as unknown as Raw[];
-const date = (micros: unknown) => new Date(Math.floor(Number(micros) / 1000));
-const dateOrNull = (micros: unknown) => (micros === null ? null : date(micros));
 
 const caseOf = (raw: Raw) => ({ ...raw, created: date(raw.created), updated: date(raw.updated) });
 

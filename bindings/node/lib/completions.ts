@@ -38,7 +38,7 @@ function deliver(completions: Completion[]): void {
 }
 
 /** Timers take no longer ones, and fire at once instead. */
-const MAX_TIMER = 2 ** 31 - 1;
+export const MAX_TIMER = 2 ** 31 - 1;
 
 /** Starts an operation with `submit`; its result is read by `read`. */
 export async function operation<T>(

@@ -3,6 +3,7 @@
 import { native } from './addon';
 import { listing, type Listing } from './listing';
 import type { Session } from './session';
+import { date, dateOrNull } from './state';
 import { decode, encode, nanoseconds, text, type Value } from './values';
 import { WorkItem } from './work';
 
@@ -67,12 +68,15 @@ export type Delivery<R = Value> =
 
 export const readDelivery = <R>(bytes: Uint8Array) => decode(bytes) as unknown as Delivery<R>;
 
-const date = (micros: unknown) => (micros === null ? null : new Date(Math.floor(Number(micros) / 1000)));
-
 function readWork<T>(bytes: Uint8Array): WorkInfo<T>[] {
   return (decode(bytes) as Record<string, unknown>[]).map(
     (raw) =>
-      ({ ...raw, since: date(raw.since), deadline: date(raw.deadline), until: date(raw.until) }) as WorkInfo<T>,
+      ({
+        ...raw,
+        since: date(raw.since),
+        deadline: dateOrNull(raw.deadline),
+        until: dateOrNull(raw.until),
+      }) as WorkInfo<T>,
   );
 }
 

@@ -6,6 +6,7 @@ import type { Listing } from './listing';
 import type { MergeStrategy, Amount } from './kv';
 import {
   as,
+  expectedVersion,
   given,
   nothing,
   orNone,
@@ -101,13 +102,14 @@ export class Json<M extends Mode = 'engine'> {
   /**
    * Sets one place in a document, making missing objects on the way; an index equal to an array's length appends. The
    * empty path makes or replaces the whole document. With `ifVersion`, only if the document is still at that version;
-   * else `SW_VERSION_MISMATCH`.
+   * else `SW_VERSION_MISMATCH`. An `ifVersion` that is undefined, as {@link version} gives it of a document that is not
+   * there, is a `TypeError`: leave it out to set in any case, and make a document with {@link create}.
    */
   set(key: string, path: string, value: Storable, options: { ifVersion?: Version } = {}): Done<M, void> {
     return this.#do(() => {
-      const { ifVersion } = options;
-      if (ifVersion === undefined) return this.#caller.jsonSet(text('key', key), text('path', path), encode(value));
-      const set = { op: 'json.set', ...place(key, path), value: given(value), if_version: ifVersion };
+      if (!('ifVersion' in options)) return this.#caller.jsonSet(text('key', key), text('path', path), encode(value));
+      const if_version = expectedVersion('ifVersion', options.ifVersion as Version);
+      const set = { op: 'json.set', ...place(key, path), value: given(value), if_version };
       return this.#caller.write(set, nothing);
     });
   }

@@ -4,6 +4,7 @@ import type { Caller, Done, Late, ListOptions, Mode } from './caller';
 import type { Listing } from './listing';
 import {
   as,
+  expectedVersion,
   given,
   keyBytes,
   keyText,
@@ -12,6 +13,7 @@ import {
   orNone,
   pasts,
   stored,
+  wholeMilliseconds,
   type Key,
   type Past,
   type Stored,
@@ -21,7 +23,7 @@ import { decode, encode, type Storable, type Value } from './values';
 
 /** How to set a key. At most one of `ttlMs` and `expires`. */
 export interface PutOptions {
-  /** How long it is there, in milliseconds. */
+  /** How long it is there, in milliseconds; a fraction counts as a whole one. */
   ttlMs?: number;
   /** From when on it is no longer there. */
   expires?: Date;
@@ -87,7 +89,8 @@ export class Kv<M extends Mode = 'engine'> {
     return this.#do(() => {
       const bytes = keyBytes('key', key);
       if (ttlMs === undefined && expires === undefined) return this.#caller.kvPut(bytes, encode(value));
-      const times = { ttl_ms: ttlMs, expires: micros('expires', expires) };
+      if (ttlMs !== undefined && expires !== undefined) throw new TypeError('give only one of `ttlMs` and `expires`');
+      const times = { ttl_ms: wholeMilliseconds('ttlMs', ttlMs), expires: micros('expires', expires) };
       return this.#caller.write({ op: 'kv.put', key: bytes, value: given(value), ...times }, nothing);
     });
   }
@@ -100,10 +103,14 @@ export class Kv<M extends Mode = 'engine'> {
     });
   }
 
-  /** Sets a key if it is still at this version (0: not there); `SW_VERSION_MISMATCH` if not. */
+  /**
+   * Sets a key if it is still at this version (0: not there); `SW_VERSION_MISMATCH` if not. A version must be given: of a
+   * key that may be absent, `entry(key)?.version ?? 0`.
+   */
   putIfVersion(key: Key, version: Version, value: Storable): Done<M, void> {
     return this.#do(() => {
-      const put = { op: 'kv.put', key: keyBytes('key', key), value: given(value), if_version: version };
+      const if_version = expectedVersion('version', version);
+      const put = { op: 'kv.put', key: keyBytes('key', key), value: given(value), if_version };
       return this.#caller.write(put, nothing);
     });
   }

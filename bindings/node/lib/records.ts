@@ -17,7 +17,7 @@ import {
   type Stored,
   type Version,
 } from './state';
-import { encode, integer, text, type Storable, type Value } from './values';
+import { integer, text, type Storable, type Value } from './values';
 
 type Raw = { [key: string]: Value };
 
@@ -74,7 +74,7 @@ export class Events<M extends Mode = 'engine'> {
    */
   append(type: string, payload: object): Late<M, number> {
     return this.#caller.run(() => {
-      const appended = this.#caller.append(this.name, text('type', type), encode(payload));
+      const appended = this.#caller.append(this.name, text('type', type), payload);
       const given = appended as Promise<bigint> | undefined;
       return given?.then((sequence) => integer(sequence)) as Done<M, unknown>;
     }) as Late<M, number>;

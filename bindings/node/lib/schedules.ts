@@ -1,6 +1,7 @@
 // Flows that begin by themselves.
 
 import { camelCased } from './cases';
+import { date, dateOrNull } from './state';
 import { decode } from './values';
 
 /** A flow that begins by itself while an engine drives the store. Dates are exact to the millisecond. */
@@ -27,11 +28,15 @@ export interface Schedule {
   missed: number;
 }
 
-const date = (micros: unknown) => (micros === null ? null : new Date(Math.floor(Number(micros) / 1000)));
-
 export const readSchedules = (bytes: Uint8Array): Schedule[] =>
   (camelCased(decode(bytes)) as Record<string, unknown>[]).map(
-    (raw) => ({ ...raw, next: date(raw.next), last: date(raw.last), queued: date(raw.queued) }) as unknown as Schedule,
+    (raw) =>
+      ({
+        ...raw,
+        next: dateOrNull(raw.next),
+        last: dateOrNull(raw.last),
+        queued: dateOrNull(raw.queued),
+      }) as unknown as Schedule,
   );
 
-export const readTimes = (bytes: Uint8Array): Date[] => (decode(bytes) as unknown[]).map((micros) => date(micros) as Date);
+export const readTimes = (bytes: Uint8Array): Date[] => (decode(bytes) as unknown[]).map(date);

@@ -74,16 +74,32 @@ export function given(value: Storable): Storable {
   throw new StatewrightError('undefined is no value; null is', { code: 'SW_INVALID_ARGUMENT' });
 }
 
-/** Times are microseconds since 1970. */
-export const date = (micros: Value | undefined): Date => new Date(Math.floor(Number(micros) / 1000));
+/** A version that is a condition: nothing in its place would be none, and a write that should be refused is made. */
+export function expectedVersion(name: string, version: Version): Version {
+  if (typeof version === 'number' || typeof version === 'bigint') return version;
+  throw new TypeError(`\`${name}\` must be a version, not ${version}`);
+}
 
-export function micros(name: string, at: Date | undefined): number | undefined {
+/** How long, in whole milliseconds: a key is not gone too early. */
+export function wholeMilliseconds(name: string, given: number | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  const whole = Math.ceil(typeof given === 'number' ? given : NaN);
+  if (Number.isSafeInteger(whole) && given >= 0) return whole;
+  throw new TypeError(`\`${name}\` must be a number of milliseconds, not negative`);
+}
+
+/** Times are microseconds since 1970. */
+export const date = (micros: unknown): Date =>
+  new Date(typeof micros === 'bigint' ? Number(micros / 1000n) : Math.floor(Number(micros) / 1000));
+export const dateOrNull = (micros: unknown): Date | null => (micros === null ? null : date(micros));
+
+export function micros(name: string, at: Date | undefined): bigint | undefined {
   if (at === undefined) return undefined;
-  if (at instanceof Date && Number.isFinite(at.getTime())) return at.getTime() * 1000;
+  if (at instanceof Date && Number.isFinite(at.getTime())) return BigInt(at.getTime()) * 1000n;
   throw new TypeError(`\`${name}\` must be a Date`);
 }
 
-export function span({ since, until }: SpanOptions): { since?: number | undefined; until?: number | undefined } {
+export function span({ since, until }: SpanOptions): { since?: bigint | undefined; until?: bigint | undefined } {
   return { since: micros('since', since), until: micros('until', until) };
 }
 

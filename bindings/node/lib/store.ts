@@ -52,7 +52,7 @@ export interface SpaceInfo {
   runs: number;
 }
 
-/** All spaces. A space is made by the first write to it. */
+/** All spaces. A space is made by the first write to it. An empty name is `default`. */
 export class Spaces<M extends Mode = 'engine'> {
   readonly #caller: Caller<M>;
 
@@ -79,13 +79,17 @@ export class Spaces<M extends Mode = 'engine'> {
 
   /** Removes everything that a space holds; false if there was nothing. */
   delete(name: string): Done<M, boolean> {
-    const remove = { op: 'space.delete', in: text('name', name) };
-    return this.#caller.write(remove, (found) => found as boolean);
+    return this.#caller.run(() => {
+      const remove = { op: 'space.delete', in: text('name', name) };
+      return this.#caller.write(remove, (found) => found as boolean);
+    });
   }
 
   /** Copies everything in a space to one that holds nothing; else `SW_ALREADY_EXISTS`. */
   copy(from: string, to: string): Done<M, void> {
-    const copy = { op: 'space.copy', in: text('from', from), to: text('to', to) };
-    return this.#caller.write(copy, () => undefined);
+    return this.#caller.run(() => {
+      const copy = { op: 'space.copy', in: text('from', from), to: text('to', to) || 'default' };
+      return this.#caller.write(copy, () => undefined);
+    });
   }
 }

@@ -2,12 +2,14 @@
 //
 // The codec is @msgpack/msgpack. What it does not do is done here, in a walk before encoding and one after
 // decoding: an integer is a number when that is exact and a bigint otherwise, both ways; text must be text; and
-// what JSON.stringify would lose silently is refused, with the place where it was found.
+// what JSON.stringify would lose silently is refused, with the place where it was found. What it does not read as it
+// is, `reader.ts` reads.
 
 import { Encoder, ExtData, decode as decodeMessagePack } from '@msgpack/msgpack';
 
 import { StatewrightError, type StatusName } from './errors';
 import { Extended, extendedOf } from './extended';
+import { read } from './reader';
 
 /**
  * What the store holds. Integers are numbers when they are safe integers, else bigints (from -2^63 to 2^64 -
@@ -40,6 +42,7 @@ const extensions = {
 const READING = { useBigInt64: true, extensionCodec: extensions };
 const newEncoder = (): Encoder => new Encoder({ ...READING, maxDepth: MAX_DEPTH * 2 });
 let encoder = newEncoder();
+const MARK = Buffer.from('\ufeff');
 
 /** The value as MessagePack. The bytes are valid until the next call. */
 export function encode(value: unknown): Uint8Array {
@@ -51,13 +54,21 @@ export function encode(value: unknown): Uint8Array {
 
 /** MessagePack as a value, which shares no memory with the bytes. */
 export function decode(bytes: Uint8Array): Value {
+  if (mayLoseMark(bytes)) return readExactly(bytes);
   try {
     return restored(decodeMessagePack(bytes, READING)) as Value;
   } catch (error) {
-    if (!(error instanceof Error && error.message.includes(PROTO))) throw error;
-    const keyDecoder = { canBeCached: (length: number) => length === PROTO.length, decode: readKey };
-    return restored(decodeMessagePack(bytes, { ...READING, keyDecoder })) as Value;
+    if (error instanceof Error && error.message.includes('__proto__')) return readExactly(bytes);
+    throw error;
   }
+}
+
+/** For what the codec refuses, or does not read as it is: see `reader.ts`. */
+const readExactly = (bytes: Uint8Array): Value => read(bytes, { integer, extension: extendedOf }) as Value;
+
+/** Whether a text may begin with U+FEFF and be long enough for the codec to take that away. */
+function mayLoseMark({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return length > 200 && Buffer.from(buffer, byteOffset, length).includes(MARK);
 }
 
 /** The number if it is exact, else the bigint. */
@@ -163,15 +174,6 @@ function refused(what: string, place: Place, code: StatusName): StatewrightError
   return new StatewrightError(path === '' ? what : `${what} (at ${path})`, { code, path });
 }
 
-const PROTO = '__proto__';
-/** Stands for the key `__proto__`, which the decoder refuses; it is no text that the store could hold. */
-const STAND_IN = '\ud800__proto__';
-
-function readKey(bytes: Uint8Array, offset: number, length: number): string {
-  const key = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString();
-  return key === PROTO ? STAND_IN : key;
-}
-
 /** Undoes what the decoder does otherwise, in place. */
 function restored(value: unknown): unknown {
   if (typeof value === 'bigint') return integer(value);
@@ -184,11 +186,5 @@ function restored(value: unknown): unknown {
   }
   const object = value as Record<string, unknown>;
   for (const key of Object.keys(object)) object[key] = restored(object[key]);
-  return STAND_IN in object ? withProto(object) : object;
-}
-
-/** An own member, as `JSON.parse` makes it, and no prototype. */
-function withProto(object: Record<string, unknown>): unknown {
-  const members = Object.entries(object).map(([key, member]) => [key === STAND_IN ? PROTO : key, member]);
-  return Object.fromEntries(members) as unknown;
+  return object;
 }

@@ -1,10 +1,11 @@
 // Work items: what cases hand out to be done here.
 
 import { native } from './addon';
-import { operation, type WaitOptions } from './completions';
+import { MAX_TIMER, operation, type WaitOptions } from './completions';
 import { hasCode } from './errors';
 import type { Session } from './session';
 import { whenAborted } from './signals';
+import { dateOrNull } from './state';
 import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
 
 /** Which work to take. */
@@ -69,7 +70,6 @@ export class WorkItem<T = Value> {
 
   /** @internal */
   constructor(session: Session, raw: Record<string, unknown>) {
-    const date = (micros: unknown) => (micros === null ? null : new Date(Math.floor(Number(micros) / 1000)));
     this.#session = session;
     this.case = raw.case as string;
     this.item = raw.item as number;
@@ -78,8 +78,8 @@ export class WorkItem<T = Value> {
     this.attempt = raw.attempt as number;
     this.idempotencyKey = raw.idempotency_key as string;
     this.input = raw.input as T;
-    this.deadline = date(raw.deadline);
-    this.leaseUntil = date(raw.lease_until);
+    this.deadline = dateOrNull(raw.deadline);
+    this.leaseUntil = dateOrNull(raw.lease_until);
     this.token = raw.token as string;
   }
 
@@ -276,7 +276,7 @@ async function work(
 ): Promise<void> {
   const lost = new AbortController();
   const beat = () => item.heartbeat(leaseMs).catch((error: unknown) => lost.abort(error));
-  const heart = setInterval(beat, Math.max(leaseMs / 3, 1));
+  const heart = setInterval(beat, Math.min(Math.max(leaseMs / 3, 1), MAX_TIMER));
   try {
     const outcome = await attempted(item, handler, lost.signal);
     clearInterval(heart);

@@ -215,6 +215,16 @@ test('spaces: listed, counted, copied, removed', async (t) => {
   assert.deepEqual([await other.spaces.delete('c'), other.spaces.has('c'), other.spaces.has('a/b')], [true, false, true]);
 });
 
+test('spaces: an empty name is the default one, and what is wrong rejects', async (t) => {
+  const engine = memory(t);
+  const { kv, spaces } = engine;
+  await engine.space('a').kv.put('k', 1);
+  await spaces.copy('a', '');
+  assert.equal(kv.get('k'), 1);
+  await assert.rejects(spaces.copy('a', 7), TypeError);
+  await assert.rejects(spaces.delete(undefined), TypeError);
+});
+
 test('a transaction has all primitives, at once, and savepoints', async (t) => {
   const engine = memory(t);
   await engine.transact((txn) => {
@@ -289,4 +299,58 @@ test('the past: history, and what was there at a version', async (t) => {
   txn.rollback();
   assert.ok(engine.stats().log.bytesPerCommit > 0);
   assert.ok(Array.isArray(engine.stats().log.batchSizes));
+});
+
+test('a condition that is given and is none is refused, and nothing is written', async (t) => {
+  const engine = memory(t);
+  const { kv, json } = engine;
+  await kv.put('k', 1);
+  await json.create('d', 1);
+  for (const nothing of [undefined, null]) {
+    await assert.rejects(kv.putIfVersion('k', nothing, 2), TypeError);
+    await assert.rejects(json.set('d', '', 2, { ifVersion: nothing }), TypeError);
+    // As it is written by mistake: what is not there has no version.
+    await assert.rejects(json.set('d', '', 2, { ifVersion: json.version('absent') }), TypeError);
+    const txn = engine.begin();
+    assert.throws(() => txn.kv.putIfVersion('k', nothing, 2), TypeError);
+    assert.throws(() => txn.json.set('d', '', 2, { ifVersion: nothing }), TypeError);
+    txn.rollback();
+  }
+  assert.deepEqual([kv.get('k'), json.get('d')], [1, 1]);
+  await json.set('d', '', 2, {});
+  assert.equal(json.get('d'), 2);
+});
+
+test('times are exact to the millisecond, in any century', async (t) => {
+  const { kv } = memory(t);
+  for (const expires of [new Date('2255-06-06T00:00:00.001Z'), new Date('2300-01-01'), new Date(8.64e15)]) {
+    await kv.put('k', 1, { expires });
+    assert.deepEqual(kv.entry('k').expires, expires);
+  }
+  const events = memory(t).events('s');
+  await events.append('t', {});
+  const span = { since: new Date(0), until: new Date(8.64e15) };
+  assert.equal(events.byTime(span).toArray().length, 1);
+});
+
+test('how long a key is there is a number of milliseconds, or refused', async (t) => {
+  const { kv } = memory(t);
+  await kv.put('k', 1, { ttlMs: 59_999.1 });
+  assert.ok(kv.entry('k').expires > Date.now() + 50_000);
+  for (const ttlMs of [null, NaN, -1, '5', Infinity]) {
+    await assert.rejects(kv.put('k', 2, { ttlMs }), TypeError);
+  }
+  await assert.rejects(kv.put('k', 2, { ttlMs: 1, expires: new Date() }), TypeError);
+  assert.equal(kv.get('k'), 1);
+});
+
+test('a payload of an event is the same in a transaction', async (t) => {
+  const engine = memory(t);
+  const payload = { mark: '\ufeff' + 'x'.repeat(300), price: Extended.of('decimal', '12.50'), n: 2n ** 60n };
+  await engine.events('s').append('t', payload);
+  await engine.transact((txn) => txn.events('s').append('t', payload));
+  const [alone, together] = engine.events('s').read().toArray();
+  assert.deepEqual(together.payload, alone.payload);
+  assert.equal(together.payload.mark, payload.mark);
+  await fails(() => engine.transact((txn) => txn.events('s').append('t', undefined)), 'SW_INVALID_ARGUMENT');
 });

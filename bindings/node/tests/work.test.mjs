@@ -212,6 +212,17 @@ test('heartbeats keep an item while its handler works', async (t) => {
   await serving;
 });
 
+test('a lease longer than timers go is not kept by a flood of heartbeats', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const beats = t.mock.method(native, 'workHeartbeatAsync');
+  const stop = new AbortController();
+  const served = engine.worker({ work: () => sleep(50) }, { leaseMs: 80 * 86_400_000, signal: stop.signal });
+  await engine.wait(ids[0]);
+  stop.abort();
+  await served;
+  assert.equal(beats.mock.callCount(), 0);
+});
+
 test('a handler is told when its item is lost', async (t) => {
   const engine = memory(t);
   await engine.deploy(ONE_TASK.replace('retry:', 'timeout: 50ms, retry:'));
