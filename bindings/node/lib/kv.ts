@@ -69,8 +69,9 @@ export class Kv<M extends Mode = 'engine'> {
   }
 
   /** The values of several keys, in their order. */
-  getMany<T = Value>(keys: readonly string[]): (T | undefined)[] {
-    const found = this.#caller.read({ op: 'kv.get_many', keys }) as Value[];
+  getMany<T = Value>(keys: readonly Key[]): (T | undefined)[] {
+    const bytes = keys.map((key) => keyBytes('keys', key));
+    const found = this.#caller.read({ op: 'kv.get_many', keys: bytes }) as Value[];
     return found.map((one) => stored<T>(one)?.value);
   }
 

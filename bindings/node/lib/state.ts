@@ -26,6 +26,8 @@ export interface Past<T = Value> {
   /** Undefined if it was removed then. */
   value?: T;
   removed?: true;
+  /** When it was to expire; undefined if it was to stay. */
+  expires?: Date;
 }
 
 /** Which part of a list. */
@@ -113,10 +115,11 @@ export function stored<T>(found: Value): Stored<T> | undefined {
 }
 
 export function pasts<T>(found: Value): Past<T>[] {
-  return (found as Raw[]).map(({ version, time, ...rest }) => ({
+  return (found as Raw[]).map(({ version, time, expires, ...rest }) => ({
     version: version as Version,
     time: date(time),
     ...(rest as { value: T } | { removed: true }),
+    ...(expires === undefined ? {} : { expires: date(expires) }),
   }));
 }
 

@@ -279,6 +279,22 @@ test('a scan of a transaction ends with it', async (t) => {
   await fails(() => [...{ [Symbol.iterator]: () => iterator }], 'SW_CLOSED');
 });
 
+test('the past of a key tells when it was to expire, and many keys are read by their bytes', async (t) => {
+  const { kv } = await onDisk(t);
+  const expires = new Date(Date.now() + 60_000);
+  await kv.put('k', 1, { expires });
+  await kv.put('k', 2);
+  assert.deepEqual(
+    kv.history('k').map(({ value, expires }) => [value, expires]),
+    [
+      [2, undefined],
+      [1, expires],
+    ],
+  );
+  await kv.put(new Uint8Array([0xff]), 3);
+  assert.deepEqual(kv.getMany(['k', new Uint8Array([0xff]), 'none']), [2, 3, undefined]);
+});
+
 test('the past: history, and what was there at a version', async (t) => {
   const engine = await onDisk(t);
   await engine.kv.put('k', 1);
