@@ -447,12 +447,17 @@ impl Core {
             if self.is_stopped() {
                 return;
             }
-            // What cannot be purged now can be later; nobody sees it meanwhile.
-            let purged = self.store.purge_expired(BATCH).unwrap_or_default();
+            let purged = self.store.purge_expired(BATCH);
             let now = clock.now();
             let soonest = now.saturating_add(interval);
             let latest = now.saturating_add(LONGEST);
-            let next = purged.next.map(|next| next.max(soonest).min(latest));
+            let next = match purged {
+                // More is due than one commit is to hold others up for.
+                Ok(purged) if purged.next.is_some_and(|next| next <= now) => continue,
+                Ok(purged) => purged.next.map(|next| next.max(soonest).min(latest)),
+                // What cannot be purged now can be later; nobody sees it meanwhile.
+                Err(_) => Some(latest),
+            };
             clock.wait(expiry, seen, next);
             // Not more often than that, however many keys are set; closing cuts this short.
             clock.wait(&self.stopping, 0, Some(soonest));

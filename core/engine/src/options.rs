@@ -96,8 +96,8 @@ impl Options {
     }
 
     /// Whether the memory of keys that have expired is given back in the background, in commits of 256 keys at most,
-    /// and how much time passes between two of them at least while more are due at once: 10 s by default. With `None`
-    /// it is only given back by [`kv_purge`](statewright_store::Store::kv_purge) and
+    /// and how long it waits at least, once all that was due is given back, until it looks again: 10 s by default. With
+    /// `None` it is only given back by [`kv_purge`](statewright_store::Store::kv_purge) and
     /// [`purge_expired`](statewright_store::Store::purge_expired). No reader sees an expired key, purged or not. An
     /// engine in which no key falls due does not wake for it but once an hour, and not at all if no key expires.
     #[must_use]

@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub checkpoint_gate: Gate,
     /// Whether a key that expires was set since the last purge began.
     pub expiring: AtomicBool,
+    /// Whether there may be a key that expires, or the note of one that is gone.
+    pub may_expire: AtomicBool,
     /// Notified when `expiring` becomes true.
     pub expiry_gate: Gate,
 }
@@ -290,8 +292,11 @@ impl Shared {
     /// see nothing, and wait.
     fn note_expiry(&self, ops: &[Op]) {
         let may = ops.iter().any(Op::may_set_expiry);
-        if may && !self.expiring.swap(true, Ordering::AcqRel) {
-            self.expiry_gate.notify();
+        if may {
+            self.may_expire.store(true, Ordering::Release);
+            if !self.expiring.swap(true, Ordering::AcqRel) {
+                self.expiry_gate.notify();
+            }
         }
     }
 

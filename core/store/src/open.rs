@@ -73,9 +73,12 @@ impl Store {
         let left = options.checkpoints.every_bytes;
         let left = left.saturating_sub(recovery.log_bytes).max(1);
         writer.checkpoint_at = dir.as_ref().map(|_| left);
+        // Notes of keys that were gone before are looked for when the next one is made: opening reads no space.
+        let may_expire = writer.tree.has_expiring();
         let shared = Shared {
             checkpoint_gate: Gate::new(),
             expiring: AtomicBool::new(false),
+            may_expire: AtomicBool::new(may_expire),
             expiry_gate: Gate::new(),
             checkpoints: Mutex::new(Checkpoints::new(dir, options.checkpoints, files)),
             unsynced: AtomicBool::new(false),

@@ -25,7 +25,7 @@ impl Store {
     /// Removes keys that have expired, of all spaces, about `max` of them; one commit for each space. Nobody can see
     /// that they are gone. A store does this by nobody's order; the engine calls it in the background.
     ///
-    /// O(1) if no key expires, else O((spaces + keys removed) × log n).
+    /// O(1) if no key expires or did since the last time, else O((spaces + keys removed) × log n).
     ///
     /// ```
     /// use std::time::Duration;
@@ -41,10 +41,19 @@ impl Store {
     pub fn purge_expired(&self, max: u64) -> Result<Purged> {
         self.shared.expiring.store(false, Ordering::Release);
         let mut purged = Purged::default();
+        if !self.shared.may_expire.load(Ordering::Acquire) {
+            return Ok(purged);
+        }
+        // Unless a time of expiry is found here, or noted meanwhile.
+        self.shared.may_expire.store(false, Ordering::Release);
         let now = self.shared.now();
         let mut from = Vec::new();
+        let mut before = None;
         while let Some((space, first)) = self.expiry_from(&from)? {
-            if first > now {
+            self.shared.may_expire.store(true, Ordering::Release);
+            // What was due and is still there: the clock was put back, and the commit came before its time.
+            let early = before.replace((space.clone(), first)) == Some((space.clone(), first));
+            if first > now || early {
                 purged.next = Some(purged.next.map_or(first, |next| next.min(first)));
             } else if purged.due < max {
                 let left = max.saturating_sub(purged.due);
@@ -68,9 +77,6 @@ impl Store {
     /// The first space at or behind a key in which a key expires, and when the first one does.
     fn expiry_from(&self, from: &[u8]) -> Result<Option<(Space, Timestamp)>> {
         let now = self.snapshot();
-        if !now.has_expiring() {
-            return Ok(None);
-        }
         let mut from = from.to_vec();
         loop {
             let Some((key, _)) = now.range(&from, None, 1, false)?.pop() else {
@@ -107,12 +113,74 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
+    use statewright_log::Clock;
+    use statewright_log::sim::SimClock;
     use statewright_value::value;
 
     use super::*;
     use crate::{Env, Place, Reader, StoreOptions};
+
+    #[test]
+    fn what_was_noted_of_keys_that_are_gone_is_purged_although_no_key_expires() {
+        let store = Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap();
+        let space = Space::default();
+        for key in [b"kept", b"gone"] {
+            store
+                .kv_put_for(&space, key, value!(1), Duration::ZERO)
+                .unwrap();
+            store.kv_put(&space, key, value!(2)).unwrap();
+        }
+        store.kv_delete(&space, b"gone").unwrap();
+        assert_eq!(store.stats().entries, 3);
+        assert_eq!(store.purge_expired(10).unwrap().due, 2);
+        assert_eq!(store.stats().entries, 1);
+        assert_eq!(store.purge_expired(10).unwrap(), Purged::default());
+    }
+
+    /// A clock that goes back by a minute when it was read so many times.
+    struct Back(SimClock, AtomicU64);
+
+    impl Clock for Back {
+        fn now(&self) -> Timestamp {
+            if self.1.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.0.jump(-60_000_000);
+            }
+            self.0.now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic()
+        }
+
+        fn wait(&self, gate: &Gate, seen: u64, until: Option<Timestamp>) -> u64 {
+            self.0.wait(gate, seen, until)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_no_commits_of_nothing() {
+        let clock = Arc::new(Back(SimClock::new(), 1000.into()));
+        let env = Env {
+            clock: clock.clone(),
+            ..Env::real()
+        };
+        let store = Store::open(env, Place::Memory, StoreOptions::default()).unwrap();
+        let space = Space::default();
+        let soon = Duration::from_secs(30);
+        store.kv_put_for(&space, b"k", value!(1), soon).unwrap();
+        clock.0.advance(soon * 2);
+        clock.1.store(2, Ordering::Release);
+        let due = store.purge_expired(100).unwrap();
+        assert!(store.stats().version <= 2, "{due:?}");
+        assert!(due.next.is_some());
+        clock.0.advance(soon * 2);
+        assert_eq!(store.purge_expired(100).unwrap().due, 1);
+        assert_eq!(store.stats().entries, 0);
+    }
 
     #[test]
     fn a_key_whose_time_is_put_off_again_and_again_is_noted_once() {

@@ -31,11 +31,6 @@ impl Snapshot {
         }
     }
 
-    /// Whether any key expires. O(1).
-    pub(crate) fn has_expiring(&self) -> bool {
-        self.root.tree.has_expiring()
-    }
-
     /// The version that this snapshot shows.
     pub fn version(&self) -> u64 {
         self.root.version
