@@ -191,9 +191,10 @@ fn read_timestamp(payload: &[u8]) -> Result<Option<Extended>, Refused> {
     }
 }
 
+/// How long the payload may be is said by the limits of what it was read out of.
 fn read_file(payload: &[u8]) -> Result<Extended, Refused> {
     let reason = |error: Error| Refused::File(error.to_string());
-    let object = Value::from_json_with(payload, &Limits::default()).map_err(reason)?;
+    let object = Value::from_json_with(payload, &Limits::unlimited()).map_err(reason)?;
     let file = File::from_object(object.by_ref()).map_err(Refused::File)?;
     Ok(Extended::File(Arc::new(file)))
 }
