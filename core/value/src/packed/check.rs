@@ -19,6 +19,7 @@ pub(super) fn check(packed: &Packed, root: u64, limits: &Limits) -> Result<u32> 
         packed,
         limits,
         visited: 0,
+        dict_keys: 0,
         text_words: 0,
         extended: 0,
     };
@@ -29,7 +30,9 @@ pub(super) fn check(packed: &Packed, root: u64, limits: &Limits) -> Result<u32> 
 struct Check<'a> {
     packed: &'a Packed,
     limits: &'a Limits,
+    /// Values met so far, and keys of dictionaries.
     visited: usize,
+    dict_keys: usize,
     /// In texts and bytes met so far.
     text_words: usize,
     extended: usize,
@@ -108,7 +111,7 @@ impl<'a> Check<'a> {
         if self.visited > self.limits.max_items {
             return Err(self.limit("number of values", self.limits.max_items, at));
         }
-        if self.visited > self.packed.words.len() + 1 {
+        if self.visited + self.dict_keys > self.packed.words.len() + 1 {
             return Err(place(at, "a value is reached by two ways"));
         }
         Ok(())
@@ -194,7 +197,7 @@ impl<'a> Check<'a> {
         let len = len as usize;
         let indexed = len > INDEXED;
         self.before(at, offset + 1, len * (2 + usize::from(indexed)))?;
-        self.visited += len; // its keys
+        self.dict_keys += len;
         let mut expected = Vec::with_capacity(len);
         for (key, position) in self.range(offset + 1, len)?.iter().zip(0u64..) {
             let long = word::tag(*key) == Some(Tag::Text) && packed.extent(*key).1 > MAX_KEY;

@@ -111,10 +111,14 @@ impl Writer {
         self.top.shape == ARRAY
     }
 
-    /// Words on the stack: at least the number of values in open containers.
+    /// The values in the innermost open container.
     #[inline(always)]
     pub(crate) fn pending(&self) -> usize {
-        self.stack.len() - self.top.start
+        let words = self.stack.len() - self.top.start;
+        match self.top.shape {
+            DICT => words / 2,
+            _ => words,
+        }
     }
 
     #[inline(always)]
