@@ -102,6 +102,7 @@ impl<'a, 'q> Machine<'a, 'q> {
     ) -> Result<bool, Halt> {
         match condition {
             Condition::Compare(comparison) => {
+                self.fuel.pay(1)?;
                 let (left, comparison, right) = &**comparison;
                 let left = self.datum(left, node)?;
                 let right = self.datum(right, node)?;
@@ -139,7 +140,7 @@ impl<'a, 'q> Machine<'a, 'q> {
         literal: &'q Literal,
         node: ValueRef<'a>,
     ) -> Result<bool, Halt> {
-        self.fuel.pay(query.steps.len() as u64)?;
+        self.fuel.pay(price(query))?;
         let start = self.start(query, node);
         let Some(found) = node_of(&query.steps, start) else {
             return Ok(comparison == Comparison::NotEqual);
@@ -154,7 +155,7 @@ impl<'a, 'q> Machine<'a, 'q> {
     fn exists(&mut self, query: &'q SubQuery, node: ValueRef<'a>) -> Result<bool, Halt> {
         let start = self.start(query, node);
         if query.is_singular() {
-            self.fuel.pay(query.steps.len() as u64)?;
+            self.fuel.pay(price(query))?;
             return Ok(node_of(&query.steps, start).is_some());
         }
         let mut first = First(None);
@@ -372,6 +373,12 @@ impl<'a, 'q> Machine<'a, 'q> {
         self.expression = Some(known);
         Ok(found)
     }
+}
+
+/// What a condition on the one node of a singular query costs: no less for `@` itself, since a short text has
+/// thousands of conditions.
+fn price(query: &SubQuery) -> u64 {
+    query.steps.len().max(1) as u64
 }
 
 /// A regular expression out of the value.
