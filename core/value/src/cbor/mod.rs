@@ -18,7 +18,6 @@ mod read;
 mod tags;
 mod write;
 
-use crate::walk::Walk;
 use crate::{Error, Limits, Result, Value};
 
 const DATETIME_TEXT: u64 = 0;
@@ -100,7 +99,7 @@ impl Value {
 
     /// Appends CBOR to `out`, as [`Value::to_cbor`]. O(size).
     pub fn write_cbor(&self, out: &mut Vec<u8>) {
-        write::write(out, Walk::new(self.by_ref()));
+        write::write(out, self.by_ref(), None);
     }
 
     /// Encodes as [`Value::to_cbor`], with the keys of every object sorted: the core deterministic encoding
@@ -110,7 +109,7 @@ impl Value {
         let mut out = Vec::new();
         // By the bytes of the encoded key: its length comes first.
         let order = |a: &str, b: &str| a.len().cmp(&b.len()).then_with(|| a.cmp(b));
-        write::write(&mut out, Walk::sorted_by(self.by_ref(), order));
+        write::write(&mut out, self.by_ref(), Some(order));
         out
     }
 }

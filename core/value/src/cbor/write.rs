@@ -1,5 +1,7 @@
 //! The encoder.
 
+use std::cmp::Ordering;
+
 use super::{
     BIGNUM, DATETIME_NUMBER, DATETIME_TEXT, DAYS, DECIMAL, DURATION, FILE_NAME, NEGATIVE_BIGNUM,
     OBJECT, TIME_NAME,
@@ -7,12 +9,19 @@ use super::{
 use crate::extended::{Extended, NANOS};
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
-use crate::{File, Value};
+use crate::{File, Value, ValueRef};
 
-pub(super) fn write(out: &mut Vec<u8>, walk: Walk<'_>) {
+/// How the keys of maps are sorted, if they are.
+pub(super) type Order = Option<fn(&str, &str) -> Ordering>;
+
+pub(super) fn write(out: &mut Vec<u8>, value: ValueRef<'_>, order: Order) {
+    let walk = match order {
+        Some(order) => Walk::sorted_by(value, order),
+        None => Walk::new(value),
+    };
     for event in walk {
         match event {
-            Event::Scalar(scalar) => write_scalar(out, scalar),
+            Event::Scalar(scalar) => write_scalar(out, scalar, order),
             Event::Array(array) => head(out, 4, array.len() as u64),
             Event::Object(object) => head(out, 5, object.len() as u64),
             Event::Key(key) => text(out, key),
@@ -61,7 +70,7 @@ fn int(out: &mut Vec<u8>, int: i64) {
     }
 }
 
-fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
+fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>, order: Order) {
     match scalar {
         Data::Null | Data::Array | Data::Object => out.push(0xf6),
         Data::Bool(bool) => out.push(0xf4 + u8::from(bool)),
@@ -70,11 +79,11 @@ fn write_scalar(out: &mut Vec<u8>, scalar: Data<'_>) {
         Data::Float(value) => float(out, value),
         Data::Text(value) => text(out, value),
         Data::Bytes(value) => bytes(out, value),
-        Data::Extended(extended) => write_extended(out, extended),
+        Data::Extended(extended) => write_extended(out, extended, order),
     }
 }
 
-fn write_extended(out: &mut Vec<u8>, extended: &Extended) {
+fn write_extended(out: &mut Vec<u8>, extended: &Extended, order: Order) {
     match *extended {
         Extended::Decimal { .. } => {
             let Some(parts) = extended.decimal_parts() else {
@@ -116,16 +125,16 @@ fn write_extended(out: &mut Vec<u8>, extended: &Extended) {
                 int(out, nanos.into());
             }
         }
-        Extended::File(ref content) => file(out, content),
+        Extended::File(ref content) => file(out, content, order),
     }
 }
 
-fn file(out: &mut Vec<u8>, file: &File) {
+fn file(out: &mut Vec<u8>, file: &File, order: Order) {
     tag(out, OBJECT);
     head(out, 4, 2);
     text(out, FILE_NAME);
     let fields = Value::from(file.to_serde_json());
-    write(out, Walk::new(fields.by_ref()));
+    write(out, fields.by_ref(), order);
 }
 
 /// An integer of any size: major type 0 or 1, or a bignum.
