@@ -10,7 +10,7 @@ use super::instance::text;
 use crate::extended::Extended;
 use crate::value::Repr;
 use crate::value_ref::Data;
-use crate::{Kind, Path, Segment, Value, ValueRef};
+use crate::{Kind, Transform, Value, ValueRef};
 
 /// A number, in the form the value has it.
 pub(super) enum Number {
@@ -131,69 +131,26 @@ pub(super) fn is_unique(array: ValueRef<'_>) -> bool {
     array.items().all(|item| seen.insert(plain(item)))
 }
 
-/// The value with every number in one form, so that its own equality is that of JSON Schema. Shares what is
-/// so already, which is nearly everything.
+/// The value with everything in one form, so that its own equality is that of JSON Schema. Shares what is so
+/// already, which is nearly everything.
 fn plain(value: ValueRef<'_>) -> Value {
-    if let Some(scalar) = plain_scalar(value) {
-        return scalar;
+    let whole = value.to_value();
+    if value
+        .walk()
+        .all(|inner| plain_scalar(inner.value).is_none())
+    {
+        return whole;
     }
-    let mut plain = value.to_value();
-    if is_plain(value) {
-        return plain;
-    }
-    let mut open = vec![children(value)];
-    let mut path = Vec::new();
-    while let Some(innermost) = open.last_mut() {
-        let Some((segment, child)) = innermost.next() else {
-            open.pop();
-            path.pop();
-            continue;
-        };
-        if is_container(child) {
-            path.push(segment);
-            open.push(children(child));
-        } else if let Some(scalar) = plain_scalar(child) {
-            let place: Path = path.iter().cloned().chain([segment]).collect();
-            // The place exists, so this cannot fail.
-            let _ = plain.set(&place, scalar);
-        }
-    }
-    plain
+    let plain = whole.transform(|inner| match plain_scalar(inner) {
+        Some(scalar) => Transform::Replace(scalar),
+        None => Transform::Keep,
+    });
+    // It fails only for a file as deep as a value can be, and nothing is removed.
+    plain.ok().flatten().unwrap_or(whole)
 }
 
-fn is_container(value: ValueRef<'_>) -> bool {
-    matches!(value.kind(), Kind::Array | Kind::Object)
-}
-
-fn is_plain(value: ValueRef<'_>) -> bool {
-    let mut open = vec![value];
-    while let Some(container) = open.pop() {
-        let entries = container.entries().map(|(_, value)| value);
-        for child in container.items().chain(entries) {
-            if is_container(child) {
-                open.push(child);
-            } else if plain_scalar(child).is_some() {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-type Children<'a> = Box<dyn Iterator<Item = (Segment, ValueRef<'a>)> + 'a>;
-
-fn children(value: ValueRef<'_>) -> Children<'_> {
-    if value.kind() == Kind::Array {
-        let items = value.items().enumerate();
-        Box::new(items.map(|(at, item)| (Segment::Index(at), item)))
-    } else {
-        let entries = value.entries();
-        Box::new(entries.map(|(key, value)| (Segment::Key(key.into()), value)))
-    }
-}
-
-/// The scalar that stands for this one: an integer for any whole number, a float for a decimal that has the same
-/// digits; or none for itself and for a container.
+/// What stands for this scalar: an integer for any whole number, a float for a decimal that has the same digits, and
+/// what other kinds that JSON lacks count as; or none for itself and for a container.
 fn plain_scalar(value: ValueRef<'_>) -> Option<Value> {
     match value.data() {
         Data::Float(float) if float.fract() == 0.0 => integer(float as i128),
@@ -212,6 +169,8 @@ fn plain_scalar(value: ValueRef<'_>) -> Option<Value> {
             let short = Extended::decimal(parts.negative, parts.digits, parts.scale)?;
             Some(Value(Repr::Extended(short)))
         }
+        Data::Extended(Extended::File(file)) => Some(Value::from(file.to_serde_json())),
+        Data::Extended(_) | Data::Bytes(_) => text(value).map(Value::from),
         _ => None,
     }
 }

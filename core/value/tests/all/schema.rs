@@ -236,6 +236,21 @@ fn kinds_beyond_json_count_as_what_they_print_as() {
             true,
         ),
         (
+            r#"{"uniqueItems":true}"#,
+            value!([(Value::date("2024-05-01").unwrap()), "2024-05-01"]),
+            false,
+        ),
+        (
+            r#"{"uniqueItems":true}"#,
+            value!([[(Value::bytes(*b"hi"))], ["aGk="]]),
+            false,
+        ),
+        (
+            r#"{"uniqueItems":true}"#,
+            value!([(File::new("a", 1)), { "size": 1, "name": "a" }]),
+            false,
+        ),
+        (
             r#"{"type":"string","const":"aGk="}"#,
             Value::bytes(*b"hi"),
             true,
