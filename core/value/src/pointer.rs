@@ -205,6 +205,50 @@ impl Pointer {
         }
     }
 
+    /// The path at which [`Value::set`] is to put something: where an object lacks a key or an array ends, what
+    /// comes behind are keys of objects to be made.
+    ///
+    /// ```
+    /// use statewright_value::{Path, Pointer, value};
+    /// # fn main() -> statewright_value::Result<()> {
+    /// let doc = value!({ "users": [] });
+    /// let name = Pointer::parse("/users/-/name/first")?;
+    /// assert_eq!(name.resolve_to_set(doc.by_ref())?, Path::parse(".users[0].name.first")?);
+    /// assert!(Pointer::parse("/tags/-")?.resolve_to_set(doc.by_ref()).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pointer::resolve`]; also where an index or `-` comes behind: an array is not made.
+    pub fn resolve_to_set(&self, root: ValueRef<'_>) -> Result<Path> {
+        let mut path = Path::root();
+        let mut value = root;
+        let mut tokens = self.tokens.iter();
+        while let Some(token) = tokens.next() {
+            let ends = token.index == Some(value.len()) || token.text() == "-";
+            let new = match value.kind() {
+                Kind::Object if value.step(&token.key).is_none() => Some(token.key.clone()),
+                Kind::Array if ends => Some(Segment::Index(value.len())),
+                _ => None,
+            };
+            let rest = tokens.as_slice();
+            let is_key = |token: &Token| token.index.is_none() && token.text() != "-";
+            match new {
+                Some(new) if rest.iter().all(is_key) => {
+                    path.extend([new]);
+                    path.extend(rest.iter().map(|token| token.key.clone()));
+                    return Ok(path);
+                }
+                _ => {
+                    let at = self.tokens.len() - rest.len() - 1;
+                    (path, value) = self.resolve_token(at, path, value)?;
+                }
+            }
+        }
+        Ok(path)
+    }
+
     /// One token further, or why not.
     fn resolve_token<'a>(
         &self,

@@ -9,6 +9,42 @@ use statewright_value::{Error, Key, MAX_DEPTH, Path, Pointer, Segment, Value, pa
 use crate::suites::suite;
 
 #[test]
+fn what_a_pointer_sets_is_what_the_path_sets() {
+    let doc = value!({ "list": [{ "a": 1 }], "text": "x", "0": {} });
+    for (pointer, path) in [
+        ("", "."),
+        ("/text", ".text"),
+        ("/new", ".new"),
+        ("/new/a/b", ".new.a.b"),
+        ("/list/0/a", ".list[0].a"),
+        ("/list/0/b/c", ".list[0].b.c"),
+        ("/list/1", ".list[1]"),
+        ("/list/-", ".list[1]"),
+        ("/list/-/a/b", ".list[1].a.b"),
+        ("/0/1", r#"."0"."1""#),
+        ("/7", r#"."7""#),
+    ] {
+        let pointer = Pointer::parse(pointer).unwrap();
+        let found = pointer.resolve_to_set(doc.by_ref()).unwrap();
+        assert_eq!(found, Path::parse(path).unwrap(), "{pointer}");
+        doc.check_set(&found, &value!(1)).unwrap();
+    }
+    for pointer in [
+        "/new/0",
+        "/new/-",
+        "/new/a/0/b",
+        "/list/2",
+        "/list/01",
+        "/list/x",
+        "/list/1/0",
+        "/text/a",
+    ] {
+        let pointer = Pointer::parse(pointer).unwrap();
+        assert!(pointer.resolve_to_set(doc.by_ref()).is_err(), "{pointer}");
+    }
+}
+
+#[test]
 fn the_cases_of_rfc_6901() {
     let Some(folder) = suite("json-pointer") else {
         return;
