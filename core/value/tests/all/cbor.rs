@@ -323,6 +323,22 @@ fn deterministic_encoding_sorts_by_encoded_key() {
 }
 
 #[test]
+fn the_fields_of_a_file_are_sorted_in_the_deterministic_encoding() {
+    let file = File::of("a", b"x")
+        .with_media_type("text/plain")
+        .with_location("b");
+    let bytes = Value::from(file.clone()).to_deterministic_cbor();
+    let at = |field: &str| {
+        let key = [&[0x60 | field.len() as u8], field.as_bytes()].concat();
+        let mut places = bytes.windows(key.len());
+        places.position(|place| place == key).unwrap()
+    };
+    let places = ["hash", "name", "size", "location", "media_type"].map(at);
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(Value::from_cbor(&bytes).unwrap(), Value::from(file));
+}
+
+#[test]
 fn a_sequence_is_read_item_by_item() {
     let bytes = hex("0182020363616263");
     let mut rest = bytes.as_slice();

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use statewright_value::{Error, Limits, MAX_DEPTH, Path, Value, value};
+use statewright_value::{Error, File, Limits, MAX_DEPTH, Path, Result, Value, value};
 
 /// A stack as small as any a host may give us; everything here must fit, in debug builds too.
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
@@ -345,6 +345,42 @@ fn every_limit_is_exact() {
             .len(),
         41
     );
+}
+
+/// Keys are no values, however an object comes to be stored.
+#[test]
+fn the_number_of_values_is_the_same_in_every_format() {
+    for entries in [100, 129, 5000] {
+        let object: Value = (0..entries)
+            .map(|n| (format!("key number {n}"), Value::from(n)))
+            .collect();
+        let limits = Limits::default().with_max_items(entries + 1);
+        let less = limits.with_max_items(entries);
+        let (json, msgpack) = (object.to_json(), object.to_msgpack());
+        let packed = object.to_packed_bytes().unwrap();
+        let code = |read: Result<Value>| read.map_or_else(|error| error.code(), |_| 0);
+        for (limits, expected) in [(limits, 0), (less, 204)] {
+            assert_eq!(code(object.check(&limits).map(|()| Value::NULL)), expected);
+            assert_eq!(code(Value::from_json_with(&json, &limits)), expected);
+            let msgpack = Value::read_msgpack(&mut &msgpack[..], &limits);
+            assert_eq!(code(msgpack), expected);
+            assert_eq!(code(Value::from_packed_bytes(&packed, &limits)), expected);
+        }
+    }
+}
+
+/// What the library wrote itself it reads again: a store has no other limits.
+#[test]
+fn the_description_of_a_file_is_as_long_as_a_text_may_be() {
+    let long = "x".repeat(Limits::default().max_string + 1);
+    let file = Value::from(File::new("a", 1).with_location(&long));
+    let (msgpack, packed) = (file.to_msgpack(), file.to_packed_bytes().unwrap());
+    let limits = Limits::unlimited();
+    let read = Value::read_msgpack(&mut &msgpack[..], &limits).unwrap();
+    assert!(read == file);
+    assert!(Value::from_packed_bytes(&packed, &limits).unwrap() == file);
+    let refused = Value::from_msgpack(&msgpack).unwrap_err();
+    assert_eq!(refused.code(), 204);
 }
 
 /// The reader expects the keys it met before, and those may be longer than is allowed now.

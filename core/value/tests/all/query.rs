@@ -481,6 +481,18 @@ fn the_price_of_a_match_counts_the_size_of_the_expression() {
     assert_eq!(hostile.select(doc.by_ref()).unwrap_err().code(), 204);
 }
 
+/// A short text has thousands of conditions.
+#[test]
+fn every_condition_costs_a_step() {
+    let doc: Value = (0..100).map(Value::from).collect();
+    for condition in ["@ == -1", "-1 == @", "1 == 2", "!@", "@ < $", "!$"] {
+        let query = format!("$[?{}]", vec![condition; 1000].join(" || "));
+        let query = Query::parse(&query).unwrap().with_max_steps(100_000);
+        let refused = query.select(doc.by_ref()).unwrap_err();
+        assert_eq!(refused.code(), 204, "{condition}");
+    }
+}
+
 #[test]
 fn the_expressions_of_a_query_have_a_size_together() {
     let of = |count: usize, pattern: &str| {
