@@ -13,7 +13,10 @@ type Operation struct {
 }
 
 // Operations lists the operations of keys, documents, events, cells, traces, runs and spaces.
-func Operations() ([]Operation, error) { return decoded[[]Operation](capi.Operations()) }
+func Operations() ([]Operation, error) {
+	bytes, err := capi.Operations()
+	return decoded[[]Operation](bytes, convertedValue(err))
+}
 
 // Call runs operations on the state, all of them in one transaction or, if one fails, none; a conflict is tried
 // again. A call is an object, by the rules of [Encode]:

@@ -421,7 +421,8 @@ func (d *Document) walk(path string, yield func(Entry, error) bool) error {
 	}
 	defer func() { _ = capi.CursorFree(cursor) }()
 	for limit := uint32(firstPage); ; limit = min(limit*2, largestPage) {
-		rows, err := decoded[[]Value](capi.CursorPage(cursor, limit))
+		page, err := capi.CursorPage(cursor, limit)
+		rows, err := decoded[[]Value](page, documentError(err))
 		if err != nil || len(rows) == 0 {
 			return err
 		}

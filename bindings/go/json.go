@@ -4,7 +4,7 @@ package statewright
 type PatchOperation struct {
 	Op    string `msgpack:"op"`
 	Path  string `msgpack:"path"`
-	From  string `msgpack:"from,omitempty"`
+	From  string `msgpack:"from"`
 	Value any    `msgpack:"value"`
 }
 

@@ -33,9 +33,13 @@ func (kv KV) Lookup(key string) (Stored, bool, error) {
 	return wire.public(), there, err
 }
 
-// PutFor sets a key for a time; from then on it is not there.
+// PutFor sets a key for a time; from then on it is not there. A part of a millisecond counts as a whole one.
 func (kv KV) PutFor(key string, value any, ttl time.Duration) error {
-	return kv.run("kv.put", key, args{"value": value, "ttl_ms": ttl.Milliseconds()}).err
+	whole := ttl.Milliseconds()
+	if ttl%time.Millisecond > 0 {
+		whole++
+	}
+	return kv.run("kv.put", key, args{"value": value, "ttl_ms": whole}).err
 }
 
 // PutUntil sets a key until a time; from then on it is not there.

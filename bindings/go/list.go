@@ -197,19 +197,22 @@ type Past struct {
 	// Value is null if it was removed then.
 	Value   Value
 	Removed bool
+	// Expires is from when on it was not to be there; zero if it was to stay.
+	Expires time.Time
 }
 
 type wirePast struct {
-	Version uint64 `msgpack:"version"`
-	Time    micros `msgpack:"time"`
-	Value   Value  `msgpack:"value"`
-	Removed bool   `msgpack:"removed"`
+	Version uint64  `msgpack:"version"`
+	Time    micros  `msgpack:"time"`
+	Value   Value   `msgpack:"value"`
+	Removed bool    `msgpack:"removed"`
+	Expires *micros `msgpack:"expires"`
 }
 
 func pasts(wire []wirePast, err error) ([]Past, error) {
 	all := make([]Past, len(wire))
 	for i, w := range wire {
-		all[i] = Past{w.Version, w.Time.time(), w.Value, w.Removed}
+		all[i] = Past{w.Version, w.Time.time(), w.Value, w.Removed, w.Expires.time()}
 	}
 	return all, err
 }

@@ -325,6 +325,38 @@ func TestATransactionHasAllPrimitivesAndSavepoints(t *testing.T) {
 	wants(t, err, ErrTxnClosed)
 }
 
+func TestTimesAreNeverTooShort(t *testing.T) {
+	kv := openMemory(t).KV()
+	for _, ttl := range []time.Duration{time.Hour, time.Hour + time.Nanosecond, time.Hour + 999*time.Microsecond} {
+		before := time.Now().Truncate(time.Microsecond)
+		must(t, kv.PutFor("k", 1, ttl))
+		stored, found, err := kv.Lookup("k")
+		must(t, err)
+		if late := stored.Expires.Sub(before.Add(ttl)); !found || late < 0 {
+			t.Errorf("%v: it expires %v too early", ttl, -late)
+		}
+	}
+	wants(t, kv.PutFor("k", 1, -time.Hour), ErrInvalidCall)
+}
+
+func TestAnEmptySpaceIsTheDefaultOne(t *testing.T) {
+	engine := openMemory(t)
+	must(t, engine.Space("a").KV().Put("k", 1))
+	must(t, engine.Spaces().Copy("a", ""))
+	found, err := engine.KV().Has("k")
+	must(t, err)
+	same(t, "copied", found, true)
+}
+
+func TestAPatchCopiesAWholeDocument(t *testing.T) {
+	json := openMemory(t).JSON()
+	must(t, json.Create("d", map[string]any{"a": 1}))
+	must(t, json.Patch("d", []PatchOperation{{Op: "copy", From: "", Path: "/b"}}))
+	got, _, err := GetAt[map[string]any](json, "d", ".b")
+	must(t, err)
+	same(t, "copied", fmt.Sprint(got), "map[a:1]")
+}
+
 func TestHistory(t *testing.T) {
 	engine, err := Open(t.TempDir(), nil)
 	must(t, err)
@@ -338,9 +370,13 @@ func TestHistory(t *testing.T) {
 	was, _, err := kv.GetAtVersion("k", pasts[1].Version)
 	must(t, err)
 	same(t, "was", was.Value.String(), "1")
+	must(t, kv.PutUntil("k", 3, time.UnixMicro(4102444800000001)))
+	pasts = got[[]Past](t)(kv.History("k", 10))
+	same(t, "expires", pasts[0].Expires.UnixMicro(), 4102444800000001)
+	same(t, "stays", pasts[2].Expires.IsZero(), true)
 	_, err = openMemory(t).KV().History("k", 10)
 	wants(t, err, ErrNoHistory)
 	stats, err := engine.Stats()
 	must(t, err)
-	same(t, "stats", stats.Log.Commits == 2 && stats.Log.BytesPerCommit > 0, true)
+	same(t, "stats", stats.Log.Commits == 3 && stats.Log.BytesPerCommit > 0, true)
 }

@@ -485,7 +485,7 @@ type SpaceInfo struct {
 	Runs      uint64 `msgpack:"runs"`
 }
 
-// Spaces is all spaces. A space is made by the first write to it.
+// Spaces is all spaces. A space is made by the first write to it. An empty name is "default".
 type Spaces struct{ in view }
 
 // List gives the names of the spaces that hold something and begin with prefix. [Limit], [After] and [Within] count.
@@ -509,5 +509,5 @@ func (s Spaces) Delete(name string) (bool, error) {
 
 // Copy copies everything in a space to one that holds nothing; else [ErrAlreadyExists].
 func (s Spaces) Copy(from, to string) error {
-	return done(s.in, from, "space.copy", args{"to": to})
+	return done(s.in, from, "space.copy", args{"to": orDefault(to)})
 }

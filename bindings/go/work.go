@@ -147,9 +147,12 @@ func (i *WorkItem) Fail(reason error) error {
 func wireFailureOf(reason error) wireFailure {
 	failure := failureOf(reason)
 	return wireFailure{
-		Code: failure.Code, Message: failure.Message, Retryable: !failure.Final, Detail: failure.Detail,
+		Code: valid(failure.Code), Message: valid(failure.Message), Retryable: !failure.Final, Detail: failure.Detail,
 	}
 }
+
+// valid is the text without what is no UTF-8: a failure must be told, whatever it says.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // WorkOutcome is what became of an item: a result, by the rules of [Encode], or, if Err is not nil, why it could not be
 // done.
@@ -250,5 +253,5 @@ func failureOf(err error) *Failure {
 	case errors.As(err, &failure):
 		return failure
 	}
-	return &Failure{Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}
+	return &Failure{Message: err.Error()}
 }

@@ -203,11 +203,15 @@ func (r *run) serve(item *WorkItem) {
 	if err == nil {
 		var value Value
 		if value, err = Encode(result); err == nil {
-			if err = r.done.give(&ending{item: item, result: value}); err != nil {
-				r.worker.report(item, fmt.Errorf("the result was not accepted: %w", err))
+			if err = r.done.give(&ending{item: item, result: value}); err == nil {
+				return
 			}
-			return
+			if !concernsOne(err) && !errors.Is(err, ErrFrameTooLarge) {
+				r.worker.report(item, fmt.Errorf("the result was not accepted: %w", err))
+				return
+			}
 		}
+		// A result that cannot be taken has to be told to the case: it would be tried for ever.
 		err = &Failure{Code: "result", Message: err.Error(), Final: true}
 	}
 	if ctx.Err() != nil {

@@ -281,6 +281,12 @@ func TestWhatAHandlerGivesDecidesTheCase(t *testing.T) {
 				return nil, fmt.Errorf("so: %w", &Failure{Code: "stock", Message: "not enough", Final: true, Detail: detail})
 			case "panic":
 				panic("at the disco")
+			case "panic of bytes":
+				panic("a\xffb")
+			case "failure of bytes":
+				return nil, &Failure{Code: "c\xfe", Message: "a\xffb", Final: true}
+			case "too large":
+				return make([]byte, 65<<20), nil
 			case "no value":
 				return make(chan int), nil
 			case "bad text":
@@ -294,15 +300,18 @@ func TestWhatAHandlerGivesDecidesTheCase(t *testing.T) {
 		code     string
 		message  string
 	}{
-		"retry":    {3, "", ""},
-		"nothing":  {1, "", ""},
-		"never":    {3, "failed", "busy"},
-		"final":    {1, "failed", "busy"},
-		"failure":  {1, "stock", "not enough"},
-		"panic":    {3, "panic", "at the disco"},
-		"no value": {1, "result", "statewright: the chan int is no value: a chan int has no form as a value"},
-		"bad text": {3, "failed", "a\uFFFDb"},
-		5:          {1, "input", "statewright: the value does not fit: an integer does not fit string"},
+		"retry":            {3, "", ""},
+		"nothing":          {1, "", ""},
+		"never":            {3, "failed", "busy"},
+		"final":            {1, "failed", "busy"},
+		"failure":          {1, "stock", "not enough"},
+		"panic":            {3, "panic", "at the disco"},
+		"panic of bytes":   {3, "panic", "a\uFFFDb"},
+		"failure of bytes": {1, "c\uFFFD", "a\uFFFDb"},
+		"too large":        {1, "result", "statewright: `result` has 68157445 bytes; the limit is 67108864"},
+		"no value":         {1, "result", "statewright: the chan int is no value: a chan int has no form as a value"},
+		"bad text":         {3, "failed", "a\uFFFDb"},
+		5:                  {1, "input", "statewright: the value does not fit: an integer does not fit string"},
 	} {
 		t.Run(fmt.Sprint(question), func(t *testing.T) {
 			c := ended(t, engine, started(t, engine, "ask", map[string]any{"question": question}))
