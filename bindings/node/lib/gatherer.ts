@@ -102,7 +102,7 @@ function list(batch: Asked<unknown>[]): Uint8Array {
 }
 
 /** Whether it is about what was given, not about the engine: a status of the arguments or of values. */
-function concernsOne(error: unknown): boolean {
+export function concernsOne(error: unknown): boolean {
   if (!(error instanceof StatewrightError)) return false;
   const { status } = error;
   return (status > 100 && status <= 104) || (status >= 200 && status < 300);

@@ -3,6 +3,7 @@
 import { native } from './addon';
 import { MAX_TIMER, operation, type WaitOptions } from './completions';
 import { hasCode } from './errors';
+import { concernsOne } from './gatherer';
 import type { Session } from './session';
 import { whenAborted } from './signals';
 import { dateOrNull } from './state';
@@ -299,7 +300,11 @@ async function attempted(
     if (handler === undefined) throw new WorkFailure(`nobody serves the topic ${item.topic}`);
     const result = (await handler(item, { signal })) ?? null;
     encode(result); // what cannot be stored is the handler's failure, and trying again would not help
-    return () => item.complete(result);
+    return () =>
+      item.complete(result).catch((error: unknown) => {
+        const refused = concernsOne(error) || hasCode(error, 'SW_FRAME_TOO_LARGE');
+        return refused ? item.fail(error as Error) : Promise.reject(error);
+      });
   } catch (error) {
     return () => item.fail(error as Error);
   }

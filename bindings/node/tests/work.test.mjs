@@ -212,6 +212,17 @@ test('heartbeats keep an item while its handler works', async (t) => {
   await serving;
 });
 
+test('a result that the library does not take fails its item, and the worker goes on', async (t) => {
+  const { engine, ids } = await prepared(t, 2);
+  const stop = new AbortController();
+  const work = ({ input }) => (input.index === 0 ? new Uint8Array(65 << 20) : 'fine');
+  const served = engine.worker({ work }, { signal: stop.signal, concurrency: 1 });
+  const [large, fine] = await Promise.all(ids.map((id) => engine.wait(id)));
+  stop.abort();
+  await served;
+  assert.deepEqual([large.status, large.error.code, fine.result], ['failed', 'SW_TOO_LARGE', 'fine']);
+});
+
 test('a lease longer than timers go is not kept by a flood of heartbeats', async (t) => {
   const { engine, ids } = await prepared(t);
   const beats = t.mock.method(native, 'workHeartbeatAsync');
