@@ -35,6 +35,8 @@ TEST(flow, deploy_a_file) {
   CHECK_EQ(db.deploy_file(file).name, "where");
   CHECK_EQ(db.wait(db.start("where")).result, value(at.path()));
   CHECK_THROWS(io, db.deploy_file("no/such/file.yaml"));
+  CHECK_THROWS(io, db.deploy_file(at.path()));
+  CHECK_EQ(nothrow::engine::in_memory()->deploy_file(at.path()).error().code(), errc::io);
 }
 
 TEST(flow, a_case_from_start_to_end) {
@@ -344,7 +346,9 @@ TEST(flow, people_list_take_delegate_give_back_and_skip_work) {
   CHECK_EQ(offered.task, "approve");
   CHECK_EQ(offered.state, "offered");
   CHECK(offered.token.empty());
+  CHECK_THROWS(invalid_argument, db.take(id, offered.item, "ann", -1s));
   const auto mine = db.take(id, offered.item, "ann");
+  CHECK_THROWS(invalid_argument, db.delegate(mine.token, "bob", -1s));
   CHECK_EQ(mine.input, value(120));
   CHECK(!mine.lease_until);
   CHECK_THROWS(refused, db.take(id, offered.item, "bob"));

@@ -190,6 +190,24 @@ TEST(primitives, spaces) {
   CHECK_THROWS(already_exists, spaces.copy("a/b", "c"));
   CHECK(all(spaces.list()) == std::vector<std::string>{"a/b", "c"});
   CHECK(spaces.info("c").keys == 1 && spaces.erase("c") && !spaces.contains("c"));
+  spaces.copy("a/b", {});
+  CHECK_EQ(db.kv().get("k").value(), value(1));
+}
+
+TEST(primitives, a_walk_that_threw_is_over) {
+  auto db = engine::in_memory();
+  db.transact([](txn &txn) {
+    for (int i = 0; i < 300; ++i) txn.kv().put("k" + std::to_string(i), i);
+  });
+  auto reading = db.begin();
+  const auto keys = reading.kv().scan();
+  auto at = keys.begin();
+  for (int i = 0; i < 255; ++i) ++at;
+  reading.rollback();
+  CHECK_THROWS(closed, ++at);
+  CHECK(at == keys.end());
+  ++at;
+  CHECK(at == keys.end());
 }
 
 TEST(primitives, a_transaction_has_all_of_them_and_savepoints) {
@@ -241,5 +259,8 @@ TEST(primitives, the_past) {
   const auto pasts = db.kv().history("k");
   CHECK(pasts.size() == 2 && !pasts[0].val && pasts[1].val == value(1));
   CHECK_EQ(db.kv().get_at("k", pasts[1].version)->val, value(1));
-  CHECK_EQ(db.stats()["log"]["commits"], value(2));
+  const timestamp late(std::chrono::microseconds(4102444800000001));
+  db.kv().put_until("k", 2, late);
+  CHECK(db.kv().history("k").at(0).expires == late && !pasts[1].expires);
+  CHECK_EQ(db.stats()["log"]["commits"], value(3));
 }

@@ -38,6 +38,11 @@ TEST(value, kinds_and_accessors) {
   CHECK(value(1.0).as_int64() == std::nullopt);
   CHECK(value(3).as_double() == 3.0);
   CHECK(value((std::int64_t{1} << 53) + 1).as_double() == std::nullopt);
+  CHECK(value(std::int64_t{1} << 60).as_double() == 1152921504606846976.0);
+  CHECK(value(std::uint64_t{1} << 63).as_double() == 9223372036854775808.0);
+  CHECK(value(std::numeric_limits<std::int64_t>::min()).as_double() == -9223372036854775808.0);
+  CHECK(value(std::numeric_limits<std::int64_t>::max()).as_double() == std::nullopt);
+  CHECK(value(std::numeric_limits<std::uint64_t>::max()).as_double() == std::nullopt);
   CHECK(value("x").as_bool() == std::nullopt);
   CHECK(value("x").as_text() == "x");
   CHECK(value(binary{1, 2}).as_bytes()->size() == 2);

@@ -43,6 +43,10 @@ TEST(worker, failures_are_retried_or_final) {
                                case 4: throw failure("hopeless", false);
                                case 5: throw 5;
                                case 6: return value("\xff");
+                               case 7:
+                                 if (item.attempt == 1) throw std::runtime_error("\xff");
+                                 break;
+                               case 8: return failure("\xff", false);
                                default: break;
                              }
                              return item.attempt;
@@ -57,6 +61,10 @@ TEST(worker, failures_are_retried_or_final) {
   CHECK_EQ(run(5).status, "failed");
   // A result that cannot be taken fails the task, instead of being tried for ever.
   CHECK_EQ(run(6).status, "failed");
+  // Nor is a failure whose text cannot be taken kept from the case until the lease ends.
+  const auto soon = [&](int n) { return db.wait_for(db.start("work", object{{"n", n}}), 20s); };
+  CHECK_EQ(soon(7).value().result, value(2));
+  CHECK_EQ(soon(8).value().status, "failed");
 }
 
 TEST(worker, keeps_to_its_concurrency) {

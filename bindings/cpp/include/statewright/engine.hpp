@@ -247,10 +247,14 @@ class basic_engine {
   /// Deploys the flow in a file; its folder is `$flow.dir`. `errc::io` if it cannot be read.
   ret<deployed> deploy_file(const std::filesystem::path &file) const {
     std::ifstream in(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::string text;
+    // By `read`, since an iterator throws what reading throws, such as of a folder.
+    for (char chunk[4096]; in.read(chunk, sizeof chunk) || in.gcount() > 0;) {
+      text.append(chunk, static_cast<std::size_t>(in.gcount()));
+    }
     std::error_code unknown;
     const auto whole = std::filesystem::absolute(file, unknown);
-    if (!in || unknown) {
+    if (!in.eof() || in.bad() || unknown) {
       return Policy::give(result<deployed>(error(errc::io, "the file cannot be read", file.string())));
     }
     return deploy(text, whole.parent_path().string());
@@ -440,10 +444,12 @@ class basic_engine {
   /// the moment.
   ret<work_item> take(std::string_view id, std::uint64_t item, std::string_view who,
                       std::chrono::nanoseconds lease = {}) const {
+    if (lease.count() < 0) return Policy::give(result<work_item>(detail::negative_lease()));
     return fetch<work_item>(detail::work_take, raw(), id, item, who, detail::lease_ns(lease));
   }
   /// Hands a work item to another worker and gives it as they have it: the old token gets `errc::stale_item` from now on.
   ret<work_item> delegate(std::string_view token, std::string_view who, std::chrono::nanoseconds lease = {}) const {
+    if (lease.count() < 0) return Policy::give(result<work_item>(detail::negative_lease()));
     return fetch<work_item>(detail::work_delegate, raw(), token, who, detail::lease_ns(lease));
   }
   /// Gives a work item back: it is offered again at once, and no attempt has failed.

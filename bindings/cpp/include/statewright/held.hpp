@@ -224,8 +224,9 @@ class member_range {
     iterator() noexcept = default;
     reference operator*() const noexcept { return page_[at_]; }
     pointer operator->() const noexcept { return &page_[at_]; }
+    /// When it throws, the walk is over: the iterator is at the end, where going on does nothing.
     iterator &operator++() {
-      if (++at_ == page_.size()) turn();
+      if (!is_end() && ++at_ == page_.size()) turn();
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -238,9 +239,10 @@ class member_range {
     explicit iterator(member_range &range) : range_(&range) { turn(); }
     bool is_end() const noexcept { return at_ == page_.size(); }
     void turn() {
+      page_.clear();
+      at_ = 0;
       page_ = range_->cursor_.page(range_->limit_);
       range_->limit_ = std::min(range_->limit_ * 2, largest_page);
-      at_ = 0;
     }
     member_range *range_ = nullptr;
     std::vector<member> page_;

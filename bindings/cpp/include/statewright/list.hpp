@@ -66,10 +66,12 @@ inline std::string key_of(const value &from) {
 
 inline value key_as_value(bytes_view key) { return binary(key.data(), key.data() + key.size()); }
 
+inline std::string_view or_default(std::string_view space) { return space.empty() ? "default" : space; }
+
 /// An operation of a space.
 inline object operation_on(std::string_view op, std::string_view space, object parts = {}) {
   parts["op"] = op;
-  parts["space"] = space.empty() ? std::string_view("default") : space;
+  parts["space"] = or_default(space);
   return parts;
 }
 
@@ -185,7 +187,9 @@ class basic_list {
     iterator() noexcept = default;
     reference operator*() const noexcept { return state_->page[state_->at]; }
     pointer operator->() const noexcept { return &**this; }
+    /// When it throws, the walk is over: the iterator is at the end, where going on does nothing.
     iterator &operator++() {
+      if (!state_) return *this;
       ++state_->at;
       turn();
       return *this;
@@ -205,12 +209,11 @@ class basic_list {
     explicit iterator(walk_type walk) : state_(std::make_shared<state>(state{std::move(walk), {}, 0})) { turn(); }
     void turn() {
       while (state_ && state_->at == state_->page.size()) {
-        if (state_->walk.done()) {
-          state_.reset();
-        } else {
-          state_->page = state_->walk.next();
-          state_->at = 0;
-        }
+        const std::shared_ptr<state> going = std::move(state_);
+        if (going->walk.done()) return;
+        going->page = going->walk.next();
+        going->at = 0;
+        state_ = going;
       }
     }
     std::shared_ptr<state> state_;
@@ -256,6 +259,8 @@ struct past {
   std::uint64_t version = 0;
   timestamp time;
   std::optional<value> val;
+  /// From when on it was not to be there, if it was not to stay.
+  std::optional<timestamp> expires;
 };
 
 namespace detail {
@@ -269,8 +274,9 @@ inline stored stored_of(const value &from) {
 inline std::vector<past> pasts_of(const value &from) {
   std::vector<past> made;
   for (const value &one : from.items()) {
-    past was{count_of(one["version"]), time_of(one["time"]), std::nullopt};
+    past was{count_of(one["version"]), time_of(one["time"]), std::nullopt, std::nullopt};
     if (!flag_of(one["removed"])) was.val = one["value"];
+    if (!one["expires"].is_null()) was.expires = time_of(one["expires"]);
     made.push_back(std::move(was));
   }
   return made;

@@ -415,7 +415,7 @@ class basic_runs : detail::records<Policy, Raw> {
   }
 };
 
-/// All spaces. A space is made by the first write to it.
+/// All spaces. A space is made by the first write to it. An empty name is "default".
 template <class Policy, class Raw>
 class basic_spaces {
   template <class T>
@@ -442,7 +442,7 @@ class basic_spaces {
   }
   /// Copies everything in a space to one that holds nothing; else `errc::already_exists`.
   ret<void> copy(std::string_view from, std::string_view to) const {
-    return Policy::give(detail::ignored(run("space.copy", from, object{{"to", to}})));
+    return Policy::give(detail::ignored(run("space.copy", from, object{{"to", detail::or_default(to)}})));
   }
 
  private:

@@ -267,10 +267,17 @@ inline std::optional<std::uint64_t> value::as_uint64() const noexcept {
 }
 
 inline std::optional<double> value::as_double() const noexcept {
-  constexpr std::int64_t exact = std::int64_t{1} << 53;
+  // One beyond the largest integers: what is rounded up to it is none of them.
+  constexpr double above_signed = 9223372036854775808.0, above_unsigned = 18446744073709551616.0;
   if (const auto *number = std::get_if<std::int64_t>(&data_)) {
-    if (*number >= -exact && *number <= exact) return static_cast<double>(*number);
-    return std::nullopt;
+    const auto rounded = static_cast<double>(*number);
+    const bool exact = rounded < above_signed && static_cast<std::int64_t>(rounded) == *number;
+    return exact ? std::optional<double>(rounded) : std::nullopt;
+  }
+  if (const auto *number = std::get_if<std::uint64_t>(&data_)) {
+    const auto rounded = static_cast<double>(*number);
+    const bool exact = rounded < above_unsigned && static_cast<std::uint64_t>(rounded) == *number;
+    return exact ? std::optional<double>(rounded) : std::nullopt;
   }
   return copy<double>();
 }

@@ -112,7 +112,10 @@ inline result<std::vector<result<void>>> delivered(result<value> all) {
   return made;
 }
 
-/// A negative lease is none, which the library refuses.
+/// Where no lease is one without end, a negative one must not be none.
+inline error negative_lease() { return error(errc::invalid_argument, "a negative lease does not last", "lease"); }
+
+/// A negative lease is none, which the library refuses where there has to be one.
 inline std::uint64_t lease_ns(std::chrono::nanoseconds lease) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(lease.count(), 0));
 }
@@ -413,10 +416,11 @@ class worker_core {
                                               : done_.give(item.token, *made.result(), false);
     if (taken) return;
     const error &refused = taken.error();
-    // A result that cannot be taken, unlike one that comes too late, has to be told to the case.
+    // What cannot be taken, unlike what comes too late, has to be told to the case.
     const bool late = refused.code() == errc::stale_item || refused.code() == errc::misuse || refused.code() == errc::closed;
-    if (why == nullptr && !late) {
-      static_cast<void>(done_.give(item.token, as_value(failure(refused.what(), false)), true));
+    if (!late) {
+      const bool again = why != nullptr && why->retryable();
+      static_cast<void>(done_.give(item.token, as_value(failure(refused.what(), again)), true));
     }
     if (how_.on_error) how_.on_error(item, refused);
   }
