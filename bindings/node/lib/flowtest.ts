@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { native } from './addon';
-import { translated } from './errors';
+import { attempt, translated } from './errors';
 import { decode, encode, type Storable } from './values';
 
 /** A worker's answer: a value, or what {@link answer} gives. */
@@ -122,6 +122,9 @@ export const answer = {
   },
 };
 
+/** The tests as the library prints values: it has JSON for more than `JSON.stringify` has. */
+const asText = (tests: readonly FlowTest[]): string => attempt(() => native.msgpackToJson(encode({ tests }), 0));
+
 /**
  * Runs the tests of a flow in a simulated world: work is answered as the tests say, time is set and never waited for,
  * the power is cut after every event, and events come in every order that the flow allows. Works with every test
@@ -134,7 +137,7 @@ export async function testFlow(options: FlowTestOptions): Promise<FlowTestReport
   const { file, testsFile, runs, seed, only } = options;
   const flow = file === undefined ? options.flow : await readFile(file, 'utf8');
   if (flow === undefined) throw new TypeError('testFlow needs a `flow` or a `file`');
-  const tests = testsFile === undefined ? JSON.stringify({ tests: options.tests ?? [] }) : await readFile(testsFile, 'utf8');
+  const tests = testsFile === undefined ? asText(options.tests ?? []) : await readFile(testsFile, 'utf8');
   const given = encode({
     runs,
     seed,

@@ -193,12 +193,23 @@ export async function poll<T>(session: Session, options: PollOptions): Promise<W
   );
 }
 
-/** Items one after the other, until the loop is left or the signal is aborted. */
+/**
+ * Items one after the other, until the loop is left or the signal is aborted. Those that were taken and not given to the
+ * loop are given back.
+ */
 export async function* items<T>(
   session: Session,
   options: PollOptions,
 ): AsyncGenerator<WorkItem<T>, void, undefined> {
-  for (;;) yield* await poll<T>(session, options);
+  for (;;) {
+    const taken = await poll<T>(session, options);
+    try {
+      for (let item = taken.shift(); item !== undefined; item = taken.shift()) yield item;
+    } finally {
+      // What is lost or cannot be given back is offered again when its lease ends.
+      await Promise.allSettled(taken.map((item) => item.giveBack()));
+    }
+  }
 }
 
 /**

@@ -50,6 +50,14 @@ test('a flow in all its orders', async () => {
   ]);
 });
 
+test('answers and results may be what JavaScript has no JSON for', async () => {
+  const big = { n: 2n ** 60n };
+  const flow = 'name: one\ntasks: { a: { kind: host, into: .a } }\noutput: .a';
+  const test = { name: 'big', results: { a: [big] }, result: big, never: undefined };
+  assert.equal((await testFlow({ flow, runs: 1, tests: [test] })).length, 1);
+  await assert.rejects(testFlow({ flow, tests: [{ ...test, result: { n: 2n ** 60n + 1n } }] }), FlowTestError);
+});
+
 test('tests in a file', async () => {
   const files = { file: `${PATTERNS}16-deferred-choice.yaml`, testsFile: `${PATTERNS}16-deferred-choice.test.toml` };
   const reports = await testFlow({ ...files, runs: 20 });

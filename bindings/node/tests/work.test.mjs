@@ -138,6 +138,16 @@ test('items one after the other', async (t) => {
   );
 });
 
+test('leaving a loop of items gives back what it has not seen', async (t) => {
+  const { engine } = await prepared(t, 3);
+  for await (const item of engine.items({ topics: ['work'], max: 3 })) {
+    await item.complete();
+    break;
+  }
+  const rest = await engine.poll({ topics: ['work'], max: 3, timeoutMs: 5000 });
+  assert.equal(rest.length, 2);
+});
+
 test('a worker serves its topics until it is stopped', async (t) => {
   const { engine, ids } = await prepared(t, 30);
   const stop = new AbortController();
