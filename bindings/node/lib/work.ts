@@ -287,7 +287,10 @@ async function work(
   leaseMs: number,
 ): Promise<void> {
   const lost = new AbortController();
-  const beat = () => item.heartbeat(leaseMs).catch((error: unknown) => lost.abort(error));
+  const beat = () =>
+    item.heartbeat(leaseMs).catch((error: unknown) => {
+      if (isLost(error)) lost.abort(error);
+    });
   const heart = setInterval(beat, Math.min(Math.max(leaseMs / 3, 1), MAX_TIMER));
   try {
     const outcome = await attempted(item, handler, lost.signal);
@@ -295,7 +298,7 @@ async function work(
     await outcome();
   } catch (error) {
     // Somebody else has it, or nobody can have it any more: the engine offers it again.
-    if (!hasCode(error, 'SW_STALE_ITEM') && !isOver(error)) throw error;
+    if (!isLost(error)) throw error;
   } finally {
     clearInterval(heart);
   }
@@ -319,6 +322,11 @@ async function attempted(
   } catch (error) {
     return () => item.fail(error as Error);
   }
+}
+
+/** Whether an item is not ours any more; a heartbeat that fails otherwise (on a full disk, say) may be followed by a good one. */
+function isLost(error: unknown): boolean {
+  return hasCode(error, 'SW_STALE_ITEM') || isOver(error);
 }
 
 /** Whether the engine is closed, which ends its workers. */

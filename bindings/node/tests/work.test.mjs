@@ -244,6 +244,22 @@ test('a lease longer than timers go is not kept by a flood of heartbeats', async
   assert.equal(beats.mock.callCount(), 0);
 });
 
+test('a heartbeat that fails for another reason than that the item is lost is followed by others', async (t) => {
+  const { engine, ids } = await prepared(t);
+  const full = Object.assign(new Error('full'), { code: 'SW_NO_SPACE', status: 305, retryable: false, path: '', help: '' });
+  const beats = t.mock.method(native, 'workHeartbeatAsync');
+  beats.mock.mockImplementationOnce(() => Promise.reject(full));
+  const stop = new AbortController();
+  const work = async (item, { signal }) => {
+    while (beats.mock.callCount() < 3) await sleep(5);
+    return { attempt: item.attempt, lost: signal.aborted };
+  };
+  const served = engine.worker({ work }, { leaseMs: 60, signal: stop.signal });
+  assert.deepEqual((await engine.wait(ids[0])).result, { attempt: 1, lost: false });
+  stop.abort();
+  await served;
+});
+
 test('a handler is told when its item is lost', async (t) => {
   const engine = memory(t);
   await engine.deploy(ONE_TASK.replace('retry:', 'timeout: 50ms, retry:'));

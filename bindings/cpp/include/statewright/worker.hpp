@@ -198,7 +198,9 @@ class heart {
         hold.unlock();
         const sw_status status = work_heartbeat(engine_, item->token, lease_ns(lease_), nullptr);
         hold.lock();
-        if (status != SW_OK) {
+        // What fails otherwise, on a full disk say, is tried again.
+        const bool gone = status == SW_STALE_ITEM || status == SW_CLOSED || status == SW_MISUSE || status == SW_POISONED;
+        if (gone) {
           item->lost.store(true, std::memory_order_relaxed);
           items_.erase(std::remove(items_.begin(), items_.end(), item), items_.end());
         }
