@@ -17,9 +17,9 @@ type Value []byte
 
 // Encode turns a Go value into a Value.
 //
-// The rules are those of encoding/json: structs become objects, with the field names and options of the `json` tags
-// (or of `msgpack` tags, which go first); types that write themselves as text do so, time.Time too. But []byte
-// becomes bytes, and integers and floats stay what they are, exact to 64 bits. Channels, functions, NaN, infinities
+// The rules are those of encoding/json: structs become objects, with the field names of the `json` tags (or of
+// `msgpack` tags, which go first) and their options `omitempty` and `omitzero`, not `string`; types that write
+// themselves as text do so, time.Time too. But []byte becomes bytes, and integers and floats stay what they are, exact to 64 bits. Channels, functions, NaN, infinities
 // and text that is not UTF-8 have no form.
 func Encode(value any) (Value, error) {
 	var out Value
