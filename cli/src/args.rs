@@ -378,7 +378,7 @@ pub struct Call {
 
 #[derive(Args)]
 #[command(after_help = "\
-The file has one call a line, or is an array of calls: {\"op\": \"kv.put\", \"key\": \"k\", \"value\": 1}. \
+The file has one call a line, or is an array of calls, in typed JSON: {\"op\": \"kv.put\", \"key\": \"k\", \"value\": 1}. \
 `statewright kv` and the others list the operations.")]
 pub struct Txn {
     /// The calls: a file, or - for stdin

@@ -149,10 +149,11 @@ impl Importer<'_> {
     fn commit(&mut self, through: u64) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.bytes = 0;
-        if !batch.is_empty() {
-            let done = self.store(&batch).and_then(|store| apply(store, &batch));
-            done.map_err(|failure| self.stopped(failure))?;
+        if batch.is_empty() {
+            return Ok(());
         }
+        let done = self.store(&batch).and_then(|store| apply(store, &batch));
+        done.map_err(|failure| self.stopped(failure))?;
         self.imported = self.imported.saturating_add(batch.len() as u64);
         self.through = through;
         Ok(())

@@ -261,6 +261,11 @@ fn hostile_input_is_refused_with_its_line() {
             refused.stderr
         );
         assert!(
+            refused.stderr.contains("nothing is imported"),
+            "{lines:?} {}",
+            refused.stderr
+        );
+        assert!(
             !f.path(".statewright").exists(),
             "what is refused makes no store"
         );
