@@ -221,15 +221,21 @@ impl Op {
         }
     }
 
-    /// Refuses a value that recovery could not read back; values made in the program can be of any depth. O(1).
+    /// Refuses a value that recovery, or a reader of the entry that holds it, could not read back; values made in the
+    /// program can be of any depth. O(1).
     pub(crate) fn check(&self) -> Result<()> {
+        let around = match self {
+            Op::Event(_) | Op::Trace(_) | Op::Run(_) => 1,
+            _ => 0,
+        };
+        let depth = MAX_DEPTH - around;
         let second = match self {
             Op::KvEdit { edit, .. } | Op::DocEdit { edit, .. } => edit.second(),
             _ => None,
         };
         for value in [self.value(), second].into_iter().flatten() {
-            if !value.nests_within(MAX_DEPTH) {
-                value.check(&Limits::unlimited())?;
+            if !value.nests_within(depth) {
+                value.check(&Limits::unlimited().with_max_depth(depth))?;
             }
         }
         Ok(())

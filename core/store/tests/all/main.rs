@@ -12,6 +12,7 @@ mod applies;
 mod calls;
 mod checkpoints;
 mod commuting;
+mod deepest;
 mod deferred;
 mod durability;
 mod golden;
