@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     payload: Vec<u8>,
     /// What will be durable when the running sync succeeds.
     syncing: Option<Syncing>,
+    /// In strict mode the newest commit by which a key may expire, until readers see it.
+    expires: Option<u64>,
     closed: bool,
     broken: bool,
     /// Of the newest checkpoint.
@@ -117,6 +119,7 @@ impl Writer {
             published: false,
             payload: Vec::new(),
             syncing: None,
+            expires: None,
             closed: false,
             broken: false,
             checkpoint: CheckpointStats::default(),
@@ -203,7 +206,10 @@ impl Writer {
             base: &self.tree,
             over: &mut tried,
         };
-        ops.iter().try_for_each(|op| op.apply(&mut layered, at))?;
+        let applied = ops.iter().try_for_each(|op| op.apply(&mut layered, at));
+        // What looks like an op that does not fit may be a page that could not be read.
+        self.tree.check()?;
+        applied?;
         Ok(tried)
     }
 
@@ -288,18 +294,6 @@ impl Writer {
 }
 
 impl Shared {
-    /// These ops were committed: tells who purges, if a key may expire by them. Not before: a purge in between would
-    /// see nothing, and wait.
-    fn note_expiry(&self, ops: &[Op]) {
-        let may = ops.iter().any(Op::may_set_expiry);
-        if may {
-            self.may_expire.store(true, Ordering::Release);
-            if !self.expiring.swap(true, Ordering::AcqRel) {
-                self.expiry_gate.notify();
-            }
-        }
-    }
-
     pub fn now(&self) -> Timestamp {
         self.env.clock.now()
     }
@@ -414,9 +408,9 @@ impl Shared {
                 }
             }
             self.give_back(&mut writer, taken, std::slice::from_ref(&region));
+            self.note_expiry(&mut writer, ops);
             (version, after(&writer.tree))
         };
-        self.note_expiry(ops);
         self.settle(version, Durability::Memory)?;
         Ok((version, result))
     }
@@ -514,7 +508,7 @@ impl Shared {
             }
             self.give_back(writer, taken, &writes);
         }
-        self.note_expiry(&ops);
+        self.note_expiry(writer, &ops);
         Ok(version)
     }
 
@@ -589,10 +583,12 @@ impl SyncHooks for Shared {
 
     fn durable(&self, _version: u64) {
         let mut writer = lock_soon(&self.writer);
-        match writer.syncing.take() {
+        let seen = match writer.syncing.take() {
             Some(Syncing::Root(durable)) => {
+                let version = durable.version;
                 let was = self.published.swap(Some(durable));
                 writer.retired.note(was);
+                version
             }
             Some(Syncing::Unapplied) => {
                 // Whoever reads from now on waits for this, and publishes it.
@@ -600,8 +596,12 @@ impl SyncHooks for Shared {
                 writer.retired.note(was);
                 let version = writer.version;
                 writer.apply_rest(version);
+                version
             }
-            None => {}
+            None => return,
+        };
+        if writer.expires.take_if(|version| *version <= seen).is_some() {
+            self.tell_expiry();
         }
     }
 }

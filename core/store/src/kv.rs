@@ -442,14 +442,15 @@ pub(crate) fn put_until(
 
 /// Removes up to `max` keys that had expired at the commit's time, in the order of time.
 pub(crate) fn purge(target: &mut impl Target, space: &Space, max: u64, at: Stamp) -> Result<()> {
-    let first = space::expiry_prefix(space);
+    let prefix = space::expiry_prefix(space);
+    let mut from = prefix.clone();
     let mut removed = 0_u64;
     while removed < max {
-        let Some((index, _)) = target.first_from(&first) else {
+        let Some((index, _)) = target.first_from(&from) else {
             break;
         };
         let Some((time, name)) = index
-            .strip_prefix(&*first)
+            .strip_prefix(&*prefix)
             .and_then(|rest| rest.split_first_chunk())
         else {
             break;
@@ -464,6 +465,7 @@ pub(crate) fn purge(target: &mut impl Target, space: &Space, max: u64, at: Stamp
             removed = removed.saturating_add(1);
         }
         target.remove(&index);
+        from = index;
     }
     Ok(())
 }

@@ -113,16 +113,20 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use statewright_log::Clock;
-    use statewright_log::sim::SimClock;
-    use statewright_value::value;
+    use statewright_log::sim::{self, SimClock};
+    use statewright_value::{Value, value};
 
     use super::*;
-    use crate::{Env, Place, Reader, StoreOptions};
+    use crate::kv;
+    use crate::target::{Entry, Stamp, Target};
+    use crate::tree::Tree;
+    use crate::{Durability, Env, Error, Place, Primitive, Reader, StoreOptions, Txn};
 
     #[test]
     fn what_was_noted_of_keys_that_are_gone_is_purged_although_no_key_expires() {
@@ -180,6 +184,85 @@ mod tests {
         clock.0.advance(soon * 2);
         assert_eq!(store.purge_expired(100).unwrap().due, 1);
         assert_eq!(store.stats().entries, 0);
+    }
+
+    /// A tree that notes from where on it was asked for the first entry.
+    struct Asked(Tree, RefCell<Vec<Vec<u8>>>);
+
+    impl Target for Asked {
+        fn get(&self, key: &[u8]) -> Option<Entry> {
+            self.0.get(key)
+        }
+
+        fn first_from(&self, from: &[u8]) -> Option<(Vec<u8>, Entry)> {
+            self.1.borrow_mut().push(from.to_vec());
+            self.0.first_from(from)
+        }
+
+        fn put(&mut self, key: &[u8], entry: Entry) {
+            self.0.put(key, entry);
+        }
+
+        fn edit<R>(
+            &mut self,
+            key: &[u8],
+            version: u64,
+            f: impl FnOnce(&mut Value) -> Result<R>,
+        ) -> Option<Result<R>> {
+            self.0.edit(key, version, f)
+        }
+
+        fn remove(&mut self, key: &[u8]) -> bool {
+            self.0.remove(key)
+        }
+    }
+
+    /// In a transaction, what was removed is passed over one by one.
+    #[test]
+    fn a_purge_never_looks_again_where_it_has_been() {
+        let (mut asked, space) = (Asked(Tree::default(), RefCell::default()), Space::default());
+        for name in 0..50 {
+            let key = space::encode(&space, Primitive::Kv, &[name]);
+            kv::put_until(
+                &mut asked,
+                &key,
+                &value!(1),
+                Timestamp::EPOCH,
+                Stamp::default(),
+            );
+        }
+        kv::purge(&mut asked, &space, 40, Stamp::default()).unwrap();
+        assert_eq!(asked.0.len(), 20);
+        let from = asked.1.into_inner();
+        assert!(from.len() == 40 && from.is_sorted_by(|a, b| a < b));
+    }
+
+    /// In strict mode a commit can be seen once it is durable. Whoever is woken before would see nothing and wait until
+    /// another key expires.
+    #[test]
+    fn who_purges_is_woken_when_the_key_can_be_seen() {
+        let options = || StoreOptions::with_durability(Durability::Strict);
+        let (space, none) = (Space::default(), Duration::ZERO);
+        for others in [false, true] {
+            let (env, _, _) = sim::world(1);
+            let store = Store::open(env, Place::Dir("/store".into()), options()).unwrap();
+            let gate = store.expiry_gate();
+            let put = |txn: &Txn| txn.kv_put_for(&space, b"key", value!(1), none);
+            let (_, version) = store.transact_deferred::<_, Error>(put).unwrap();
+            if others {
+                // Then it is in the tree before it is durable.
+                let put = |txn: &Txn| txn.kv_put(&space, b"other", value!(1));
+                store.transact_deferred::<_, Error>(put).unwrap();
+            }
+            assert_eq!(store.purge_expired(10).unwrap(), Purged::default());
+            let seen = gate.epoch();
+            store.settle(version.unwrap()).unwrap();
+            assert_ne!(gate.epoch(), seen);
+            assert_eq!(store.purge_expired(10).unwrap().due, 1);
+            let seen = gate.epoch();
+            store.kv_put(&space, b"stays", value!(1)).unwrap();
+            assert_eq!(gate.epoch(), seen, "nothing expires");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What readers see of commits: roots that are published, taken back for a commit, and shown again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use statewright_log::sync::{Alone, lock_soon};
 
 use super::{Shared, Writer};
+use crate::op::Op;
 use crate::recent::Region;
 use crate::root::{Begun, Root};
 
@@ -118,6 +120,26 @@ impl Shared {
             }
             None if taken.seen => drop(self.publish(writer)),
             None => {}
+        }
+    }
+
+    /// These ops are the newest commit: tells who purges, if a key may expire by them. Not before readers see it: a
+    /// purge in between would see nothing, and wait.
+    pub(super) fn note_expiry(&self, writer: &mut Writer, ops: &[Op]) {
+        if !ops.iter().any(Op::may_set_expiry) {
+            return;
+        }
+        match writer.strict {
+            true => writer.expires = Some(writer.version),
+            false => self.tell_expiry(),
+        }
+    }
+
+    /// Tells who purges that a key may expire.
+    pub(super) fn tell_expiry(&self) {
+        self.may_expire.store(true, Ordering::Release);
+        if !self.expiring.swap(true, Ordering::AcqRel) {
+            self.expiry_gate.notify();
         }
     }
 }

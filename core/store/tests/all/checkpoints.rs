@@ -490,3 +490,33 @@ fn checkpoints_are_due_again_and_again() {
         assert!((due + half).abs_diff(first) <= 2, "{due} {first}");
     }
 }
+
+/// Not as what it would be if nothing was there.
+#[test]
+fn an_edit_of_what_a_damaged_page_has_is_refused_as_that() {
+    let (env, io, _) = sim::world(1);
+    let store = open_with(env, Durability::Strict).unwrap();
+    let (space, path) = (Space::default(), ValuePath::parse(".n").unwrap());
+    let key = |n: u32| format!("doc-{n:03}");
+    for n in 0..300 {
+        store
+            .json_create(&space, &key(n), value!({"n": 1}))
+            .unwrap();
+    }
+    store.checkpoint().unwrap();
+    store.close().unwrap();
+    let (disk, file) = (io.disk(), Path::new(DIR).join("0000000001.swckpt"));
+    let size = io.read(&file, 1 << 30).unwrap().len();
+    let mut damaged = 0;
+    for at in (64..size - 32).step_by(997) {
+        let io = SimIo::from_disk(disk.clone());
+        io.edit(&file, |bytes| bytes[at] ^= 1).unwrap();
+        let store = open(&io);
+        let add = |n| store.json_increment(&space, &key(n), &path, value!(1), value!(0));
+        if let Some(refused) = (0..300).find_map(|n| add(n).err()) {
+            assert_eq!(refused.code(), 417, "byte {at}: {refused}");
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 5);
+}
