@@ -111,10 +111,16 @@ impl EventAppend {
             let last = len.checked_sub(1);
             let last = last.and_then(|n| target.get(&event_key(&self.space, &self.stream, n)));
             let last = last.and_then(|entry| entry.value.index(0)?.as_i64());
-            // Reading by time relies on it.
-            if time > at.time || last.is_some_and(|last| time.as_micros() < last) {
+            // Reading by time relies on both.
+            let wrong = if time > at.time {
+                Some("its time is later than now by this machine's clock; set that, or wait")
+            } else if last.is_some_and(|last| time.as_micros() < last) {
+                Some("its time is before that of the last event")
+            } else {
+                None
+            };
+            if let Some(why) = wrong {
                 let what = space::display(&key);
-                let why = "its time is before that of the last event, or later than now";
                 return Err(Error::CannotRestore { what, why });
             }
         }

@@ -116,7 +116,7 @@ mod tests {
     use statewright_value::value;
 
     use super::*;
-    use crate::{Env, NewRun, Place, RunStatus, Store, StoreOptions};
+    use crate::{Env, NewRun, Place, RunReader, RunStatus, Store, StoreOptions};
 
     fn memory() -> Store {
         Store::open(Env::real(), Place::Memory, StoreOptions::default()).unwrap()
@@ -223,6 +223,31 @@ mod tests {
             .unwrap();
         assert_eq!((after.len(), &after), (2, &before));
         assert_eq!(after[0].time.as_micros(), 5);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_restored_as_it_was_is_not_there() {
+        let mut options = StoreOptions::default();
+        options.limits.max_ops = 1;
+        let store = Store::open(Env::real(), Place::Memory, options).unwrap();
+        let (space, time) = (Space::default(), Timestamp::EPOCH);
+        let txn = store.begin();
+        let run = NewRun::new().id("run");
+        let refused = txn.run_restore(&space, run, RunStatus::Failed, time, time);
+        assert_eq!(refused.unwrap_err().code(), 406);
+        assert!(!txn.run_exists(&space, "run").unwrap());
+        txn.commit().unwrap();
+        assert!(!store.run_exists(&space, "run").unwrap());
+    }
+
+    #[test]
+    fn the_error_of_an_event_tells_what_is_wrong_with_its_time() {
+        let store = memory();
+        store.call(&[event(0, 5, value!({}))]).unwrap();
+        for (time, why) in [(i64::MAX, "clock"), (4, "before that of the last event")] {
+            let error = store.call(&[event(1, time, value!({}))]).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
     }
 
     /// A parent is a part of keys: one that is none would put them where other keys are.

@@ -100,18 +100,21 @@ impl Txn {
             metadata: run.metadata.clone(),
         };
         let whole = || [region(space, &id, Path::root())];
-        self.change_run_at(created, space, &id, change, whole(), keys)?;
-        // What was changed last says when.
-        if status != RunStatus::Active {
-            let index = |s: RunStatus| index_key(space, BY_STATUS, Some(s.name()), created, &id);
-            let keys = vec![index(RunStatus::Active), index(status)];
-            let change = RunChange::Status(status);
-            self.change_run_at(updated, space, &id, change, whole(), keys)?;
-        } else if updated != created {
-            let change = RunChange::Set(Path::root(), run.metadata);
-            self.change_run_at(updated, space, &id, change, whole(), Vec::new())?;
-        }
-        Ok(true)
+        self.all_or_nothing(|| {
+            self.change_run_at(created, space, &id, change, whole(), keys)?;
+            // What was changed last says when.
+            if status != RunStatus::Active {
+                let index =
+                    |s: RunStatus| index_key(space, BY_STATUS, Some(s.name()), created, &id);
+                let keys = vec![index(RunStatus::Active), index(status)];
+                let change = RunChange::Status(status);
+                self.change_run_at(updated, space, &id, change, whole(), keys)?;
+            } else if updated != created {
+                let change = RunChange::Set(Path::root(), run.metadata);
+                self.change_run_at(updated, space, &id, change, whole(), Vec::new())?;
+            }
+            Ok(true)
+        })
     }
 
     /// Gives a run another status. To give it the one it has changes nothing.
