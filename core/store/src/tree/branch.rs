@@ -228,8 +228,11 @@ impl Branch {
         Branch::new(Separators::new(&[key]), children)
     }
 
-    /// The branch that a page holds.
-    pub fn of_page(page: &PageBranch<'_>) -> Branch {
+    /// The branch that a page holds, if it has no more children than a branch in memory.
+    pub fn of_page(page: &PageBranch<'_>) -> Option<Branch> {
+        if page.len() > MAX_CHILDREN {
+            return None;
+        }
         let mut separators = Separators {
             prefix: page.prefix.into(),
             ..Separators::default()
@@ -238,7 +241,7 @@ impl Branch {
             separators.push(&suffix);
         }
         let children = (0..page.len()).filter_map(|i| page.child(i));
-        Branch::new(separators, children.map(Child::Page).collect())
+        Some(Branch::new(separators, children.map(Child::Page).collect()))
     }
 
     /// The page of this branch, with these addresses for its children.

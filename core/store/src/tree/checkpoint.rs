@@ -164,6 +164,9 @@ mod tests {
     use statewright_log::{CheckpointFile, CheckpointWriter, Env, Position, Timestamp, sim};
     use statewright_value::{Value, value};
 
+    use super::super::branch::MAX_CHILDREN;
+    use super::super::keys::Suffix;
+    use super::super::page::{self, PageBranch, PageKind, PageLeaf};
     use super::*;
     use crate::target::{Entry, Target};
 
@@ -477,6 +480,59 @@ mod tests {
                         .for_each(|(to, from)| *to = from);
                 }
             });
+            use_all(&env, &mut tree);
+        }
+    }
+
+    /// A tree whose root is a branch of so many children: all of them an empty leaf, or, if `circle`, that branch.
+    fn of_branch(children: usize, circle: bool) -> (Env, Tree) {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut out = CheckpointWriter::create(&env, Path::new(DIR), 1).unwrap();
+        let first = Address::new(1, 64);
+        if !circle {
+            let leaf = page::write(&mut out, PageKind::Leaf, &PageLeaf::encode(&[], &[], &[]));
+            assert_eq!(leaf.unwrap(), first);
+        }
+        let keys: Vec<[u8; 1]> = (1..children as u8).map(|n| [n]).collect();
+        let suffixes = keys.iter().map(|key| Suffix::new(key));
+        let content = PageBranch::encode(&[], suffixes, &vec![first; children]);
+        let root = page::write(&mut out, PageKind::Branch, &content).unwrap();
+        assert_eq!(root == first, circle);
+        let written = Written {
+            root,
+            ..Written::default()
+        };
+        let position = Position {
+            version: 1,
+            hash: [0; 16],
+            time: Timestamp::EPOCH,
+            segment: 1,
+            offset: 4096,
+        };
+        let root = Tree::encode_root(&written, &[1]);
+        out.finish(&position, &root).unwrap();
+        let open = |_: &[u64]| Ok(Pages::new(vec![open(&env, 1)], 1 << 16));
+        let tree = Tree::of_root(&root, open).unwrap();
+        (env, tree)
+    }
+
+    #[test]
+    fn branches_of_too_many_children_do_no_harm() {
+        for children in [1, 2, MAX_CHILDREN, MAX_CHILDREN + 1, 200] {
+            let (env, mut tree) = of_branch(children, false);
+            use_all(&env, &mut tree);
+            assert_eq!(tree.check().is_ok(), children <= MAX_CHILDREN, "{children}");
+        }
+    }
+
+    /// Also when they are first met by a change, as in a replay.
+    #[test]
+    fn pages_that_go_in_circles_do_no_harm() {
+        for children in [1, 2, MAX_CHILDREN] {
+            let (env, mut tree) = of_branch(children, true);
+            tree.insert(b"key", &entry(5));
+            assert!(tree.check().is_err());
             use_all(&env, &mut tree);
         }
     }

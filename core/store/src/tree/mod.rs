@@ -224,9 +224,9 @@ impl Files {
         let (kind, content) = self.pages.read(address)?;
         let child = match kind {
             PageKind::Leaf => Leaf::of_page(&View::of_page(content, &NO_PAGES)).map(Child::Leaf),
-            PageKind::Branch => {
-                PageBranch::new(content).map(|page| Child::branch(Branch::of_page(&page)))
-            }
+            PageKind::Branch => PageBranch::new(content)
+                .and_then(|page| Branch::of_page(&page))
+                .map(Child::branch),
             PageKind::Value => None,
         };
         if child.is_none() {
@@ -350,7 +350,7 @@ impl Tree {
     fn leaf_mut(&mut self, key: &[u8]) -> Option<&mut Leaf> {
         let files = &mut self.files;
         let mut node = files.own(&mut self.root)?;
-        loop {
+        for _ in 0..MAX_DEPTH {
             match node {
                 Owned::Leaf(leaf) => return Some(leaf),
                 Owned::Branch(branch) => {
@@ -359,6 +359,8 @@ impl Tree {
                 }
             }
         }
+        nothing(&files.pages);
+        None
     }
 
     /// Inserts or replaces. O(log n).

@@ -29,7 +29,7 @@ pub struct Address(pub(super) u64);
 const UNIT: u64 = 64;
 
 impl Address {
-    fn new(file: u64, offset: u64) -> Address {
+    pub(super) fn new(file: u64, offset: u64) -> Address {
         Address((file << 40) | (offset / UNIT))
     }
 
@@ -151,12 +151,13 @@ impl Pages {
         }
     }
 
-    /// Of these checkpoints, with what this one has decoded.
+    /// Of these checkpoints, with what this one has decoded, and the damage that it noted: a commit may have missed
+    /// something while the last of them was written.
     pub fn of(&self, files: Vec<Arc<CheckpointFile>>) -> Pages {
         Pages {
             files,
             values: self.values.clone(),
-            damage: OnceLock::new(),
+            damage: self.damage.clone(),
         }
     }
 
@@ -368,5 +369,19 @@ impl<'a> PageLeaf<'a> {
         out.resize(data_at, 0);
         out.extend_from_slice(data);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a commit missed while a checkpoint was written is missing all the same when that is done.
+    #[test]
+    fn damage_that_was_noted_stays_when_there_are_more_files() {
+        let pages = Pages::new(Vec::new(), 1 << 10);
+        pages.of(Vec::new()).check().unwrap();
+        pages.note("a page".to_owned());
+        assert_eq!(pages.of(Vec::new()).check().unwrap_err().code(), 417);
     }
 }

@@ -112,7 +112,7 @@ impl<'a> Writing<'a> {
             let children: Vec<Address> = places.map(|place| at(&addresses, place)).collect();
             let content = match waiting.branch.read(self.pages) {
                 Ref::Branch(BranchRef::Node(branch)) => branch.to_page(&children),
-                Ref::Branch(BranchRef::Page(page)) => rewritten(&page, &children),
+                Ref::Branch(BranchRef::Page(page)) => rewritten(&page, &children)?,
                 Ref::Leaf(_) => return Err(broken()),
             };
             let address = self.write(PageKind::Branch, &content)?;
@@ -163,8 +163,9 @@ impl<'a> Writing<'a> {
 }
 
 /// A branch's page with other addresses.
-fn rewritten(page: &PageBranch<'_>, children: &[Address]) -> Vec<u8> {
-    Branch::of_page(page).to_page(children)
+fn rewritten(page: &PageBranch<'_>, children: &[Address]) -> Result<Vec<u8>> {
+    let branch = Branch::of_page(page).ok_or_else(broken)?;
+    Ok(branch.to_page(children))
 }
 
 fn broken() -> Error {
