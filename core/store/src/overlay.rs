@@ -149,8 +149,13 @@ impl Overlay {
         }
         let untouched = |key: &[u8], entry: &Entry| !self.entries.contains_key(key) && keep(entry);
         let mut found = base.range(from, to, limit, reverse, untouched);
-        let live = written.filter_map(|(key, entry)| Some((key.to_vec(), entry.clone()?)));
-        found.extend(live.filter(|(_, entry)| keep(entry)));
+        let live = written.filter(|(_, entry)| entry.as_ref().is_some_and(&keep));
+        let mut live = live.filter_map(|(key, entry)| Some((key.to_vec(), entry.clone()?)));
+        let mut next = || match reverse {
+            false => live.next(),
+            true => live.next_back(),
+        };
+        found.extend(std::iter::from_fn(&mut next).take(limit));
         found.sort_unstable_by(|(a, _), (b, _)| if reverse { b.cmp(a) } else { a.cmp(b) });
         found.truncate(limit);
         found
@@ -216,6 +221,30 @@ mod tests {
 
     fn entry(version: u64) -> Entry {
         Entry::new(Value::from(version), version)
+    }
+
+    /// So going through what a transaction wrote, a page at a time, costs what is there, not its square.
+    #[test]
+    fn a_page_looks_at_no_more_of_what_was_written_than_it_gives() {
+        let (base, mut over) = (Tree::default(), Overlay::default());
+        for key in 0..=255 {
+            let mut have = Layered {
+                base: &base,
+                over: &mut over,
+            };
+            have.put(&[key], entry(0));
+        }
+        for reverse in [false, true] {
+            let looked = std::cell::Cell::new(0);
+            let keep = |_: &Entry| {
+                looked.set(looked.get() + 1);
+                true
+            };
+            let page = over.range(&base, &[], None, 3, reverse, keep);
+            let want = if reverse { [255, 254, 253] } else { [0, 1, 2] };
+            assert_eq!(page.iter().map(|(key, _)| key[0]).collect::<Vec<_>>(), want);
+            assert_eq!(looked.get(), 3);
+        }
     }
 
     proptest! {
