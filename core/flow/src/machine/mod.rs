@@ -123,11 +123,15 @@ pub(crate) struct Machine<'a> {
     skipped: Vec<TaskId>,
     /// How many routing tasks fired in this event.
     routed: u32,
+    /// How many tasks failed in this event before they were offered.
+    refused: u32,
+    /// Whether what follows from a change is being looked at.
+    settling: bool,
     /// What expressions see as `$case` and `$flow`, once one was evaluated.
     names: OnceCell<[Value; 2]>,
     /// Spare: the tasks that a run of compiled routes fired.
     fired: Vec<u32>,
-    /// The task that took tokens last in this event.
+    /// The task that took tokens last in this event, until they are gone where its end leads them.
     took: Option<TaskId>,
     /// The task whose failure is being dealt with.
     catching: Option<TaskId>,
@@ -160,6 +164,8 @@ impl<'a> Machine<'a> {
             moved: false,
             skipped: Vec::new(),
             routed: 0,
+            refused: 0,
+            settling: false,
             names: OnceCell::new(),
             fired: Vec::new(),
             took: None,

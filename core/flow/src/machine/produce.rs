@@ -25,9 +25,11 @@ impl Machine<'_> {
         }
         if spec.terminate {
             self.end_explicitly(task);
-            return Ok(());
+        } else {
+            self.produce(task, spec)?;
         }
-        self.produce(task, spec)
+        self.took = None;
+        Ok(())
     }
 
     fn produce(&mut self, task: TaskId, spec: &Task) -> Result<(), Failure> {

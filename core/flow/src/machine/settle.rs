@@ -7,7 +7,8 @@ use crate::case::{EventKind, Item, ItemLane, ItemState, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{Join, Reset, Routing, Task, TaskId, TaskKind};
 
-/// Routing tasks fired in one event. A flow that routes in circles must not be one endless event.
+/// Routing tasks fired in one event, and tasks that failed before they were offered. A flow that goes in circles must
+/// not be one endless event.
 const MAX_ROUTED: u32 = 1000;
 
 /// Whether what happens elsewhere in the net enables or ends its join.
@@ -25,6 +26,10 @@ fn is_far(task: &Task) -> bool {
 impl Machine<'_> {
     /// Looks at every task that what happened may have enabled or disabled, until nothing follows any more.
     pub(super) fn settle(&mut self) {
+        // What goes on after a failure is looked at by who looks already: a chain of them is no recursion.
+        if std::mem::replace(&mut self.settling, true) {
+            return;
+        }
         // Joins that look at the whole net are looked at when nothing else is left to do: the question is dear, and
         // until then the answer is that more may come.
         let mut far = false;
@@ -53,9 +58,10 @@ impl Machine<'_> {
             }
             far &= is_far(spec);
             if let Err(failure) = self.look_at(task, spec) {
-                self.fail_case(Some(task), None, failure);
+                self.not_offered(task, failure);
             }
         }
+        self.settling = false;
         self.note_skipped();
         if self.case.status == Status::Running && self.case.is_idle() && !self.can_fire() {
             self.close();
@@ -92,10 +98,20 @@ impl Machine<'_> {
             if let Some(spec) = self.task(task)
                 && let Err(failure) = self.look_at(task, spec)
             {
-                self.fail_case(Some(task), None, failure);
+                self.not_offered(task, failure);
             }
         }
         true
+    }
+
+    /// A task that is enabled has failed before it was offered. If that leads in circles, so does the case.
+    fn not_offered(&mut self, task: TaskId, failure: Failure) {
+        self.refused = self.refused.saturating_add(1);
+        if self.refused < MAX_ROUTED {
+            return self.fail_case(Some(task), None, failure);
+        }
+        let error = self.error_of(Some(task), &failure);
+        self.fail_hard(Some(task), None, error);
     }
 
     /// As if everything had changed: after a pause in which nothing was looked at.

@@ -588,3 +588,42 @@ fn a_case_that_is_moved_or_forked_keeps_its_deadline() {
     let items = world.flows.case("c").unwrap().items;
     assert_eq!(items.iter().map(|i| &*i.task).collect::<Vec<_>>(), ["b"]);
 }
+
+/// It fails before it has taken its tokens, and the round before has put them there.
+#[test]
+fn a_task_that_loops_to_itself_and_cannot_be_offered_again_gives_its_tokens_up() {
+    for join in ["", "join: xor, "] {
+        let again = match join {
+            "" => "next: again }\n  again: { kind: set, set: { .n: '.n + 1' }, next: t",
+            _ => "next: t",
+        };
+        let spec = format!(
+            "name: f\ninput: {{ by: 1h }}\ntasks:\n  t: {{ kind: host, topic: work, {join}into: .input.by, \
+             deadline: .input.by, on_error: over, {again} }}\n  over: {{ kind: set, set: {{ .over: '.over + 1' }} }}\n\
+             start: t\n"
+        );
+        let world = World::with_flow(&spec);
+        let case = world.run("f", Value::NULL, |_| Ok(value!("soon")));
+        let info = world.flows.case(&case).unwrap();
+        assert_eq!(info.status, Status::Completed, "{:?}", info.error);
+        assert_eq!(info.data.get("over"), Some(value!(1)));
+        assert!(info.marking.is_empty(), "{:?}", info.marking);
+    }
+}
+
+#[test]
+fn a_task_that_cannot_be_offered_and_leads_to_itself_fails_the_case() {
+    for on_error in [
+        "on_error: t",
+        "on_error: { skip: true }, split: xor, next: [{ to: t, when: 'true' }, e] }\n  e: { kind: host",
+    ] {
+        let spec = format!(
+            "name: f\ntasks:\n  t: {{ kind: host, topic: work, join: xor, deadline: .input.by, {on_error} }}\nstart: t\n"
+        );
+        let world = World::with_flow(&spec);
+        let case = world.run("f", value!({"by": "soon"}), |_| Ok(value!(1)));
+        let info = world.flows.case(&case).unwrap();
+        assert_eq!(info.status, Status::Failed);
+        assert_eq!(text(&info, ".code"), "expression", "{:?}", info.error);
+    }
+}
