@@ -206,17 +206,25 @@ impl Desk {
         }
     }
 
-    /// Forgets a claim of something that is not there any more.
-    pub fn give_up(&self, case: &str, number: u64) {
-        match self.known(case) {
-            Some(mut shard) if Desk::is_held(&shard, case, number) => {
-                self.forget(&mut shard, case);
-            }
-            _ => {
-                let mut due = self.due.lock();
-                due.retain(|(_, id, n)| &**id != case || *n != number);
+    /// Forgets a claim that has ended by now, of something that is not there any more. One that was made longer
+    /// meanwhile stays, as do the others of its case.
+    pub fn give_up(&self, case: &str, number: u64, now: Timestamp) {
+        if let Some(mut shard) = self.known(case)
+            && let Some(held) = shard.get_mut(case)
+        {
+            let over = |h: &Held| h.lease.due().is_some_and(|due| due <= now);
+            held.retain(|h| h.number != number || !over(h));
+            if held.is_empty() {
+                shard.remove(case);
             }
         }
+        let mut due = self.due.lock();
+        let ended = due.iter().take_while(|(at, _, _)| *at <= now);
+        let ended = ended.filter(|(_, id, n)| &**id == case && *n == number);
+        for ended in ended.cloned().collect::<Vec<_>>() {
+            due.remove(&ended);
+        }
+        drop(due);
         let mut queues = self.queues.lock();
         queues.offers = queues.offers.saturating_add(1);
         queues.passed.clear();
@@ -275,5 +283,44 @@ impl Desk {
         held.into_iter()
             .flatten()
             .for_each(|held| held.put_into(machine));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_that_a_heartbeat_made_longer_is_not_given_up_nor_are_its_neighbours() {
+        let (desk, ends) = (Desk::default(), Timestamp::from_micros(1000));
+        for number in 1..=3 {
+            let lease = Lease {
+                worker: String::new(),
+                nonce: number.to_string(),
+                since: Timestamp::EPOCH,
+                until: Some(ends),
+                deadline: None,
+            };
+            let held = Held {
+                number,
+                lease,
+                work: ItemWork::Wait,
+                input: Value::NULL,
+            };
+            let mut locks = desk.lock_all(["c"].into_iter());
+            desk.keep(locks.get_mut("c").unwrap(), "c", held);
+        }
+        // The driver sees that they have ended, and then a heartbeat comes.
+        assert_eq!(desk.due(ends, 9).len(), 3);
+        let later = ends.saturating_add(Duration::from_secs(1));
+        assert!(desk.extend("c", 1, "1", later));
+        desk.give_up("c", 1, ends);
+        assert!(desk.has("c", 1) && desk.has("c", 2));
+        assert_eq!(desk.due(later, 9).len(), 3);
+        desk.give_up("c", 2, ends);
+        assert!(desk.has("c", 1) && !desk.has("c", 2) && desk.has("c", 3));
+        assert_eq!(desk.due(later, 9).len(), 2);
     }
 }

@@ -19,7 +19,7 @@ use crate::case::{Case, Parent, Status};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
-use crate::machine::{Effect, Ended, Machine};
+use crate::machine::{Effect, Ended, Machine, NoUndo};
 use crate::net::{FlowRef, Net};
 use crate::sabotage::{self, Bug};
 
@@ -388,7 +388,10 @@ impl<'a> Family<'a> {
     /// Has a case that was called undo what it did, as the work of another item of its caller.
     fn compensate(&mut self, parent: Parent, case: &str) -> Result<()> {
         let begun = self.event_even_if_closed(case, Wanted::all(), &mut |machine| {
-            if machine.compensate("what called it is undone").is_err() {
+            machine.resume();
+            // If it does so already, its end is what is waited for.
+            let undone = machine.compensate("what called it is undone");
+            if undone == Err(NoUndo::Nothing) {
                 return Ok(false);
             }
             machine.case.parent = Some(parent.clone());
@@ -396,7 +399,7 @@ impl<'a> Family<'a> {
         });
         let (outcome, compensated) = match begun {
             Ok(true) => return Ok(()),
-            // Somebody else had it undone.
+            // Somebody else had it undone before.
             Ok(false) => (Ok(Value::NULL), true),
             Err(Error::UnknownCase { case }) => {
                 let message = format!("case {case} is not there any more");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::query::task_name;
 use super::record;
-use crate::case::{Case, Done, Item, ItemWork};
+use crate::case::{Case, Done, Item, ItemState, ItemWork};
 use crate::error::{Error, Result};
 use crate::net::{Join, Net, PlaceId, Task, TaskId, TaskKind};
 use crate::sabotage::{self, Bug};
@@ -249,7 +249,7 @@ impl Mapping<'_> {
     fn items(&mut self) {
         for item in self.case.items.values() {
             let offered = self.case.offers.get(&item.task) == Some(&item.number);
-            let same = match offered {
+            let same = match offered || matches!(item.state, ItemState::Offered { .. }) {
                 true => self.same_offer(item.task),
                 false => self.same(item.task),
             };

@@ -58,7 +58,7 @@ impl Flows {
         batch.settled(done)?;
         for (case, number) in held.filter(|place| !fired.contains(place)) {
             // The claim is of something that is not there any more.
-            self.desk.give_up(case, number);
+            self.desk.give_up(case, number, now);
         }
         Ok(moved)
     }

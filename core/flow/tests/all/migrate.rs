@@ -550,3 +550,28 @@ fn workers_do_not_notice() {
         );
     }
 }
+
+/// It stands in the line of its topic, and its task has taken its tokens, so it cannot be offered anew.
+#[test]
+fn work_that_stands_in_a_lane_does_not_move_to_another_topic() {
+    for many in ["", "many: { items: '[1, 2]' }, "] {
+        let spec = |version: u64, topic: &str| {
+            format!(
+                "name: f\nversion: {version}\ntasks:\n  t: {{ kind: host, topic: {topic}, {many}lane: {{ name: l, limit: 1 }} }}\n"
+            )
+        };
+        let world = started(&spec(1, "a"));
+        if many.is_empty() {
+            let item = claim(&world, "a").unwrap();
+            world.flows.give_back(&item.token).unwrap();
+        }
+        let done = migrate(&world, &spec(2, "b"));
+        assert_eq!((done.moved.len(), done.left.len()), (0, 1), "{many}");
+        assert!(done.left[0].reasons[0].contains("is offered"), "{done:?}");
+        assert_eq!(migrate(&world, &spec(3, "a")).moved.len(), 1);
+        while let Some(item) = claim(&world, "a") {
+            world.flows.complete(&item.token, &value!(1)).unwrap();
+        }
+        assert_eq!(world.status("c"), Status::Completed, "{many}");
+    }
+}

@@ -319,6 +319,37 @@ fn what_cannot_be_undone_is_an_outcome_of_its_own_and_can_be_tried_again() {
     });
 }
 
+/// Somebody has the called case undo what it did, and then its caller wants that too.
+#[test]
+fn a_called_case_that_undoes_already_is_waited_for() {
+    let spec = "name: trip\ntasks:\n  hotel: { kind: flow, flow: hotel, next: c }\n  c: { kind: host }\nflows:\n  hotel:\n    \
+        tasks:\n      book: { kind: host, compensate: cancel }\n      cancel: { kind: host }\n";
+    for (suspended, works) in [(false, true), (true, true), (false, false), (true, false)] {
+        both(spec, |player| {
+            player.drive(&["c"], &yes);
+            let called = player.info().items.len();
+            assert_eq!(called, 1, "c is offered");
+            let flows = &player.world.flows;
+            let cases = flows.cases(&statewright_flow::CaseFilter::default());
+            let hotel = cases.unwrap().pop().unwrap().id;
+            flows.compensate(&hotel, "").unwrap();
+            if suspended {
+                flows.suspend(&hotel).unwrap();
+            }
+            player.event();
+            player.drive(&["cancel"], &no);
+            assert_eq!(player.info().status, Status::Compensating, "{suspended}");
+            player.drive(&[], &if works { yes } else { no });
+            let (mine, called) = match works {
+                true => (Status::Failed, Status::Compensated),
+                false => (Status::CompensationFailed, Status::CompensationFailed),
+            };
+            assert_eq!(player.info().status, mine);
+            assert_eq!(player.world.status(&hotel), called);
+        });
+    }
+}
+
 const INSTANCES: &str = "
 name: rooms
 version: 1
