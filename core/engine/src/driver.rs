@@ -25,6 +25,11 @@ const RECOVERY_PAGE: usize = 256;
 /// A worker's name in the history is this and a number.
 const WORKER: &str = "process-worker";
 
+/// Names an attempt of an item among the programs that run: while the one before winds down, the next may begin.
+fn attempt_of(case: &str, item: u64, attempt: u32) -> String {
+    format!("{case}/{item}/{attempt}")
+}
+
 type Observer = Arc<dyn Fn(&HistoryEvent) + Send + Sync>;
 
 /// What the engine's threads and its handles share.
@@ -209,8 +214,8 @@ impl Core {
                 event.kind,
                 EventKind::Cancelled | EventKind::TimedOut | EventKind::DeadlinePassed
             );
-            if let (true, Some(item)) = (ends, event.item) {
-                self.running.cancel(&format!("{}/{item}", event.case));
+            if let (true, Some(item), Some(attempt)) = (ends, event.item, event.attempt) {
+                self.running.cancel(&attempt_of(&event.case, item, attempt));
             }
             self.observers
                 .read()
@@ -350,10 +355,13 @@ impl Core {
             ],
             stdin,
             deadline: item.deadline,
-            key: item.idempotency_key.clone(),
+            key: attempt_of(&item.case, item.item, item.attempt),
         };
         let name = argv.first().map_or("", String::as_str);
-        let ended = match process::run(program, &*self.store.env().clock, &self.running) {
+        // Who ended it before it could be cancelled has committed that.
+        let wanted = || self.flows.has_claim(&item.token).unwrap_or(true);
+        let clock = &*self.store.env().clock;
+        let ended = match process::run(program, clock, &self.running, wanted) {
             Ok(ended) => ended,
             Err(e) => {
                 let place = cwd.as_ref().map(|c| format!(" in {c}")).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! The program leads a process group of its own. When it ends, is timed out or is cancelled, the whole group ends;
 //! when the engine's process is killed, the kernel ends the program too, so that a resumed case does not run beside
-//! it.
+//! it. What has left the group may run on, and holds up nobody.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use statewright_log::{Clock, Gate, Timestamp};
@@ -20,6 +21,9 @@ use statewright_exec::spawn_thread;
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
 /// This much of the end of its stderr is kept for the error.
 const STDERR_TAIL_BYTES: usize = 4096;
+/// When a program has ended, what it wrote is there. Only a process that has left its group can hold its pipes open for
+/// longer.
+const PIPES_CLOSE: Duration = Duration::from_secs(1);
 
 /// What to run.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ pub(crate) struct Program {
     pub env: Vec<(String, String)>,
     pub stdin: Vec<u8>,
     pub deadline: Option<Timestamp>,
-    /// Names it among those that run.
+    /// Names it among those that run: no other program ever has the same.
     pub key: String,
 }
 
@@ -103,8 +107,30 @@ impl Running {
     }
 }
 
-/// Runs a program to its end. Fails if it cannot be started.
-pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io::Result<Ended> {
+/// Runs a program to its end, if it is still `wanted`, which is asked when it can be cancelled. Fails if it cannot be
+/// started.
+pub(crate) fn run(
+    program: Program,
+    clock: &dyn Clock,
+    running: &Running,
+    wanted: impl FnOnce() -> bool,
+) -> io::Result<Ended> {
+    let key = program.key.clone();
+    let gate = running.enter(&key);
+    let ended = match wanted() {
+        true => start(program, clock, &gate, || running.is_cancelled(&key)),
+        false => Ok(Ended::Cancelled),
+    };
+    running.leave(&key);
+    ended
+}
+
+fn start(
+    program: Program,
+    clock: &dyn Clock,
+    gate: &Gate,
+    cancelled: impl Fn() -> bool,
+) -> io::Result<Ended> {
     let (name, args) = program
         .argv
         .split_first()
@@ -123,24 +149,24 @@ pub(crate) fn run(program: Program, clock: &dyn Clock, running: &Running) -> io:
     die_with_us(&mut command);
     let mut child = command.spawn()?;
     let group = child.id();
-    let gate = running.enter(&program.key);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let shared = Arc::new(Mutex::new(Progress::default()));
-    let threads = pump(pipes, program.stdin, &gate, &shared, child);
-    let why = wait(&gate, &shared, clock, program.deadline, || {
-        running.is_cancelled(&program.key)
-    });
+    let shared = Arc::new(Mutex::new(Progress {
+        open: 2,
+        ..Progress::default()
+    }));
+    let end = pump(pipes, program.stdin, gate, &shared, child);
+    let end = end.inspect_err(|_| shared.lock().end(group))?;
+    let why = wait(gate, &shared, clock, program.deadline, cancelled);
     if why.is_some() || shared.lock().overflow {
         shared.lock().end(group);
     }
-    for thread in threads? {
-        let _ = thread.join();
-    }
-    running.leave(&program.key);
-    let mut progress = shared.lock();
+    // A panic there would be told by the status that is missing.
+    let _ = end.join();
     if let Some(why) = why {
         return Ok(why);
     }
+    drain(gate, &shared, clock);
+    let mut progress = shared.lock();
     if progress.overflow {
         return Ok(Ended::TooMuchOutput);
     }
@@ -163,6 +189,8 @@ struct Progress {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     overflow: bool,
+    /// How many of stdout and stderr are still read.
+    open: u8,
 }
 
 impl Progress {
@@ -180,54 +208,88 @@ type Pipes = (
     Option<std::process::ChildStderr>,
 );
 
-/// One thread a pipe and one for the end: nothing polls, and no full pipe can block another.
+/// One thread a pipe and one for the end, which is given: nothing polls, and no full pipe can block another. Those of
+/// pipes end when these are closed.
 fn pump(
     (stdin, stdout, stderr): Pipes,
     input: Vec<u8>,
     gate: &Gate,
     shared: &Arc<Mutex<Progress>>,
     mut child: std::process::Child,
-) -> io::Result<Vec<std::thread::JoinHandle<()>>> {
-    let (out, err, end) = (shared.clone(), shared.clone(), shared.clone());
-    let (full, ended) = (gate.clone(), gate.clone());
-    Ok(vec![
-        spawn_thread("sw-proc-end", move || {
-            wait_unreaped(child.id());
-            let mut progress = end.lock();
-            // What the program left running would hold its pipes open.
-            progress.end(child.id());
-            progress.status = Some(child.wait());
-            drop(progress);
-            ended.notify();
-        })?,
-        // A program that does not read its input is not an error.
-        spawn_thread("sw-proc-in", move || {
-            let _ = stdin.map(|mut pipe| pipe.write_all(&input));
-        })?,
-        spawn_thread("sw-proc-out", move || {
-            let Some(pipe) = stdout else { return };
-            let mut bytes = Vec::new();
-            let _ = pipe
-                .take(MAX_OUTPUT_BYTES as u64 + 1)
-                .read_to_end(&mut bytes);
-            let mut progress = out.lock();
-            progress.overflow = bytes.len() > MAX_OUTPUT_BYTES;
-            progress.stdout = bytes;
-            if progress.overflow {
-                full.notify();
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let (end, ended) = (shared.clone(), gate.clone());
+    let waits = spawn_thread("sw-proc-end", move || {
+        wait_unreaped(child.id());
+        let mut progress = end.lock();
+        // What the program left running would hold its pipes open.
+        progress.end(child.id());
+        progress.status = Some(child.wait());
+        drop(progress);
+        ended.notify();
+    })?;
+    // A program that does not read its input is not an error.
+    spawn_thread("sw-proc-in", move || {
+        let _ = stdin.map(|mut pipe| pipe.write_all(&input));
+    })?;
+    let (out, err) = (shared.clone(), shared.clone());
+    let (out_gate, err_gate) = (gate.clone(), gate.clone());
+    spawn_thread("sw-proc-out", move || {
+        read(stdout, &out, &out_gate, |progress, bytes| {
+            progress.stdout.extend_from_slice(bytes);
+            progress.overflow = progress.stdout.len() > MAX_OUTPUT_BYTES;
+            !progress.overflow
+        });
+    })?;
+    spawn_thread("sw-proc-err", move || {
+        read(stderr, &err, &err_gate, |progress, bytes| {
+            let tail = &mut progress.stderr;
+            tail.extend_from_slice(bytes);
+            let excess = tail.len().saturating_sub(STDERR_TAIL_BYTES);
+            tail.drain(..excess);
+            true
+        });
+    })?;
+    Ok(waits)
+}
+
+/// Reads a pipe to its end, or until `take` wants no more.
+fn read(
+    pipe: Option<impl Read>,
+    shared: &Mutex<Progress>,
+    gate: &Gate,
+    take: impl Fn(&mut Progress, &[u8]) -> bool,
+) {
+    let mut chunk = vec![0; 64 << 10];
+    if let Some(mut pipe) = pipe {
+        loop {
+            match pipe.read(&mut chunk) {
+                Ok(n @ 1..) => {
+                    if !take(&mut shared.lock(), chunk.get(..n).unwrap_or_default()) {
+                        break;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                _ => break,
             }
-        })?,
-        spawn_thread("sw-proc-err", move || {
-            let Some(mut pipe) = stderr else { return };
-            let (mut tail, mut chunk) = (Vec::new(), [0; 4096]);
-            while let Ok(n @ 1..) = pipe.read(&mut chunk) {
-                tail.extend_from_slice(chunk.get(..n).unwrap_or_default());
-                let excess = tail.len().saturating_sub(STDERR_TAIL_BYTES);
-                tail.drain(..excess);
-            }
-            err.lock().stderr = tail;
-        })?,
-    ])
+        }
+    }
+    let mut progress = shared.lock();
+    progress.open = progress.open.saturating_sub(1);
+    drop(progress);
+    gate.notify();
+}
+
+/// Waits until all that a program wrote, which has ended, is there.
+fn drain(gate: &Gate, shared: &Mutex<Progress>, clock: &dyn Clock) {
+    let until = clock.monotonic().saturating_add(PIPES_CLOSE);
+    loop {
+        let seen = gate.epoch();
+        let left = until.saturating_sub(clock.monotonic());
+        if shared.lock().open == 0 || left.is_zero() {
+            return;
+        }
+        clock.wait(gate, seen, Some(clock.now().saturating_add(left)));
+    }
 }
 
 /// Waits for the end; gives why it was not the program's own.
@@ -323,7 +385,7 @@ mod tests {
             deadline: timeout.map(|t| clock.now().saturating_add(t)),
             key: "test".into(),
         };
-        run(program, &*clock, &Running::default()).unwrap()
+        run(program, &*clock, &Running::default(), || true).unwrap()
     }
 
     #[test]
@@ -394,7 +456,7 @@ mod tests {
                 cancel(&other);
             });
             assert!(matches!(
-                run(program(&["sleep", "100"]), &*clock, &running).unwrap(),
+                run(program(&["sleep", "100"]), &*clock, &running, || true).unwrap(),
                 Ended::Cancelled
             ));
             killer.join().unwrap();
@@ -404,7 +466,23 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
         let clock = Env::real().clock;
-        let missing = run(program(&["/no/such/program"]), &*clock, &Running::default());
+        let missing = run(
+            program(&["/no/such/program"]),
+            &*clock,
+            &Running::default(),
+            || true,
+        );
         assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_is_not_started() {
+        let (clock, running) = (Env::real().clock, Running::default());
+        // Whoever cancels it from here on finds it.
+        let wanted = || running.inner.lock().programs.is_empty();
+        let missing = program(&["/no/such/program"]);
+        let ended = run(missing, &*clock, &running, wanted).unwrap();
+        assert!(matches!(ended, Ended::Cancelled));
+        assert!(running.inner.lock().programs.is_empty());
     }
 }

@@ -25,7 +25,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (amount, tail) = rest.split_at_checked(digits)?;
         let unit_len = tail
-            .find(|c: char| !c.is_ascii_alphabetic())
+            .find(|c: char| !c.is_alphabetic())
             .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at_checked(unit_len)?;
         let unit = match unit {
@@ -66,6 +66,8 @@ mod tests {
         for (text, expected) in [
             ("200ms", ms(200)),
             ("1.5s", ms(1500)),
+            ("1500us", Some(Duration::from_micros(1500))),
+            ("7µs", Some(Duration::from_micros(7))),
             ("0.1s", ms(100)),
             ("2m", ms(120_000)),
             ("1h", ms(3_600_000)),

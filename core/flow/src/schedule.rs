@@ -16,6 +16,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// together; but it follows from the case and the item, so that the same attempt has the same pause wherever it is
 /// computed.
 pub(crate) fn pause(retry: &Retry, failures: u32, (case, item): (&str, u64)) -> Duration {
+    if retry.delay.is_zero() {
+        return Duration::ZERO; // times what the factor grows to, it would be no number some time
+    }
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     let seconds = retry.delay.as_secs_f64() * retry.factor.powi(exponent);
     let longest = retry.max_delay.unwrap_or(LONGEST).min(LONGEST);
@@ -74,7 +77,9 @@ mod tests {
             .collect();
         assert_eq!(got, [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pause(&retry(100, 10.0, None), u32::MAX, ITEM), LONGEST);
-        assert_eq!(pause(&retry(0, 2.0, None), 5, ITEM), Duration::ZERO);
+        for failures in [5, 1025, u32::MAX] {
+            assert_eq!(pause(&retry(0, 2.0, None), failures, ITEM), Duration::ZERO);
+        }
     }
 
     #[test]

@@ -129,6 +129,77 @@ fn a_program_whose_case_failed_is_ended() {
     }
 }
 
+fn one_worker(spec: &str) -> Engine {
+    let engine = Engine::in_memory(Options::default().workers(1)).unwrap();
+    engine.deploy(spec, None).unwrap();
+    engine
+}
+
+/// Whether the only worker is free for another program.
+fn worker_is_free(engine: &Engine) -> bool {
+    let spec = "name: q\ntasks:\n  t: { kind: process, run: ['true'], stdout: none }\n";
+    engine.deploy(spec, None).unwrap();
+    let case = engine.start("q", value!({}), None).unwrap();
+    engine.wait(&case, Some(Duration::from_secs(30))).is_ok()
+}
+
+#[test]
+fn a_program_that_undoes_is_ended_when_its_case_is_ended_by_force() {
+    let engine = one_worker(
+        "name: u\ntasks:\n  a: { kind: process, run: ['true'], stdout: none, compensate: undo, next: b }\n  \
+         b: { kind: host, topic: work }\n  undo: { kind: process, run: [sleep, '1000'] }\n",
+    );
+    let case = engine.start("u", value!({}), None).unwrap();
+    engine.poll(Poll::topic("work"), MINUTE).unwrap();
+    engine.cancel_case(&case, "").unwrap();
+    while !engine
+        .case(&case)
+        .unwrap()
+        .items
+        .iter()
+        .any(|i| i.state == "leased")
+    {
+        std::thread::yield_now();
+    }
+    engine.terminate_case(&case, "").unwrap();
+    assert_eq!(
+        engine.wait(&case, MINUTE).unwrap().status,
+        Status::Terminated
+    );
+    assert!(worker_is_free(&engine));
+}
+
+/// What it started in a session of its own holds its pipes open.
+#[test]
+fn what_a_program_leaves_in_another_session_keeps_no_worker_and_no_later_attempt() {
+    let engine = one_worker(
+        "name: s\ntasks:\n  t:\n    kind: process\n    timeout: 4s\n    retry: { attempts: 2, delay: 1ms }\n    stdout: text\n    \
+         run: [sh, -c, 'if [ $STATEWRIGHT_ATTEMPT = 1 ]; then setsid sleep 90 & sleep 1000; fi; \
+         setsid sleep 90 & echo ok']\noutput: .t\n",
+    );
+    let case = engine.start("s", value!({}), None).unwrap();
+    let done = engine.wait(&case, MINUTE).unwrap();
+    assert_eq!(done.result, Some(value!("ok\n")), "{:?}", done.error);
+    assert!(worker_is_free(&engine));
+}
+
+/// With two workers the second attempt begins while the first is not quite gone.
+#[test]
+fn an_attempt_that_follows_one_that_timed_out_is_not_ended_with_it() {
+    let engine = with(
+        "name: s\ntasks:\n  t:\n    kind: process\n    timeout: 1s\n    retry: { attempts: 2 }\n    stdout: text\n    \
+         run: [sh, -c, 'if [ $STATEWRIGHT_ATTEMPT = 1 ]; then setsid sleep 4 & sleep 1000; fi; echo ok']\n\
+         output: .t\n",
+    );
+    let cases: Vec<String> = (0..2)
+        .map(|_| engine.start("s", value!({}), None).unwrap())
+        .collect();
+    for case in cases {
+        let done = engine.wait(&case, MINUTE).unwrap();
+        assert_eq!(done.result, Some(value!("ok\n")), "{:?}", done.error);
+    }
+}
+
 #[test]
 fn hosts_poll_heartbeat_complete_and_fail() {
     let engine = with(HOST);

@@ -10,7 +10,7 @@ use statewright_value::Value;
 use super::desk::{Desk, Held};
 use super::family::{Family, Ran};
 use super::save::{self, Wanted};
-use super::{Flows, Moved, keys};
+use super::{Flows, Moved, keys, record};
 use crate::case::{Item, ItemState, ItemWork, Lease};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
@@ -353,6 +353,22 @@ impl Flows {
             Ok(())
         })?;
         Ok((until, moved))
+    }
+
+    /// Whether an item is still this claim's, as far as that is written.
+    ///
+    /// # Errors
+    /// [`Error::UnknownItem`] if this is no token; what concerns the store.
+    pub fn has_claim(&self, token: &str) -> Result<bool> {
+        let (id, number, nonce) = parse_token(token)?;
+        let view = self.store.snapshot();
+        let Some(value) = save::read(&view, &keys::case(id))? else {
+            return Ok(false);
+        };
+        let net = self.net(&view, &record::net_of_case(id, &value)?)?;
+        let (case, _) = save::load(&view, &net, id, &value, &Wanted::one(number))?;
+        let state = case.items.get(&number).map(|item| &item.state);
+        Ok(matches!(state, Some(ItemState::Leased(lease)) if lease.nonce == nonce))
     }
 
     /// Gives a claimed item's result. In one commit, the result goes into the data and the case moves on.
