@@ -422,7 +422,8 @@ impl<'a> Family<'a> {
         let (space, prefix) = (Space::default(), keys::letters(signal, key));
         let found = self
             .txn
-            .doc_scan(Primitive::Flow, &space, &prefix, None, 1)?;
+            .doc_scan(Primitive::Flow, &space, &prefix, None, 2)?;
+        let last = found.len() == 1;
         let Some((letter, value)) = found.into_iter().next() else {
             return Ok(());
         };
@@ -432,6 +433,10 @@ impl<'a> Family<'a> {
         })?;
         if taken && !sabotage::on(Bug::SignalTwice) {
             self.txn.doc_drop(Primitive::Flow, &space, &letter)?; // the condition is planted
+            if last {
+                let counter = keys::next_letter(signal, key);
+                self.txn.doc_drop(Primitive::Flow, &space, &counter)?;
+            }
         }
         Ok(())
     }

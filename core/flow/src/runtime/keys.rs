@@ -18,7 +18,7 @@
 //! | `l/<signal>/<key>/<since>/<case>/<n>` | null; there while the item waits for a signal of this key |
 //! | `m/<case>/<signal>/<n>` | the data of a signal that a case keeps |
 //! | `letter/<signal>/<key>/<n>` | the data of a signal that is kept for whoever will wait for this key |
-//! | `letters/<signal>/<key>` | the number of the next one of those |
+//! | `letters/<signal>/<key>` | the number of the next one of those, while there are any |
 //! | `move/<id>` | a migration: `{flow, version, key, at, names, undoes}` |
 //! | `moved/<id>/<n>` | the cases that one commit of it moved |
 //! | `keeps/<signal>` | null; there when a deployed flow wants signals of this name and a key to be kept |

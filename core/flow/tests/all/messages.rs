@@ -2,6 +2,7 @@
 
 use crate::common::{World, echo};
 use statewright_flow::{Delivery, Error, Status};
+use statewright_store::{Primitive, Reader, Space};
 use statewright_value::{Value, value};
 
 const BID: &str = "
@@ -152,4 +153,30 @@ fn a_schema_that_is_none_is_refused_with_its_place() {
         (problem.line, problem.column, problem.code),
         (3, 30, "bad-schema")
     );
+}
+
+/// Each key is mostly used once: nothing is left of it.
+#[test]
+fn signals_kept_for_a_key_come_in_order_and_leave_nothing_behind() {
+    let world = World::with_flow(
+        "name: f\ntasks:\n  s: { kind: signal, key: .input.key, keep: true, into: .got }\n",
+    );
+    let kept = || {
+        let view = world.flows.store().snapshot();
+        let found = view.doc_scan(Primitive::Flow, &Space::default(), "letter", None, 100);
+        found.unwrap().len()
+    };
+    for round in 0..2 {
+        for n in 0..3 {
+            let (kept, _) = world.flows.signal_key("s", "k", &value!(n)).unwrap();
+            assert_eq!(kept, Delivery::Kept);
+        }
+        assert!(kept() >= 3);
+        for n in 0..3 {
+            let case = world.run("f", value!({"key": "k"}), echo);
+            let got = world.flows.case(&case).unwrap().data.get("got");
+            assert_eq!(got, Some(value!(n)), "{round}");
+        }
+        assert_eq!(kept(), 0, "{round}");
+    }
 }
