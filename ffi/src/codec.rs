@@ -412,7 +412,8 @@ fn json_of(value: &Value, flags: u32) -> Result<Vec<u8>> {
         value = value.to_typed();
     }
     if flags & SW_JSON_SORTED != 0 {
-        value = Value::from_msgpack(&value.canonical())?;
+        // It has been read already, within whatever limits.
+        value = Value::read_msgpack(&mut &*value.canonical(), &Limits::unlimited())?;
     }
     if flags & SW_JSON_PRETTY != 0 {
         return Ok(value.to_json_pretty().into_bytes());
@@ -420,4 +421,16 @@ fn json_of(value: &Value, flags: u32) -> Result<Vec<u8>> {
     let mut json = Vec::new();
     value.write_json(&mut json);
     Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_within_great_limits_is_written_sorted() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let value = Value::from_json_with(&deep, &Limits::permissive()).unwrap();
+        assert_eq!(json_of(&value, SW_JSON_SORTED).unwrap(), deep.into_bytes());
+    }
 }

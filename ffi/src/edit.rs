@@ -24,7 +24,7 @@ fn set_at(
     let place = Place::parse(call.text("path", path, len)?)?;
     let to = make()?;
     held.edit(|value| {
-        let path = place.to_put(value.by_ref())?;
+        let path = place.to_set(value.by_ref())?;
         Ok(value.set(&path, to)?)
     })
 }
@@ -371,16 +371,30 @@ pub unsafe extern "C" fn sw_value_take(
         let (out, found) = (call.out("taken", taken)?, call.out("found", found)?);
         let held = call.held(value)?;
         let place = Place::parse(call.text("path", path, path_len)?)?;
-        let taken = held.edit(|value| match place.of_what_is(value.by_ref())? {
-            Some(path) => Ok(value.remove(&path)?),
-            None => Ok(None),
-        })?;
-        if let Some(taken) = taken {
-            out.hold(taken)?;
-            found.flag(true);
-        }
+        let taken = held.edit(|value| take(value, &place, |taken| out.hold(taken)))?;
+        found.flag(taken);
         Ok(())
     })
+}
+
+/// Whether something was there. It is handed over before it is removed, since that may fail; removing it then does
+/// not.
+fn take(
+    value: &mut Value,
+    place: &Place,
+    hand_over: impl FnOnce(Value) -> Result<()>,
+) -> Result<bool> {
+    let Some(path) = place.of_what_is(value.by_ref())? else {
+        return Ok(false);
+    };
+    if !path.is_root() {
+        let Some(there) = value.at(&path) else {
+            return Ok(false);
+        };
+        hand_over(there)?;
+    }
+    value.remove(&path)?;
+    Ok(true)
 }
 
 /// Inserts a value into an array, before the item that is at the place now; later items move on. An index equal to
@@ -439,4 +453,35 @@ pub unsafe extern "C" fn sw_value_push(
             Ok(value.push_at(&path, item)?)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use statewright_value::value;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_handed_over_is_not_removed() {
+        let before = value!({ "a": [1, 2] });
+        let mut value = before.clone();
+        for text in [".a[0]", "/a/0", "$.a[0]"] {
+            let place = Place::parse(text).unwrap();
+            let full = Failure::new(SW_TOO_LARGE, "too many values are held");
+            let refused = take(&mut value, &place, |_| Err(full)).unwrap_err();
+            assert_eq!(refused.code, SW_TOO_LARGE);
+            assert_eq!(value, before);
+        }
+        let whole = Place::parse("").unwrap();
+        let refused = take(&mut value, &whole, |_| panic!("it stays")).unwrap_err();
+        assert_eq!(refused.code, SW_INVALID_PATH);
+        let mut taken = None;
+        let place = Place::parse("/a/1").unwrap();
+        let keep = |value| {
+            taken = Some(value);
+            Ok(())
+        };
+        assert!(take(&mut value, &place, keep).unwrap());
+        assert_eq!((taken, value), (Some(value!(2)), value!({ "a": [1] })));
+    }
 }

@@ -51,7 +51,15 @@ impl Place {
         }
     }
 
-    /// The path of a place where something is to be put.
+    /// The path of a place where something is to be set, with missing objects on the way.
+    pub(crate) fn to_set(&self, value: ValueRef<'_>) -> Result<Arc<Path>> {
+        match self {
+            Place::Path(path) => Ok(Arc::clone(path)),
+            Place::Pointer(pointer) => Ok(Arc::new(pointer.resolve_to_set(value)?)),
+        }
+    }
+
+    /// The path of a place where something is to be put, in what is there.
     pub(crate) fn to_put(&self, value: ValueRef<'_>) -> Result<Arc<Path>> {
         match self {
             Place::Path(path) => Ok(Arc::clone(path)),
