@@ -11,7 +11,7 @@ use statewright_log::{
 use crate::error::{Error, Result};
 use crate::sabotage::{self, Bug};
 use crate::store::Store;
-use crate::tree::Tree;
+use crate::tree::{Address, Tree};
 
 /// Checkpoints that a tree's pages may be spread over at most, before they are written anew as one.
 const MAX_FILES: usize = 16;
@@ -157,7 +157,7 @@ impl Store {
         }
         let whole = state.is_wasteful(tree.used());
         let numbers = checkpoints(&shared.env, &dir)?;
-        let number = numbers.last().map_or(1, |last| last + 1);
+        let number = next(&numbers)?;
         let mut out = CheckpointWriter::create(&shared.env, &dir, number)?;
         let written = tree.write(&mut out, whole)?;
         let mut files = if whole {
@@ -214,6 +214,23 @@ impl Store {
     pub fn checkpoint_gate(&self) -> &Gate {
         &self.shared.checkpoint_gate
     }
+}
+
+/// The number behind those of our files; a file with a larger one than an address can have is none.
+fn next(numbers: &[u64]) -> Result<u64> {
+    let ours = numbers
+        .iter()
+        .rev()
+        .find(|number| **number < Address::FILES);
+    let next = ours.map_or(1, |last| last + 1);
+    if next >= Address::FILES {
+        let last = next - 1;
+        let why = format!(
+            "{last:010}.swckpt has the last number; move it away if it is none of this store's"
+        );
+        return Err(Error::Damaged { why });
+    }
+    Ok(next)
 }
 
 #[cfg(test)]

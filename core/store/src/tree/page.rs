@@ -29,6 +29,9 @@ pub struct Address(pub(super) u64);
 const UNIT: u64 = 64;
 
 impl Address {
+    /// The numbers of checkpoints are below this.
+    pub const FILES: u64 = 1 << 24;
+
     pub(super) fn new(file: u64, offset: u64) -> Address {
         Address((file << 40) | (offset / UNIT))
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use statewright_log::Io;
 use statewright_log::sim::{self, Fault, Image, Op, SimIo};
+use statewright_log::{Io, OpenMode};
 use statewright_store::{Durability, Env, Error, Place, Reader, Space, Store, StoreOptions};
 use statewright_value::{Path as ValuePath, Value, value};
 
@@ -519,4 +519,43 @@ fn an_edit_of_what_a_damaged_page_has_is_refused_as_that() {
         }
     }
     assert!(damaged > 5);
+}
+
+/// Addresses of pages have 24 bits for the number of a checkpoint.
+#[test]
+fn a_file_with_a_number_that_no_page_can_name_is_passed_over() {
+    for stray in [1 << 24, 9_999_999_999_u64] {
+        let (env, io, _) = sim::world(1);
+        let store = open_with(env, Durability::Strict).unwrap();
+        let stray = Path::new(DIR).join(format!("{stray:010}.swckpt"));
+        drop(
+            sim::env(&io, 2)
+                .io
+                .open(&stray, OpenMode::CreateNew)
+                .unwrap(),
+        );
+        put(&store, 1, value!(1));
+        assert_eq!(store.checkpoint().unwrap().version, 1);
+        store.close().unwrap();
+        let store = open(&io);
+        assert_eq!(store.stats().checkpoint.version, 1);
+        assert_eq!(state(&store).len(), 1);
+    }
+    // The last one leaves none.
+    let (env, io, _) = sim::world(1);
+    let store = open_with(env, Durability::Strict).unwrap();
+    let stray = Path::new(DIR).join(format!("{:010}.swckpt", (1 << 24) - 1));
+    drop(
+        sim::env(&io, 2)
+            .io
+            .open(&stray, OpenMode::CreateNew)
+            .unwrap(),
+    );
+    put(&store, 1, value!(1));
+    let refused = store.checkpoint().unwrap_err();
+    assert!(
+        refused.to_string().contains("0016777215.swckpt"),
+        "{refused}"
+    );
+    assert_eq!(state(&store).len(), 1);
 }
