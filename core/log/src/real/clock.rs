@@ -48,10 +48,21 @@ impl Clock for RealClock {
     }
 
     fn wait(&self, gate: &Gate, seen: u64, deadline: Option<Timestamp>) -> u64 {
+        let begun = self.monotonic();
+        let asked = deadline.map(|deadline| deadline.saturating_since(self.now()));
         gate.wait_while(seen, || {
-            deadline.map(|deadline| deadline.saturating_since(self.now()).min(Self::MAX_SLEEP))
+            let left = deadline?.saturating_since(self.now());
+            let slept = self.monotonic().saturating_sub(begun);
+            Some(sleep(left, asked.unwrap_or_default(), slept))
         })
     }
+}
+
+/// How long to sleep on: what is left by the wall clock, but no longer in all than was asked for. A clock that is set
+/// back meanwhile would else put the end off by as much.
+fn sleep(left: Duration, asked: Duration, slept: Duration) -> Duration {
+    left.min(asked.saturating_sub(slept))
+        .min(RealClock::MAX_SLEEP)
 }
 
 /// The operating system's random source.
@@ -61,5 +72,27 @@ pub struct RealRandom;
 impl Random for RealRandom {
     fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
         getrandom::fill(bytes).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_sleep_longer() {
+        let seconds = Duration::from_secs;
+        for (left, asked, slept, expected) in [
+            (10, 10, 0, 10),
+            (4, 10, 6, 4),
+            // An hour back, and forward.
+            (3604, 10, 6, 4),
+            (3600, 10, 10, 0),
+            (0, 10, 6, 0),
+            (500, 500, 0, 60),
+        ] {
+            let found = sleep(seconds(left), seconds(asked), seconds(slept));
+            assert_eq!(found, seconds(expected), "{left} {asked} {slept}");
+        }
     }
 }
