@@ -345,6 +345,8 @@ impl Engine {
                 range: "one topic or more",
             });
         }
+        // Whoever serves polls must not fail because of one of them.
+        statewright_flow::check_worker(&poll.worker)?;
         if !self.core.is_driving() {
             let range = "true: an engine that does not drive hands out no work";
             return Err(Error::Config {

@@ -146,7 +146,7 @@ fn start(
     if let Some(cwd) = &program.cwd {
         command.current_dir(cwd);
     }
-    die_with_us(&mut command);
+    set_up(&mut command);
     let mut child = command.spawn()?;
     let group = child.id();
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -347,26 +347,43 @@ fn wait_unreaped(pid: u32) {
     }
 }
 
-#[cfg(target_os = "linux")]
+/// The program takes every signal, though the thread that starts it takes none; and it ends with this process.
 #[expect(
     unsafe_code,
-    reason = "process groups and parent-death signals have no safe interface in std"
+    reason = "signal masks and parent-death signals have no safe interface in std"
 )]
-fn die_with_us(command: &mut Command) {
-    // SAFETY: between fork and exec the closure makes one async-signal-safe system call and touches no memory.
+fn set_up(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes async-signal-safe calls and touches no memory but its own stack.
     unsafe {
         command.pre_exec(|| {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
-                Ok(())
-            } else {
-                Err(io::Error::last_os_error())
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            match libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()) {
+                0 => die_with_us(),
+                error => Err(io::Error::from_raw_os_error(error)),
             }
         });
     }
 }
 
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "parent-death signals have no safe interface in std"
+)]
+fn die_with_us() -> io::Result<()> {
+    // SAFETY: plain system call, async-signal-safe.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 #[cfg(not(target_os = "linux"))]
-fn die_with_us(_: &mut Command) {}
+fn die_with_us() -> io::Result<()> {
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -461,6 +478,20 @@ mod tests {
             ));
             killer.join().unwrap();
         }
+    }
+
+    #[test]
+    fn a_program_takes_signals_though_the_thread_that_starts_it_takes_none() {
+        use std::os::unix::process::ExitStatusExt;
+        let (ended, end) = std::sync::mpsc::channel();
+        let script = "kill -TERM $$; echo still here";
+        let body = move || ended.send(sh(script, "", None)).unwrap();
+        let thread = spawn_thread("like-a-worker", body).unwrap();
+        let Ended::Exited { status, stdout, .. } = end.recv().unwrap() else {
+            panic!()
+        };
+        thread.join().unwrap();
+        assert_eq!((status.signal(), stdout), (Some(libc::SIGTERM), vec![]));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! and sleeps. Whoever adds a task takes one sleeper off the register and wakes that one: so no wake-up is lost, and no
 //! task wakes more workers than it needs. A spawn that finds nobody asleep costs no system call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -133,7 +133,13 @@ struct Local {
     shared: Arc<Shared>,
     queue: Worker<Task>,
     index: usize,
+    /// How often it has looked for a task.
+    looks: Cell<u32>,
 }
+
+/// So often at least a worker looks into the common queue first: tasks that fill its own again and again do not starve
+/// those from outside.
+const COMMON_FIRST: u32 = 61;
 
 thread_local! {
     /// The worker that this thread is.
@@ -172,6 +178,7 @@ impl Executor {
                     shared,
                     queue,
                     index,
+                    looks: Cell::new(0),
                 });
                 LOCAL.set(Some(local.clone()));
                 local.work();
@@ -380,7 +387,14 @@ impl Shared {
 
 impl Local {
     fn find(&self) -> Option<Task> {
-        let task = self.queue.pop().or_else(|| self.shared.steal(Some(self)));
+        let looks = self.looks.get().wrapping_add(1);
+        self.looks.set(looks);
+        let common = match looks % COMMON_FIRST {
+            0 => self.shared.injector.steal_batch_and_pop(&self.queue),
+            _ => Steal::Empty,
+        };
+        let task = common.success().or_else(|| self.queue.pop());
+        let task = task.or_else(|| self.shared.steal(Some(self)));
         // Where one was found there may be more.
         if task.is_some() && !self.queue.is_empty() {
             self.shared.wake_one();

@@ -298,3 +298,32 @@ fn lanes_lose_nothing_before_a_full_executor() {
     lanes.shut_down();
     assert_eq!(count.load(Ordering::SeqCst), 10);
 }
+
+/// A task that adds itself until somebody else's has run.
+fn again(executor: Executor, stop: Arc<AtomicUsize>) {
+    if stop.load(Ordering::SeqCst) == 0 {
+        let (next, seen) = (executor.clone(), stop);
+        executor.spawn(move || again(next, seen)).unwrap();
+    }
+}
+
+#[test]
+fn tasks_that_add_themselves_for_ever_leave_turns_for_those_from_outside() {
+    let executor = executor(2);
+    let stop = Arc::new(AtomicUsize::new(0));
+    for _ in 0..4 {
+        let (next, seen) = (executor.clone(), stop.clone());
+        executor.spawn(move || again(next, seen)).unwrap();
+    }
+    let (ran, run) = std::sync::mpsc::channel();
+    std::thread::yield_now();
+    for _ in 0..3 {
+        let ran = ran.clone();
+        executor.spawn(move || ran.send(()).unwrap()).unwrap();
+    }
+    let turns: Vec<_> = (0..3)
+        .map(|_| run.recv_timeout(Duration::from_secs(10)))
+        .collect();
+    stop.store(1, Ordering::SeqCst);
+    assert!(turns.iter().all(Result::is_ok), "{turns:?}");
+}

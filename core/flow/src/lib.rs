@@ -54,6 +54,6 @@ pub use runtime::{
     CaseFilter, CaseInfo, CasePlan, Claim, Deployed, Difference, FlowInfo, Flows, ForkOptions,
     Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Outcome, Plan, Queue, Replayed,
     SOME_WORKER, ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind,
-    WorkState,
+    WorkState, check_worker,
 };
 pub use spec::spec_schema;

@@ -65,9 +65,11 @@ pub(crate) struct Pos {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
 }
 
-/// More than this many are not reported: nobody reads them.
+/// More errors than this, and more warnings, are not reported: nobody reads them.
 const MOST: usize = 1000;
 
 impl Problems {
@@ -99,7 +101,12 @@ impl Problems {
         message: String,
         help: String,
     ) {
-        if self.found.len() < MOST {
+        let of_kind = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *of_kind = of_kind.saturating_add(1);
+        if *of_kind <= MOST {
             self.found.push(Problem {
                 line: at.line.max(1),
                 column: at.column.max(1),
@@ -112,9 +119,12 @@ impl Problems {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// Whether no further error will be reported.
+    pub fn is_full(&self) -> bool {
+        self.errors >= MOST
     }
 
     /// In the order of the text.

@@ -11,3 +11,4 @@
 mod batch;
 mod engine;
 mod many;
+mod polls;

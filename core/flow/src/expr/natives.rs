@@ -189,7 +189,7 @@ pub(super) fn indices(whole: &Json, part: &Json) -> Result {
         (Kind::Null, _) => return Ok(Json(Value::NULL)),
         (Kind::Text, Kind::Text) => {
             let (text, part) = (whole.try_str()?, part.try_str()?);
-            meter::charge_text(text.len().saturating_mul(1 + part.len() / 16))?;
+            meter::charge((text.len() as u64).saturating_mul(16 + part.len() as u64) / 256)?;
             for (at, (byte, _)) in text.char_indices().enumerate() {
                 let here = text.get(byte..).is_some_and(|rest| rest.starts_with(part));
                 if here && !part.is_empty() {

@@ -16,8 +16,11 @@ const COMPILED_BYTES: usize = 256 << 10;
 /// Compiled expressions kept per thread: filters such as `map(test("…"))` ask for the same one again and again.
 const KEPT: usize = 16;
 
+/// A pattern with its flags, and what it compiles to.
+type Kept = ((String, String), (Regex, u64));
+
 thread_local! {
-    static COMPILED: RefCell<Vec<((String, String), Regex)>> = const { RefCell::new(Vec::new()) };
+    static COMPILED: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) fn funs() -> Vec<Filter> {
@@ -33,8 +36,8 @@ pub(super) fn funs() -> Vec<Filter> {
 fn run(mut cv: Cv<'_, Data>, between: bool, matches: bool) -> Result {
     let (flags, pattern) = (cv.0.pop_var(), cv.0.pop_var());
     let (flags, pattern, text) = (flags.try_str()?, pattern.try_str()?, cv.1.try_str()?);
-    meter::charge_text(text.len().saturating_mul(1 + pattern.len() / 16))?;
-    let regex = compiled(pattern, flags)?;
+    let (regex, weight) = compiled(pattern, flags)?;
+    meter::charge((text.len() as u64).saturating_mul(weight.saturating_add(16)) / 256)?;
     let mut out = Vec::new();
     let mut end = 0;
     let mut counter = Counter {
@@ -69,15 +72,16 @@ fn run(mut cv: Cv<'_, Data>, between: bool, matches: bool) -> Result {
     Json::array(out)
 }
 
-fn compiled(pattern: &str, flags: &str) -> Result<Regex> {
+/// A compiled expression and its [`weight`].
+fn compiled(pattern: &str, flags: &str) -> Result<(Regex, u64)> {
     let key = (pattern.to_owned(), flags.to_owned());
     let kept = COMPILED.with_borrow(|kept| {
         kept.iter()
             .find(|(k, _)| *k == key)
-            .map(|(_, regex)| regex.clone())
+            .map(|(_, compiled)| compiled.clone())
     });
-    if let Some(regex) = kept {
-        return Ok(regex);
+    if let Some(compiled) = kept {
+        return Ok(compiled);
     }
     meter::charge(100 + pattern.len() as u64)?;
     let mut builder = RegexBuilder::new(pattern);
@@ -105,13 +109,60 @@ fn compiled(pattern: &str, flags: &str) -> Result<Regex> {
             ));
         }
     };
+    let compiled = (regex, weight(pattern));
     COMPILED.with_borrow_mut(|kept| {
         if kept.len() >= KEPT {
             kept.remove(0);
         }
-        kept.push((key, regex.clone()));
+        kept.push((key, compiled.clone()));
     });
-    Ok(regex)
+    Ok(compiled)
+}
+
+/// How many characters, roughly, an expression has with its counted repetitions written out: so many places in it may
+/// have to be looked at for each character of a text.
+fn weight(pattern: &str) -> u64 {
+    // Of each open group: all but its last part, and that.
+    let mut groups: Vec<(u64, u64)> = vec![(0, 0)];
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        let part = match c {
+            '(' => {
+                groups.push((0, 0));
+                continue;
+            }
+            ')' => groups
+                .pop()
+                .map_or(0, |(sum, last)| sum.saturating_add(last)),
+            '{' => {
+                let counts: String = chars.by_ref().take_while(|c| *c != '}').collect();
+                let most = counts
+                    .rsplit(',')
+                    .find_map(|n| n.trim().parse::<u64>().ok());
+                if let Some((_, last)) = groups.last_mut() {
+                    *last = last.saturating_mul(most.unwrap_or(1).max(1));
+                }
+                continue;
+            }
+            '[' => {
+                while let Some(c) = chars.next().filter(|c| *c != ']') {
+                    if c == '\\' {
+                        chars.next();
+                    }
+                }
+                1
+            }
+            '\\' => chars.next().map_or(0, |_| 1),
+            _ => 1,
+        };
+        if let Some((sum, last)) = groups.last_mut() {
+            *sum = sum.saturating_add(*last);
+            *last = part;
+        }
+    }
+    groups.iter().fold(0, |all: u64, (sum, last)| {
+        all.saturating_add(*sum).saturating_add(*last)
+    })
 }
 
 /// Turns byte offsets into counts of code points; cheap because matches come in order.

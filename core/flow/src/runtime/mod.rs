@@ -47,7 +47,7 @@ pub use replay::{Difference, Replayed};
 pub use save::Moved;
 pub use schedules::ScheduleInfo;
 pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
-pub use work::{Claim, Outcome, Queue, SOME_WORKER, WorkItem, WorkKind};
+pub use work::{Claim, Outcome, Queue, SOME_WORKER, WorkItem, WorkKind, check_worker};
 
 use batch::Batch;
 use desk::Desk;

@@ -560,7 +560,11 @@ fn adopt(
         )
 }
 
-pub(super) fn check_worker(name: &str) -> Result<()> {
+/// Whether that can be a worker's name.
+///
+/// # Errors
+/// [`Error::Input`].
+pub fn check_worker(name: &str) -> Result<()> {
     if (1..=MAX_WORKER_NAME).contains(&name.len()) {
         return Ok(());
     }

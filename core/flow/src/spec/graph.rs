@@ -1,6 +1,6 @@
 //! From tasks, places and edges to a net.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check;
@@ -110,13 +110,19 @@ impl<'l> Finder<'l> {
 }
 
 fn level_net(level: Level, spec: &Spec<'_>, problems: &mut Problems) -> Option<Net> {
-    let (graph, edges) = resolve(&level, problems)?;
+    let of_tasks = level
+        .tasks
+        .iter()
+        .map(|t| t.next.len().saturating_add(t.on_error.len()));
+    let of_places = level.places.iter().map(|p| p.next.len());
+    let edges: usize = of_tasks.chain(of_places).sum();
     if edges > MAX_EDGES {
         let message = format!("the flow has {edges} edges; at most {MAX_EDGES} are allowed");
         let help = "split it into several flows";
         problems.error(Pos::default(), "too-many-edges", message, help);
         return None;
     }
+    let graph = resolve(&level, problems)?;
     check::level(&level, &graph, problems);
     let positions: Vec<Pos> = level.tasks.iter().map(|task| task.at).collect();
     let mut net = assemble(level, graph, spec, problems)?;
@@ -129,8 +135,8 @@ fn level_net(level: Level, spec: &Spec<'_>, problems: &mut Problems) -> Option<N
     Some(net)
 }
 
-/// Finds what the edges lead to and makes the places; also tells how many edges there are.
-fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
+/// Finds what the edges lead to and makes the places.
+fn resolve(level: &Level, problems: &mut Problems) -> Option<Graph> {
     let mut finder = Finder {
         tasks: BTreeMap::new(),
         places: BTreeMap::new(),
@@ -178,16 +184,12 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
     };
     // Without its start nothing can be said about the graph.
     find_start(level, &finder, &mut graph, problems)?;
-    let mut edges = 0_usize;
     for (from, task) in level.tasks.iter().enumerate() {
-        edges = edges.saturating_add(task.next.len());
         edges_out(from, task, &finder, &mut graph, problems);
-        edges = edges.saturating_add(task.on_error.len());
         error_edges(from, task, &finder, &mut graph, problems);
     }
     deadline_edge(level, &finder, &mut graph, problems);
     for place in &level.places {
-        edges = edges.saturating_add(place.next.len());
         let Some(id) = finder.places.get(place.name.text.as_str()) else {
             continue;
         };
@@ -200,7 +202,7 @@ fn resolve(level: &Level, problems: &mut Problems) -> Option<(Graph, usize)> {
             graph.input(*id, *task, &place.name.text, name, problems);
         }
     }
-    Some((graph, edges))
+    Some(graph)
 }
 
 fn find_start(
@@ -246,16 +248,15 @@ fn edges_out(
     graph: &mut Graph,
     problems: &mut Problems,
 ) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for next in &task.next {
-        if seen.contains(&next.to.as_str()) {
+        if !seen.insert(&next.to) {
             let message = format!("task `{}` has two edges to `{}`", task.name, next.to);
             let help =
                 "remove one; join two conditions with `or`, and say `tokens: 2` for two tokens";
             problems.error(next.at, "duplicate-edge", message, help);
             continue;
         }
-        seen.push(&next.to);
         let place = match (
             finder.tasks.get(next.to.as_str()),
             finder.places.get(next.to.as_str()),
@@ -584,14 +585,19 @@ fn sections(
     named: &BTreeMap<String, TaskId>,
     problems: &mut Problems,
 ) -> Vec<Section> {
-    let mut mutexes: Vec<String> = Vec::new();
-    let mut number = |name: &str| match mutexes.iter().position(|m| m == name) {
-        Some(found) => found,
-        None => {
-            mutexes.push(name.to_owned());
-            mutexes.len().saturating_sub(1)
-        }
+    let mut mutexes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut number = |name: &str| {
+        let next = mutexes.len();
+        *mutexes.entry(name.to_owned()).or_insert(next)
     };
+    let mut producers = vec![Vec::new(); graph.places.len()];
+    for task in 0..graph.outputs.len() {
+        for place in graph.places_out(task) {
+            if let Some(of) = producers.get_mut(place) {
+                of.push(task);
+            }
+        }
+    }
     let mut sections = Vec::new();
     for section in &level.sections {
         let mut tasks = Vec::new();
@@ -612,7 +618,7 @@ fn sections(
             name: section.name.text.clone(),
             mutex: number(&section.mutex.text),
             mutex_name: section.mutex.text.clone(),
-            places: inner_places(&tasks, graph),
+            places: inner_places(&tasks, &producers, graph),
             tasks,
             rivals: Vec::new(),
         });
@@ -628,29 +634,31 @@ fn sections(
             rivals: Vec::new(),
         });
     }
-    let mutexes: Vec<usize> = sections.iter().map(|s| s.mutex).collect();
+    let mut same: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (id, section) in sections.iter().enumerate() {
+        same.entry(section.mutex).or_default().push(id);
+    }
     for (id, section) in sections.iter_mut().enumerate() {
-        section.rivals = (0..mutexes.len())
-            .filter(|other| *other != id && mutexes.get(*other) == Some(&section.mutex))
-            .collect();
+        let same = same.get(&section.mutex).into_iter().flatten().copied();
+        section.rivals = same.filter(|other| *other != id).collect();
     }
     sections
 }
 
 /// The places that only these tasks lead to and only these tasks take from.
-fn inner_places(tasks: &[TaskId], graph: &Graph) -> Vec<PlaceId> {
-    let mut places = Vec::new();
-    for (id, place) in graph.places.iter().enumerate() {
-        let producers: Vec<TaskId> = (0..graph.outputs.len())
-            .filter(|t| graph.places_out(*t).any(|place| place == id))
-            .collect();
-        let all_inside = |of: &[TaskId]| !of.is_empty() && of.iter().all(|t| tasks.contains(t));
-        let entered = place.tokens > 0 || graph.late == Some(id);
-        if !entered && all_inside(&producers) && all_inside(&place.targets) {
-            places.push(id);
-        }
-    }
-    places
+fn inner_places(tasks: &[TaskId], producers: &[Vec<TaskId>], graph: &Graph) -> Vec<PlaceId> {
+    let tasks: BTreeSet<TaskId> = tasks.iter().copied().collect();
+    let all_inside = |of: &[TaskId]| !of.is_empty() && of.iter().all(|t| tasks.contains(t));
+    let is_inner = |id: &PlaceId| {
+        let (Some(place), Some(producers)) = (graph.places.get(*id), producers.get(*id)) else {
+            return false;
+        };
+        let entered = place.tokens > 0 || graph.late == Some(*id);
+        !entered && all_inside(producers) && all_inside(&place.targets)
+    };
+    let places = tasks.iter().flat_map(|task| graph.places_out(*task));
+    let places: BTreeSet<PlaceId> = places.filter(is_inner).collect();
+    places.into_iter().collect()
 }
 
 fn region(

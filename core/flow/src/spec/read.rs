@@ -387,8 +387,10 @@ impl Reader<'_> {
         match Expr::compile(&text, &VARIABLES) {
             Ok(expr) => Some(expr),
             Err(error) => {
+                // Finding the place takes reading the source up to there.
                 let at = error
                     .offset
+                    .filter(|_| !self.problems.is_full())
                     .map_or(node.at, |offset| node.inside(self.source, offset));
                 let message = format!("in `{field}`: {}", error.message);
                 self.problems.error(at, "expression", message, error.help);

@@ -403,6 +403,7 @@ fn hostile_expressions_end_in_an_error() {
         "[range(100000)] | map([range(100000)])",
         "[range(3000)] | [combinations(5)]",
         "[range(3000) | [range(1000)]] | [combinations]",
+        "\"a\" * 20000 | test(\"(a?){3000}b\")",
         "[.[range(1e9)]]",
         "[][1e12] = 1",
         "null | .[1e9] = 1",
@@ -574,4 +575,18 @@ fn limits_are_what_they_say() {
         expr.eval(&value!(100), &[], &limits).unwrap_err().kind,
         ExprErrorKind::Size
     );
+}
+
+#[test]
+fn long_patterns_and_parts_are_looked_for_in_long_texts() {
+    // What is looked through is no text that was made, however long the part that is looked for.
+    let input = value!({"text": ("ab".repeat(700_000)), "part": ("b".repeat(200))});
+    let limits = ExprLimits::default();
+    for (text, expected) in [
+        (". as $d | .text | test($d.part)", value!(false)),
+        (". as $d | .text | indices($d.part) | length", value!(0)),
+    ] {
+        let found = Expr::compile(text, &[]).unwrap().eval(&input, &[], &limits);
+        assert_eq!(found, Ok(expected), "{text}");
+    }
 }

@@ -31,6 +31,7 @@ mod replay;
 mod schedules;
 mod soup;
 mod spec;
+mod spec_large;
 mod spec_time;
 mod testing;
 mod verify;
