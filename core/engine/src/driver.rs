@@ -113,6 +113,9 @@ impl Core {
         ] {
             gate.notify();
         }
+        if let Some(gate) = self.store.log_gate() {
+            gate.notify();
+        }
         self.waits.end_all(&Error::Closed);
     }
 
@@ -443,6 +446,22 @@ impl Core {
         }
     }
 
+    /// Makes the log's next file ready in the background.
+    fn ready_behind(&self) {
+        let Some(half_full) = self.store.log_gate() else {
+            return;
+        };
+        let mut seen = 0;
+        loop {
+            seen = self.store.env().clock.wait(half_full, seen, None);
+            if self.is_stopped() {
+                return;
+            }
+            // Without one, the commit that needs it makes it.
+            let _ = self.store.make_log_ready();
+        }
+    }
+
     /// Gives back the memory of expired keys in the background.
     fn purge_behind(&self, interval: Duration) {
         const BATCH: u64 = 256;
@@ -493,6 +512,10 @@ impl Core {
         if let Err(e) = self.sync_behind(interval) {
             self.fail(e);
         }
+    }
+
+    pub fn readier(self: Arc<Self>) {
+        self.ready_behind();
     }
 
     pub fn checkpointer(self: Arc<Self>) {

@@ -99,6 +99,8 @@ impl Engine {
             engine
                 .threads
                 .start("sw-checkpoint", move || core.checkpointer())?;
+            let core = engine.core.clone();
+            engine.threads.start("sw-log", move || core.readier())?;
         }
         if let Some(interval) = options.purge_interval {
             let core = engine.core.clone();

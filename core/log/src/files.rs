@@ -18,10 +18,10 @@ use crate::options::{Durability, LogOptions};
 use crate::recover::{Opened, SegmentInfo, mark, random_tag};
 use crate::sabotage::{self, Bug};
 use crate::segment::{
-    Chain, FIRST_FRAME, MARK_LEN, Unfinished, is_far, segment_length, segment_name,
+    Chain, FIRST_FRAME, MARK_LEN, Ready, Unfinished, is_far, segment_length, segment_name,
 };
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
-use crate::time::Timestamp;
+use crate::time::{Gate, Timestamp};
 
 use turn::Turns;
 
@@ -32,15 +32,20 @@ const MAX_SPARE: usize = 1 << 20;
 
 /// Everything a log with files has.
 ///
-/// Locks are taken in the order `writer`, `syncer`. `syncer` is held from the moment a batch is taken until it is
-/// synced, and while a segment is finished: syncs of one file must not overlap, or the kernel would report a failure
-/// to only one of them. Its holder waits for nobody but the disk.
+/// Locks are taken in the order `writer`, `syncer`, and `writer`, `ready`. `syncer` is held from the moment a batch is
+/// taken until it is synced, and while a segment is finished: syncs of one file must not overlap, or the kernel would
+/// report a failure to only one of them. Its holder waits for nobody but the disk.
 pub(crate) struct Files {
     env: Env,
     pub(crate) dir: PathBuf,
     pub(crate) options: LogOptions,
     writer: Mutex<Writer>,
     syncer: Mutex<Syncer>,
+    /// What the next segment is made of, if somebody made it. Locked while it is made: whoever needs it meanwhile waits
+    /// less than it would take to make one.
+    ready: Mutex<Option<Ready>>,
+    /// Notified when one should be made.
+    pub(crate) ready_gate: Gate,
     turns: Turns,
     pub(crate) announced: Announcements,
     /// The first failure (rules W1, W2).
@@ -59,6 +64,8 @@ struct Writer {
     mapping: Option<Box<dyn Mapping>>,
     /// Where the next frame goes, behind `pending`.
     end: u64,
+    /// Where the next segment should be made ready; nowhere once that was said.
+    half: u64,
     /// Whether a closing mark is there that must be wiped first.
     marked: bool,
     /// Frames not yet written to the file, which belong at `pending_at`.
@@ -182,12 +189,14 @@ impl Files {
         let segment = Segment::new(current, file, end);
         let mapping = segment.map(&options);
         let marked = marked && is_far(&segment.header, end);
+        let half = segment.header.length / 2;
         let pending = Vec::new();
         let writer = Writer {
             segments,
             segment,
             mapping,
             end,
+            half,
             marked,
             pending,
             pending_at: end,
@@ -201,6 +210,8 @@ impl Files {
             options,
             writer: Mutex::new(writer),
             syncer: Mutex::default(),
+            ready: Mutex::default(),
+            ready_gate: Gate::new(),
             turns: Turns::new(),
             announced: Announcements::default(),
             poison: OnceLock::new(),
@@ -319,7 +330,26 @@ impl Files {
         writer.time = time;
         writer.end += bytes;
         writer.log_bytes += bytes;
+        if writer.end > writer.half {
+            writer.half = u64::MAX;
+            self.ready_gate.notify();
+        }
         Ok(Appended { version, bytes })
+    }
+
+    /// Makes what the next segment will be made of, if there is none; tells whether it did.
+    pub(crate) fn make_ready(&self) -> Result<bool> {
+        self.usable()?;
+        let log_bytes = self.writer.lock().log_bytes;
+        let mut ready = self.ready.lock();
+        // Whoever closes the log waits for this, and then removes it.
+        self.usable()?;
+        if ready.is_some() {
+            return Ok(false);
+        }
+        let length = segment_length(&self.options, log_bytes, 0);
+        *ready = Some(Ready::create(&*self.env.io, &self.dir, length)?);
+        Ok(true)
     }
 
     /// Wipes the closing mark that the next frame would be written over. It says that nothing is behind it, so it must
@@ -495,7 +525,10 @@ impl Files {
         };
         // A full disk is found out here, before anything of the log is touched, so the log stays usable.
         let io = &*self.env.io;
-        let new = Unfinished::create_somehow(io, &path, header, &[], need);
+        let new = match self.take_ready(need) {
+            Some(ready) => ready.into_segment(io, &path, header),
+            None => Unfinished::create_somehow(io, &path, header, &[], need),
+        };
         let (new, header) = new.map_err(|e| match e {
             Error::NoSpace { .. } | Error::OutOfMemory { .. } => e,
             other => self.poison(other),
@@ -514,8 +547,19 @@ impl Files {
         writer.segment = Segment::new(info, file, FIRST_FRAME);
         writer.mapping = writer.segment.map(&self.options);
         (writer.end, writer.pending_at) = (FIRST_FRAME, FIRST_FRAME);
+        writer.half = writer.segment.header.length / 2;
         counters.segments_started.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// What a segment with room for a frame of `need` bytes can be made of.
+    fn take_ready(&self, need: u64) -> Option<Ready> {
+        let ready = self.ready.lock().take()?;
+        if ready.has_room(need) {
+            return Some(ready);
+        }
+        ready.discard(&*self.env.io);
+        None
     }
 
     /// Writes and syncs what the current segment still lacks. The caller holds `syncer`.
@@ -562,6 +606,9 @@ impl Files {
         self.closed.store(true, Ordering::Release);
         writer.mapping = None;
         drop(syncer);
+        if let Some(ready) = self.ready.lock().take() {
+            ready.discard(&*self.env.io);
+        }
         *self.lock.lock() = None;
         result
     }

@@ -12,7 +12,7 @@ use crate::recover;
 use crate::repair::{self, Repair};
 use crate::segment::make_reserve;
 use crate::sync;
-use crate::time::Timestamp;
+use crate::time::{Gate, Timestamp};
 use crate::verify::{self, Content, Damage, Verification};
 
 /// One commit, as it is in the log.
@@ -384,6 +384,26 @@ impl Log {
         };
         let files = self.files.as_ref();
         files.map_or_else(in_memory, |files| files.options.clone())
+    }
+
+    /// Makes what the log goes on in when its current file is full, if it is not there: a file that is full of zeros,
+    /// and durable. Otherwise the commit that needs it waits for that. Does nothing in memory. For whoever has time,
+    /// when the [gate](Log::ready_gate) says so. Tells whether it made one.
+    ///
+    /// # Errors
+    /// `Io`, `NoSpace`; the log goes on without. `Closed`, `Poisoned`, `Forked`. O(size of a segment); commits may be
+    /// appended meanwhile.
+    pub fn make_ready(&self) -> Result<bool> {
+        match &self.files {
+            Some(files) => files.make_ready(),
+            None => Ok(false),
+        }
+    }
+
+    /// A gate that is notified when the current file is half full; none in memory.
+    #[must_use]
+    pub fn ready_gate(&self) -> Option<&Gate> {
+        self.files.as_ref().map(|files| &files.ready_gate)
     }
 
     /// Bytes by which the log has grown since it was opened, framing and padding included. O(1).

@@ -90,10 +90,13 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
     (number > 0 && segment_name(number) == name).then_some(number)
 }
 
+/// The file that the next segment is made of.
+const READY_NAME: &str = "next.swlog.tmp";
+
 /// Whether the name is that of a segment that was being made.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(".tmp")
-        .is_some_and(|name| segment_number(name).is_some())
+    let number = name.strip_suffix(".tmp").and_then(segment_number);
+    number.is_some() || name == READY_NAME
 }
 
 /// Where the bytes of a file go that is repaired.
@@ -138,20 +141,7 @@ impl Unfinished {
         frames: &[u8],
     ) -> Result<Unfinished> {
         let temporary = unfinished_path(&path);
-        let file = match io.open(&temporary, OpenMode::CreateNew) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                io.remove(&temporary)
-                    .map_err(|e| Error::io("remove", &temporary, e))?;
-                io.open(&temporary, OpenMode::CreateNew)
-            }
-            other => other,
-        }
-        .map_err(|e| Error::io("create", &temporary, e))?;
-        if let Err(e) = fill(&*file, header, frames) {
-            // The reason it failed is what the caller must hear; opening removes leftovers too.
-            let _ = io.remove(&temporary);
-            return Err(Error::io("write", &temporary, e));
-        }
+        let file = create_full(io, &temporary, &header.encode(), frames, header.length)?;
         Ok(Unfinished {
             file,
             temporary,
@@ -200,13 +190,93 @@ impl Unfinished {
     }
 }
 
-fn fill(file: &dyn File, header: &SegmentHeader, frames: &[u8]) -> std::io::Result<()> {
+/// A file of zeros, and durable, that a segment becomes when one is needed: whoever commits then need not wait for the
+/// zeros to be written.
+pub(crate) struct Ready {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    length: u64,
+}
+
+impl Ready {
+    /// Writes zeros to a file of this length, and syncs it. If that fails the file is removed.
+    pub(crate) fn create(io: &dyn Io, dir: &Path, length: u64) -> Result<Ready> {
+        let path = dir.join(READY_NAME);
+        let file = create_full(io, &path, &[], &[], length)?;
+        Ok(Ready { file, path, length })
+    }
+
+    /// Whether frames of `need` bytes fit.
+    pub(crate) fn has_room(&self, need: u64) -> bool {
+        FIRST_FRAME + need + MARK_LEN <= self.length
+    }
+
+    /// Makes it a segment with this header, but for its length. If that fails the file is removed.
+    pub(crate) fn into_segment(
+        self,
+        io: &dyn Io,
+        path: &Path,
+        header: SegmentHeader,
+    ) -> Result<(Unfinished, SegmentHeader)> {
+        let length = self.length;
+        let header = SegmentHeader { length, ..header };
+        let written = self.file.write_all_at(&header.encode(), 0);
+        match written.and_then(|()| self.file.sync_all()) {
+            Ok(()) => {
+                let made = Unfinished {
+                    file: self.file,
+                    temporary: self.path,
+                    path: path.to_path_buf(),
+                };
+                Ok((made, header))
+            }
+            Err(e) => {
+                let failed = Error::io("write", &self.path, e);
+                self.discard(io);
+                Err(failed)
+            }
+        }
+    }
+
+    /// Removes the file.
+    pub(crate) fn discard(self, io: &dyn Io) {
+        // Opening removes leftovers too.
+        let _ = io.remove(&self.path);
+    }
+}
+
+/// Makes a new file of a header, frames and zeros, and syncs it; in place of one that was left. If that fails the file
+/// is removed.
+fn create_full(
+    io: &dyn Io,
+    path: &Path,
+    header: &[u8],
+    frames: &[u8],
+    length: u64,
+) -> Result<Arc<dyn File>> {
+    let file = match io.open(path, OpenMode::CreateNew) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            io.remove(path).map_err(|e| Error::io("remove", path, e))?;
+            io.open(path, OpenMode::CreateNew)
+        }
+        other => other,
+    }
+    .map_err(|e| Error::io("create", path, e))?;
+    if let Err(e) = fill(&*file, header, frames, length) {
+        // The reason it failed is what the caller must hear; opening removes leftovers too.
+        let _ = io.remove(path);
+        return Err(Error::io("write", path, e));
+    }
+    Ok(file)
+}
+
+fn fill(file: &dyn File, header: &[u8], frames: &[u8], length: u64) -> std::io::Result<()> {
     const BLOCK: usize = 1 << 20;
-    let mut start = header.encode();
-    let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+    let mut start = header.to_vec();
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     let first = start.len().saturating_add(frames.len());
     // The zeros are really written: later syncs then change no metadata and cost half.
-    let first = first.next_multiple_of(BLOCK).min(length).max(first);
+    let first = first.max(1).next_multiple_of(BLOCK).min(length).max(first);
     let no_memory = |_| std::io::Error::from(ErrorKind::OutOfMemory);
     start
         .try_reserve_exact(first.saturating_sub(start.len()))

@@ -234,6 +234,19 @@ impl Store {
         &self.shared.unsynced_gate
     }
 
+    /// Makes the file ready that the log goes on in when its current one is full; otherwise the commit that needs it
+    /// waits for some megabytes of zeros to be written and synced. For whoever has time, when the
+    /// [gate](Store::log_gate) says so: the engine does it in the background. Tells whether it made one; see
+    /// [`Log::make_ready`](statewright_log::Log::make_ready).
+    pub fn make_log_ready(&self) -> Result<bool> {
+        Ok(self.shared.log.make_ready()?)
+    }
+
+    /// A gate that is notified when the log's current file is half full; none in memory.
+    pub fn log_gate(&self) -> Option<&Gate> {
+        self.shared.log.ready_gate()
+    }
+
     /// Makes everything committed so far survive a power cut. Does nothing in memory.
     pub fn sync(&self) -> Result<()> {
         self.shared.unsynced.store(false, Ordering::Release);

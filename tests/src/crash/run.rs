@@ -184,6 +184,10 @@ impl Runner {
                 self.acknowledge();
                 self.go_on(synced)
             }
+            Step::Ready => match self.log.make_ready() {
+                Err(e) if e.code() != 303 && self.io.failed() > 0 => Ok(()),
+                made => self.go_on(made.map(drop)),
+            },
             Step::Reopen(durability) => self.reopen(false, *durability),
             Step::Kill(durability) => self.reopen(true, *durability),
             Step::Fail(fault) => {

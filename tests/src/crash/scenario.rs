@@ -12,6 +12,8 @@ pub enum Step {
     Append(usize),
     /// Everything so far is made durable.
     Sync,
+    /// What the next segment is made of is made.
+    Ready,
     /// The log is closed and opened again.
     Reopen(Durability),
     /// The process is killed, and the log opened again by the next.
@@ -86,6 +88,21 @@ pub fn all(seed: u64, random: u64) -> Vec<Scenario> {
         scenario("buffered, never synced", Buffered, commits(12, 300, 100)),
         scenario("strict, many segments", Strict, commits(30, 900, 3)),
         scenario("buffered, many segments", Buffered, commits(24, 1200, 7)),
+        scenario("segments made ready, strict", Strict, ready(|_| None)),
+        scenario(
+            "segments made ready, buffered",
+            Buffered,
+            ready(|i| (i % 4 == 3).then_some(Step::Kill(Buffered))),
+        ),
+        scenario(
+            "segments made ready, failing",
+            Strict,
+            ready(|i| {
+                let ops = [Op::Write, Op::Sync, Op::Rename, Op::Create, Op::Remove];
+                let op = ops.get(i % ops.len()).copied()?;
+                Some(Step::Fail(Fault::once(op, 1, ErrorKind::Other)))
+            }),
+        ),
         scenario(
             "commits larger than a segment",
             Strict,
@@ -140,6 +157,17 @@ pub fn all(seed: u64, random: u64) -> Vec<Scenario> {
     let random_ones = (0..random).map(|i| random_scenario(i, seed.wrapping_add(i)));
     all.extend(random_ones);
     all
+}
+
+/// Commits that fill segments, which are made ready; sometimes one that is too large for it, and what `more` says.
+fn ready(more: impl Fn(usize) -> Option<Step>) -> Vec<Step> {
+    let round = |i| {
+        let large = if i % 3 == 2 { 9000 } else { 900 };
+        let ready = [Some(Step::Ready), more(i), Some(Step::Append(large))];
+        let ready = ready.into_iter().flatten();
+        ready.chain(commits(5, 900, 3)).collect::<Vec<_>>()
+    };
+    (0..7).flat_map(round).collect()
 }
 
 fn all_sizes() -> Vec<Step> {

@@ -77,6 +77,15 @@ impl World {
     }
 
     pub(super) fn sync(&mut self) -> Checked {
+        if self.seed % 3 == 1 {
+            let made = self.store()?.make_log_ready();
+            self.say(|| format!("the next segment: {made:?}"));
+            match made {
+                Err(e) if e.code() == 303 && self.has_failed() => self.judge.poisoned = true,
+                Err(e) if !self.has_failed() => return Err(format!("no next segment: {e}")),
+                _ => {}
+            }
+        }
         let result = self.store()?.sync();
         self.say(|| format!("sync: {result:?}"));
         self.note(result.as_ref().map_or_else(|e| e.code() as u64, |()| 0));

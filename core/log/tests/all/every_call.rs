@@ -76,6 +76,12 @@ fn session_of(
             log.sync_to(u64::MAX, &())?;
             life.acknowledged = life.acknowledged.max(i + 1);
         }
+        if i % 3 == 1
+            && let Err(error) = log.make_ready()
+        {
+            // The log goes on without.
+            life.failures.push(error);
+        }
         if i % 5 == 0 {
             log.read(1, &mut |_| Ok(true))?;
         }

@@ -505,3 +505,46 @@ fn how_much_the_log_has_grown_counts_framing_and_padding() {
         assert_eq!((log.grown(), recovery.log_bytes), (0, 3 * commit));
     }
 }
+
+/// Whoever commits does not wait for the zeros of a new segment to be written, if somebody else wrote them before.
+#[test]
+fn a_segment_is_made_of_what_was_made_ready() {
+    let ready = dir().join("next.swlog.tmp");
+    for durability in [Durability::Strict, Durability::Buffered] {
+        let calls = |prepare: bool| {
+            let io = SimIo::new();
+            let options = LogOptions {
+                durability,
+                first_segment_bytes: 32 << 10,
+                segment_bytes: 32 << 10,
+                ..LogOptions::default()
+            };
+            let (log, ..) = try_open(sim::env(&io, 1), dir(), options.clone()).unwrap();
+            let gate = log.ready_gate().unwrap();
+            let (seen, mut most) = (gate.epoch(), 0);
+            for n in 0..15 {
+                assert_eq!(gate.epoch() > seen, n > 3, "half full");
+                if prepare && n == 6 {
+                    assert!(log.make_ready().unwrap() && !log.make_ready().unwrap());
+                    assert!(io.exists(&ready).unwrap());
+                }
+                let before = io.boundaries();
+                append_synced(&log, 3500);
+                most = most.max(io.boundaries() - before);
+                assert_eq!(io.exists(&ready).unwrap(), prepare && (6..8).contains(&n));
+            }
+            // One that is larger than what was made ready gets its own.
+            log.make_ready().unwrap();
+            append_synced(&log, 40 << 10);
+            assert!(!io.exists(&ready).unwrap());
+            log.make_ready().unwrap();
+            log.close().unwrap();
+            assert!(!io.exists(&ready).unwrap());
+            assert_eq!(log.make_ready().unwrap_err().code(), 106);
+            let (_, _, commits) = try_open(sim::env(&io, 2), dir(), options).unwrap();
+            assert_eq!(commits.len(), 16);
+            most
+        };
+        assert!(calls(true) < calls(false), "{durability}");
+    }
+}
