@@ -252,7 +252,7 @@ func (t Traces) Get(id string) (Trace, bool, error) {
 	return trace, there, err
 }
 
-// Tree gives a trace and up to limit traces in all below it, each before its children.
+// Tree gives a trace and those below it, up to limit in all, each before its children.
 func (t Traces) Tree(id string, limit int) ([]TraceNode, error) {
 	type node struct {
 		Depth int       `msgpack:"depth"`

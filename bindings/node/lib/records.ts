@@ -252,7 +252,7 @@ export class Traces<M extends Mode = 'engine'> {
     return found && trace<T>(found);
   }
 
-  /** A trace and up to `limit` traces in all below it, each before its children, with how far below it is. */
+  /** A trace and those below it, up to `limit` in all, each before its children, with how far below it is. */
   tree<T = Value>(id: string, limit = 1000): { depth: number; trace: Trace<T> }[] {
     const nodes = this.#caller.read({ op: 'trace.tree', id: text('id', id), limit }) as Raw[];
     return nodes.map((node) => ({ depth: node.depth as number, trace: trace<T>(node.trace as Raw) }));

@@ -294,7 +294,7 @@ class basic_traces : detail::records<Policy, Raw> {
   ret<std::optional<trace>> get(std::string_view id) const {
     return Policy::give(detail::if_there(this->run_op("trace.get", object{{"id", id}}), detail::trace_of));
   }
-  /// A trace and up to `limit` traces in all below it, each before its children.
+  /// A trace and those below it, up to `limit` in all, each before its children.
   ret<std::vector<trace_node>> tree(std::string_view id, std::uint64_t limit = 1000) const {
     const auto nodes = [](const value &from) { return detail::each_of(from, detail::node_of); };
     return Policy::give(detail::shown(this->run_op("trace.tree", object{{"id", id}, {"limit", limit}}), nodes));
