@@ -70,8 +70,8 @@ impl Value {
     /// Encodes as MessagePack, which decodes to an equal value: objects in insertion order, integers and
     /// lengths in their shortest form, floats always in 64 bits. O(size).
     ///
-    /// MessagePack's lengths have 32 bits; a string beyond 4 GiB, which every decoder and
-    /// [`Value::check`] refuse, is cut there.
+    /// MessagePack's lengths have 32 bits: a text or byte string beyond 4 GiB, which no preset of [`Limits`] takes, is
+    /// cut there.
     pub fn to_msgpack(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write_msgpack(&mut out);

@@ -683,6 +683,13 @@ impl<'a> Iterator for Entries<'a> {
         }
     }
 
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        match self {
+            Entries::Flat(entries) => entries.nth(n).map(|(key, value)| (key, value)),
+            Entries::Large(slots) => slots.nth(n).map(|slot| (&slot.key, &slot.value)),
+        }
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         match self {
             Entries::Flat(entries) => entries.size_hint(),

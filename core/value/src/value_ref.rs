@@ -299,7 +299,7 @@ impl<'a> ValueRef<'a> {
             Form::Node(value) => EntriesOf::Node(value.entry_iter()),
             Form::Packed(view) => {
                 let (keys, values) = view.entries();
-                EntriesOf::Packed(view, keys.iter().zip(values))
+                EntriesOf::Packed(view, keys.iter(), values.iter())
             }
         })
     }
@@ -395,7 +395,8 @@ pub struct Entries<'a>(EntriesOf<'a>);
 #[derive(Clone)]
 enum EntriesOf<'a> {
     Node(object::Entries<'a>),
-    Packed(View<'a>, std::iter::Zip<Words<'a>, Words<'a>>),
+    /// The words of the keys and of their values: as many.
+    Packed(View<'a>, Words<'a>, Words<'a>),
 }
 
 type Words<'a> = std::slice::Iter<'a, u64>;
@@ -410,14 +411,29 @@ impl<'a> Iterator for Entries<'a> {
                 let (key, value) = entries.next()?;
                 Some((key.as_str(), value.by_ref()))
             }
-            EntriesOf::Packed(view, entries) => Some(view.entry_of(entries.next()?)),
+            EntriesOf::Packed(view, keys, values) => {
+                Some(view.entry_of(keys.next()?, values.next()?))
+            }
+        }
+    }
+
+    /// O(log n).
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        match &mut self.0 {
+            EntriesOf::Node(entries) => {
+                let (key, value) = entries.nth(n)?;
+                Some((key.as_str(), value.by_ref()))
+            }
+            EntriesOf::Packed(view, keys, values) => {
+                Some(view.entry_of(keys.nth(n)?, values.nth(n)?))
+            }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.0 {
             EntriesOf::Node(entries) => entries.size_hint(),
-            EntriesOf::Packed(_, entries) => entries.size_hint(),
+            EntriesOf::Packed(_, keys, _) => keys.size_hint(),
         }
     }
 }
@@ -431,14 +447,16 @@ impl DoubleEndedIterator for Entries<'_> {
                 let (key, value) = entries.next_back()?;
                 Some((key.as_str(), value.by_ref()))
             }
-            EntriesOf::Packed(view, entries) => Some(view.entry_of(entries.next_back()?)),
+            EntriesOf::Packed(view, keys, values) => {
+                Some(view.entry_of(keys.next_back()?, values.next_back()?))
+            }
         }
     }
 }
 
 impl<'a> View<'a> {
     #[inline]
-    fn entry_of(self, (key, value): (&'a u64, &'a u64)) -> (&'a str, ValueRef<'a>) {
+    fn entry_of(self, key: &'a u64, value: &'a u64) -> (&'a str, ValueRef<'a>) {
         let key = View { word: key, ..self };
         (
             key.text(),
@@ -510,6 +528,17 @@ impl<'a> Iterator for Items<'a> {
             ItemsOf::Node(items) => items.next().map(Value::by_ref),
             ItemsOf::Packed(view, words) => {
                 let word = words.next()?;
+                Some(ValueRef::of(View { word, ..*view }))
+            }
+        }
+    }
+
+    /// O(log n).
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        match &mut self.0 {
+            ItemsOf::Node(items) => items.nth(n).map(Value::by_ref),
+            ItemsOf::Packed(view, words) => {
+                let word = words.nth(n)?;
                 Some(ValueRef::of(View { word, ..*view }))
             }
         }

@@ -99,7 +99,6 @@ impl Value {
         // its own and a `$` more before others; base64 for bytes, and texts for what has none. What it stands
         // for is checked below.
         let of_text = Limits {
-            max_depth: limits.max_depth.saturating_add(2),
             max_items: limits.max_items.saturating_mul(7),
             max_key: limits.max_key.saturating_add(1).max(LONGEST_KEY),
             max_string: (limits.max_string / 3)
@@ -108,7 +107,8 @@ impl Value {
                 .max(LONGEST_TEXT),
             ..*limits
         };
-        let value = Value::from_json_with(json, &of_text)?.from_typed()?;
+        let depth = limits.depth().saturating_add(2);
+        let value = Value::from_json_within(json, &of_text, depth)?.from_typed()?;
         value.check(limits)?;
         Ok(value)
     }

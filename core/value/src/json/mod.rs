@@ -49,6 +49,16 @@ impl Value {
     /// # Errors
     /// As [`Value::from_json`].
     pub fn from_json_with<T: JsonText>(json: T, limits: &Limits) -> Result<Value> {
+        Value::from_json_within(json, limits, limits.depth())
+    }
+
+    /// As [`Value::from_json_with`], but for a limit of the nesting that may be beyond [`MAX_DEPTH`](crate::MAX_DEPTH):
+    /// for texts that nest deeper than what they stand for.
+    pub(crate) fn from_json_within<T: JsonText>(
+        json: T,
+        limits: &Limits,
+        depth: usize,
+    ) -> Result<Value> {
         let bytes = json.as_ref();
         within("length of the JSON text", bytes.len(), limits.max_bytes)
             .map_err(|exceeded| exceeded.at(format_args!("found {} bytes", bytes.len())))?;
@@ -62,7 +72,7 @@ impl Value {
                 reason: "the text is not UTF-8".into(),
             });
         }
-        read::read(bytes, limits)
+        read::read(bytes, limits, depth)
     }
 
     /// Prints compact JSON, which parses back to an equal value, unless there are kinds in it that JSON lacks.

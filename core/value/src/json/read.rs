@@ -7,14 +7,14 @@ use crate::packed::word;
 use crate::packed::{Full, Writer};
 use crate::{Error, Limits, Result, Value};
 
-/// Reads one JSON text; `json` is UTF-8.
-pub(super) fn read(json: &[u8], limits: &Limits) -> Result<Value> {
+/// Reads one JSON text; `json` is UTF-8, and `depth` the limit of its nesting.
+pub(super) fn read(json: &[u8], limits: &Limits, depth: usize) -> Result<Value> {
     let mut reader = Reader {
         json,
         at: 0,
         writer: Writer::new(json.len() / 8 + 16),
         limits,
-        depth: limits.depth(),
+        depth,
         items: 0,
         scratch: Vec::new(),
     };

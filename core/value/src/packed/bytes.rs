@@ -17,7 +17,7 @@ use crate::extended::Extended;
 use crate::value::Repr;
 use crate::value_ref::Data;
 use crate::walk::{Event, Walk};
-use crate::{Error, Limits, Result, Value, ValueRef};
+use crate::{Error, Limits, MAX_DEPTH, Path, Result, Value, ValueRef};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"SWPK\x01\0\0\0");
 
@@ -44,8 +44,12 @@ impl Value {
     /// The packed form as bytes, which [`Value::from_packed_bytes`] reads with one copy. O(size).
     ///
     /// # Errors
-    /// As [`Value::pack`].
+    /// [`Error::Limit`] if it needs more than 32 GiB, or nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH), since it
+    /// could not be read.
     pub fn to_packed_bytes(&self) -> Result<Vec<u8>> {
+        if !self.nests_within(MAX_DEPTH) {
+            return Err(Error::too_deep(Path::root()));
+        }
         let (root, document) = write(self.by_ref())?
             .into_document()
             .map_err(|_| too_large())?;

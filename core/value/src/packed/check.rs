@@ -3,7 +3,7 @@
 use super::Packed;
 use super::bytes::invalid;
 use super::read::INDEXED;
-use super::shapes::MAX_KEY;
+use super::shapes::{MAX_KEY, MAX_KEYS};
 use super::word::{self, Tag};
 use crate::key::hash;
 use crate::{Error, Limits, Result};
@@ -49,6 +49,10 @@ impl<'a> Check<'a> {
                 return Err(place(at, "not a shape"));
             }
             let len = word::beside(*descriptor) as usize;
+            if len > MAX_KEYS.into() {
+                // Such an object is a dictionary: the keys of a shape are looked through one by one.
+                return Err(place(at, "a shape has too many keys"));
+            }
             total = total.saturating_add(len);
             if total > packed.words.len() {
                 return Err(place(at, "shapes overlap"));
@@ -289,4 +293,42 @@ impl<'a> Check<'a> {
 /// The head is five words.
 fn place(at: usize, reason: &'static str) -> Error {
     invalid(8 * (at + 5), reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    /// An object of so many keys as a record.
+    fn record(len: u32) -> Result<Value> {
+        let keys: Vec<String> = (0..len).map(|at| format!("k{at}")).collect();
+        let mut words: Vec<u64> = (keys.iter())
+            .map(|key| word::short_text(key.as_bytes()).unwrap())
+            .collect();
+        let hashes: Vec<u64> = keys.iter().map(|key| hash(key).into()).collect();
+        words.extend(
+            (hashes.chunks(2)).map(|pair| pair[0] | pair.get(1).map_or(0, |high| high << 32)),
+        );
+        let table = words.len() as u64;
+        words.push(word::at(Tag::Array, 0, len as u16));
+        let values = words.len() as u32;
+        words.extend((0..len).map(|_| word::TRUE));
+        let root = word::at(Tag::Record, values, 0);
+        let head = [words.len() as u64, root, table | 1 << 32, 0];
+        let mut bytes = b"SWPK\x01\0\0\0".to_vec();
+        for word in head.iter().chain(&words) {
+            bytes.extend(word.to_le_bytes());
+        }
+        Value::from_packed_bytes(&bytes, &Limits::default())
+    }
+
+    /// The keys of a shape are looked through one by one, which is quick for few.
+    #[test]
+    fn a_shape_has_no_more_keys_than_the_writer_gives_it() {
+        let full = record(MAX_KEYS.into()).unwrap();
+        assert_eq!(full.get("k127"), Some(Value::from(true)));
+        let refused = record(u32::from(MAX_KEYS) + 1).unwrap_err();
+        assert!(refused.to_string().contains("too many keys"), "{refused}");
+    }
 }

@@ -9,7 +9,7 @@ use super::word::{self, Tag};
 use crate::key::hash;
 
 /// Objects with more keys are dictionaries.
-const MAX_KEYS: u16 = 128;
+pub(super) const MAX_KEYS: u16 = 128;
 /// Steps in the tree; with more, objects of unknown shapes are dictionaries.
 const MAX_STEPS: usize = 4096;
 /// The longest key in the tree, in bytes.

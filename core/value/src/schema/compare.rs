@@ -125,10 +125,19 @@ pub(super) fn equal(value: ValueRef<'_>, expected: &Json) -> bool {
     }
 }
 
-/// Whether no two items are equal. O(size) on average.
-pub(super) fn is_unique(array: ValueRef<'_>) -> bool {
+/// Whether no two items are equal. O(size) on average. `enter` is asked before each value is looked at, at any depth,
+/// and may end it: then they count as unique.
+pub(super) fn is_unique(array: ValueRef<'_>, enter: impl Fn() -> bool) -> bool {
     let mut seen = HashSet::with_capacity(array.len());
-    array.items().all(|item| seen.insert(plain(item)))
+    for item in array.items() {
+        if !item.walk().all(|_| enter()) {
+            return true;
+        }
+        if !seen.insert(plain(item)) {
+            return false;
+        }
+    }
+    true
 }
 
 /// The value with everything in one form, so that its own equality is that of JSON Schema. Shares what is so

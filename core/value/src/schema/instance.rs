@@ -289,7 +289,8 @@ impl<'a> json::Array<'a, Native> for Node<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        self.value().is_none_or(is_unique)
+        let enter = || self.guard.is_none_or(Guard::enter);
+        self.value().is_none_or(|array| is_unique(array, enter))
     }
 }
 

@@ -78,6 +78,27 @@ impl<'a, T: Item> Iterator for Iter<'a, T> {
         }
     }
 
+    /// O(log n), so that going on from a position is.
+    fn nth(&mut self, n: usize) -> Option<&'a T> {
+        let Some(beyond) = n.checked_sub(self.front.len()) else {
+            return self.front.nth(n);
+        };
+        self.front = [].iter();
+        let Some((root, start, end)) = self.rest else {
+            return self.back.nth(beyond);
+        };
+        let Some(beyond) = beyond.checked_sub(end - start) else {
+            let at = start + beyond;
+            let (leaf, first) = root.leaf(at)?;
+            let opened = first + leaf.len();
+            self.rest = (opened < end).then_some((root, opened, end));
+            self.front = leaf.iter();
+            return self.front.nth(at - first);
+        };
+        self.rest = None;
+        self.back.nth(beyond)
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         let rest = self.rest.map_or(0, |(_, start, end)| end - start);
         let len = self.front.len() + rest + self.back.len();

@@ -48,6 +48,17 @@ fn assert_is(tree: &Tree<u64>, model: &[u64]) {
         assert_eq!(tree.get(at), Some(item));
     }
     assert_eq!(tree.get(model.len()), None);
+    // Going on from anywhere, also when the back has been opened.
+    for at in 0..=model.len() + 1 {
+        assert!(tree.iter().skip(at).eq(model.iter().skip(at)));
+        let (mut some, mut expected) = (tree.iter(), model.iter());
+        for step in [0, at / 2, at % 7] {
+            assert_eq!(some.next_back(), expected.next_back());
+            assert_eq!(some.nth(step), expected.nth(step));
+            assert_eq!(some.len(), expected.len());
+        }
+        assert!(some.eq(expected));
+    }
     let mut both = tree.iter();
     let mut ends = Vec::new();
     while let Some(front) = both.next() {

@@ -1,7 +1,7 @@
 //! The packed form: the same as nodes to whoever looks, and closed to damaged bytes.
 
 use proptest::prelude::*;
-use statewright_value::{Limits, Path, Value, value};
+use statewright_value::{Limits, MAX_DEPTH, Path, Value, value};
 
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -121,6 +121,17 @@ fn limits_hold_for_packed_bytes_too() {
     for (limits, fits) in [(Limits::strict(), false), (Limits::default(), true)] {
         assert_eq!(Value::from_packed_bytes(&bytes, &limits).is_ok(), fits);
     }
+}
+
+/// What is assembled in a program may be of any depth, but what is written must be readable.
+#[test]
+fn what_could_not_be_read_is_not_written() {
+    let deep = |depth| (1..depth).fold(Value::array(), |inner, _| Value::from(vec![inner]));
+    let bytes = deep(MAX_DEPTH).to_packed_bytes().unwrap();
+    let read = Value::from_packed_bytes(&bytes, &Limits::unlimited());
+    assert_eq!(read, Ok(deep(MAX_DEPTH)));
+    let refused = deep(MAX_DEPTH + 1).to_packed_bytes().unwrap_err();
+    assert!(refused.to_string().contains("nesting depth"), "{refused}");
 }
 
 /// Objects of a size where the form changes: shared keys, a dictionary, a dictionary with an index.

@@ -257,3 +257,23 @@ proptest! {
         }
     }
 }
+
+/// Comparing the items of an array looks at all that is in them, once for each `uniqueItems`.
+#[test]
+fn unique_items_are_counted_in_the_steps() {
+    let nested = nested(100, |inner| value!([(inner)]));
+    let twice = value!({ "items": { "$ref": "#" }, "uniqueItems": true });
+    let validate = |steps| {
+        let schema = SchemaOptions::new().max_steps(steps);
+        let schema = schema.compile(twice.by_ref()).unwrap();
+        schema.validate(nested.by_ref())
+    };
+    match validate(3_000) {
+        Err(Error::Limit { limit: 3_000, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    validate(20_000).unwrap();
+    let again = value!([[[1, 1]], [[1, 1]]]);
+    let found = schema(r#"{"uniqueItems":true}"#);
+    assert!(!found.is_valid(again.by_ref()));
+}

@@ -2,7 +2,7 @@
 
 use crate::any::any_value;
 use proptest::prelude::*;
-use statewright_value::{Error, File, Limits, Value, value};
+use statewright_value::{Error, File, Limits, MAX_DEPTH, Value, value};
 
 #[test]
 fn the_forms_are_the_documented_ones() {
@@ -168,4 +168,18 @@ proptest! {
         let read = Value::from_typed_json_with(value.to_typed_json(), &limits);
         prop_assert_eq!(value.check(&limits).is_ok(), read.is_ok());
     }
+}
+
+/// A scalar of its own kind prints as objects, which are deeper than it is.
+#[test]
+fn typed_json_of_the_deepest_value_reads_back() {
+    let date = Value::from(File::new("a", 1));
+    for depth in [MAX_DEPTH - 1, MAX_DEPTH] {
+        let value = (0..depth).fold(date.clone(), |inner, _| Value::from(vec![inner]));
+        let read = Value::from_typed_json_with(value.to_typed_json(), &Limits::unlimited());
+        assert_eq!(read, Ok(value));
+    }
+    let deeper = (0..=MAX_DEPTH).fold(value!(1), |inner, _| Value::from(vec![inner]));
+    let read = Value::from_typed_json_with(deeper.to_typed_json(), &Limits::unlimited());
+    assert!(matches!(read, Err(Error::Limit { .. })), "{read:?}");
 }
