@@ -259,7 +259,10 @@ type Stats struct {
 		Files   uint64   `msgpack:"files"`
 		Bytes   uint64   `msgpack:"bytes"`
 		Used    uint64   `msgpack:"used"`
+		// Skipped says which ones opening passed over because they are damaged, and why.
 		Skipped []string `msgpack:"skipped"`
+		// Failed is why the last try to make one failed; empty if that made one, or none was tried.
+		Failed string `msgpack:"failed"`
 	} `msgpack:"checkpoint"`
 }
 

@@ -133,7 +133,16 @@ export interface Stats {
     clean: boolean;
   };
   /** The newest checkpoint; its version is 0 if there is none. */
-  checkpoint: { version: number; files: number; bytes: number; used: number; skipped: string[] };
+  checkpoint: {
+    version: number;
+    files: number;
+    bytes: number;
+    used: number;
+    /** Those that opening passed over because they are damaged, and why. */
+    skipped: string[];
+    /** Why the last try to make one failed; null if that made one, or none was tried. */
+    failed: string | null;
+  };
 }
 
 /** Which cases to list. */

@@ -61,6 +61,8 @@ pub struct CheckpointStats {
     pub used: u64,
     /// Checkpoints that opening passed over because they are damaged, and why.
     pub skipped: Vec<String>,
+    /// Why the last try to make one failed; none if that made one, or none was tried.
+    pub failed: Option<String>,
 }
 
 /// What the maker of checkpoints knows.
@@ -126,8 +128,12 @@ impl Store {
         let made = self.try_checkpoint();
         let full = matches!(&made, Err(Error::Log(LogError::NoSpace { .. })));
         // Beside a checkpoint of its own time the reserve is the only space that may be spent.
-        if full && self.shared.log.spend_reserve()? {
-            return self.try_checkpoint();
+        let made = match full && self.shared.log.spend_reserve()? {
+            true => self.try_checkpoint(),
+            false => made,
+        };
+        if let Err(why) = &made {
+            self.shared.writer().checkpoint.failed = Some(why.to_string());
         }
         made
     }
@@ -190,6 +196,7 @@ impl Store {
                 bytes: files.iter().map(|file| file.len()).sum(),
                 used: writer.tree.used(),
                 skipped: before.skipped,
+                failed: None,
             };
             (dropped, writer.checkpoint.clone())
         };
@@ -236,9 +243,42 @@ fn next(numbers: &[u64]) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use statewright_log::{Durability, Env};
-    use statewright_value::Value;
+    use statewright_value::{MAX_DEPTH, Value};
 
+    use crate::target::Entry;
     use crate::{Place, Space, Store, StoreOptions};
+
+    /// Logs of old hold payloads that are as deep as a value may be, and their entries are deeper.
+    #[test]
+    fn an_entry_that_could_not_be_read_ends_a_checkpoint_and_leaves_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || {
+            let place = Place::Dir(dir.path().to_owned());
+            Store::open(Env::real(), place, StoreOptions::default()).unwrap()
+        };
+        let store = open();
+        let put = |n: u64| store.kv_put(&Space::default(), b"k", Value::from(n));
+        put(1).unwrap();
+        store.checkpoint().unwrap();
+        put(2).unwrap();
+        let deep = (0..=MAX_DEPTH).fold(Value::NULL, |inner, _| Value::from(vec![inner]));
+        let key = b"default\0\x01deep";
+        let entry = Entry::new(deep, 2);
+        store.shared.writer().tree.insert(key, &entry);
+        let refused = store.checkpoint().unwrap_err();
+        assert!(refused.to_string().contains("default/kv/deep"), "{refused}");
+        let stats = store.stats().checkpoint;
+        assert_eq!(
+            (stats.version, stats.failed),
+            (1, Some(refused.to_string()))
+        );
+        store.close().unwrap();
+        // The log still has what came after; what was put beside it is not in it.
+        let store = open();
+        assert_eq!(store.stats().recovery.frames, 1);
+        assert_eq!(store.stats().checkpoint.failed, None);
+        assert!(store.checkpoint().unwrap().failed.is_none());
+    }
 
     #[test]
     fn what_is_small_stays_in_memory_however_often_it_is_written() {

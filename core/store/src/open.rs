@@ -68,6 +68,7 @@ impl Store {
             bytes: files.iter().map(|file| file.len()).sum(),
             used,
             skipped,
+            failed: None,
         };
         // What had to be replayed counts.
         let left = options.checkpoints.every_bytes;

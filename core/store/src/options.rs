@@ -147,7 +147,8 @@ impl StoreStats {
                 "files": (self.checkpoint.files as u64),
                 "bytes": (self.checkpoint.bytes),
                 "used": (self.checkpoint.used),
-                "skipped": skipped
+                "skipped": skipped,
+                "failed": (self.checkpoint.failed.as_deref())
             }
         })
     }

@@ -14,14 +14,15 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use statewright_value::Value;
+use statewright_value::{Error as ValueError, Value};
 use triomphe::Arc;
 
 use super::index::{Index, REACH};
 use super::keys::common;
 use super::page::{Address, HEADER, NO_PAGES, PageLeaf, Pages, SLOT, Saved};
 use super::view::{Kind, RECORD, Record, View, u32_at};
-use crate::error::Result as StoreResult;
+use crate::error::{Error as StoreError, Result as StoreResult};
+use crate::space;
 use crate::target::Entry;
 
 /// Entries of a leaf at most.
@@ -36,6 +37,18 @@ const HUGE: usize = 16 << 10;
 const MAX_INLINE: usize = 512;
 /// In a page, packed arrays and objects up to this length are in the leaf.
 const MAX_PACKED: usize = 1024;
+
+/// Says which entry it is that a checkpoint cannot hold, so that it can be removed.
+fn unwritable(why: ValueError, key: &[u8]) -> StoreError {
+    StoreError::Value(match why {
+        ValueError::Limit { what, limit, .. } => ValueError::Limit {
+            what,
+            limit,
+            at: space::display(key),
+        },
+        other => other,
+    })
+}
 
 /// A leaf in memory. Cloning shares it; a leaf that is shared is copied when it is changed.
 #[derive(Clone, Debug, Default)]
@@ -291,7 +304,8 @@ impl Leaf {
             let stored = match record.kind {
                 Kind::Live => {
                     let value = view.live().get(u32_at(record.payload, 0));
-                    let packed = value.unwrap_or(&Value::NULL).to_packed_bytes()?;
+                    let packed = value.unwrap_or(&Value::NULL).to_packed_bytes();
+                    let packed = packed.map_err(|why| unwritable(why, &view.key(i)))?;
                     if packed.len() <= MAX_PACKED {
                         let kind = Kind::Packed;
                         Record { kind, ..record }.write(key, &packed, &mut data);
