@@ -2168,7 +2168,7 @@ sw_status sw_cursor_next(struct sw_cursor cursor,
  * Gives the next items or entries at once, as MessagePack: the quickest way through a value.
  *
  * @param[in] cursor The cursor.
- * @param[in] limit At most so many, and at least 1. Pages that grow keep long walks quick.
+ * @param[in] limit At most so many, and at least 1.
  * @param[out] rows Receives an array: of items, or of [key, value] for the entries of an object; empty
  * at the end. MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.

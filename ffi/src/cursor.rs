@@ -31,8 +31,7 @@ unsafe impl Plain for sw_cursor {}
 
 static CURSORS: Table<Arc<Mutex<Cursor>>> = Table::new(Tag::Cursor);
 
-/// The entries fetched at a time for `sw_cursor_next`: more each time, so that finding the place to go on costs
-/// little in all.
+/// The entries fetched at a time for `sw_cursor_next`: more each time.
 const FIRST_BATCH: usize = 32;
 const MAX_BATCH: usize = 8192;
 
@@ -47,7 +46,8 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn next(&mut self) -> Option<(Key, Value)> {
+    /// The next entry; it is the next one again, until [`Cursor::go_on`] goes past it.
+    fn peek(&mut self) -> Option<(Key, Value)> {
         if self.fetched.is_empty() {
             let (fetched, at, batch) = (&mut self.fetched, self.at, self.batch);
             let none = Key::new("");
@@ -64,16 +64,15 @@ impl Cursor {
             self.at += self.fetched.len();
             self.batch = (self.batch * 2).min(MAX_BATCH);
         }
-        self.fetched.pop_front()
+        self.fetched.front().cloned()
     }
 
-    /// The next entries as MessagePack, an array of them.
-    fn page(&mut self, limit: usize) -> Vec<u8> {
+    /// The next entries as MessagePack, an array of them, and how many there are. The cursor stays where it is.
+    fn page(&self, limit: usize) -> (Vec<u8>, usize) {
         let is_object = self.over.kind() == Kind::Object;
-        let before = self.fetched.drain(..self.fetched.len().min(limit));
         let mut rows = Rows::new(is_object);
-        for (key, value) in before {
-            rows.push(&key, value.by_ref());
+        for (key, value) in self.fetched.iter().take(limit) {
+            rows.push(key, value.by_ref());
         }
         let rest = limit - rows.count;
         let over = self.over.by_ref();
@@ -84,8 +83,15 @@ impl Cursor {
             let items = over.items().skip(self.at).take(rest);
             items.for_each(|item| rows.push("", item));
         }
-        self.at += rows.count - (limit - rest);
-        rows.finish()
+        let count = rows.count;
+        (rows.finish(), count)
+    }
+
+    /// Goes past so many entries: those that were handed over.
+    fn go_on(&mut self, count: usize) {
+        let fetched = count.min(self.fetched.len());
+        self.fetched.drain(..fetched);
+        self.at += count - fetched;
     }
 }
 
@@ -229,10 +235,10 @@ pub unsafe extern "C" fn sw_cursor_next(
         let (key, item) = (call.out("key", key)?, call.out("item", item)?);
         let found = call.out("found", found)?;
         let cursor = call.cursor(cursor)?;
-        let next = cursor.lock().next();
-        if let Some((name, value)) = next {
-            item.hold(value)?;
-            key.give(name.as_bytes().to_vec())?;
+        let mut cursor = cursor.lock();
+        if let Some((name, value)) = cursor.peek() {
+            item.hold_with(value, &key, name.as_bytes().to_vec())?;
+            cursor.go_on(1);
             found.flag(true);
         }
         Ok(())
@@ -245,7 +251,7 @@ pub unsafe extern "C" fn sw_cursor_next(
 /// @on cursor
 /// @thread safe
 /// @param cursor in handle: The cursor.
-/// @param limit in number: At most so many, and at least 1. Pages that grow keep long walks quick.
+/// @param limit in number: At most so many, and at least 1.
 /// @param rows out msgpack owned: Receives an array: of items, or of [key, value] for the entries of an object;
 ///   empty at the end.
 /// @since 0.1 unstable
@@ -262,7 +268,93 @@ pub unsafe extern "C" fn sw_cursor_page(
         if limit == 0 {
             return Err(checks::invalid("limit", "is 0"));
         }
-        let page = cursor.lock().page(limit as usize);
-        rows.give(page)
+        let mut cursor = cursor.lock();
+        let (page, count) = cursor.page(limit as usize);
+        rows.give(page)?;
+        cursor.go_on(count);
+        Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null_mut;
+
+    use statewright_value::value;
+
+    use super::*;
+    use crate::bytes::sw_bytes_free;
+    use crate::handle::full;
+    use crate::merge::{SW_PREFER_NONE, sw_value_merge3};
+    use crate::value::{VALUES, sw_value_free};
+
+    /// What a full table of `tag` makes of a call.
+    fn refused(tag: Tag, call: impl FnOnce() -> sw_status) {
+        assert_eq!(full::with(tag, call), SW_TOO_LARGE);
+    }
+
+    fn text(bytes: &mut sw_bytes) -> Vec<u8> {
+        let given = match bytes.len {
+            0 => Vec::new(),
+            // SAFETY: what the library gave and nobody freed.
+            len => unsafe { std::slice::from_raw_parts(bytes.data, len).to_vec() },
+        };
+        // SAFETY: a place of this function's caller.
+        assert_eq!(unsafe { sw_bytes_free(bytes) }, SW_OK);
+        given
+    }
+
+    fn held(value: sw_value) -> Value {
+        let held = VALUES.get(value.id).unwrap().snapshot().ok().unwrap();
+        // SAFETY: a handle, and no place for an error.
+        assert_eq!(unsafe { sw_value_free(value, null_mut()) }, SW_OK);
+        held
+    }
+
+    fn hold(value: Value) -> sw_value {
+        sw_value::lend(value).ok().unwrap()
+    }
+
+    #[test]
+    fn where_no_handle_is_free_nothing_is_lost() {
+        let over = hold(value!({ "a": 1, "b": 2, "c": 3, "d": 4 }));
+        let (mut cursor, mut key, mut item) =
+            (sw_cursor::default(), sw_bytes::EMPTY, sw_value::default());
+        let (mut found, none) = (0, null_mut());
+        // SAFETY: here and below, every place is a variable of this test, and every handle is its own.
+        let opened = unsafe { sw_cursor_open(over, c"".as_ptr(), 0, &mut cursor, none) };
+        assert_eq!(opened, SW_OK);
+        let mut next =
+            |found: &mut u32| unsafe { sw_cursor_next(cursor, &mut key, &mut item, found, none) };
+        refused(Tag::Value, || next(&mut found));
+        refused(Tag::Bytes, || next(&mut found));
+        assert_eq!((next(&mut found), found), (SW_OK, 1));
+        assert_eq!((text(&mut key), held(item)), (b"a".to_vec(), value!(1)));
+        let mut rows = sw_bytes::EMPTY;
+        for expected in [value!([["b", 2], ["c", 3]]), value!([["d", 4]])] {
+            let mut page = || unsafe { sw_cursor_page(cursor, 2, &mut rows, none) };
+            refused(Tag::Bytes, &mut page);
+            assert_eq!(page(), SW_OK);
+            assert_eq!(Value::from_msgpack(&text(&mut rows)), Ok(expected));
+        }
+        assert_eq!(unsafe { sw_cursor_free(cursor, none) }, SW_OK);
+
+        let (ours, theirs) = (hold(value!({ "a": 5 })), hold(value!({ "a": 6 })));
+        let slot = |handle: sw_value| handle.id & 0xFF_FFFF;
+        let free = hold(Value::NULL);
+        held(free);
+        let (mut merged, mut conflicts) = (sw_value::default(), sw_bytes::EMPTY);
+        let mut merge = || unsafe {
+            let (merged, conflicts) = (&mut merged, &mut conflicts);
+            sw_value_merge3(over, ours, theirs, SW_PREFER_NONE, merged, conflicts, none)
+        };
+        refused(Tag::Value, &mut merge);
+        refused(Tag::Bytes, &mut merge);
+        assert_eq!(merge(), SW_OK);
+        assert_eq!(slot(merged), slot(free), "what was made is free again");
+        assert!(!text(&mut conflicts).is_empty());
+        for value in [merged, ours, theirs, over] {
+            held(value);
+        }
+    }
 }

@@ -73,6 +73,10 @@ impl<T> Table<T> {
     /// Stores `value` and returns its handle, or gives it back when every slot is taken. O(1).
     pub(crate) fn insert(&self, value: T) -> Result<u64, T> {
         crate::fork::mark();
+        #[cfg(test)]
+        if full::is(self.tag) {
+            return Err(value);
+        }
         let shard = thread_shard();
         let Some(lock) = self.shards.get(shard as usize) else {
             return Err(value);
@@ -169,6 +173,29 @@ fn salt() -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (mixed ^ (mixed >> 31)) & ((1 << SALT_BITS) - 1)
+}
+
+/// A table that has no free slot, for one thread.
+#[cfg(test)]
+pub(crate) mod full {
+    use std::cell::Cell;
+
+    use super::Tag;
+
+    thread_local! {
+        static FULL: Cell<Option<Tag>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn is(tag: Tag) -> bool {
+        FULL.get() == Some(tag)
+    }
+
+    pub(crate) fn with<T>(tag: Tag, run: impl FnOnce() -> T) -> T {
+        FULL.set(Some(tag));
+        let out = run();
+        FULL.set(None);
+        out
+    }
 }
 
 #[cfg(test)]

@@ -186,8 +186,8 @@ pub unsafe extern "C" fn sw_value_merge3(
         let merged = merge3_with(base.by_ref(), ours.by_ref(), theirs.by_ref(), |_| {
             resolution.clone()
         })?;
-        conflicts.give_value(&merged.conflicts.iter().map(shape).collect())?;
-        out.hold(merged.value)
+        let found: Value = merged.conflicts.iter().map(shape).collect();
+        out.hold_with(merged.value, &conflicts, found.to_msgpack())
     })
 }
 

@@ -140,7 +140,8 @@ pub unsafe extern "C" fn sw_scan_next(
         if limit == 0 {
             return Err(checks::invalid("limit", "is 0"));
         }
-        let mut scan = state.scan.lock();
+        let mut place = state.scan.lock();
+        let mut scan = place.clone();
         let most = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let mut rows = Rows::new(false);
         state
@@ -148,6 +149,8 @@ pub unsafe extern "C" fn sw_scan_next(
             .step(|txn| scan.page(txn, limit as usize, &mut |item| rows.fits(item, most)))?;
         items.give(rows.finish())?;
         done.flag(scan.is_done());
+        // Only what was handed over has been given.
+        *place = scan;
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use statewright_value::{Kind, Value, ValueRef};
 
+use crate::bytes::sw_bytes;
 use crate::call::{Call, Out, Plain};
 use crate::error::sw_error;
 use crate::failure::{Failure, Result};
@@ -106,17 +107,39 @@ impl Call {
     }
 }
 
-impl Out<sw_value> {
-    /// Hands a value over to the caller.
-    pub(crate) fn hold(&self, value: Value) -> Result<()> {
+impl sw_value {
+    /// Keeps a value until C frees it.
+    pub(crate) fn lend(value: Value) -> Result<sw_value> {
         let held = Arc::new(Held(RwLock::new(Some(value))));
         let full = |_| {
             Failure::new(SW_TOO_LARGE, "too many values are held")
                 .help("free values with sw_value_free when done with them")
         };
-        self.set(sw_value {
-            id: VALUES.insert(held).map_err(full)?,
-        });
+        let id = VALUES.insert(held).map_err(full)?;
+        Ok(sw_value { id })
+    }
+}
+
+impl Out<sw_value> {
+    /// Hands a value over to the caller.
+    pub(crate) fn hold(&self, value: Value) -> Result<()> {
+        self.set(sw_value::lend(value)?);
+        Ok(())
+    }
+
+    /// Hands both over, or neither.
+    pub(crate) fn hold_with(
+        &self,
+        value: Value,
+        out: &Out<sw_bytes>,
+        bytes: Vec<u8>,
+    ) -> Result<()> {
+        let lent = sw_value::lend(value)?;
+        if let Err(full) = out.give(bytes) {
+            drop(VALUES.remove(lent.id));
+            return Err(full);
+        }
+        self.set(lent);
         Ok(())
     }
 }

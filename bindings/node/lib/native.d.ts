@@ -1492,7 +1492,7 @@ export function cursorNextAsync(cursor: Cursor): Promise<{ key: string; item: Va
 /**
  * Gives the next items or entries at once, as MessagePack: the quickest way through a value.
  * @param cursor The cursor.
- * @param limit At most so many, and at least 1. Pages that grow keep long walks quick.
+ * @param limit At most so many, and at least 1.
  * @returns Receives an array: of items, or of [key, value] for the entries of an object; empty at the
  * end.
  */

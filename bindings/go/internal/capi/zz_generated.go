@@ -2002,7 +2002,7 @@ func CursorNext(cursor Cursor) (key string, item Value, found bool, err error) {
 // quickest way through a value.
 //
 // cursor: The cursor.
-// limit: At most so many, and at least 1. Pages that grow keep long walks quick.
+// limit: At most so many, and at least 1.
 // rows: Receives an array: of items, or of [key, value] for the entries of an object; empty at the
 // end.
 func CursorPage(cursor Cursor, limit uint32) (rows []byte, err error) {

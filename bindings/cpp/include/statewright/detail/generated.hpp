@@ -1278,7 +1278,7 @@ inline bool abi_matches() noexcept {
 /// through a value.
 ///
 /// @param cursor The cursor.
-/// @param limit At most so many, and at least 1. Pages that grow keep long walks quick.
+/// @param limit At most so many, and at least 1.
 /// @param rows Receives an array: of items, or of [key, value] for the entries of an object; empty at
 /// the end.
 /// @param error Receives the details of a failure; may be null.
