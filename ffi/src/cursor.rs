@@ -321,10 +321,11 @@ mod tests {
         let (mut cursor, mut key, mut item) =
             (sw_cursor::default(), sw_bytes::EMPTY, sw_value::default());
         let (mut found, none) = (0, null_mut());
-        // SAFETY: here and below, every place is a variable of this test, and every handle is its own.
+        // SAFETY: the places are variables of this test.
         let opened = unsafe { sw_cursor_open(over, c"".as_ptr(), 0, &mut cursor, none) };
         assert_eq!(opened, SW_OK);
         let mut next =
+            // SAFETY: as above.
             |found: &mut u32| unsafe { sw_cursor_next(cursor, &mut key, &mut item, found, none) };
         refused(Tag::Value, || next(&mut found));
         refused(Tag::Bytes, || next(&mut found));
@@ -332,11 +333,13 @@ mod tests {
         assert_eq!((text(&mut key), held(item)), (b"a".to_vec(), value!(1)));
         let mut rows = sw_bytes::EMPTY;
         for expected in [value!([["b", 2], ["c", 3]]), value!([["d", 4]])] {
+            // SAFETY: as above.
             let mut page = || unsafe { sw_cursor_page(cursor, 2, &mut rows, none) };
             refused(Tag::Bytes, &mut page);
             assert_eq!(page(), SW_OK);
             assert_eq!(Value::from_msgpack(&text(&mut rows)), Ok(expected));
         }
+        // SAFETY: as above.
         assert_eq!(unsafe { sw_cursor_free(cursor, none) }, SW_OK);
 
         let (ours, theirs) = (hold(value!({ "a": 5 })), hold(value!({ "a": 6 })));
@@ -344,6 +347,7 @@ mod tests {
         let free = hold(Value::NULL);
         held(free);
         let (mut merged, mut conflicts) = (sw_value::default(), sw_bytes::EMPTY);
+        // SAFETY: as above.
         let mut merge = || unsafe {
             let (merged, conflicts) = (&mut merged, &mut conflicts);
             sw_value_merge3(over, ours, theirs, SW_PREFER_NONE, merged, conflicts, none)
