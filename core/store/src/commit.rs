@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use statewright_log::sync::{AtomicBool, Mutex, MutexGuard, lock_soon};
+use statewright_log::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, lock_soon};
 use statewright_log::{Durability, Env, Gate, Log, Recovery, SyncHooks, Timestamp};
 use statewright_value::Value;
 
@@ -54,6 +54,26 @@ pub(crate) struct Shared {
     pub may_expire: AtomicBool,
     /// Notified when `expiring` becomes true.
     pub expiry_gate: Gate,
+    pub newest: Newest,
+}
+
+/// The time of the newest commit, as microseconds. Others than the writer read it: no entry has come back for anybody
+/// that had expired for a commit, though the clock is put back.
+pub(crate) struct Newest(AtomicU64);
+
+impl Newest {
+    pub fn new(time: Timestamp) -> Newest {
+        Newest(AtomicU64::new(time.as_micros().cast_unsigned()))
+    }
+
+    fn set(&self, time: Timestamp) {
+        let micros = time.as_micros().cast_unsigned();
+        self.0.store(micros, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed).cast_signed())
+    }
 }
 
 pub(crate) struct Writer {
@@ -294,8 +314,13 @@ impl Writer {
 }
 
 impl Shared {
+    /// The time by the clock or, if that is later, of the newest commit. What has expired is told by this alone.
     pub fn now(&self) -> Timestamp {
-        self.env.clock.now()
+        let now = self.env.clock.now();
+        if sabotage::on(Bug::TimeGoesBack) {
+            return now; // planted
+        }
+        now.max(self.newest.get())
     }
 
     pub fn random(&self) -> Result<u64> {
@@ -539,6 +564,7 @@ impl Shared {
         }
         writer.payload.shrink_to(MAX_SPARE);
         writer.time = time;
+        self.newest.set(time);
         Ok(version)
     }
 

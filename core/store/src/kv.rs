@@ -25,6 +25,9 @@ impl Txn {
     }
 
     /// Sets a key until a time; from then on readers do not see it. [`kv_purge`](Txn::kv_purge) gives its memory back.
+    ///
+    /// That time has come when the clock says so or a commit was made then: if the clock is put back, the store's time
+    /// stands still until the clock is there again, and keys live as much longer.
     pub fn kv_put_until(
         &self,
         space: &Space,
@@ -238,7 +241,7 @@ impl Store {
         value: Value,
         ttl: Duration,
     ) -> Result<u64> {
-        let expires = self.env().clock.now().saturating_add(ttl);
+        let expires = self.shared.now().saturating_add(ttl);
         self.kv_put_until(space, key, value, expires)
     }
 

@@ -9,7 +9,7 @@ use statewright_log::{
 };
 
 use crate::checkpoint::{CheckpointStats, Checkpoints};
-use crate::commit::{Shared, Writer};
+use crate::commit::{Newest, Shared, Writer};
 use crate::error::{Error, Result};
 use crate::op::{Op, decode_commit};
 use crate::options::{Place, StoreOptions};
@@ -81,6 +81,7 @@ impl Store {
             expiring: AtomicBool::new(false),
             may_expire: AtomicBool::new(may_expire),
             expiry_gate: Gate::new(),
+            newest: Newest::new(time),
             checkpoints: Mutex::new(Checkpoints::new(dir, options.checkpoints, files)),
             unsynced: AtomicBool::new(false),
             unsynced_gate: Gate::new(),

@@ -112,6 +112,42 @@ fn numbers_of_all_kinds_are_added_and_other_kinds_refused() {
     assert_eq!(store.kv_get(&s(), b"t").unwrap(), Some(value!("text")));
 }
 
+/// An edit goes by the time of its commit, which never goes back; so readers must.
+#[test]
+fn a_key_that_expired_does_not_come_back_when_the_clock_is_put_back() {
+    let hands = Arc::new(Hands::default());
+    let env = Env {
+        clock: hands.clone(),
+        ..Env::real()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (times, space) = (|secs: i64| secs * 1_000_000, s());
+    hands.set(times(100));
+    let mut store = open(&dir, env.clone());
+    let ten = Duration::from_secs(10);
+    store.kv_put_for(&space, b"hits", value!(5), ten).unwrap();
+    hands.set(times(120));
+    store.kv_put(&space, b"other", value!(1)).unwrap();
+    hands.set(times(105));
+    for reopened in [false, true] {
+        if reopened {
+            store.close().unwrap();
+            store = open(&dir, env.clone());
+        }
+        assert_eq!(store.kv_get(&space, b"hits").unwrap(), None);
+        assert_eq!(store.snapshot().kv_get(&space, b"hits").unwrap(), None);
+        assert_eq!(store.kv_count(&space, b"").unwrap(), 1);
+        let seen = store.transact(|txn| txn.kv_get(&space, b"hits"));
+        assert_eq!(seen.unwrap(), None);
+        // What is set now lives as long as it should, and longer by what the clock was put back.
+        store.kv_put_for(&space, b"new", value!(1), ten).unwrap();
+        assert!(store.kv_exists(&space, b"new").unwrap());
+        store.kv_delete(&space, b"new").unwrap();
+    }
+    let sum = store.kv_increment(&space, b"hits", value!(1), value!(0));
+    assert_eq!(sum.unwrap(), value!(1));
+}
+
 #[test]
 fn a_key_that_expired_is_absent_for_everybody_and_purged_on_request() {
     let hands = Arc::new(Hands::default());
