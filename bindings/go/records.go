@@ -502,12 +502,12 @@ func (s Spaces) Info(name string) (SpaceInfo, error) {
 // Has tells whether a space holds anything.
 func (s Spaces) Has(name string) (bool, error) { return told[bool](s.in, name, "space.exists", nil) }
 
-// Delete removes everything that a space holds; tells whether there was anything.
+// Delete removes everything that a space holds and the states of its runs; tells whether there was anything.
 func (s Spaces) Delete(name string) (bool, error) {
 	return told[bool](s.in, name, "space.delete", nil)
 }
 
-// Copy copies everything in a space to one that holds nothing; else [ErrAlreadyExists].
+// Copy copies everything in a space and the states of its runs to one that holds nothing; else [ErrAlreadyExists].
 func (s Spaces) Copy(from, to string) error {
 	return done(s.in, from, "space.copy", args{"to": orDefault(to)})
 }

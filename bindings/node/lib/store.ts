@@ -77,7 +77,7 @@ export class Spaces<M extends Mode = 'engine'> {
     return this.#caller.read({ op: 'space.exists', in: text('name', name) }) as boolean;
   }
 
-  /** Removes everything that a space holds; false if there was nothing. */
+  /** Removes everything that a space holds and the states of its runs; false if there was nothing. */
   delete(name: string): Done<M, boolean> {
     return this.#caller.run(() => {
       const remove = { op: 'space.delete', in: text('name', name) };
@@ -85,7 +85,7 @@ export class Spaces<M extends Mode = 'engine'> {
     });
   }
 
-  /** Copies everything in a space to one that holds nothing; else `SW_ALREADY_EXISTS`. */
+  /** Copies everything in a space and the states of its runs to one that holds nothing; else `SW_ALREADY_EXISTS`. */
   copy(from: string, to: string): Done<M, void> {
     return this.#caller.run(() => {
       const copy = { op: 'space.copy', in: text('from', from), to: text('to', to) || 'default' };

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::reader::{self, sealed::View};
 use crate::recent::Region;
+use crate::run;
 use crate::space::{self, Space, SpaceOp};
 use crate::store::Store;
 use crate::tree::Key;
@@ -14,48 +15,80 @@ use crate::txn::Txn;
 /// How many entries are read at once.
 const PAGE: usize = 1024;
 
-/// Whole spaces. The workflow engine's documents are no part of this.
+/// Whole spaces. The workflow engine's documents are no part of this. What a space holds are its entries of all
+/// primitives and, as a run's state goes where the run goes, the states of its runs, at any depth. Other spaces whose
+/// names begin with its name and a `/` are spaces of their own.
 impl Txn {
-    /// Removes everything that a space holds, of all primitives; tells whether there was anything. Spaces whose names
-    /// begin with this one's and a `/` are spaces of their own. The log holds one small op.
+    /// Removes everything that a space holds; tells whether there was anything. The log holds a small op for each
+    /// space.
     ///
-    /// Fails with [`Error::TxnLimit`] if the space has more entries than a transaction may have ops; then nothing is
+    /// Fails with [`Error::TxnLimit`] if there are more entries than a transaction may have ops; then nothing is
     /// changed. O(entries × log n).
     pub fn space_delete(&self, space: &Space) -> Result<bool> {
-        let keys = self.keys_of(space)?;
-        if !holds_any(space, &keys) {
-            return Ok(false);
-        }
-        let regions = keys.into_iter().map(whole);
-        let space = space.clone();
-        self.write_all(regions, Op::Space(SpaceOp::Delete { space }))?;
-        Ok(true)
+        self.all_or_nothing(|| {
+            let mut any = false;
+            for (space, keys) in self.held_by(space)? {
+                if holds_any(&space, &keys) {
+                    any = true;
+                    let regions = keys.into_iter().map(whole);
+                    self.write_all(regions, Op::Space(SpaceOp::Delete { space }))?;
+                }
+            }
+            Ok(any)
+        })
     }
 
-    /// Copies everything that a space holds to a space that holds nothing. The log holds one small op.
+    /// Copies everything that a space holds to a space that holds nothing. The log holds a small op for each space.
     ///
-    /// Fails with [`Error::AlreadyExists`] if there is something in the other space, and with [`Error::TxnLimit`]
-    /// if the space has more entries than a transaction may have ops; then nothing is changed. O(entries × log n);
-    /// values are shared.
+    /// Fails with [`Error::AlreadyExists`] if there is something where the copy would be, with [`Error::InvalidName`]
+    /// if a run's state would have too long a name there, and with [`Error::TxnLimit`] if there are more entries
+    /// than a transaction may have ops; then nothing is changed. O(entries × log n); values are shared.
     pub fn space_copy(&self, from: &Space, to: &Space) -> Result<()> {
-        if holds_any(to, &self.keys_of(to)?) {
+        let cut = from.as_str().len();
+        self.all_or_nothing(|| {
+            for (from, keys) in self.held_by(from)? {
+                let behind = from.as_str().get(cut..).unwrap_or_default();
+                let to = Space::parse(&format!("{to}{behind}"))?;
+                self.copy_one(from, keys, to)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn copy_one(&self, from: Space, keys: Vec<Key>, to: Space) -> Result<()> {
+        if holds_any(&to, &self.keys_of(&to, self.max_ops())?) {
             return Err(Error::AlreadyExists {
                 what: format!("something in {to}"),
             });
         }
         let cut = from.as_str().len();
-        let regions = self.keys_of(from)?.into_iter().map(|key| {
+        let regions = keys.into_iter().map(|key| {
             let rest = key.get(cut..).unwrap_or_default();
             whole([to.as_str().as_bytes(), rest].concat().into())
         });
-        let (from, to) = (from.clone(), to.clone());
-        self.write_all(regions, Op::Space(SpaceOp::Copy { from, to }))
+        let op = SpaceOp::Copy {
+            from,
+            to: to.clone(),
+        };
+        self.write_all(regions, Op::Space(op))
     }
 
-    /// The keys of a space's entries. The whole range is noted, whatever the isolation: the op is on all that is in it
+    /// A space and the states of its runs, their runs' states among them, with the keys of all.
+    fn held_by(&self, space: &Space) -> Result<Vec<(Space, Vec<Key>)>> {
+        let (mut open, mut held) = (vec![space.clone()], Vec::new());
+        let mut left = self.max_ops();
+        while let Some(space) = open.pop() {
+            let keys = self.keys_of(&space, left)?;
+            left = left.saturating_sub(keys.len());
+            open.extend(keys.iter().filter_map(|key| run::state_at(&space, key)));
+            held.push((space, keys));
+        }
+        Ok(held)
+    }
+
+    /// The keys of a space's own entries, which may be so many. The whole range is noted, whatever the isolation: the op is on all that is in it
     /// when it is committed, so a key that came meanwhile would be written to without having been looked at.
-    fn keys_of(&self, space: &Space) -> Result<Vec<Key>> {
-        let max = self.max_ops();
+    fn keys_of(&self, space: &Space, left: usize) -> Result<Vec<Key>> {
         let [(start, end), (flow, behind_flow)] = space::own_range(space);
         let mut keys = Vec::new();
         for (mut from, to) in [(start, flow), (behind_flow, end)] {
@@ -67,8 +100,11 @@ impl Txn {
                 };
                 from = reader::behind(last).to_vec();
                 keys.extend(page.into_iter().map(|(key, _)| Key::from(key)));
-                if keys.len() > max {
-                    let what = "entries in a space that is removed or copied";
+                if keys.len() > left {
+                    let (what, max) = (
+                        "entries in a space that is removed or copied",
+                        self.max_ops(),
+                    );
                     return Err(Error::TxnLimit { what, max });
                 }
             }

@@ -436,11 +436,11 @@ class basic_spaces {
   ret<bool> contains(std::string_view name) const {
     return Policy::give(detail::shown(run("space.exists", name), detail::flag_of));
   }
-  /// Removes everything that a space holds; false if there was nothing.
+  /// Removes everything that a space holds and the states of its runs; false if there was nothing.
   ret<bool> erase(std::string_view name) const {
     return Policy::give(detail::shown(run("space.delete", name), detail::flag_of));
   }
-  /// Copies everything in a space to one that holds nothing; else `errc::already_exists`.
+  /// Copies everything in a space and the states of its runs to one that holds nothing; else `errc::already_exists`.
   ret<void> copy(std::string_view from, std::string_view to) const {
     return Policy::give(detail::ignored(run("space.copy", from, object{{"to", detail::or_default(to)}})));
   }

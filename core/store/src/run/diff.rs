@@ -3,7 +3,7 @@
 use statewright_value::{Patch, Value, diff};
 
 use crate::error::Result;
-use crate::reader::sealed::View;
+use crate::reader::{self, sealed::View};
 use crate::space::{self, Primitive, Space};
 use crate::target::Entry;
 
@@ -32,24 +32,26 @@ impl RunDifference {
     }
 }
 
-/// The entries of a space in order, read in pages.
+/// The entries of a space in order, read in pages, but for those of the workflow engine.
 struct Walk<'a, V: ?Sized> {
     view: &'a V,
     cut: usize,
-    from: Vec<u8>,
-    to: Vec<u8>,
+    /// What is left, the first last.
+    ranges: Vec<(Vec<u8>, Vec<u8>)>,
     page: std::vec::IntoIter<(Vec<u8>, Entry)>,
 }
 
 impl<'a, V: View + ?Sized> Walk<'a, V> {
     fn new(view: &'a V, space: &Space) -> Result<Self> {
-        let [(from, to), _] = space::own_range(space);
-        view.saw_range(from.as_slice().into(), Some(to.as_slice().into()))?;
+        let [(start, end), (flow, behind_flow)] = space::own_range(space);
+        let ranges = vec![(behind_flow, end), (start, flow)];
+        for (from, to) in &ranges {
+            view.saw_range(from.as_slice().into(), Some(to.as_slice().into()))?;
+        }
         Ok(Walk {
             view,
             cut: space.as_str().len(),
-            from,
-            to,
+            ranges,
             page: Vec::new().into_iter(),
         })
     }
@@ -58,12 +60,14 @@ impl<'a, V: View + ?Sized> Walk<'a, V> {
     fn next(&mut self) -> Result<Option<(Vec<u8>, Entry)>> {
         loop {
             let Some((key, entry)) = self.page.next() else {
-                let page = self.view.range(&self.from, Some(&self.to), PAGE, false)?;
-                let Some((last, _)) = page.last() else {
+                let Some((from, to)) = self.ranges.last_mut() else {
                     return Ok(None);
                 };
-                self.from = last.clone();
-                self.from.push(0);
+                let page = self.view.range(from, Some(to), PAGE, false)?;
+                match page.last() {
+                    Some((last, _)) => *from = reader::behind(last).to_vec(),
+                    None => drop(self.ranges.pop()),
+                }
                 self.page = page.into_iter();
                 continue;
             };

@@ -327,6 +327,12 @@ fn state_of(space: &Space, id: &str) -> Result<Space> {
     Space::parse(&format!("{space}/{id}"))
 }
 
+/// The space of the state of the run whose record is at this key of a space, if one is.
+pub(crate) fn state_at(space: &Space, key: &[u8]) -> Option<Space> {
+    let id = key.strip_prefix(&*record_key(space, ""))?;
+    state_of(space, std::str::from_utf8(id).ok()?).ok()
+}
+
 fn missing(space: &Space, id: &str) -> Error {
     Error::NotFound {
         what: space::display(&record_key(space, id)),

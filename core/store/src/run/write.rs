@@ -352,7 +352,7 @@ impl Store {
     }
 
     /// Tells `f` the commits that touched a run or its state, oldest first, each with those ops alone, until `f` says
-    /// false. Also of a run that was removed. Fails with [`Error::NoHistory`] in memory. O(log).
+    /// false; removing or copying to its whole space is among them. Also of a run that was removed. Fails with [`Error::NoHistory`] in memory. O(log).
     pub fn run_replay(
         &self,
         space: &Space,
@@ -365,6 +365,7 @@ impl Store {
         self.log(1, &mut |mut commit| {
             let own = |op: &Op| match op {
                 Op::Run(run) => run.space == *space && run.id == id,
+                Op::Space(_) => op.is_in(space),
                 _ => false,
             };
             commit.ops.retain(|op| own(op) || op.is_in(&state));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use statewright_store::{Durability, Env, Place, Primitive, Reader, Space, Store, StoreOptions};
+use statewright_store::{
+    Durability, Env, NewRun, Place, Primitive, Reader, RunReader, Space, Store, StoreOptions,
+};
 use statewright_value::{Path, value};
 
 fn memory() -> Store {
@@ -62,6 +64,72 @@ fn the_workflow_engines_documents_survive_their_space() {
     store.space_delete(&s()).unwrap();
     let left = store.doc_version(Primitive::Flow, &s(), "case").unwrap();
     assert!(left.is_some() && store.stats().entries == 1);
+}
+
+/// A run made anew under the same id would find it.
+#[test]
+fn the_state_of_runs_goes_and_is_copied_with_their_space() {
+    let store = memory();
+    let space = |name| Space::parse(name).unwrap();
+    let run = |id| NewRun::new().id(id);
+    let fill = || {
+        store.run_create(&space("a"), run("x")).unwrap();
+        store.run_create(&space("a/x"), run("y")).unwrap();
+        for name in ["a", "a/x", "a/x/y", "a/other"] {
+            store.kv_put(&space(name), b"k", value!(name)).unwrap();
+        }
+    };
+    let listed = || {
+        let spaces = store.space_list("", None, 99).unwrap();
+        spaces.iter().map(Space::to_string).collect::<Vec<_>>()
+    };
+    fill();
+    store.space_copy(&space("a"), &space("b")).unwrap();
+    assert_eq!(
+        listed(),
+        ["a", "a/other", "a/x", "a/x/y", "b", "b/x", "b/x/y"]
+    );
+    let copied = store.kv_get(&space("b/x/y"), b"k").unwrap();
+    assert_eq!(copied, Some(value!("a/x/y")));
+    assert!(store.space_delete(&space("b")).unwrap());
+    assert_eq!(listed(), ["a", "a/other", "a/x", "a/x/y"]);
+
+    // Something where a run's state would be copied to: nothing is copied.
+    store.kv_put(&space("b/x/y"), b"k", value!(1)).unwrap();
+    let refused = store.space_copy(&space("a"), &space("b")).unwrap_err();
+    assert_eq!(refused.code(), 402);
+    assert_eq!(listed(), ["a", "a/other", "a/x", "a/x/y", "b/x/y"]);
+    assert!(store.space_delete(&space("b/x/y")).unwrap());
+
+    store.run_fork(&space("a"), "x", run("z")).unwrap();
+    assert!(store.space_exists(&space("a/z/y")).unwrap());
+    assert_eq!(store.run_delete(&space("a"), "z", false).unwrap(), 1);
+    assert_eq!(store.run_delete(&space("a"), "x", false).unwrap(), 1);
+    assert_eq!(listed(), ["a", "a/other"]);
+    fill();
+    assert!(store.space_delete(&space("a")).unwrap());
+    assert_eq!(listed(), ["a/other"]);
+}
+
+/// It is no part of what differs, so what it does conflicts with no comparison.
+#[test]
+fn comparing_runs_reads_nothing_of_the_workflow_engine() {
+    let store = memory();
+    for id in ["x", "y"] {
+        store.run_create(&s(), NewRun::new().id(id)).unwrap();
+    }
+    let state = store.run_get(&s(), "x").unwrap().unwrap().space;
+    store.kv_put(&state, b"k", value!(1)).unwrap();
+    store.run_create(&state, NewRun::new().id("inner")).unwrap();
+    let txn = store.begin();
+    let differ = txn.run_diff(&s(), "x", "y", 9).unwrap();
+    let kinds: Vec<_> = differ.iter().map(|d| d.primitive).collect();
+    assert_eq!(kinds, [Primitive::Kv, Primitive::Run]);
+    txn.kv_put(&s(), b"differ", value!(1)).unwrap();
+    store
+        .transact(|txn| txn.doc_create(Primitive::Flow, &state, "case", value!({})))
+        .unwrap();
+    txn.commit().unwrap();
 }
 
 /// When a key would have expired is noted until then, but is nothing that a space holds.
