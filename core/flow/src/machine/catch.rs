@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use statewright_value::{Value, value};
 
 use super::{Effect, Machine, eval::truthy};
-use crate::case::{Caught, EventKind, ItemState, ItemWork, Status};
+use crate::case::{Caught, Ending, EventKind, ItemState, ItemWork, Status};
 use crate::failure::Failure;
 use crate::net::{Catch, Net, PlaceId, Task, TaskId, Then};
 
@@ -95,6 +95,16 @@ impl Machine<'_> {
         if let Some(task) = task {
             self.note_failed(task, number, &error);
         }
+        if self.case.status == Status::Suspended {
+            // Nothing is undone before somebody resumes it. The first of several failures is the one that it ends with.
+            let ending = || Ending {
+                status: Status::Failed,
+                detail: error.clone(),
+                error,
+            };
+            self.case.recovery.ending.get_or_insert_with(ending);
+            return;
+        }
         self.end_case(Status::Failed, error.clone(), error);
     }
 
@@ -103,7 +113,8 @@ impl Machine<'_> {
         let Some(spec) = self.task(task) else {
             return false;
         };
-        let open = matches!(self.case.status, Status::Running | Status::Suspended);
+        let open = matches!(self.case.status, Status::Running | Status::Suspended)
+            && self.case.recovery.ending.is_none();
         // What fails while its failure is dealt with fails for good.
         if spec.on_error.is_empty() || !open || self.catching == Some(task) {
             return false;

@@ -158,6 +158,10 @@ impl Machine<'_> {
             };
             self.note(EventKind::CaseResumed, None, Value::NULL);
             self.pause_called(false);
+            if let Some(ending) = self.ending_put_off() {
+                self.end_case(ending.status, ending.error, ending.detail);
+                return true;
+            }
             if compensating {
                 return true;
             }

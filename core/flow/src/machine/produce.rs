@@ -23,7 +23,7 @@ impl Machine<'_> {
         if !spec.cancels.is_empty() {
             self.empty_region(&spec.cancels);
         }
-        if spec.terminate {
+        if spec.terminate && self.case.recovery.ending.is_none() {
             self.end_explicitly(task);
         } else {
             self.produce(task, spec)?;

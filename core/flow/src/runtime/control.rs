@@ -53,7 +53,7 @@ impl Flows {
     }
 
     /// Suspends a case and those it called: nothing is offered or started and no timer fires until it is resumed. Work
-    /// that was already claimed may still complete.
+    /// that was already claimed may still complete; if it fails for good, so does the case when it is resumed.
     ///
     /// Fails with [`Error::UnknownCase`], [`Error::CaseClosed`], or [`Error::Refused`] if it is suspended already.
     pub fn suspend(&self, case: &str) -> Result<Moved> {

@@ -33,6 +33,7 @@ mod soup;
 mod spec;
 mod spec_large;
 mod spec_time;
+mod suspended;
 mod testing;
 mod verify;
 mod versions;
