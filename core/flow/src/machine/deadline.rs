@@ -4,7 +4,7 @@ use statewright_log::Timestamp;
 use statewright_value::value;
 
 use super::Machine;
-use crate::case::{EventKind, Instance, Status};
+use crate::case::{EventKind, Instance, ItemState, Status};
 use crate::failure::Failure;
 use crate::net::{Deadline, PlaceId, TaskId};
 use crate::sabotage::{self, Bug};
@@ -87,21 +87,45 @@ impl Machine<'_> {
         running && self.case.deadline.is_some_and(|at| at <= self.now)
     }
 
-    /// The deadline of the case has passed: it fails, or goes on somewhere else without all that it had.
-    pub fn end_late(&mut self) {
+    /// The deadline of the case has passed: it fails, or goes on somewhere else without all that it had. It fails with
+    /// `refused` if that is why it cannot do either as the flow says.
+    pub fn end_late(&mut self, refused: Option<Failure>) {
         let Some(at) = self.case.deadline.take() else {
             return;
         };
         if sabotage::on(Bug::DeadlineTwice) {
             self.case.deadline = Some(at); // planted
         }
-        match self.net.deadline.as_ref().and_then(|d| d.to) {
-            Some(place) => self.go_on_late(place),
-            None => {
-                let failure = late(at, "the case had not ended");
+        match (self.net.deadline.as_ref().and_then(|d| d.to), refused) {
+            (Some(place), None) => self.go_on_late(place),
+            (_, refused) => {
+                let failure = refused.unwrap_or_else(|| late(at, "the case had not ended"));
                 self.note(EventKind::DeadlinePassed, None, failure.to_value());
                 self.fail_case(None, None, failure);
             }
+        }
+    }
+
+    /// What time does to an item, or to the case if it is none, is looked at again then.
+    pub fn put_off(&mut self, number: Option<u64>, then: Timestamp) {
+        let now = self.now;
+        let put_off = |at: &mut Timestamp| *at = if *at <= now { then } else { *at };
+        let Some(number) = number else {
+            return self.case.deadline.iter_mut().for_each(put_off);
+        };
+        let Some(item) = self.case.items.get_mut(&number) else {
+            return;
+        };
+        item.deadline.iter_mut().for_each(put_off);
+        match &mut item.state {
+            ItemState::Waiting { until, .. } | ItemState::BackingOff { until, .. } => {
+                put_off(until);
+            }
+            ItemState::Leased(lease) => {
+                lease.deadline.iter_mut().for_each(put_off);
+                lease.until.iter_mut().for_each(put_off);
+            }
+            _ => {}
         }
     }
 

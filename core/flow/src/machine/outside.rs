@@ -261,6 +261,20 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// What would follow from the end of the case that an item called cannot be stored: this one fails. False if that
+    /// end is of no such consequence.
+    pub fn refuse_called(&mut self, number: u64, failure: &Failure) -> bool {
+        let item = self.case.items.get(&number);
+        let task = item
+            .filter(|_| self.undoes(number).is_none())
+            .map(|i| i.task);
+        if let Some(task) = task {
+            let error = self.error_of(Some(task), failure);
+            self.fail_hard(Some(task), Some(number), error);
+        }
+        task.is_some()
+    }
+
     /// The case that an item called has ended, or could not be started.
     ///
     /// Tells whether that is of any consequence.

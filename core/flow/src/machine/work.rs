@@ -291,6 +291,10 @@ impl Machine<'_> {
         };
         item.failures = item.failures.saturating_add(1);
         let task = item.task;
+        // What a timer was to start has not.
+        if self.case.offers.get(&task) == Some(&number) {
+            self.start_item(task, number);
+        }
         self.note_item(kind, number, task, failure.to_value());
         match self.next_attempt(number, &failure) {
             Ok(Some(until)) => {

@@ -176,7 +176,8 @@ impl Batch<'_> {
     }
 
     /// An event whose outcome cannot be stored (it is larger than a commit may be) fails its task instead: nobody is
-    /// there to be told, and the next try would end the same way.
+    /// there to be told, and the next try would end the same way. If it ends a case and it is what its callers make of
+    /// that, they fail too.
     pub fn or_fail(
         &mut self,
         case: &str,
@@ -184,16 +185,26 @@ impl Batch<'_> {
         moved: Result<Option<Moved>>,
         mut fail: impl FnMut(&mut Machine<'_>, Failure),
     ) -> Result<Option<Moved>> {
-        match moved {
-            Err(Error::Store(e)) if e.is_about_input() => {
-                let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
-                self.step(case, wanted, |machine| {
-                    fail(machine, failure.clone().for_good());
-                    Ok(true)
-                })
+        let mut done = moved;
+        for callers_too in [false, true] {
+            let Err(Error::Store(e)) = &done else { break };
+            if !e.is_about_input() {
+                break;
             }
-            moved => moved,
+            let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
+            let failure = failure.for_good();
+            done = self.transact(case, |family, _| {
+                if callers_too {
+                    family.refuse_callers(&failure);
+                }
+                let failed = &mut |machine: &mut Machine<'_>| {
+                    fail(machine, failure.clone());
+                    Ok(true)
+                };
+                family.event(case, wanted.clone(), failed).map(drop)
+            });
         }
+        done
     }
 
     /// Waits until all its commits are as durable as the store promises. Before that, nobody may be told of them.

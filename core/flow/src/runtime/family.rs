@@ -70,6 +70,8 @@ pub(super) struct Family<'a> {
     /// Claims that are not written.
     pub(super) shard: &'a Shard,
     pub(super) now: Timestamp,
+    /// Those who called a case that ends fail of this, whatever they would go on with.
+    refused: Option<Failure>,
     moved: Vec<Moved>,
     todo: VecDeque<Todo>,
 }
@@ -92,9 +94,15 @@ impl<'a> Family<'a> {
             txn,
             shard,
             now: flows.now(),
+            refused: None,
             moved: Vec::new(),
             todo: VecDeque::new(),
         }
+    }
+
+    /// Has those fail who called a case that ends: what they would go on with cannot be stored.
+    pub fn refuse_callers(&mut self, failure: &Failure) {
+        self.refused = Some(failure.clone());
     }
 
     /// When all of it happens.
@@ -316,9 +324,12 @@ impl<'a> Family<'a> {
                 }))
             }
             Todo::Ended { parent, ended } => {
-                let item = parent.item;
+                let (item, refused) = (parent.item, self.refused.clone());
                 nobody(self.event(&parent.case, Wanted::one(item), &mut |machine| {
-                    Ok(machine.called_ended(item, &ended))
+                    let refused = refused.as_ref();
+                    let refused =
+                        refused.is_some_and(|failure| machine.refuse_called(item, failure));
+                    Ok(refused || machine.called_ended(item, &ended))
                 }))
             }
             Todo::Scheduled { case } => {

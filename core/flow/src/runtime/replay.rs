@@ -347,7 +347,11 @@ impl<V: Reader> Source<'_, V> {
             TimedOut | TimerFired => machine.due(number),
             Offered if event.attempt.is_some_and(|n| n > 0) => machine.due(number),
             DeadlinePassed if event.item.is_some() => machine.due(number),
-            DeadlinePassed => machine.end_late(),
+            DeadlinePassed => {
+                let fails = event.detail.get("to").is_none();
+                let failure = fails.then(|| Failure::from_value(&event.detail));
+                machine.end_late(failure.transpose()?);
+            }
             LeaseExpired => {
                 let now = machine.now;
                 if let Some(item) = machine.case.items.get_mut(&number)

@@ -1,6 +1,7 @@
 //! What time does to cases: retries, waits that are over, timeouts, leases without a heartbeat.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
@@ -8,10 +9,12 @@ use statewright_store::{Primitive, Reader, Space};
 use super::batch::Batch;
 use super::save::Wanted;
 use super::{Flows, Moved, keys};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Timers handled in one go; the caller comes back for the rest.
 const DUE_BATCH: usize = 256;
+/// What is due and cannot be stored is tried again after this long.
+const AGAIN: Duration = Duration::from_secs(60);
 
 impl Flows {
     /// When time alone will next change something; none if never. O(log n).
@@ -64,22 +67,33 @@ impl Flows {
     }
 
     fn fire(&self, batch: &mut Batch<'_>, case: &str, number: u64) -> Result<Option<Moved>> {
-        if number == 0 {
-            return batch.step(case, Wanted::none(), |machine| {
+        let item = Some(number).filter(|n| *n != 0);
+        let wanted = item.map_or_else(Wanted::none, Wanted::one);
+        let fired = batch.step(case, wanted.clone(), |machine| match item {
+            Some(number) => {
+                let before = machine.notes.len();
+                machine.due(number);
+                Ok(machine.notes.len() > before)
+            }
+            None => {
                 let late = machine.is_late();
                 if late {
-                    machine.end_late();
+                    machine.end_late(None);
                 }
                 Ok(late)
-            });
-        }
-        let fired = batch.step(case, Wanted::one(number), |machine| {
-            let before = machine.notes.len();
-            machine.due(number);
-            Ok(machine.notes.len() > before)
+            }
         });
-        batch.or_fail(case, Wanted::one(number), fired, |machine, failure| {
-            machine.fail(number, failure)
-        })
+        let fired = batch.or_fail(case, wanted.clone(), fired, |machine, failure| match item {
+            Some(number) => machine.fail(number, failure),
+            None => machine.end_late(Some(failure)),
+        });
+        match fired {
+            // Nor can its failure be stored, with what follows from that for who called it, say. The others go on.
+            Err(Error::Store(e)) if e.is_about_input() => batch.step(case, wanted, |machine| {
+                machine.put_off(item, machine.now.saturating_add(AGAIN));
+                Ok(true)
+            }),
+            fired => fired,
+        }
     }
 }

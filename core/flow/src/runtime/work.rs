@@ -416,22 +416,42 @@ impl Flows {
     }
 
     /// Says that a claimed item's attempt failed; it is retried or the case fails, as the task says.
+    /// If a case that called this one would go on with more than can be stored, it fails too.
     /// Fails with [`Error::StaleItem`], and then nothing was changed.
     pub fn fail(&self, token: &str, failure: &Failure) -> Result<Moved> {
-        self.with_claim(token, |machine, number| {
-            machine.fail(number, failure.clone());
-            Ok(())
-        })
+        let failed = |callers_too: bool| {
+            let refused = callers_too.then_some(failure);
+            self.with_claim_or(token, refused, |machine, number| {
+                machine.fail(number, failure.clone());
+                Ok(())
+            })
+        };
+        match failed(false) {
+            Err(Error::Store(e)) if e.is_about_input() => failed(true),
+            done => done,
+        }
     }
 
     pub(super) fn with_claim(
         &self,
         token: &str,
+        event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
+    ) -> Result<Moved> {
+        self.with_claim_or(token, None, event)
+    }
+
+    fn with_claim_or(
+        &self,
+        token: &str,
+        refused: Option<&Failure>,
         mut event: impl FnMut(&mut Machine<'_>, u64) -> Result<()>,
     ) -> Result<Moved> {
         let claim = parse_token(token)?;
         let mut batch = self.batch([claim.0]);
         let moved = batch.transact(claim.0, |family, _| {
+            refused
+                .into_iter()
+                .for_each(|failure| family.refuse_callers(failure));
             self.claimed(family, (token, claim), &mut event)
         });
         batch.settled(of_claim(token, moved))

@@ -35,6 +35,7 @@ mod spec_large;
 mod spec_time;
 mod suspended;
 mod testing;
+mod too_large;
 mod verify;
 mod versions;
 mod wcp;
