@@ -173,24 +173,25 @@ impl Desk {
         shard.entry(id).or_default().push(held);
     }
 
-    /// Keeps a claim for longer; false if there is none of this nonce.
-    pub fn extend(&self, case: &str, number: u64, nonce: &str, until: Timestamp) -> bool {
-        let Some(mut shard) = self.known(case) else {
-            return false;
-        };
-        let id = shard.get_key_value(case).map(|(id, _)| id.clone());
+    /// Keeps a claim for longer, and gives its end; none if there is none of this nonce.
+    pub fn extend(
+        &self,
+        case: &str,
+        number: u64,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut shard = self.known(case)?;
+        let id = shard.get_key_value(case).map(|(id, _)| id.clone())?;
         let mut held = shard.get_mut(case).into_iter().flatten();
-        let found = held.find(|h| h.number == number && h.lease.nonce == nonce);
-        let (Some(id), Some(held)) = (id, found) else {
-            return false;
-        };
+        let held = held.find(|h| h.number == number && h.lease.nonce == nonce)?;
         let was = held.lease.due();
         // A lease without an end needs no heartbeats; one with an end is never made shorter.
         held.lease.until = held.lease.until.map(|u| u.max(until));
         let mut due = self.due.lock();
         was.map(|was| due.remove(&(was, id.clone(), number)));
         held.lease.due().map(|is| due.insert((is, id, number)));
-        true
+        Some(held.lease.until.unwrap_or(until))
     }
 
     /// Forgets the claims of a case: they are written, or its items are gone.
@@ -315,7 +316,7 @@ mod tests {
         // The driver sees that they have ended, and then a heartbeat comes.
         assert_eq!(desk.due(ends, 9).len(), 3);
         let later = ends.saturating_add(Duration::from_secs(1));
-        assert!(desk.extend("c", 1, "1", later));
+        assert_eq!(desk.extend("c", 1, "1", later), Some(later));
         desk.give_up("c", 1, ends);
         assert!(desk.has("c", 1) && desk.has("c", 2));
         assert_eq!(desk.due(later, 9).len(), 3);

@@ -111,6 +111,10 @@ impl Flows {
     /// somebody claims one anew, its result is still taken from whoever had claimed it.
     ///
     /// `lease` is how long they are this worker's alone without a heartbeat; none for as long as this process lives.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a worker's name that cannot be one; what concerns the store, or the case that is next. What
+    /// was taken before such an error is given, and the error with the next call.
     pub fn claim(
         &self,
         queue: &Queue,
@@ -125,15 +129,16 @@ impl Flows {
         };
         let mut claimed: Vec<Claim> = Vec::new();
         let mut gone: BTreeSet<Place> = BTreeSet::new();
-        // What was seen may have been taken and finished by somebody else since; behind it there may be more.
-        while self.claim_some(
-            queue,
-            &queues,
-            (worker, lease, max),
-            &mut claimed,
-            &mut gone,
-        )? {}
-        Ok(claimed)
+        loop {
+            let wanted = (worker, lease, max);
+            match self.claim_some(queue, &queues, wanted, &mut claimed, &mut gone) {
+                // What was seen may have been taken and finished by somebody else since; behind it there may be more.
+                Ok(true) => {}
+                // What was claimed before it is somebody's, who must know; the error is there the next time.
+                Err(error) if claimed.is_empty() => return Err(error),
+                _ => return Ok(claimed),
+            }
+        }
     }
 
     /// Takes of what is offered now; tells whether to look again, as something was `gone` that was not before.
@@ -333,13 +338,14 @@ impl Flows {
         Ok(*self.secret.get_or_init(|| secret))
     }
 
-    /// Extends a claim: the item stays this worker's for `lease` from now. Gives the new end.
+    /// Extends a claim: the item stays this worker's for `lease` from now, or for longer if it was already. Gives the
+    /// new end.
     /// Fails with [`Error::StaleItem`] if the item is not this claim's any more.
     pub fn heartbeat(&self, token: &str, lease: Duration) -> Result<(Timestamp, Moved)> {
         let (case, number, nonce) = parse_token(token)?;
         let extended = self.now().saturating_add(lease);
-        if self.desk.extend(case, number, nonce, extended) {
-            return Ok((extended, Moved::nothing(case)));
+        if let Some(until) = self.desk.extend(case, number, nonce, extended) {
+            return Ok((until, Moved::nothing(case)));
         }
         let mut until = Timestamp::default();
         let moved = self.with_claim(token, |machine, number| {
@@ -349,6 +355,7 @@ impl Flows {
             {
                 // A lease without an end needs no heartbeats; one with an end is never made shorter.
                 held.until = held.until.map(|u| u.max(until));
+                until = held.until.unwrap_or(until);
             }
             Ok(())
         })?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::common::World;
 use statewright_flow::{Error, EventKind, Flows, Queue, Status, WorkItem};
 use statewright_log::sim::{Image, SimClock, SimIo};
-use statewright_value::{Value, value};
+use statewright_store::{Primitive, Space, Txn};
+use statewright_value::{Path, Value, value};
 
 const ONE: &str = "name: one\ntasks:\n  t: { kind: host, topic: work, input: .input, timeout: 1h, retry: { attempts: 3, delay: 1s } }\n";
 const TWO: &str = "name: two\ntasks:\n  s: { split: and, next: [l, r] }\n  l: { kind: host, topic: a }\n  r: { kind: host, topic: b }\n";
@@ -270,4 +271,58 @@ fn a_step_of_a_host_is_one_commit_of_few_bytes() {
         workers,
         [value!({"worker": "worker"}), value!({"worker": "press 4"})]
     );
+}
+
+#[test]
+fn what_was_claimed_before_an_error_is_given() {
+    let (_, world) = Disk::new();
+    let flows = &world.flows;
+    for case in ["a", "b", "c"] {
+        flows.start("one", &Value::NULL, Some(case)).unwrap();
+        world.clock.advance(Duration::from_secs(1));
+    }
+    let damage = |txn: &Txn| -> Result<(), Error> {
+        let (space, root) = (Space::default(), Path::root());
+        Ok(txn.doc_set(Primitive::Flow, &space, "c/b", &root, value!({}))?)
+    };
+    flows.store().transact(damage).unwrap();
+    let queue = Queue::Topics(vec!["work".to_owned()]);
+    let lease = Some(Duration::from_secs(30));
+    let claims = flows.claim(&queue, "ann", lease, 9).unwrap();
+    let item = claims[0].item.as_ref().unwrap();
+    assert_eq!((claims.len(), item.case.as_str()), (1, "a"));
+    flows.complete(&item.token, &Value::NULL).unwrap();
+    let error = flows.claim(&queue, "ann", lease, 9).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_heartbeat_gives_the_end_that_the_claim_has() {
+    let (_, world) = Disk::new();
+    let flows = &world.flows;
+    let after = |secs| {
+        flows
+            .store()
+            .env()
+            .clock
+            .now()
+            .saturating_add(Duration::from_secs(secs))
+    };
+    flows.start("one", &Value::NULL, Some("c")).unwrap();
+    let item = claim(flows, "work", "ann").unwrap();
+    for written in [false, true] {
+        if written {
+            // What is done to the case is written with the claim.
+            flows.suspend("c").unwrap();
+            flows.resume("c").unwrap();
+        }
+        for (secs, end) in [(90, 90), (10, 90), (100, 100)] {
+            let until = flows
+                .heartbeat(&item.token, Duration::from_secs(secs))
+                .unwrap()
+                .0;
+            let longest = if written { after(100) } else { after(end) };
+            assert_eq!(until, longest, "{secs} {written}");
+        }
+    }
 }
