@@ -14,6 +14,7 @@ use statewright_value::{Value, value};
 
 use super::query::task_name;
 use super::save::Wanted;
+use super::token;
 use super::work::{self, WorkItem};
 use super::{Claim, Flows, Moved, keys, lanes, record, save};
 use crate::case::{Item, ItemState, ItemWork, Status};
@@ -342,7 +343,7 @@ fn info(net: &Net, case: &str, item: &Item) -> Option<WorkInfo> {
         attempt: item.attempt,
         input: item.input.clone(),
         worker: lease.map(|l| l.worker.clone()),
-        token: lease.map(|l| work::token(case, item.number, &l.nonce)),
+        token: lease.map(|l| token::token(case, item.number, &l.nonce)),
         deadline: lease.and_then(|l| l.deadline).or(item.deadline),
         until,
     })

@@ -25,6 +25,7 @@ mod replay;
 mod save;
 mod schedules;
 mod timers;
+mod token;
 mod versions;
 mod waiting;
 mod work;
