@@ -1,6 +1,8 @@
 //! Running cases and the versions of their flows: planned, moved and moved back; cases made of others.
 
-use statewright_flow::{ForkOptions, Forked, MigrateOptions, Migrated, Migration, Plan, Replayed};
+use statewright_flow::{
+    ForkOptions, Forked, MigrateOptions, Migrated, Migration, Moved, Plan, Replayed,
+};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -32,8 +34,7 @@ impl Engine {
         options: &MigrateOptions,
     ) -> Result<Migrated> {
         self.core.check()?;
-        let done = self.core.flows.migrate(spec, dir, options)?;
-        self.follow_all(done)
+        self.following(|each| self.core.flows.migrate_each(spec, dir, options, each))
     }
 
     /// Moves the cases of a migration (its id, or a flow's name for the newest of that) back, as far as they still
@@ -43,8 +44,7 @@ impl Engine {
     /// As [`Flows::undo_migration`](statewright_flow::Flows::undo_migration).
     pub fn undo_migration(&self, migration: &str) -> Result<Migrated> {
         self.core.check()?;
-        let done = self.core.flows.undo_migration(migration)?;
-        self.follow_all(done)
+        self.following(|each| self.core.flows.undo_migration_each(migration, each))
     }
 
     /// The migrations that were made, oldest first.
@@ -76,10 +76,17 @@ impl Engine {
         Ok(self.core.flows.replay(case, with)?)
     }
 
-    fn follow_all(&self, mut done: Migrated) -> Result<Migrated> {
-        for moved in std::mem::take(&mut done.events) {
-            self.core.follow(moved)?;
-        }
-        Ok(done)
+    /// Goes on with what a migration does as it comes, so also with what was done before it failed.
+    fn following(
+        &self,
+        migrate: impl FnOnce(&mut dyn FnMut(Vec<Moved>)) -> statewright_flow::Result<Migrated>,
+    ) -> Result<Migrated> {
+        let mut followed = Ok(());
+        let done = migrate(&mut |moved| {
+            let now = self.core.follow_all(moved);
+            followed = std::mem::replace(&mut followed, Ok(())).and(now);
+        });
+        let done = done?;
+        followed.map(|()| done)
     }
 }

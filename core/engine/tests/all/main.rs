@@ -11,4 +11,5 @@
 mod batch;
 mod engine;
 mod many;
+mod migrate;
 mod polls;

@@ -136,6 +136,25 @@ impl Flows {
         dir: Option<&str>,
         options: &MigrateOptions,
     ) -> Result<Migrated> {
+        let mut events = Vec::new();
+        let mut done =
+            self.migrate_each(source, dir, options, &mut |moved| events.extend(moved))?;
+        done.events = events;
+        Ok(done)
+    }
+
+    /// As [`migrate`](Flows::migrate). What happened in a cohort is given to `each` as soon as it is durable, so that its
+    /// cases are driven even if a later one fails; [`events`](Migrated::events) has none of it.
+    ///
+    /// # Errors
+    /// As [`migrate`](Flows::migrate).
+    pub fn migrate_each(
+        &self,
+        source: &str,
+        dir: Option<&str>,
+        options: &MigrateOptions,
+        each: &mut dyn FnMut(Vec<Moved>),
+    ) -> Result<Migrated> {
         let names = Renames::new(&options.renames)?;
         if options.cohort == 0 || options.cohort > MAX_COHORT {
             let why = format!("a cohort has 1 to {MAX_COHORT} cases");
@@ -166,7 +185,7 @@ impl Flows {
             Some(cases) => cases.clone(),
             None => self.heads_of(&plan.flow, &plan.key)?,
         };
-        self.run_migration(&plan, &cases)
+        self.run_migration(&plan, &cases, each)
     }
 
     /// Moves the cases of a migration back to the versions on which they were before, as far as they still have a
@@ -178,6 +197,22 @@ impl Flows {
     ///
     /// Fails with [`Error::Input`] if there is none.
     pub fn undo_migration(&self, migration: &str) -> Result<Migrated> {
+        let mut events = Vec::new();
+        let mut done = self.undo_migration_each(migration, &mut |moved| events.extend(moved))?;
+        done.events = events;
+        Ok(done)
+    }
+
+    /// As [`undo_migration`](Flows::undo_migration), and gives `each` what happened as
+    /// [`migrate_each`](Flows::migrate_each) does.
+    ///
+    /// # Errors
+    /// As [`undo_migration`](Flows::undo_migration).
+    pub fn undo_migration_each(
+        &self,
+        migration: &str,
+        each: &mut dyn FnMut(Vec<Moved>),
+    ) -> Result<Migrated> {
         let all = self.migrations()?;
         let undone = |m: &Migration| all.iter().any(|o| o.undoes.as_ref() == Some(&m.id));
         let of_flow = |m: &&Migration| m.flow == migration && m.undoes.is_none() && !undone(m);
@@ -214,7 +249,7 @@ impl Flows {
             undoes: Some(&of.id),
             cohort: MigrateOptions::default().cohort,
         };
-        self.run_migration(&plan, &cases)
+        self.run_migration(&plan, &cases, each)
     }
 
     /// The migrations that were made, oldest first, whatever the clock did. O(m log m + their cohorts).
@@ -278,7 +313,12 @@ impl Flows {
         }
     }
 
-    fn run_migration(&self, plan: &Plan<'_>, cases: &[String]) -> Result<Migrated> {
+    fn run_migration(
+        &self,
+        plan: &Plan<'_>,
+        cases: &[String],
+        each: &mut dyn FnMut(Vec<Moved>),
+    ) -> Result<Migrated> {
         let id = ids::new_case_id(self.store.env())?;
         let mut report = Migrated {
             id: None,
@@ -289,10 +329,14 @@ impl Flows {
             events: Vec::new(),
         };
         let mut cohorts = 0;
+        let mut done = |report: &mut Migrated, (events, plans): Cohort, cohorts| {
+            each(events);
+            report.add(plans, &id, cohorts)
+        };
         for cohort in cases.chunks(plan.cohort.max(1)) {
             let parts: Vec<&[String]> = match self.run_cohort(plan, &id, cohorts, cohort) {
-                Ok(done) => {
-                    cohorts = report.add(done, &id, cohorts);
+                Ok(moved) => {
+                    cohorts = done(&mut report, moved, cohorts);
                     continue;
                 }
                 // What one of them would become cannot be stored: which, is found out one by one.
@@ -301,7 +345,7 @@ impl Flows {
             };
             for one in parts {
                 match self.run_cohort(plan, &id, cohorts, one) {
-                    Ok(done) => cohorts = report.add(done, &id, cohorts),
+                    Ok(moved) => cohorts = done(&mut report, moved, cohorts),
                     Err(Error::Store(e)) if e.is_about_input() => {
                         for case in one {
                             let why = format!("it cannot be stored on the other version: {e}");
@@ -441,7 +485,7 @@ impl Plan<'_> {
 
 impl Migrated {
     /// Adds a cohort; gives how many there are.
-    fn add(&mut self, (events, plans): Cohort, id: &str, cohorts: u64) -> u64 {
+    fn add(&mut self, plans: Vec<CasePlan>, id: &str, cohorts: u64) -> u64 {
         let before = self.moved.len();
         for plan in plans {
             match plan.reasons.is_empty() {
@@ -449,7 +493,6 @@ impl Migrated {
                 false => self.left.push(plan),
             }
         }
-        self.events.extend(events);
         if self.moved.len() == before {
             return cohorts;
         }

@@ -33,7 +33,12 @@ pub(super) fn attempt_ends(net: &Net, item: &Item, since: Timestamp) -> Option<T
 }
 
 /// The last part of a claim's token: which attempt it is of, when it was made, and that this store made it.
-pub(super) fn sign(secret: &[u8; 32], (case, number): (&str, u64), attempt: u32, since: Timestamp) -> String {
+pub(super) fn sign(
+    secret: &[u8; 32],
+    (case, number): (&str, u64),
+    attempt: u32,
+    since: Timestamp,
+) -> String {
     let head = [&attempt.to_string(), ".", &keys::time(since)].concat();
     let mut hasher = blake3::Hasher::new_keyed(secret);
     hasher.update(case.as_bytes());
