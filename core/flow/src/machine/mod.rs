@@ -53,7 +53,7 @@ use task_set::TaskSet;
 pub(crate) use enable::{Why, why_not};
 pub(crate) use many::{MAX_INSTANCES, NoGroup};
 pub use outside::Delivery;
-pub(crate) use outside::{Ended, MAX_SIGNAL_KEY};
+pub(crate) use outside::{Ended, MAX_LETTERS, MAX_SIGNAL_KEY};
 pub(crate) use undo::NoUndo;
 
 /// What happened, before it has a number and a version.

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::net::{Signal, SubFlow, TaskId, TaskKind};
 
-/// Signals of one name that a case keeps at most.
-const MAX_LETTERS: u64 = 100_000;
+/// Signals of one name that a case keeps at most, and of one name and key that are kept for any.
+pub(crate) const MAX_LETTERS: u64 = 100_000;
 /// Bytes of a correlation key at most.
 pub(crate) const MAX_SIGNAL_KEY: usize = 512;
 

@@ -141,7 +141,8 @@ impl Flows {
     }
 
     /// Sends a signal to whichever case waits for this name and key: the item that has waited longest takes it. If
-    /// none does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, else lost.
+    /// none does, it is kept if a deployed flow has a task of this name with a `key` and `keep: true`, unless 100,000
+    /// are kept for them; else it is lost.
     ///
     /// One that is kept and then does not fit the `schema` of the task that takes it fails that task.
     ///
@@ -263,8 +264,11 @@ fn deliver(
         let code = "nobody-waits";
         return Ok(Delivery::Dropped { code });
     }
-    family.keep_letter(signal, key, data)?;
-    Ok(Delivery::Kept)
+    let code = "full";
+    match family.keep_letter(signal, key, data)? {
+        true => Ok(Delivery::Kept),
+        false => Ok(Delivery::Dropped { code }),
+    }
 }
 
 fn task_id(machine: &Machine<'_>, task: &str) -> Result<usize> {

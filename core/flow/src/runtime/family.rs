@@ -19,7 +19,7 @@ use crate::case::{Case, Parent, Status};
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::ids;
-use crate::machine::{Effect, Ended, Machine, NoUndo};
+use crate::machine::{Effect, Ended, MAX_LETTERS, Machine, NoUndo};
 use crate::net::{FlowRef, Net};
 use crate::sabotage::{self, Bug};
 
@@ -452,18 +452,26 @@ impl<'a> Family<'a> {
         Ok(())
     }
 
-    /// Keeps a signal for whoever will wait for its key.
-    pub fn keep_letter(&mut self, signal: &str, key: &str, value: &Value) -> Result<()> {
+    /// Keeps a signal for whoever will wait for its key; false if as many are kept as may be.
+    pub fn keep_letter(&mut self, signal: &str, key: &str, value: &Value) -> Result<bool> {
         let (space, counter) = (Space::default(), keys::next_letter(signal, key));
         let next = save::read(self.txn, &counter)?;
         let number = next.and_then(|n| n.as_u64()).unwrap_or(1);
+        let (flow, prefix) = (Primitive::Flow, keys::letters(signal, key));
+        let oldest = self.txn.doc_scan(flow, &space, &prefix, None, 1)?;
+        let oldest = oldest.first().map(|(at, _)| {
+            keys::parse_letter(&prefix, at).ok_or_else(|| Error::damaged(at, "number"))
+        });
+        let oldest = oldest.transpose()?.unwrap_or(number);
+        if number.saturating_sub(oldest) >= MAX_LETTERS {
+            return Ok(false);
+        }
         let letter = keys::letter(signal, key, number);
-        self.txn
-            .doc_create(Primitive::Flow, &space, &letter, value.clone())?;
+        self.txn.doc_create(flow, &space, &letter, value.clone())?;
         let next = Value::from(number.saturating_add(1));
         self.txn
-            .doc_set(Primitive::Flow, &space, &counter, &Path::root(), next)?;
-        Ok(())
+            .doc_set(flow, &space, &counter, &Path::root(), next)?;
+        Ok(true)
     }
 }
 

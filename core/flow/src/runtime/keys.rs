@@ -137,6 +137,11 @@ pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
     format!("{}{number:08}", letters(signal, key))
 }
 
+/// Reads the number of a [`letter`] back, behind its prefix.
+pub(crate) fn parse_letter(prefix: &str, at: &str) -> Option<u64> {
+    at.strip_prefix(prefix)?.parse().ok()
+}
+
 pub(crate) fn next_letter(signal: &str, key: &str) -> String {
     format!("letters/{}/{}", escaped(signal), escaped(key))
 }

@@ -12,7 +12,7 @@
 //! | `lane/item/<queue>/<priority>/<lane>/<key>/<since>/<case>/<n>` | null; while the item is offered |
 //! | `lane/line/<queue>/<priority>/<tag>/<lane>/<key>` | null; a key that may go on, in its turn |
 //! | `lane/tag/<queue>` | the number of the last one that joined the line |
-//! | `lane/wait/<due>/<lane>/<key>` | null; a key that its rate holds back until then |
+//! | `lane/wait/<due>/<lane>/<key>` | null; a key that its rate holds back, or that has nothing to do, until then |
 //!
 //! A queue is `p` for process workers, `h.<topic>` for hosts. Priorities are counted down from 255, so that the
 //! greatest comes first. A lane's limits are those of the item that was offered last.
@@ -88,7 +88,7 @@ struct Key {
     queued: BTreeMap<String, u64>,
     /// Its tags in the lines where it stands.
     line: BTreeMap<String, String>,
-    /// When its rate lets it go on, if it is held back.
+    /// When its rate lets it go on, if it is held back; when it is forgotten, if it has nothing to do.
     wait: Option<i64>,
 }
 
@@ -132,8 +132,7 @@ impl Key {
 
     fn write(&self, txn: &Txn, now: Timestamp) -> Result<()> {
         let (space, at) = (Space::default(), Key::at(&self.name, &self.key));
-        let nothing = self.running == 0 && self.queued.is_empty();
-        if nothing && self.full <= now.as_micros() {
+        if self.is_idle() && self.full <= now.as_micros() {
             txn.doc_drop(Primitive::Flow, &space, &at)?;
             return Ok(());
         }
@@ -163,6 +162,11 @@ impl Key {
         put("queued", queued);
         put("line", line);
         Ok(txn.doc_set(Primitive::Flow, &space, &at, &Path::root(), object)?)
+    }
+
+    /// Whether nothing of it runs or is queued.
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.queued.is_empty()
     }
 
     fn set_limits(&mut self, lane: &Lane) {
@@ -248,9 +252,14 @@ impl Key {
             }
             self.line.insert(line, tag);
         }
-        let full = self.limit.is_some_and(|limit| self.running >= limit);
-        let held = !self.queued.is_empty() && !full && !may;
-        let wait = held.then(|| self.next_start());
+        let busy = self.limit.is_some_and(|limit| self.running >= limit);
+        let held = !self.queued.is_empty() && !busy && !may;
+        // One that has nothing more to do is forgotten when its bucket is full, as one that is new begins with that.
+        let over = self.is_idle() && self.full > now.as_micros();
+        let wait = match held {
+            true => Some(self.next_start()),
+            false => over.then_some(self.full),
+        };
         if wait != self.wait {
             if let Some(before) = self.wait {
                 txn.doc_drop(Primitive::Flow, &space, &self.wait_key(before))?;
@@ -462,7 +471,7 @@ impl Flows {
         Ok(held)
     }
 
-    /// When a rate first lets a key go on; none if none waits.
+    /// When a rate first lets a key go on, or one can be forgotten; none if there is none.
     pub(super) fn next_rate(&self) -> Result<Option<Timestamp>> {
         if !self.lanes.load(Ordering::Acquire) {
             return Ok(None);

@@ -7,6 +7,7 @@ use crate::common::World;
 use statewright_flow::net::Net;
 use statewright_flow::{Error, Failure, Queue, Status, WorkItem};
 use statewright_log::sim::{Image, SimClock, SimIo};
+use statewright_store::{Primitive, Reader, Space};
 use statewright_value::{Value, value};
 
 /// A store that loses power after every event.
@@ -212,6 +213,36 @@ fn a_rate_lets_so_many_start_in_a_time_and_wakes_who_waits() {
     assert_eq!(shop.order(), ["a"]);
     shop.wait(Duration::from_secs(100));
     assert_eq!(shop.order(), ["a"]);
+    shop.wait(Duration::from_secs(10));
+    assert_eq!(shop.world.flows.next_due().unwrap(), None);
+}
+
+#[test]
+fn nothing_is_left_of_keys_that_come_once() {
+    let mut shop = Shop::new(&spec(
+        "{ key: .input.who, rate: { count: 6, per: 1m, burst: 1 } }",
+    ));
+    let kept = |shop: &Shop, prefix: &str| {
+        let view = shop.world.flows.store().snapshot();
+        let found = view.doc_scan(Primitive::Flow, &Space::default(), prefix, None, 1000);
+        found.unwrap().len()
+    };
+    for n in 0..70 {
+        shop.start(who(&format!("k{n}"), 0));
+    }
+    for item in shop.claim(100) {
+        shop.complete(&item);
+    }
+    // One that comes again before its time is one.
+    shop.start(who("k7", 0));
+    assert_eq!(kept(&shop, "lane/key/"), 70);
+    assert_eq!(shop.order(), [] as [&str; 0]);
+    shop.wait(Duration::from_secs(10));
+    shop.wait(Duration::ZERO);
+    assert_eq!(kept(&shop, "lane/key/"), 1);
+    assert_eq!(shop.order(), ["k7"]);
+    shop.wait(Duration::from_secs(10));
+    assert_eq!(kept(&shop, "lane/key/") + kept(&shop, "lane/wait/"), 0);
     assert_eq!(shop.world.flows.next_due().unwrap(), None);
 }
 

@@ -2,8 +2,8 @@
 
 use crate::common::{World, echo};
 use statewright_flow::{Delivery, Error, Status};
-use statewright_store::{Primitive, Reader, Space};
-use statewright_value::{Value, value};
+use statewright_store::{Primitive, Reader, Space, Txn};
+use statewright_value::{Path, Value, value};
 
 const BID: &str = "
 name: auction
@@ -179,4 +179,31 @@ fn signals_kept_for_a_key_come_in_order_and_leave_nothing_behind() {
         }
         assert_eq!(kept(), 0, "{round}");
     }
+}
+
+#[test]
+fn signals_are_kept_for_a_key_up_to_a_limit() {
+    let world = World::with_flow(
+        "name: f\ntasks:\n  s: { kind: signal, key: .input.key, keep: true, into: .got }\n",
+    );
+    let send = || world.flows.signal_key("s", "k", &value!(1)).unwrap().0;
+    assert_eq!((send(), send()), (Delivery::Kept, Delivery::Kept));
+    world.run("f", value!({"key": "k"}), echo);
+    // As if so many had come that from number 2 on 100,000 are kept.
+    let store = world.flows.store();
+    let many = |txn: &Txn| -> Result<(), statewright_store::Error> {
+        let (space, root) = (Space::default(), Path::root());
+        txn.doc_set(
+            Primitive::Flow,
+            &space,
+            "letters/s/k",
+            &root,
+            value!(100_001),
+        )
+    };
+    store.transact(many).unwrap();
+    assert_eq!(send(), Delivery::Kept);
+    assert_eq!(send(), Delivery::Dropped { code: "full" });
+    world.run("f", value!({"key": "k"}), echo);
+    assert_eq!(send(), Delivery::Kept);
 }
