@@ -90,9 +90,9 @@ impl Core {
         self.driving.load(Ordering::Acquire)
     }
 
-    /// Cases move by themselves from now on; tells whether they did not before.
-    pub fn begin_driving(&self) -> bool {
-        !self.driving.swap(true, Ordering::AcqRel)
+    /// Says whether cases move by themselves from now on.
+    pub fn set_driving(&self, driving: bool) {
+        self.driving.store(driving, Ordering::Release);
     }
 
     fn is_stopped(&self) -> bool {
@@ -147,8 +147,12 @@ impl Core {
                     self.offers.notify();
                 }
                 offered |= !moved.topics_offered.is_empty();
-                if moved.closed.is_some() && self.waits.is_awaited(&moved.case) {
-                    self.waits.case_closed(&self.flows.case(&moved.case)?);
+                // Somebody may have had it undo what it did since: then it ends again.
+                if moved.closed.is_some()
+                    && self.waits.is_awaited(&moved.case)
+                    && let Some(info) = self.ended(&moved.case)?
+                {
+                    self.waits.case_closed(&info);
                 }
                 // A case that loops without work must not keep the engine from closing.
                 if moved.more && self.is_driving() && !self.is_stopped() {
@@ -431,34 +435,15 @@ impl Core {
         }
     }
 
-    /// Makes checkpoints in the background when they are due.
-    fn checkpoint_behind(&self) {
-        let due = self.store.checkpoint_gate();
+    /// Does something in the background whenever a gate tells, until the engine stops.
+    fn behind(&self, due: &Gate, work: impl Fn(&Store)) {
         let mut seen = 0;
         loop {
             seen = self.store.env().clock.wait(due, seen, None);
             if self.is_stopped() {
                 return;
             }
-            // Without one, opening takes longer and nothing is lost; the store says in its figures which is the
-            // newest. It is tried again when the log has grown as much again.
-            let _ = self.store.checkpoint();
-        }
-    }
-
-    /// Makes the log's next file ready in the background.
-    fn ready_behind(&self) {
-        let Some(half_full) = self.store.log_gate() else {
-            return;
-        };
-        let mut seen = 0;
-        loop {
-            seen = self.store.env().clock.wait(half_full, seen, None);
-            if self.is_stopped() {
-                return;
-            }
-            // Without one, the commit that needs it makes it.
-            let _ = self.store.make_log_ready();
+            work(&self.store);
         }
     }
 
@@ -514,12 +499,21 @@ impl Core {
         }
     }
 
+    /// Makes the log's next file ready in the background.
     pub fn readier(self: Arc<Self>) {
-        self.ready_behind();
+        if let Some(half_full) = self.store.log_gate() {
+            // Without one, the commit that needs it makes it.
+            self.behind(half_full, |store| drop(store.make_log_ready()));
+        }
     }
 
+    /// Makes checkpoints in the background when they are due.
     pub fn checkpointer(self: Arc<Self>) {
-        self.checkpoint_behind();
+        // Without one, opening takes longer and nothing is lost; the store says in its figures which is the newest. It
+        // is tried again when the log has grown as much again.
+        self.behind(self.store.checkpoint_gate(), |store| {
+            drop(store.checkpoint())
+        });
     }
 
     /// The driver looks again when something is due.

@@ -40,6 +40,8 @@ pub struct Engine {
 struct Threads {
     core: Arc<Core>,
     workers: usize,
+    /// How many of the driver and the workers were started, in this order.
+    driving: Mutex<usize>,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -84,6 +86,7 @@ impl Engine {
         let threads = Arc::new(Threads {
             core: core.clone(),
             workers: options.workers,
+            driving: Mutex::default(),
             handles: Mutex::default(),
         });
         let engine = Engine { core, threads };
@@ -116,19 +119,12 @@ impl Engine {
 
     /// Begins to move cases in an engine that was opened with [`drive(false)`](Options::drive), for whoever must
     /// look or [observe](Engine::observe) before anything happens. Does nothing if they move already.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], and [`Error::Thread`]; then it can be called again, for the threads that are missing.
     pub fn drive(&self) -> Result<()> {
         self.core.check()?;
-        if !self.core.begin_driving() {
-            return Ok(());
-        }
-        let core = self.core.clone();
-        self.threads.start("sw-driver", move || core.driver())?;
-        for number in 1..=self.threads.workers {
-            let core = self.core.clone();
-            self.threads
-                .start("sw-worker", move || core.worker(number))?;
-        }
-        Ok(())
+        self.threads.drive()
     }
 
     /// The store: keys, documents, transactions, snapshots, the log.
@@ -437,6 +433,23 @@ fn check_batch(given: usize) -> Result<()> {
 }
 
 impl Threads {
+    /// Starts the driver and the workers, as far as they were not.
+    fn drive(&self) -> Result<()> {
+        let mut started = self.driving.lock();
+        while *started <= self.workers {
+            let (core, number) = (self.core.clone(), *started);
+            if number == 0 {
+                self.core.set_driving(true);
+                let driver = self.start("sw-driver", move || core.driver());
+                driver.inspect_err(|_| self.core.set_driving(false))?;
+            } else {
+                self.start("sw-worker", move || core.worker(number))?;
+            }
+            *started = number.saturating_add(1);
+        }
+        Ok(())
+    }
+
     fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         let handle = spawn_thread(name, body).map_err(|e| Error::Thread(Arc::new(e)))?;
         self.handles.lock().push(handle);

@@ -289,7 +289,7 @@ pub(crate) fn block_on<T: Send + 'static>(
     let gate = Gate::new();
     let slot: std::sync::Arc<Mutex<Option<Result<T>>>> = std::sync::Arc::default();
     let (done, full) = (gate.clone(), slot.clone());
-    let deadline = timeout.map(|t| clock.now().saturating_add(t));
+    let deadline = timeout.map(|t| clock.monotonic().saturating_add(t));
     let id = start(Box::new(move |result| {
         *full.lock() = Some(result);
         done.notify();
@@ -305,15 +305,16 @@ pub(crate) fn block_on<T: Send + 'static>(
                 (result, _) => result,
             };
         }
-        let out_of_time = deadline.is_some_and(|d| clock.now() >= d);
+        let left = deadline.map(|d| d.saturating_sub(clock.monotonic()));
         match cancel.take() {
             // Cancelling gives the wait its end through the callback, or finds that it has just come.
-            Some(cancel) if out_of_time => {
+            Some(cancel) if left.is_some_and(|left| left.is_zero()) => {
                 cancel(id);
             }
             still => {
+                let until = left.map(|left| clock.now().saturating_add(left));
+                clock.wait(&gate, seen, until.filter(|_| still.is_some()));
                 cancel = still;
-                clock.wait(&gate, seen, if cancel.is_some() { deadline } else { None });
             }
         }
     }
@@ -323,6 +324,8 @@ pub(crate) fn block_on<T: Send + 'static>(
 mod tests {
     use std::sync::mpsc::channel;
     use std::thread;
+
+    use statewright_log::sim::SimClock;
 
     use super::*;
 
@@ -355,6 +358,32 @@ mod tests {
         assert!(at_once(&["a", "a"], &[&other], long));
         assert!(!at_once(&["a"], &["a"], short));
         assert!(!at_once(&["a", &other], &[&other, "a"], short));
+    }
+
+    #[test]
+    fn a_timeout_is_no_matter_of_the_wall_clock() {
+        let clock = SimClock::new();
+        let waits = std::sync::Arc::new(Waits::default());
+        let (added, adding) = channel();
+        let wait = || {
+            let start = |callback: Callback<CaseInfo>| {
+                let id = waits.add_case("c", callback);
+                added.send(()).unwrap();
+                Ok(id)
+            };
+            let timeout = Some(Duration::from_secs(10));
+            block_on(&clock, timeout, start, |id| waits.cancel(id))
+        };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(wait);
+            adding.recv().unwrap();
+            clock.jump(3_600_000_000);
+            thread::sleep(Duration::from_millis(50));
+            assert!(waits.is_awaited("c"), "no time has passed");
+            clock.advance(Duration::from_secs(10));
+            let ended = waiting.join().unwrap();
+            assert!(matches!(ended, Err(Error::TimedOut(_))));
+        });
     }
 
     #[test]

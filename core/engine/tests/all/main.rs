@@ -13,3 +13,4 @@ mod engine;
 mod many;
 mod migrate;
 mod polls;
+mod waits;
