@@ -325,7 +325,7 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::thread;
 
-    use statewright_log::sim::SimClock;
+    use statewright_log::{Env, sim::SimClock};
 
     use super::*;
 
@@ -378,7 +378,8 @@ mod tests {
             let waiting = scope.spawn(wait);
             adding.recv().unwrap();
             clock.jump(3_600_000_000);
-            thread::sleep(Duration::from_millis(50));
+            let (real, soon) = (Env::real().clock, Duration::from_millis(50));
+            real.wait(&Gate::new(), 0, Some(real.now().saturating_add(soon)));
             assert!(waits.is_awaited("c"), "no time has passed");
             clock.advance(Duration::from_secs(10));
             let ended = waiting.join().unwrap();

@@ -143,8 +143,8 @@ impl Flows {
         Ok(done)
     }
 
-    /// As [`migrate`](Flows::migrate). What happened in a cohort is given to `each` as soon as it is durable, so that its
-    /// cases are driven even if a later one fails; [`events`](Migrated::events) has none of it.
+    /// As [`migrate`](Flows::migrate). What happened in a cohort is given to `each` as soon as it is durable, so that
+    /// its cases are driven even if a later one fails; [`events`](Migrated::events) has none of it.
     ///
     /// # Errors
     /// As [`migrate`](Flows::migrate).
