@@ -86,8 +86,9 @@ impl Txn {
         Ok(held)
     }
 
-    /// The keys of a space's own entries, which may be so many. The whole range is noted, whatever the isolation: the op is on all that is in it
-    /// when it is committed, so a key that came meanwhile would be written to without having been looked at.
+    /// The keys of a space's own entries, which may be so many. The whole range is noted, whatever the isolation: the
+    /// op is on all that is in it when it is committed, so a key that came meanwhile would be written to without
+    /// having been looked at.
     fn keys_of(&self, space: &Space, left: usize) -> Result<Vec<Key>> {
         let [(start, end), (flow, behind_flow)] = space::own_range(space);
         let mut keys = Vec::new();

@@ -352,7 +352,8 @@ impl Store {
     }
 
     /// Tells `f` the commits that touched a run or its state, oldest first, each with those ops alone, until `f` says
-    /// false; removing or copying to its whole space is among them. Also of a run that was removed. Fails with [`Error::NoHistory`] in memory. O(log).
+    /// false; removing its whole space, or copying to that, is among them. Also of a run that was removed. Fails with
+    /// [`Error::NoHistory`] in memory. O(log).
     pub fn run_replay(
         &self,
         space: &Space,
