@@ -373,24 +373,20 @@ impl Shared {
         edit: Edit,
         check: impl FnOnce(&Value) -> Result<()>,
     ) -> Result<(u64, Value)> {
-        let op = Op::KvEdit {
-            space,
-            key,
-            edit: edit.clone(),
-        };
-        op.check()?;
-        room::for_one(&op)?;
+        edit.check()?;
+        room::for_one_of(key.len(), edit.value())?;
         let (version, value) = {
             let mut writer = self.writer();
             writer.make_room(std::slice::from_ref(&region))?;
             let at = writer.next(self.now());
-            let old = writer.tree.get(&region.key);
+            let (old, trail) = writer.tree.seek(&region.key);
             let entry = edit.of_entry(old, &region.key, at)?;
             check(&entry.value)?;
+            let op = Op::KvEdit { space, key, edit };
             let version = self.append(&mut writer, 0, std::slice::from_ref(&op), at.time)?;
             let taken = self.take_back(&mut writer, None, std::slice::from_ref(&region));
             writer.version = version;
-            writer.tree.insert(&region.key, &entry);
+            writer.tree.insert_at(trail.as_ref(), &region.key, &entry);
             self.give_back(&mut writer, taken, std::slice::from_ref(&region));
             (version, entry.value)
         };

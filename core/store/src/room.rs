@@ -53,7 +53,13 @@ pub(crate) fn for_op(op: &Op) -> Result<usize> {
 
 /// Makes sure that there is memory for committing one op.
 pub(crate) fn for_one(op: &Op) -> Result<()> {
-    let of = |exact| COMMIT.saturating_add(of_op(op, KEYS, exact));
+    for_one_of(key_len(op), op.value())
+}
+
+/// [`for_one`] of an op with a key of this length and with this value.
+#[inline]
+pub(crate) fn for_one_of(key: usize, value: Option<&Value>) -> Result<()> {
+    let of = |exact| COMMIT.saturating_add(of_parts(key, value, KEYS, exact));
     ask_for(of(false), || of(true))
 }
 
@@ -139,8 +145,12 @@ fn is_there(bytes: usize) -> bool {
 }
 
 fn of_op(op: &Op, keys: usize, exact: bool) -> usize {
-    let value = op.value().map_or(0, |value| size(value, exact));
-    let key = keys.saturating_mul(key_len(op));
+    of_parts(key_len(op), op.value(), keys, exact)
+}
+
+fn of_parts(key: usize, value: Option<&Value>, keys: usize, exact: bool) -> usize {
+    let value = value.map_or(0, |value| size(value, exact));
+    let key = keys.saturating_mul(key);
     OP.saturating_add(key)
         .saturating_add(VALUES.saturating_mul(value))
 }

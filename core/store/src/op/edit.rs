@@ -3,6 +3,7 @@
 use statewright_value::{Error as ValueError, Kind, Merge, Path, Result as ValueResult, Value};
 
 use super::wire::{self, Decoded};
+use super::{MAX_DEPTH, check_depth};
 use crate::error::{Error, Result};
 use crate::target::{Entry, Stamp};
 
@@ -100,6 +101,12 @@ impl Edit {
             Edit::Append { separator, .. } => separator.as_ref(),
             _ => None,
         }
+    }
+
+    /// As [`Op::check`](super::Op::check).
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut both = self.value().into_iter().chain(self.second());
+        both.try_for_each(|value| check_depth(value, MAX_DEPTH))
     }
 
     /// Changes what is at `path`. O(path) and the edit's own cost: of an append to text, the length of the result.

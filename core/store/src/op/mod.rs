@@ -225,20 +225,12 @@ impl Op {
     /// program can be of any depth. O(1).
     pub(crate) fn check(&self) -> Result<()> {
         let around = match self {
+            Op::KvEdit { edit, .. } | Op::DocEdit { edit, .. } => return edit.check(),
             Op::Event(_) | Op::Trace(_) | Op::Run(_) => 1,
             _ => 0,
         };
-        let depth = MAX_DEPTH - around;
-        let second = match self {
-            Op::KvEdit { edit, .. } | Op::DocEdit { edit, .. } => edit.second(),
-            _ => None,
-        };
-        for value in [self.value(), second].into_iter().flatten() {
-            if !value.nests_within(depth) {
-                value.check(&Limits::unlimited().with_max_depth(depth))?;
-            }
-        }
-        Ok(())
+        self.value()
+            .map_or(Ok(()), |value| check_depth(value, MAX_DEPTH - around))
     }
 
     pub(crate) fn key(&self) -> KeyBuf {
@@ -504,6 +496,13 @@ impl Op {
 
 /// What is said of a tag that is not in the table.
 pub(crate) const UNKNOWN: &str = "an op has a tag that this version does not know";
+
+fn check_depth(value: &Value, depth: usize) -> Result<()> {
+    if !value.nests_within(depth) {
+        value.check(&Limits::unlimited().with_max_depth(depth))?;
+    }
+    Ok(())
+}
 
 fn edit_kv(target: &mut impl Target, key: &[u8], edit: &Edit, at: Stamp) -> Result<()> {
     let live = target.get(key).is_some_and(|e| e.is_live(at.time));

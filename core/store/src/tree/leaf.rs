@@ -150,11 +150,14 @@ impl Payload<'_> {
             Is::Null => (Kind::Null, Payload::Nothing),
             Is::Bool if value.as_bool() == Some(true) => (Kind::True, Payload::Nothing),
             Is::Bool => (Kind::False, Payload::Nothing),
-            Is::Integer => match (value.as_i64(), value.as_u64()) {
-                (Some(n), _) => (Kind::Int, Payload::Number(n.to_le_bytes())),
-                (None, Some(n)) => (Kind::Uint, Payload::Number(n.to_le_bytes())),
-                (None, None) => (Kind::Live, Payload::Live),
-            },
+            Is::Integer => {
+                let int = value.as_i64().map(|n| (Kind::Int, n.to_le_bytes()));
+                let uint = || value.as_u64().map(|n| (Kind::Uint, n.to_le_bytes()));
+                let number = int.or_else(uint);
+                number.map_or((Kind::Live, Payload::Live), |(kind, bytes)| {
+                    (kind, Payload::Number(bytes))
+                })
+            }
             Is::Float => value.as_f64().map_or((Kind::Live, Payload::Live), float),
             Is::Text => inline(Kind::Text, value.as_str().map(str::as_bytes)),
             Is::Bytes => inline(Kind::Bytes, value.as_bytes()),
@@ -424,7 +427,19 @@ impl Leaf {
         put
     }
 
+    /// Replaces the entry at `at`, if that is this key's and the new one can be written over it.
+    pub fn replace(&mut self, at: usize, key: &[u8], entry: &Entry) -> bool {
+        let (kind, payload) = Payload::of(&entry.value);
+        let spot = self.view().record_of(at, key);
+        let spot = spot.and_then(|record| Spot::of(&record, kind, &payload, entry));
+        if let Some(spot) = spot {
+            self.overwrite(spot, kind, &payload, entry);
+        }
+        spot.is_some()
+    }
+
     /// Writes an entry into the record of another one of the same shape.
+    #[inline(always)]
     fn overwrite(&mut self, spot: Spot, kind: Kind, payload: &Payload<'_>, entry: &Entry) {
         let Node { heap, live, .. } = self.node();
         set(heap, spot.place, &entry.version.to_le_bytes());

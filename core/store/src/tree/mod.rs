@@ -13,6 +13,7 @@ mod index;
 mod keys;
 mod leaf;
 mod page;
+mod seek;
 mod view;
 mod walk;
 mod write;

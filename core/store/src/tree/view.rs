@@ -441,6 +441,22 @@ impl<'a> View<'a> {
         Some(Lent { leaf: self, record })
     }
 
+    /// [`lend`](View::lend) of a leaf in memory, and where in it the entry is.
+    #[inline(always)]
+    pub fn lend_at(&self, key: &[u8]) -> Option<(usize, Lent<'_>)> {
+        let Slots::Memory(index) = self.slots else {
+            return None;
+        };
+        let (at, record) = self.find_tagged(index, strip(key, self.prefix)?)?;
+        Some((at, Lent { leaf: self, record }))
+    }
+
+    /// The record at a place of a leaf in memory, if it is this key's.
+    pub(super) fn record_of(&self, at: usize, key: &[u8]) -> Option<Record<'a>> {
+        let suffix = strip(key, self.prefix)?;
+        self.record(at).filter(|record| same(record.part, suffix))
+    }
+
     fn value(&self, record: &Record<'_>) -> Option<Value> {
         let number = || record.payload.first_chunk().copied();
         Some(match record.kind {
