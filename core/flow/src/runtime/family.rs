@@ -70,7 +70,7 @@ pub(super) struct Family<'a> {
     /// Claims that are not written.
     pub(super) shard: &'a Shard,
     pub(super) now: Timestamp,
-    /// Those who called a case that ends fail of this, whatever they would go on with.
+    /// Those who called a case that ends fail of this, whatever they would go on with; what waits for it is left out.
     refused: Option<Failure>,
     moved: Vec<Moved>,
     todo: VecDeque<Todo>,
@@ -103,6 +103,11 @@ impl<'a> Family<'a> {
     /// Has those fail who called a case that ends: what they would go on with cannot be stored.
     pub fn refuse_callers(&mut self, failure: &Failure) {
         self.refused = Some(failure.clone());
+    }
+
+    /// Whether what would follow from the end of a case is left out.
+    pub fn refuses(&self) -> bool {
+        self.refused.is_some()
     }
 
     /// When all of it happens.

@@ -1,6 +1,6 @@
 //! A new case made of another one as it was after an event.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use statewright_log::Timestamp;
@@ -49,11 +49,14 @@ pub struct Forked {
     pub moved: Moved,
 }
 
+/// A program with its arguments, and its folder.
+type Command = (Vec<String>, Option<String>);
+
 /// A completion of the old case after the event.
 #[derive(Clone, Debug)]
 struct Recorded {
     task: Arc<str>,
-    argv: Option<(Vec<String>, Option<String>)>,
+    argv: Option<Command>,
     input: Value,
     result: Value,
 }
@@ -308,7 +311,7 @@ fn anew(net: &Net, item: &mut Item, now: Timestamp, since: i64) {
     }
 }
 
-fn command(work: &ItemWork) -> Option<(Vec<String>, Option<String>)> {
+fn command(work: &ItemWork) -> Option<Command> {
     match work {
         ItemWork::Process { argv, cwd } => Some((argv.clone(), cwd.clone())),
         _ => None,
@@ -317,7 +320,10 @@ fn command(work: &ItemWork) -> Option<(Vec<String>, Option<String>)> {
 
 /// Lets a case go on as long as what it asks for was recorded; gives how many results it got.
 fn give_again(machine: &mut Machine<'_>, recorded: &[Recorded]) -> u64 {
-    let mut left: Vec<&Recorded> = recorded.iter().collect();
+    let mut left: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
+    for of in recorded {
+        left.entry(&of.task).or_default().push(of);
+    }
     let (mut given, mut fired) = (0_u64, 0_usize);
     loop {
         while machine.needs.is_empty() && fired < MAX_FIRED && machine.fire() {
@@ -330,15 +336,17 @@ fn give_again(machine: &mut Machine<'_>, recorded: &[Recorded]) -> u64 {
             matches!(item.state, ItemState::Offered { .. })
                 && matches!(item.work, ItemWork::Host { .. } | ItemWork::Process { .. })
         });
-        let numbers: Vec<u64> = offered.map(|item| item.number).collect();
-        let next = numbers.iter().find_map(|number| {
-            let at = left.iter().position(|r| is_asked(machine, *number, r))?;
-            Some((*number, at))
+        let next = offered.into_iter().find_map(|item| {
+            let task = machine.net.tasks.get(item.task)?;
+            let of_task = left.get_mut(&*task.name).filter(|of| !of.is_empty())?;
+            let (input, argv) = asked(machine, item)?;
+            let mut all = of_task.iter();
+            let at = all.position(|of| input == of.input && argv == of.argv);
+            Some((item.number, of_task.remove(at?).result.clone()))
         });
-        let Some((number, at)) = next else {
+        let Some((number, result)) = next else {
             return given;
         };
-        let result = left.remove(at).result.clone();
         let lease = Lease {
             worker: "recorded".to_owned(),
             nonce: "recorded".to_owned(),
@@ -353,24 +361,13 @@ fn give_again(machine: &mut Machine<'_>, recorded: &[Recorded]) -> u64 {
     }
 }
 
-/// Whether an offered item is the same work with the same input.
-fn is_asked(machine: &Machine<'_>, number: u64, of: &Recorded) -> bool {
-    let Some(item) = machine.case.items.get(&number) else {
-        return false;
-    };
-    let name = machine.net.tasks.get(item.task).map(|t| &t.name);
-    if name != Some(&of.task) {
-        return false;
+/// What an offered item would get, and the program that it would run, if it is one.
+fn asked(machine: &Machine<'_>, item: &Item) -> Option<(Value, Option<Command>)> {
+    if item.attempt > 0 || item.failures > 0 || item.instance.is_some() {
+        return Some((item.input.clone(), command(&item.work)));
     }
-    let prepared = item.attempt > 0 || item.failures > 0 || item.instance.is_some();
-    let (work, input) = match prepared {
-        true => (item.work.clone(), item.input.clone()),
-        false => match machine.prepare(item.task) {
-            Ok((work, input)) => (work.unwrap_or(item.work.clone()), input),
-            Err(_) => return false,
-        },
-    };
-    input == of.input && command(&work) == of.argv
+    let (work, input) = machine.prepare(item.task).ok()?;
+    Some((input, command(work.as_ref().unwrap_or(&item.work))))
 }
 
 impl Family<'_> {

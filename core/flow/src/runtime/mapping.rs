@@ -63,6 +63,24 @@ impl Renames {
         [self.of(from), edge, self.of(to.as_str())].concat()
     }
 
+    /// The same for a name in this net; none if what is renamed has taken it.
+    fn of_net(&self, net: &Net, old: &str) -> Option<String> {
+        let knows = |name: &str| net.task(name).is_some() || net.place(name).is_some();
+        if self.0.contains_key(old) {
+            return Some(self.of(old));
+        }
+        match old.find(['>', '!']).filter(|_| !self.is_empty()) {
+            Some(at) => {
+                let (from, rest) = old.split_at(at);
+                let to = rest.get(1..).unwrap_or_default();
+                self.of_net(net, from).and(self.of_net(net, to))?;
+            }
+            None if self.0.iter().any(|(of, new)| new == old && knows(of)) => return None,
+            None => {}
+        }
+        Some(self.of(old))
+    }
+
     /// Whether a spec, of whose nets these are, has every new name.
     pub fn check(&self, new: &Net) -> Result<()> {
         let below = || new.flows.values().map(|net| &**net);
@@ -140,13 +158,13 @@ struct Mapping<'a> {
 impl Mapping<'_> {
     fn place(&self, place: PlaceId) -> Option<PlaceId> {
         let name = record::place_name(self.old, place);
-        self.new.place(&self.names.of(name))
+        self.new.place(&self.names.of_net(self.old, name)?)
     }
 
     /// The task of the same name.
     fn task(&self, task: TaskId) -> Option<TaskId> {
         let of = self.old.tasks.get(task)?;
-        self.new.task(&self.names.of(&of.name))
+        self.new.task(&self.names.of_net(self.old, &of.name)?)
     }
 
     fn tokens(&mut self) {

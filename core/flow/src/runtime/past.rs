@@ -29,9 +29,13 @@ impl Past {
     /// Nothing yet.
     pub fn new(flows: &Flows, case: &str) -> Result<Past> {
         let env = flows.store().env().clone();
+        // What was committed is within the limits that were in force then.
+        let mut options = StoreOptions::default();
+        options.limits.max_ops = usize::MAX;
+        options.log.max_commit_bytes = u64::MAX;
         Ok(Past {
             case: case.to_owned(),
-            store: Store::open(env, Place::Memory, StoreOptions::default())?,
+            store: Store::open(env, Place::Memory, options)?,
         })
     }
 

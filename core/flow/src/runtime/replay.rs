@@ -146,7 +146,7 @@ impl Flows {
             return Ok(());
         }
         let begins = again.is_none();
-        let mut now = match again.take() {
+        let now = match again.take() {
             Some(now) => now,
             None => begun(
                 id,
@@ -157,8 +157,8 @@ impl Flows {
         };
         // A claim that is written with it was made before, and if the clock was set back since, at a later time.
         let at = step.events.last().map(|e| e.at);
-        let net = now.net.clone();
-        let mut case = now.case.clone();
+        let (net, other) = (now.net, now.other);
+        let (mut case, mut items) = (now.case, now.items);
         case.ended.clear();
         case.writes.clear();
         let mut machine = Machine::new(&net, case, at.unwrap_or_default());
@@ -178,10 +178,10 @@ impl Flows {
             }
             if machine.notes.len() <= i {
                 let rest = step.events.get(i..).unwrap_or_default();
-                source.cause(&mut machine, &now.items, rest)?;
+                source.cause(&mut machine, &items, rest)?;
             }
             let note = machine.notes.get(i);
-            same &= note.is_some_and(|note| is_same(&net, &mut now, event, note));
+            same &= note.is_some_and(|note| is_same(&net, (&mut items, other), event, note));
             if !same {
                 break;
             }
@@ -191,9 +191,9 @@ impl Flows {
         }
         same &= machine.notes.len() == step.events.len();
         let notes = std::mem::take(&mut machine.notes);
-        now.case = machine.case;
-        now.case.seq = now.case.seq.saturating_add(notes.len() as u64);
-        now.case.updated = at.unwrap_or_default();
+        let mut case = machine.case;
+        case.seq = case.seq.saturating_add(notes.len() as u64);
+        case.updated = at.unwrap_or_default();
         let seq = step.events.first().map_or(0, |e| e.seq);
         if !same {
             replayed.difference = Some(Difference {
@@ -202,14 +202,19 @@ impl Flows {
                 recorded: step.events.iter().map(of_event).collect(),
                 found: notes.iter().map(|note| of_note(&net, note)).collect(),
             });
-        } else if !now.other {
-            replayed.difference = differs(&net, id, &value, &now.case, seq)?;
+        } else if !other {
+            replayed.difference = differs(&net, id, &value, &case, seq)?;
         }
         if replayed.difference.is_none() {
             let done = step.events.len() as u64;
             replayed.events = replayed.events.saturating_add(done);
         }
-        *again = Some(now);
+        *again = Some(Again {
+            net,
+            case,
+            items,
+            other,
+        });
         Ok(())
     }
 }
@@ -230,7 +235,12 @@ fn begun(id: &str, value: &Value, net: Arc<Net>, other: bool) -> Result<Again> {
 }
 
 /// Whether what came is what is recorded; items that come up for the first time are the same from then on.
-fn is_same(net: &Net, now: &mut Again, event: &HistoryEvent, note: &Note) -> bool {
+fn is_same(
+    net: &Net,
+    (items, other): (&mut BTreeMap<u64, u64>, bool),
+    event: &HistoryEvent,
+    note: &Note,
+) -> bool {
     let name = note.task.and_then(|t| net.tasks.get(t)).map(|t| &t.name);
     if (note.kind, name) != (event.kind, event.task.as_ref()) {
         return false;
@@ -238,8 +248,8 @@ fn is_same(net: &Net, now: &mut Again, event: &HistoryEvent, note: &Note) -> boo
     match (event.item, note.item) {
         (None, None) => true,
         (Some(recorded), Some((number, attempt))) => {
-            let is = *now.items.entry(recorded).or_insert(number);
-            is == number && (now.other || recorded == number) && event.attempt == Some(attempt)
+            let is = *items.entry(recorded).or_insert(number);
+            is == number && (other || recorded == number) && event.attempt == Some(attempt)
         }
         _ => false,
     }

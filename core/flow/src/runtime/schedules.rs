@@ -53,7 +53,7 @@ pub struct ScheduleInfo {
     pub queued: Option<Timestamp>,
     /// How many cases it has started.
     pub started: u64,
-    /// How many starts were left out because a case had not ended.
+    /// How many starts were left out because a case had not ended, or what a new one comes to cannot be stored.
     pub skipped: u64,
     /// How many starts were left out because nobody drove the store when they were due; at most 10,000 are counted
     /// each time.
@@ -135,6 +135,13 @@ impl State {
         )?;
         let due = |state: &State| state.next.filter(|_| !state.paused);
         move_start(txn, flow, was.and_then(due), due(self))
+    }
+
+    /// The case that is due cannot begin.
+    fn leave_out(&mut self, calendar: &Calendar, due: Timestamp) {
+        self.skipped = self.skipped.saturating_add(1);
+        self.last = Some(due);
+        self.go_on(calendar, due);
     }
 
     /// Goes on to the first due time after this moment.
@@ -318,22 +325,33 @@ impl Flows {
             let last = last.filter(|_| schedule.overlap == Overlap::Cancel);
             let locked = last.unwrap_or_else(|| ids::scheduled(flow, now));
             let (mut again, mut done) = (false, false);
-            let moved = self.transact(&locked, |family, txn| {
-                (again, done) = (false, false);
-                let Some((was, key, schedule)) = self.schedule(txn, flow)? else {
-                    return Ok(());
-                };
-                again = was.case != seen.case;
-                let due = was.next.filter(|due| *due <= now && !was.paused);
-                let (Some(due), false) = (due, again) else {
-                    return Ok(());
-                };
-                let mut state = was.clone();
-                let net = self.net(txn, &key)?;
-                begin(family, txn, (&key, &net, &schedule), &mut state, due)?;
-                done = true;
-                state.write(txn, flow, Some(&was))
-            })?;
+            let mut fired = |left_out: bool| {
+                self.transact(&locked, |family, txn| {
+                    (again, done) = (false, false);
+                    let Some((was, key, schedule)) = self.schedule(txn, flow)? else {
+                        return Ok(());
+                    };
+                    again = was.case != seen.case;
+                    let due = was.next.filter(|due| *due <= now && !was.paused);
+                    let (Some(due), false) = (due, again) else {
+                        return Ok(());
+                    };
+                    let mut state = was.clone();
+                    done = true;
+                    if left_out {
+                        state.leave_out(&schedule.calendar, due);
+                    } else {
+                        let net = self.net(txn, &key)?;
+                        begin(family, txn, (&key, &net, &schedule), &mut state, due)?;
+                    }
+                    state.write(txn, flow, Some(&was))
+                })
+            };
+            let moved = match fired(false) {
+                // It ends at once with more than can be stored, say. There is nobody to be told.
+                Err(Error::Store(e)) if e.is_about_input() => fired(true)?,
+                moved => moved?,
+            };
             if !again {
                 // A start that was left out is news too: the schedule has moved on.
                 return Ok(moved.or_else(|| done.then(|| Moved::nothing(""))));
@@ -464,7 +482,11 @@ pub(super) fn ended(flows: &Flows, family: &mut Family<'_>, txn: &Txn, case: &st
     };
     let mut state = was.clone();
     state.queued = None;
-    let net = flows.net(txn, &key)?;
-    start(family, txn, (&key, &net, &schedule), &mut state, due)?;
+    if family.refuses() {
+        state.skipped = state.skipped.saturating_add(1);
+    } else {
+        let net = flows.net(txn, &key)?;
+        start(family, txn, (&key, &net, &schedule), &mut state, due)?;
+    }
     state.write(txn, flow, Some(&was))
 }

@@ -575,3 +575,27 @@ fn work_that_stands_in_a_lane_does_not_move_to_another_topic() {
         assert_eq!(world.status("c"), Status::Completed, "{many}");
     }
 }
+
+#[test]
+fn a_task_whose_name_another_one_takes_is_none_in_the_other_version() {
+    let spec = |version: u64, tasks: &str| {
+        format!("name: f\nversion: {version}\ntasks:\n  s: {{ split: and, next: [{tasks}] }}\n")
+    };
+    let (a, b) = (
+        "  a: { kind: host, topic: a }\n",
+        "  b: { kind: host, topic: b }\n",
+    );
+    let world = started(&(spec(1, "a, b") + a + b));
+    // What waits for `a` would be taken for what waits for `b`.
+    let done = renamed(&world, &(spec(2, "b") + b), &[("a", "b")]);
+    assert!(done.moved.is_empty());
+    let reasons = &done.left[0].reasons;
+    assert!(reasons.iter().any(|why| why.contains("s>b")), "{reasons:?}");
+    // They can change their names.
+    let done = renamed(
+        &world,
+        &(spec(3, "b, a") + a + b),
+        &[("a", "b"), ("b", "a")],
+    );
+    assert_eq!(done.moved.len(), 1, "{:?}", done.left);
+}

@@ -114,3 +114,22 @@ fn a_wait_whose_end_cannot_be_stored_fails_its_case() {
     assert_eq!(world.status("c"), Status::Failed);
     same(&world, "c");
 }
+
+#[test]
+fn a_scheduled_case_that_cannot_be_stored_is_left_out_and_the_next_is_due() {
+    let spec =
+        format!("name: f\n{BIG}\nschedule: {{ every: 1h, catch_up: 9 }}\ntasks:\n  t: {{}}\n");
+    let world = small();
+    world.flows.deploy(&spec, None).unwrap();
+    let world = after_an_hour(world);
+    let schedule = world.flows.schedules().unwrap().remove(0);
+    assert_eq!((schedule.started, schedule.skipped), (0, 1));
+    let now = world.flows.store().env().clock.now();
+    assert!(schedule.next.unwrap() > now && schedule.last.is_some());
+    // One that can be begins again.
+    let small = spec.replace("100000", "10");
+    world.flows.deploy(&small, None).unwrap();
+    world.clock.advance(Duration::from_secs(3600));
+    world.flows.fire_due().unwrap();
+    assert_eq!(world.flows.schedules().unwrap()[0].started, 1);
+}
