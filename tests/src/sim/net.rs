@@ -261,8 +261,8 @@ fn follow(
             | EventKind::Logged
             | EventKind::TimerFired
             | EventKind::Signalled => &[true, false],
-            // Not a step of the game but of somebody outside.
-            EventKind::TaskCancelled => return Ok(BTreeSet::new()),
+            // Not a step of the game but of somebody outside, or its end, which a case that is suspended puts off.
+            EventKind::TaskCancelled | EventKind::Failed => return Ok(BTreeSet::new()),
             _ => continue,
         };
         let task = event.task.as_deref().and_then(|task| skeleton.task(task));

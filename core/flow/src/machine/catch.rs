@@ -103,6 +103,10 @@ impl Machine<'_> {
                 error,
             };
             self.case.recovery.ending.get_or_insert_with(ending);
+            // What is at work as one is that no more; of several, the others are.
+            if let Some(task) = task.filter(|t| self.case.groups.values().all(|g| g.task != *t)) {
+                self.set_running(task, 0);
+            }
             return;
         }
         self.end_case(Status::Failed, error.clone(), error);

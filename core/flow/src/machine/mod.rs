@@ -325,7 +325,7 @@ impl<'a> Machine<'a> {
     }
 
     fn touch_rivals(&mut self, section: usize) {
-        let rivals = self.net.sections.get(section).map(|s| s.rivals.as_slice());
+        let rivals = self.net.sections.get(section).map(|s| &*s.rivals);
         for rival in rivals.unwrap_or_default() {
             if let Some(rival) = self.net.sections.get(*rival) {
                 rival.tasks.iter().for_each(|t| self.dirty.insert(*t));

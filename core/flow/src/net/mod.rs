@@ -225,8 +225,8 @@ pub struct Section {
     pub tasks: Vec<TaskId>,
     /// The places that only tasks of it lead to and only tasks of it take from.
     pub places: Vec<PlaceId>,
-    /// The sections that it excludes.
-    pub rivals: Vec<usize>,
+    /// The sections of its mutex, itself among them: it excludes the others.
+    pub rivals: Arc<[usize]>,
 }
 
 impl Net {

@@ -270,6 +270,54 @@ fn upstream(tasks: &[Task], places: &[Place], of: &[TaskId]) -> Vec<bool> {
     closure(tasks.len(), from, before)
 }
 
+/// Which tasks lead to themselves: those of the strongly connected components (Sharir 1981) that have an edge. O(edges).
+fn loops(tasks: &[Task], places: &[Place]) -> Vec<bool> {
+    let after = |id: TaskId| -> Vec<TaskId> {
+        let out = tasks.get(id).into_iter().flat_map(Task::places_out);
+        let targets = out.filter_map(|p| places.get(p)).flat_map(|p| &p.targets);
+        targets.copied().collect()
+    };
+    // The tasks in the order in which all that follows from them has been seen.
+    let (mut seen, mut order) = (vec![false; tasks.len()], Vec::new());
+    let mut pending: Vec<(TaskId, bool)> = (0..tasks.len()).map(|id| (id, false)).collect();
+    while let Some((id, done)) = pending.pop() {
+        if done {
+            order.push(id);
+        } else if let Some(seen) = seen.get_mut(id).filter(|seen| !**seen) {
+            *seen = true;
+            pending.push((id, true));
+            pending.extend(after(id).into_iter().map(|next| (next, false)));
+        }
+    }
+    let producers = producers(tasks, places.len());
+    let before = |id: TaskId| {
+        let inputs = tasks.get(id).map_or(&[][..], |t| &t.inputs);
+        inputs
+            .iter()
+            .filter_map(|i| producers.get(i.place))
+            .flatten()
+    };
+    let (mut found, mut of) = (vec![false; tasks.len()], vec![None; tasks.len()]);
+    for head in order.into_iter().rev() {
+        let mut pending = vec![(head, false)];
+        while let Some((id, more)) = pending.pop() {
+            let known = of.get(id).copied().flatten();
+            if known.is_none() {
+                of.get_mut(id).into_iter().for_each(|of| *of = Some(head));
+                pending.extend(before(id).map(|before| (*before, true)));
+            }
+            // Whatever has an edge to another one of its component, or to itself, is in a loop.
+            let mark = more && known.is_none_or(|of| of == head);
+            found
+                .get_mut(id)
+                .filter(|_| mark)
+                .into_iter()
+                .for_each(|found| *found = true);
+        }
+    }
+    found
+}
+
 fn local(tasks: &[Task]) -> Vec<TaskId> {
     (0..tasks.len())
         .filter(|id| tasks.get(*id).is_some_and(|t| t.join == Join::Local))
@@ -297,6 +345,7 @@ pub(super) fn local_joins(net: &Net, positions: &[Pos], problems: &mut Problems)
         return;
     }
     let before = upstream(&net.tasks, &net.places, &local);
+    let in_loop = loops(&net.tasks, &net.places);
     let help = "use `join: or`, which looks at the whole net";
     for (id, task) in net.tasks.iter().enumerate() {
         let at = positions.get(id).copied().unwrap_or_default();
@@ -305,8 +354,7 @@ pub(super) fn local_joins(net: &Net, positions: &[Pos], problems: &mut Problems)
             continue;
         }
         let name = &task.name;
-        let own = upstream(&net.tasks, &net.places, &[id]);
-        let why = if own.get(id) == Some(&true) {
+        let why = if in_loop.get(id) == Some(&true) {
             Some(format!("`{name}` is in a loop before a local join"))
         } else if matches!(task.join, Join::Or | Join::Of { .. }) {
             Some(format!("`{name}` joins in another way before a local join"))
@@ -327,5 +375,36 @@ pub(super) fn local_joins(net: &Net, positions: &[Pos], problems: &mut Problems)
         if let Some(why) = why {
             problems.error(at, "bad-join", why, help);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_are_the_tasks_that_lead_to_themselves() {
+        // Two loops of several tasks and one of one, with tasks before, between, behind and beside them.
+        let edges = [
+            ("begin", "a, x"),
+            ("a", "b"),
+            ("b", "c, between"),
+            ("c", "a"),
+            ("between", "d"),
+            ("d", "e"),
+            ("e", "d, end"),
+            ("x", "x, end"),
+            ("end", ""),
+        ];
+        let tasks: String = edges
+            .iter()
+            .map(|(task, next)| format!("  {task}: {{ split: and, join: xor, next: [{next}] }}\n"))
+            .collect();
+        let net = Net::compile(&format!("name: n\nstart: begin\ntasks:\n{tasks}"), None);
+        let net = net.unwrap_or_else(|problems| panic!("{problems:?}"));
+        let found = loops(&net.tasks, &net.places);
+        let named = net.tasks.iter().zip(found).filter(|(_, found)| *found);
+        let named: Vec<&str> = named.map(|(task, _)| &*task.name).collect();
+        assert_eq!(named, ["a", "b", "c", "d", "e", "x"]);
     }
 }

@@ -620,7 +620,7 @@ fn sections(
             mutex_name: section.mutex.text.clone(),
             places: inner_places(&tasks, &producers, graph),
             tasks,
-            rivals: Vec::new(),
+            rivals: Arc::default(),
         });
     }
     for (id, task) in level.tasks.iter().enumerate() {
@@ -631,16 +631,17 @@ fn sections(
             mutex_name: mutex.text.clone(),
             tasks: vec![id],
             places: Vec::new(),
-            rivals: Vec::new(),
+            rivals: Arc::default(),
         });
     }
     let mut same: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (id, section) in sections.iter().enumerate() {
         same.entry(section.mutex).or_default().push(id);
     }
-    for (id, section) in sections.iter_mut().enumerate() {
-        let same = same.get(&section.mutex).into_iter().flatten().copied();
-        section.rivals = same.filter(|other| *other != id).collect();
+    let same = same.into_iter().map(|(mutex, of)| (mutex, of.into()));
+    let same: BTreeMap<usize, Arc<[usize]>> = same.collect();
+    for section in &mut sections {
+        section.rivals = same.get(&section.mutex).cloned().unwrap_or_default();
     }
     sections
 }

@@ -211,14 +211,15 @@ impl Run<'_> {
         let mut outside = self.test.outside.iter();
         let mut automatic = true;
         // Work whose turn in its lane has not come; until something else happens.
-        let mut waits: BTreeSet<u64> = BTreeSet::new();
+        let mut waits: BTreeSet<(String, u64)> = BTreeSet::new();
         for _ in 0..most {
             let mut choices: Vec<Choice> = Vec::new();
             if automatic {
                 choices.push(Choice::Advance);
             }
             let startable = world.startable()?.into_iter();
-            let startable = startable.filter(|(_, item, _)| !waits.contains(item));
+            let startable =
+                startable.filter(|(case, item, _)| !waits.contains(&(case.clone(), *item)));
             choices.extend(startable.map(|(case, item, task)| Choice::Start(case, item, task)));
             choices.extend(world.ready().into_iter().map(Choice::Finish));
             if !outside.as_slice().is_empty() {
@@ -233,7 +234,7 @@ impl Run<'_> {
             match choices.swap_remove(at) {
                 Choice::Start(case, item, task) => match world.claim_item(&case, item, &task) {
                     Err(why) if why.refusal => {
-                        waits.insert(item);
+                        waits.insert((case, item));
                         world.steps.pop();
                         continue;
                     }

@@ -715,7 +715,7 @@ flows:
             ("a", [0].as_slice(), vec![])
         ]
     );
-    assert_eq!(net.sections[0].rivals, [1]);
+    assert_eq!(*net.sections[0].rivals, [0, 1]);
     assert_eq!(net.skeleton().tasks().len(), 6);
     assert!(net.flows["one"].tasks.len() == 1 && net.tasks[5].terminate);
 }

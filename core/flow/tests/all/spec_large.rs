@@ -33,12 +33,25 @@ fn hostile_nets_are_refused_or_accepted_quickly() {
     let sections = numbered(2000, &|n| {
         format!("  s{n}: {{ tasks: [t0, t1], mutex: m{n} }}\n")
     });
+    let long_chain = numbered(3000, &|n| format!("  t{n}: {{ next: t{} }}\n", n + 1));
+    let rivals = numbered(5_000, &|n| format!("  s{n}: {{ mutex: m }}\n"));
+    let all = numbered(5_000, &|n| format!("s{n}, "));
     let expressions = numbered(50_000, &|n| format!(".a{n}: '(', "));
     for (what, rest) in [
         ("edges", format!("  t: {{ split: and, next: [{edges}] }}\n")),
         (
             "sections",
             format!("{chain}  t2000: {{}}\nsections:\n{sections}"),
+        ),
+        (
+            "rivals",
+            format!("  t: {{ split: and, next: [{all}] }}\n{rivals}"),
+        ),
+        (
+            "local joins",
+            format!(
+                "  s: {{ split: and, next: [t0, e] }}\n{long_chain}  t3000: {{ next: e }}\n  e: {{ join: local }}\n"
+            ),
         ),
         (
             "expressions",
@@ -50,7 +63,8 @@ fn hostile_nets_are_refused_or_accepted_quickly() {
         let result = Net::compile(&source, None);
         let took = clock.monotonic() - started;
         println!("{what}: {} bytes took {took:?}", source.len());
-        assert_eq!(result.is_ok(), what == "sections");
+        let refused = ["edges", "expressions"].contains(&what);
+        assert_eq!(result.is_err(), refused, "{what}");
         assert!(took < Duration::from_secs(20), "{what} took {took:?}");
     }
 }

@@ -270,3 +270,19 @@ fn the_documentation_is_right() {
         "{runs}"
     );
 }
+
+#[test]
+fn tokens_are_looked_at_also_where_a_case_is_to_wait() {
+    let spec = "name: f\ntasks:\n  s: { split: and, next: [a, w] }\n  a: { kind: host, next: e }\n  w: { kind: signal, next: e }\n  e: { join: and }\n";
+    let plan = Plan::default();
+    let waits = |status: &str, place: &str| {
+        let tests =
+            format!("tests:\n- name: x\n  status: {status}\n  marking: {{ {place}: 1, s>w: 1 }}\n");
+        let file = TestFile::read(&tests).unwrap_or_else(|e| panic!("{e:?}"));
+        file.tests(spec, None, &[]).remove(0)
+    };
+    waits("running", "a>e").run(&plan).unwrap();
+    assert_eq!(failure(&waits("running", "s>a"), &plan).what, "marking");
+    // If it may also end, they are what is left then.
+    waits("[running, completed]", "s>a").run(&plan).unwrap();
+}
