@@ -11,17 +11,33 @@ use super::{Amount, Run};
 use crate::measure::{Sequence, median, thread_cpu_time};
 use crate::report::Target;
 
-/// Gets for each snapshot of the readers; none means no readers.
-const PHASES: &[usize] = &[0, 1, 100];
+/// How the readers read: gets for each snapshot (none means no readers), and gets a second, each reader (none means as
+/// fast as it can).
+#[derive(Clone, Copy)]
+struct Phase(usize, Option<u32>);
 
-/// The writer alone, beside readers that take a snapshot a get, and beside such that take one for a hundred.
+/// What a busy service asks of each of its threads, say.
+const PACE: Option<u32> = Some(80_000);
+/// Keys that a reader reads in one go. At a pace, it sleeps then until it is due again.
+const BURST: u32 = 100;
+
+const PHASES: &[Phase] = &[
+    Phase(0, None),
+    Phase(1, None),
+    Phase(100, None),
+    Phase(1, PACE),
+    Phase(100, PACE),
+];
+
+/// The writer alone; beside readers that take a snapshot a get, and beside such that take one for a hundred, at full
+/// speed and at a pace.
 ///
 /// SQLite is left out: its readers would need connections of their own. What the others suffer is in the place of the
 /// peer's number; the unit is the writer's time over its time alone.
 pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     let stage = run.stage(promise)?;
     let time = Duration::from_millis(if run.size.quick { 5 } else { 60 });
-    let (mut single, mut hundred) = (Vec::new(), Vec::new());
+    let mut rows = vec![Vec::new(); PHASES.len().saturating_sub(1)];
     for (peer, contender) in stage.who.iter().zip(&stage.all) {
         if peer.key.starts_with("sqlite") {
             continue;
@@ -30,8 +46,8 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
         for round in 0..=run.size.samples {
             for turn in 0..PHASES.len() {
                 let at = (turn + round) % PHASES.len();
-                if let (Some(gets), Some(taken)) = (PHASES.get(at), taken.get_mut(at)) {
-                    let cost = writer(&**contender, promise, run.size.keys, round, *gets, time)?;
+                if let (Some(phase), Some(taken)) = (PHASES.get(at), taken.get_mut(at)) {
+                    let cost = writer(&**contender, promise, run.size.keys, round, *phase, time)?;
                     if round > 0 {
                         taken.push(cost);
                     }
@@ -39,27 +55,33 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
             }
         }
         let times: Vec<f64> = taken.into_iter().map(median).collect();
-        if let [alone, one, many] = times.as_slice() {
-            single.push(Amount::of(peer.name, one / alone));
-            hundred.push(Amount::of(peer.name, many / alone));
+        if let [alone, beside @ ..] = times.as_slice() {
+            for (row, time) in rows.iter_mut().zip(beside) {
+                row.push(Amount::of(peer.name, time / alone));
+            }
         }
     }
-    let name = |what: &str| format!("{}/readers: 2, {what}", promise.name());
-    let target = Some(Target::ours(1.2));
-    run.against_best(&name("a snapshot a get"), "x", &single, target);
-    run.against_best(&name("a snapshot for 100 gets"), "x", &hundred, target);
+    for (Phase(gets, pace), row) in PHASES.iter().skip(1).zip(&rows) {
+        let snapshot = match gets {
+            1 => "a snapshot a get".to_owned(),
+            gets => format!("a snapshot for {gets} gets"),
+        };
+        let pace = pace.map_or(String::new(), |pace| format!(" of {pace} gets/s"));
+        let name = format!("{}/readers: 2{pace}, {snapshot}", promise.name());
+        run.against_best(&name, "x", row, Some(Target::ours(1.2)));
+    }
     run.keep(stage);
     Ok(())
 }
 
 /// Nanoseconds of a commit of one put, of CPU time or, if commits are synced, by the clock, while two other threads
-/// read (if `gets` is not 0).
+/// read.
 fn writer(
     contender: &dyn Contender,
     promise: Promise,
     known: usize,
     round: usize,
-    gets: usize,
+    Phase(gets, pace): Phase,
     time: Duration,
 ) -> Result<f64> {
     let stop = AtomicBool::new(false);
@@ -74,13 +96,18 @@ fn writer(
         for reader in 0..readers {
             let (stop, mut sequence) = (&stop, Sequence::new(round as u64 + reader * 100));
             scope.spawn(move || -> Result<()> {
+                let mut due = Instant::now();
                 while !stop.load(Relaxed) {
-                    let keys: Vec<_> = (0..100).map(|_| key(sequence.below(known))).collect();
+                    let keys: Vec<_> = (0..BURST).map(|_| key(sequence.below(known))).collect();
                     match gets {
                         1 => keys
                             .iter()
                             .try_for_each(|key| contender.get(key).map(drop))?,
                         _ => drop(contender.get_all(&keys)?),
+                    }
+                    if let Some(pace) = pace {
+                        due += Duration::from_secs(1) * BURST / pace;
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     }
                 }
                 Ok(())

@@ -490,7 +490,8 @@ impl Store {
         })
     }
 
-    /// [`Txn::event_append_batch`] in a commit of its own; gives the sequences.
+    /// [`Txn::event_append_batch`] in a commit of its own; gives the sequences: an empty range if somebody removes the
+    /// stream right afterwards.
     pub fn event_append_batch(
         &self,
         space: &Space,
