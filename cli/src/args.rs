@@ -350,8 +350,8 @@ pub struct Repair {
 
 #[derive(Args)]
 #[command(after_help = "\
-Without an operation, all are listed with what they take. What an operation needs comes in that order; the rest is \
-given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
+Without an operation, all are listed with what they take. What an operation needs comes in that order, and a path \
+behind it; the rest is given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
 
 Examples:
   statewright kv put greeting '\"hello\"'
@@ -459,7 +459,7 @@ pub struct Import {
     /// The file to read; - for stdin
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
-    /// All lines in one commit, or none (up to 100,000)
+    /// All lines in one commit, or none (up to a million changes)
     #[arg(long)]
     pub atomic: bool,
     /// Do not apply the first lines: those that are imported already

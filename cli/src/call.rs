@@ -15,6 +15,9 @@ use crate::console::Out;
 use crate::exit::{Exit, Failure, Result};
 use crate::store;
 
+/// The place in a document.
+const PATH: &str = "path";
+
 /// Parameters that are text, whatever they look like.
 const TEXTS: &[&str] = &[
     "key",
@@ -152,15 +155,22 @@ fn described(operation: &Operation, family: &str) -> String {
         line.push_str(&format!(" {}", name.to_uppercase()));
     }
     for name in operation.optional {
-        line.push_str(&format!(" [{name}=…]"));
+        match *name {
+            PATH => line.push_str(" [PATH]"),
+            name => line.push_str(&format!(" [{name}=…]")),
+        }
+    }
+    if family == "space" && operation.name != "space.list" {
+        line.push_str(" [--space SPACE]");
     }
     line
 }
 
-/// The call that the arguments ask for: first what the operation needs, in its order, then `name=value`.
+/// The call that the arguments ask for: first what the operation needs, in its order, and the path, then `name=value`.
 fn call_of(operation: &Operation, options: &Call) -> Result<Value> {
     let mut call = value!({ "op": (operation.name), "space": (options.space.as_str()) });
     let mut needed = operation.required.iter();
+    let takes_path = operation.optional.contains(&PATH);
     for arg in &options.args {
         let named = arg
             .split_once('=')
@@ -168,11 +178,13 @@ fn call_of(operation: &Operation, options: &Call) -> Result<Value> {
         let (name, text) = match (named, needed.as_slice().is_empty()) {
             (Some(named), true) => named,
             (_, false) => (needed.next().copied().unwrap_or_default(), arg.as_str()),
+            (None, true) if takes_path && call.get(PATH).is_none() => (PATH, arg.as_str()),
             (None, true) => {
-                return Err(misused(
-                    operation,
-                    &format!("'{arg}' is one argument too many"),
-                ));
+                let problem = match arg.split_once('=') {
+                    Some((name, _)) => format!("it does not take '{name}'"),
+                    None => format!("'{arg}' is one argument too many"),
+                };
+                return Err(misused(operation, &problem));
             }
         };
         call.insert(name, read(operation, name, text))

@@ -91,7 +91,7 @@ pub fn is_absent(dir: &Path) -> bool {
 pub fn must_exist(dir: &Path) -> Result<()> {
     if is_absent(dir) {
         let message = format!(
-            "there is no store in {}; `statewright run` makes one, and --store names another folder",
+            "there is no store in {}; `statewright run` makes one, and so does what writes (`kv put`, `import`, …); --store names another folder",
             dir.display()
         );
         return Err(Failure::new(Exit::Store, 308, message));

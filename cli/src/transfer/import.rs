@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use statewright::store::{Error as StoreError, Retryable, Store};
+use statewright::store::{Error as StoreError, Retryable, Store, StoreLimits};
 use statewright::{Engine, Limits, Options, Value, value};
 
 use super::{FORMAT, MARK};
@@ -17,6 +17,8 @@ use crate::value::progress::Progress;
 /// Lines and bytes of them in a commit.
 const BATCH_LINES: usize = 1000;
 const BATCH_BYTES: usize = 4 << 20;
+/// Changes in a commit: with `--atomic` there is one of all lines.
+const CHANGES: usize = 1_000_000;
 /// Bytes of a line. A commit has at most 64 MiB, of which each byte can become six in JSON.
 const LINE_BYTES: u64 = 1 << 30;
 
@@ -165,7 +167,9 @@ impl Importer<'_> {
             Some(engine) => engine,
             None => {
                 // A value that grew may be larger than what other commits may have.
-                let options = Options::default().max_commit_bytes(u64::MAX);
+                let options = Options::default()
+                    .limits(limits())
+                    .max_commit_bytes(u64::MAX);
                 store::open_to_change(&self.options.store, options, |store| apply(store, first))?
             }
         };
@@ -208,6 +212,13 @@ impl Importer<'_> {
         } = failure;
         Failure::new(exit, code, format!("{message}; {far}"))
     }
+}
+
+/// A line can be more than one change.
+fn limits() -> StoreLimits {
+    let mut limits = StoreLimits::default();
+    limits.max_ops = CHANGES;
+    limits
 }
 
 /// Makes one commit of operations.

@@ -105,10 +105,11 @@ fn operations_are_listed_and_what_is_wrong_is_named() {
     for (args, code, says) in [
         (&["kv", "steal", "a"][..], 2, "no operation 'steal'"),
         (&["kv", "put", "a"], 2, "'value' is missing"),
+        (&["kv", "put", "a", "1", "2"], 2, "one argument too many"),
         (
             &["kv", "put", "a", "1", "ttl=1"],
             2,
-            "one argument too many",
+            "does not take 'ttl'; write: put KEY VALUE",
         ),
         (&["kv", "put", "", "1"], 2, "a key must have"),
         (&["kv", "put", "a", "1", "if_version=7"], 9, "not 7"),
@@ -178,8 +179,10 @@ fn null_and_nothing_are_told_apart_and_documents_are_shown_whole() {
         (".some", "[1,2]\n"),
         (".absent", ""),
     ] {
-        let done = f.run(&["json", "get", "d", &format!("path={path}")]).ok();
-        assert_eq!(done.stdout, shown, "{path}");
+        for written in [path.to_owned(), format!("path={path}")] {
+            let done = f.run(&["json", "get", "d", &written]).ok();
+            assert_eq!(done.stdout, shown, "{written}");
+        }
     }
     assert_eq!(f.run(&["json", "get", "absent"]).ok().stdout, "");
 }

@@ -270,6 +270,16 @@ fn hostile_input_is_refused_with_its_line() {
             "what is refused makes no store"
         );
     }
+    // A run that has ended is two changes.
+    let f = Folder::new();
+    let ended = |n| {
+        let times = r#""created":1,"updated":2"#;
+        format!(r#"{{"op":"run.restore","id":"{n}","status":"completed",{times}}}"#)
+    };
+    let lines: Vec<String> = (0..50_001).map(ended).collect();
+    f.file("runs.ndjson", &lines.join("\n"));
+    let done = f.run(&["import", "runs.ndjson", "--atomic"]).ok();
+    assert!(done.stdout.contains("50001 operations"), "{}", done.stdout);
     let f = Folder::new();
     assert_eq!(f.run(&["import", "nowhere"]).code, Some(2));
     assert_eq!(f.run(&["import", "."]).code, Some(2));
