@@ -668,6 +668,11 @@ typedef struct sw_open_options {
    * default, 50 ms.
    */
   uint64_t sync_interval_ns;
+  /**
+   * How many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one is refused with
+   * `SW_FRAME_TOO_LARGE`. In memory there is no such limit.
+   */
+  uint64_t max_commit_bytes;
 } sw_open_options;
 
 /**
@@ -3521,6 +3526,10 @@ sw_status sw_txn_json_list(struct sw_txn txn,
  * events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
  * (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
  * sequence, and never conflict.
+ *
+ * What an operation gives is null if nothing is there. So it is if a null is there, for `json.get`,
+ * `json.remove`, `json.pop` and `kv.swap`: `json.type` and `kv.exists`, called before in the same
+ * calls, tell.
  *
  * @param[in] engine The engine.
  * @param[in] calls An array of calls. MessagePack. At most `SW_MAX_INPUT_BYTES`.

@@ -2,6 +2,23 @@ package statewright
 
 import "testing"
 
+func TestWhatACallHoldsNestsAsDeepAsAnyValue(t *testing.T) {
+	kv := openMemory(t).KV()
+	nested := func(depth int) (value any) {
+		for range depth {
+			value = []any{value}
+		}
+		return value
+	}
+	must(t, kv.Put("k", nested(128)))
+	_, err := kv.Swap("k", nested(128))
+	must(t, err)
+	must(t, kv.Put("k", nil))
+	wants(t, kv.Put("k", nested(129)), ErrLimit)
+	_, err = kv.Swap("k", nested(129))
+	wants(t, err, ErrLimit)
+}
+
 func TestCalls(t *testing.T) {
 	engine := openMemory(t)
 	object := func(pairs ...any) map[string]any {

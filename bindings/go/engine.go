@@ -35,6 +35,10 @@ type Options struct {
 
 	// SyncInterval is how long a Buffered commit waits at most before it is synced; 0 is the default, 50 ms.
 	SyncInterval time.Duration
+
+	// MaxCommitBytes is how many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one
+	// is refused with [ErrFrameTooLarge]. In memory there is no such limit.
+	MaxCommitBytes uint64
 }
 
 // Engine is an open store and the flows that run on it. It can be used from any goroutine.
@@ -99,6 +103,7 @@ func (o *Options) low() (*capi.OpenOptions, error) {
 		Durability:     uint32(o.Durability),
 		WorkerThreads:  uint32(o.Workers),
 		SyncIntervalNs: uint64(o.SyncInterval),
+		MaxCommitBytes: o.MaxCommitBytes,
 	}
 	if o.Paused {
 		low.Drive = capi.SW_DRIVE_NONE
@@ -255,10 +260,10 @@ type Stats struct {
 
 	// Checkpoint is the newest one; its version is 0 if there is none.
 	Checkpoint struct {
-		Version uint64   `msgpack:"version"`
-		Files   uint64   `msgpack:"files"`
-		Bytes   uint64   `msgpack:"bytes"`
-		Used    uint64   `msgpack:"used"`
+		Version uint64 `msgpack:"version"`
+		Files   uint64 `msgpack:"files"`
+		Bytes   uint64 `msgpack:"bytes"`
+		Used    uint64 `msgpack:"used"`
 		// Skipped says which ones opening passed over because they are damaged, and why.
 		Skipped []string `msgpack:"skipped"`
 		// Failed is why the last try to make one failed; empty if that made one, or none was tried.

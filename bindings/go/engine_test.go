@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +49,19 @@ func TestAFolderIsOneEngines(t *testing.T) {
 	engine, err = Open(dir, nil)
 	must(t, err)
 	must(t, engine.Close())
+}
+
+func TestACommitBeyondTheLimitIsRefused(t *testing.T) {
+	engine, err := Open(t.TempDir(), &Options{MaxCommitBytes: 1000})
+	must(t, err)
+	defer engine.Close()
+	wants(t, engine.KV().Put("k", strings.Repeat("x", 2000)), ErrFrameTooLarge)
+	must(t, engine.KV().Put("k", "small"))
+	stats, err := engine.Stats()
+	must(t, err)
+	if stats.Settings.MaxCommitBytes != 1000 {
+		t.Errorf("the limit is %d", stats.Settings.MaxCommitBytes)
+	}
 }
 
 func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {

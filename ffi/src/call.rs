@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use statewright_value::Value;
+use statewright_value::{Limits, Value};
 
 use crate::bytes::sw_bytes;
 use crate::checks;
@@ -111,13 +111,32 @@ impl Call {
 
     /// A value as MessagePack.
     pub(crate) fn value(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
-        let bytes = self.blob(name, data, len)?;
-        Value::from_msgpack(bytes).map_err(|error| Failure::from(error).at(name))
+        self.value_around(0, name, data, len)
     }
 
-    /// An array as MessagePack.
-    pub(crate) fn array(&self, name: &'static str, data: *const u8, len: usize) -> Result<Value> {
-        let value = self.value(name, data, len)?;
+    /// A value as MessagePack. What is so many containers deep in it may nest as deep as any value.
+    pub(crate) fn value_around(
+        &self,
+        containers: usize,
+        name: &'static str,
+        data: *const u8,
+        len: usize,
+    ) -> Result<Value> {
+        let limits = Limits::default();
+        let limits = limits.with_max_depth(limits.max_depth + containers);
+        let bytes = self.blob(name, data, len)?;
+        Value::from_msgpack_with(bytes, &limits).map_err(|error| Failure::from(error).at(name))
+    }
+
+    /// An array as MessagePack. What is so many containers deep in it, itself included, may nest as deep as any value.
+    pub(crate) fn array_around(
+        &self,
+        containers: usize,
+        name: &'static str,
+        data: *const u8,
+        len: usize,
+    ) -> Result<Value> {
+        let value = self.value_around(containers, name, data, len)?;
         checks::array(name, &value)?;
         Ok(value)
     }

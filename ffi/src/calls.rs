@@ -19,6 +19,9 @@ use crate::txn::sw_txn;
 /// spaces with their parameters. One call alone may also be on the past (`kv.history`, …), and then `kv.increment`,
 /// `json.increment` and `event.append` give the sum and the sequence, and never conflict.
 ///
+/// What an operation gives is null if nothing is there. So it is if a null is there, for `json.get`, `json.remove`,
+/// `json.pop` and `kv.swap`: `json.type` and `kv.exists`, called before in the same calls, tell.
+///
 /// @role method
 /// @on engine
 /// @thread safe
@@ -39,7 +42,7 @@ pub unsafe extern "C" fn sw_call(
     guard!(sw_call, err, |call| {
         let (results, version) = (call.out("results", results)?, call.out("version", version)?);
         let session = call.engine(engine)?;
-        let calls = call.array("calls", calls, calls_len)?;
+        let calls = call.array_around(2, "calls", calls, calls_len)?;
         let calls: Vec<Value> = calls.items().collect();
         let (given, committed) = session.store().call(&calls)?;
         results.give_value(&Value::from(given))?;
@@ -68,7 +71,7 @@ pub unsafe extern "C" fn sw_txn_call(
     guard!(sw_txn_call, err, |call| {
         let result = call.out("result", result)?;
         let txn = call.txn(txn)?;
-        let operation = call.value("operation", operation, operation_len)?;
+        let operation = call.value_around(1, "operation", operation, operation_len)?;
         result.give_value(&txn.step(|txn| txn.call(&operation))?)
     })
 }

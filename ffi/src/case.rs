@@ -77,7 +77,10 @@ pub unsafe extern "C" fn sw_case_start_all(
         let started = call.out("started", started)?;
         let session = call.engine(engine)?;
         let flow = call.text("flow", flow, flow_len)?;
-        let inputs: Vec<_> = call.array("inputs", inputs, inputs_len)?.items().collect();
+        let inputs: Vec<_> = call
+            .array_around(1, "inputs", inputs, inputs_len)?
+            .items()
+            .collect();
         started.give_value(&session.start_all(flow, &inputs)?)
     })
 }

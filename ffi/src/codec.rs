@@ -8,7 +8,7 @@ use crate::bytes::sw_bytes;
 use crate::call::{Options, Plain, Sized32, init_options};
 use crate::checks;
 use crate::error::sw_error;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::guard::guard;
 use crate::status::*;
 use crate::value::sw_value;
@@ -180,13 +180,8 @@ pub unsafe extern "C" fn sw_value_from_msgpack(
     guard!(sw_value_from_msgpack, err, |call| {
         let value = call.out("value", value)?;
         let limits = call.options("options", options)?.limits()?;
-        let mut bytes = call.blob("bytes", bytes, bytes_len)?;
-        let read = Value::read_msgpack(&mut bytes, &limits)?;
-        if !bytes.is_empty() {
-            let message = format!("{} bytes follow the value", bytes.len());
-            return Err(Failure::new(SW_INVALID_MSGPACK, message).at("bytes"));
-        }
-        value.hold(read)
+        let bytes = call.blob("bytes", bytes, bytes_len)?;
+        value.hold(Value::from_msgpack_with(bytes, &limits)?)
     })
 }
 

@@ -201,7 +201,7 @@ pub unsafe extern "C" fn sw_case_add_instances(
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let task = call.text("task", task, task_len)?;
-        let items = call.array("items", items, items_len)?;
+        let items = call.array_around(1, "items", items, items_len)?;
         session.add_instances(id, task, &items)
     })
 }

@@ -35,6 +35,9 @@ pub struct sw_open_options {
     /// In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the
     /// default, 50 ms.
     pub sync_interval_ns: u64,
+    /// How many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one is refused with
+    /// `SW_FRAME_TOO_LARGE`. In memory there is no such limit.
+    pub max_commit_bytes: u64,
 }
 
 /// Strict with a folder, memory without one.
@@ -55,7 +58,7 @@ pub const SW_DRIVE_NONE: u32 = 1;
 unsafe impl Plain for sw_engine {}
 // SAFETY: integers.
 unsafe impl Plain for sw_open_options {}
-// SAFETY: `struct_size` is first; four `u32` then a `u64` leave no padding.
+// SAFETY: `struct_size` is first; four `u32` then two `u64` leave no padding.
 unsafe impl Sized32 for sw_open_options {
     const FIRST_SIZE: usize = 24;
 }
@@ -67,6 +70,7 @@ impl Options for sw_open_options {
         drive: SW_DRIVE_BACKGROUND,
         worker_threads: 0,
         sync_interval_ns: 0,
+        max_commit_bytes: 0,
     };
 }
 

@@ -136,12 +136,13 @@ const _: () = {
     assert!(std::mem::offset_of!(crate::sw_schema_options, max_steps) == 16);
     assert!(size_of::<crate::sw_engine>() == 8);
     assert!(std::mem::offset_of!(crate::sw_engine, id) == 0);
-    assert!(size_of::<crate::sw_open_options>() == 24);
+    assert!(size_of::<crate::sw_open_options>() == 32);
     assert!(std::mem::offset_of!(crate::sw_open_options, struct_size) == 0);
     assert!(std::mem::offset_of!(crate::sw_open_options, durability) == 4);
     assert!(std::mem::offset_of!(crate::sw_open_options, drive) == 8);
     assert!(std::mem::offset_of!(crate::sw_open_options, worker_threads) == 12);
     assert!(std::mem::offset_of!(crate::sw_open_options, sync_interval_ns) == 16);
+    assert!(std::mem::offset_of!(crate::sw_open_options, max_commit_bytes) == 24);
     assert!(size_of::<crate::sw_txn>() == 8);
     assert!(std::mem::offset_of!(crate::sw_txn, id) == 0);
     assert!(size_of::<crate::sw_scan>() == 8);

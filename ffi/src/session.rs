@@ -283,5 +283,8 @@ fn engine_options(path: &str, given: &sw_open_options) -> Result<Options> {
     if given.sync_interval_ns != 0 {
         options = options.sync_interval(Duration::from_nanos(given.sync_interval_ns));
     }
+    if given.max_commit_bytes != 0 {
+        options = options.max_commit_bytes(given.max_commit_bytes);
+    }
     Ok(options)
 }

@@ -212,7 +212,7 @@ pub unsafe extern "C" fn sw_work_deliver(
     guard!(sw_work_deliver, err, |call| {
         let verdicts = call.out("verdicts", verdicts)?;
         let session = call.engine(engine)?;
-        let outcomes = call.array("outcomes", outcomes, outcomes_len)?;
+        let outcomes = call.array_around(2, "outcomes", outcomes, outcomes_len)?;
         verdicts.give_value(&session.deliver(&outcomes)?)
     })
 }

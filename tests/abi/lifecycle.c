@@ -273,6 +273,18 @@ static void options(const char *folder) {
   IS(sw_close(engine, NULL), SW_OK);
   newer.unknown = 1;
   IS(sw_open(folder, strlen(folder), &newer.known, &engine, NULL), SW_UNSUPPORTED);
+  /* A program of the past, and a library of today. */
+  IS(sw_open_options_init(&options, 24, NULL), SW_OK);
+  CHECK(options.struct_size == 24);
+  options.max_commit_bytes = 1;
+  IS(sw_open(folder, strlen(folder), &options, &engine, NULL), SW_OK);
+  IS(sw_kv_put(engine, NONE, BYTES("k"), one.data, one.len, NULL), SW_OK);
+  IS(sw_close(engine, NULL), SW_OK);
+  IS(sw_open_options_init(&options, sizeof options, NULL), SW_OK);
+  options.max_commit_bytes = 1;
+  IS(sw_open(folder, strlen(folder), &options, &engine, NULL), SW_OK);
+  IS(sw_kv_put(engine, NONE, BYTES("k"), one.data, one.len, NULL), SW_FRAME_TOO_LARGE);
+  IS(sw_close(engine, NULL), SW_OK);
   options.durability = 99;
   IS(sw_open(folder, strlen(folder), &options, &engine, NULL), SW_INVALID_ARGUMENT);
   options.durability = SW_DURABILITY_STRICT;

@@ -157,6 +157,18 @@ TEST(store, a_folder_keeps_what_it_holds) {
   CHECK_EQ(engine::open(at.path()).kv().get("k").value(), value(2));
 }
 
+TEST(store, a_commit_beyond_the_limit_is_refused) {
+  const check::folder at;
+  open_options how;
+  how.max_commit_bytes = 1000;
+  auto db = engine::open(at.path(), how);
+  CHECK_EQ(db.stats()["settings"]["max_commit_bytes"], value(1000));
+  const std::string large(2000, 'x');
+  const auto refused = nothrow::engine::open(check::folder().path(), how).value().kv().put("k", large);
+  CHECK_EQ(refused.error().code(), errc::frame_too_large);
+  db.kv().put("k", "small");
+}
+
 TEST(store, a_closed_or_moved_engine_is_misuse) {
   auto db = engine::in_memory();
   const auto view = db.kv();

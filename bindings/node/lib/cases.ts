@@ -106,6 +106,18 @@ export interface Stats {
   transactions: number;
   /** The bounds in force: operations in a transaction, writes remembered for conflicts, attempts of a transaction. */
   limits: { maxOps: number; maxRecent: number; maxAttempts: number };
+  /** The settings in force. */
+  settings: {
+    firstSegmentBytes: number;
+    segmentBytes: number;
+    maxCommitBytes: number;
+    map: boolean;
+    pad: boolean;
+    reserveBytes: number;
+    network: boolean;
+    checkpointEveryBytes: number;
+    cacheBytes: number;
+  };
   /** Since the engine was opened. */
   log: {
     commits: number;

@@ -252,6 +252,11 @@ export interface OpenOptions {
    * default, 50 ms.
    */
   syncIntervalNs?: bigint;
+  /**
+   * How many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one is
+   * refused with `SW_FRAME_TOO_LARGE`. In memory there is no such limit.
+   */
+  maxCommitBytes?: bigint;
 }
 
 /**
@@ -2249,6 +2254,10 @@ export function txnJsonList(txn: Txn, space: string, prefix: string, after: stri
  * events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
  * (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
  * sequence, and never conflict.
+ *
+ * What an operation gives is null if nothing is there. So it is if a null is there, for `json.get`,
+ * `json.remove`, `json.pop` and `kv.swap`: `json.type` and `kv.exists`, called before in the same
+ * calls, tell.
  * @param engine The engine.
  * @param calls An array of calls.
  * @returns Receives an array of what each call gives.

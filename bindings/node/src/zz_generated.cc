@@ -53,6 +53,7 @@ bool read_open_options(arguments &args, size_t index, sw_open_options *options, 
   if (!args.field_u32(object, "drive", &options->drive)) return false;
   if (!args.field_u32(object, "workerThreads", &options->worker_threads)) return false;
   if (!args.field_u64(object, "syncIntervalNs", &options->sync_interval_ns)) return false;
+  if (!args.field_u64(object, "maxCommitBytes", &options->max_commit_bytes)) return false;
   return true;
 }
 

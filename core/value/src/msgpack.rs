@@ -33,8 +33,16 @@ impl Value {
     /// [`Error::NotRepresentable`] for what a value cannot hold: extension types other than the timestamp
     /// and our own, map keys that are not text, NaN and infinities; [`Error::Limit`].
     pub fn from_msgpack(bytes: &[u8]) -> Result<Value> {
+        Value::from_msgpack_with(bytes, &Limits::default())
+    }
+
+    /// As [`Value::from_msgpack`], within the given limits.
+    ///
+    /// # Errors
+    /// As [`Value::from_msgpack`].
+    pub fn from_msgpack_with(bytes: &[u8], limits: &Limits) -> Result<Value> {
         let mut rest = bytes;
-        let value = Value::read_msgpack(&mut rest, &Limits::default())?;
+        let value = Value::read_msgpack(&mut rest, limits)?;
         if !rest.is_empty() {
             let reason = format!("{} bytes are left after the value", rest.len()).into();
             return Err(Error::InvalidMsgpack {

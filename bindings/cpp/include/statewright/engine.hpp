@@ -47,6 +47,9 @@ struct open_options {
   std::uint32_t worker_threads = 0;
   /// In buffered mode, how long a commit waits at most before it is synced; 0 is the default, 50 ms.
   std::chrono::nanoseconds sync_interval{0};
+  /// How many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one is refused with
+  /// `errc::frame_too_large`. In memory there is no such limit.
+  std::uint64_t max_commit_bytes = 0;
 };
 
 /// Which cases to list.
@@ -561,6 +564,7 @@ result<basic_engine<Policy>> basic_engine<Policy>::try_open(std::string_view fol
   options.drive = how.drive ? SW_DRIVE_BACKGROUND : SW_DRIVE_NONE;
   options.worker_threads = how.worker_threads;
   options.sync_interval_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(how.sync_interval.count(), 0));
+  options.max_commit_bytes = how.max_commit_bytes;
   detail::unique_engine made;
   detail::owned_error details;
   const sw_status status = detail::open(folder, &options, made, &details);

@@ -1135,6 +1135,10 @@ type OpenOptions struct {
 	// In buffered mode, how long a commit waits at most before it is synced, in nanoseconds; 0 is the
 	// default, 50 ms.
 	SyncIntervalNs uint64
+
+	// How many bytes one commit has at most, up to 1 GiB; 0 is the default, 64 MiB. A larger one is
+	// refused with `SW_FRAME_TOO_LARGE`. In memory there is no such limit.
+	MaxCommitBytes uint64
 }
 
 func (o *OpenOptions) c(out *C.sw_open_options) *C.sw_open_options {
@@ -1146,6 +1150,7 @@ func (o *OpenOptions) c(out *C.sw_open_options) *C.sw_open_options {
 	out.drive = C.uint32_t(o.Drive)
 	out.worker_threads = C.uint32_t(o.WorkerThreads)
 	out.sync_interval_ns = C.uint64_t(o.SyncIntervalNs)
+	out.max_commit_bytes = C.uint64_t(o.MaxCommitBytes)
 	return out
 }
 
@@ -3060,6 +3065,10 @@ func TxnJsonList(txn Txn, space string, prefix string, after string, limit uint3
 // events, cells, traces, runs and spaces with their parameters. One call alone may also be on the past
 // (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
 // sequence, and never conflict.
+//
+// What an operation gives is null if nothing is there. So it is if a null is there, for `json.get`,
+// `json.remove`, `json.pop` and `kv.swap`: `json.type` and `kv.exists`, called before in the same
+// calls, tell.
 //
 // engine: The engine.
 // calls: An array of calls.

@@ -16,8 +16,9 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Nesting beyond this is refused, in both directions. The engine's own limit for values is lower.
-const maxDepth = 256
+// Nesting beyond this is refused, in both directions. The engine's own limit for values is 128; an interface or a pointer
+// around each container counts too, and a value can be in a call.
+const maxDepth = 280
 
 // How a type writes or reads itself, in the order in which it is asked.
 type custom uint8

@@ -2471,6 +2471,10 @@ inline bool abi_matches() noexcept {
 /// (`kv.history`, …), and then `kv.increment`, `json.increment` and `event.append` give the sum and the
 /// sequence, and never conflict.
 ///
+/// What an operation gives is null if nothing is there. So it is if a null is there, for `json.get`,
+/// `json.remove`, `json.pop` and `kv.swap`: `json.type` and `kv.exists`, called before in the same
+/// calls, tell.
+///
 /// @param engine The engine.
 /// @param calls An array of calls.
 /// @param results Receives an array of what each call gives.
