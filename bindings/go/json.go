@@ -16,6 +16,11 @@ func (j JSON) SetIfVersion(key, path string, version uint64, value any) error {
 	return j.run("json.set", key, args{"path": path, "value": value, "if_version": version}).err
 }
 
+// Kind tells what is at a place, such as "object", "text" or "null".
+func (j JSON) Kind(key, path string) (kind string, there bool, err error) {
+	return lookup[string](j.in, j.space, "json.type", args{"key": key, "path": path})
+}
+
 // Len tells how many items or entries, or bytes of text, are at a place.
 func (j JSON) Len(key, path string) (n int, there bool, err error) {
 	return lookup[int](j.in, j.space, "json.len", args{"key": key, "path": path})
@@ -47,7 +52,7 @@ func (j JSON) Push(key, path string, items ...any) error {
 	return j.run("json.push", key, args{"path": path, "items": items}).err
 }
 
-// Pop takes the last item of the array at a place away and gives it; null if there is none.
+// Pop takes the last item of the array at a place away and gives it; null if there is none, or if it is one.
 func (j JSON) Pop(key, path string) (Value, error) {
 	out := j.run("json.pop", key, args{"path": path})
 	return out.value, out.err

@@ -33,6 +33,23 @@ func (kv KV) Lookup(key string) (Stored, bool, error) {
 	return wire.public(), there, err
 }
 
+// GetMany reads several keys at once, in their order; nil is where no value is.
+func (kv KV) GetMany(keys ...string) ([]*Stored, error) {
+	names := make([][]byte, len(keys))
+	for i, key := range keys {
+		names[i] = []byte(key)
+	}
+	found, err := told[[]*wireStored](kv.in, kv.space, "kv.get_many", args{"keys": names})
+	all := make([]*Stored, len(found))
+	for i, wire := range found {
+		if wire != nil {
+			stored := wire.public()
+			all[i] = &stored
+		}
+	}
+	return all, err
+}
+
 // PutFor sets a key for a time; from then on it is not there. A part of a millisecond counts as a whole one.
 func (kv KV) PutFor(key string, value any, ttl time.Duration) error {
 	whole := ttl.Milliseconds()
@@ -66,7 +83,7 @@ func (kv KV) CompareAndSwap(key string, expected, value any) error {
 	return kv.run("kv.cas", key, which).err
 }
 
-// Swap sets a key and gives what was there; null if nothing was.
+// Swap sets a key and gives what was there; null if nothing was, or a null.
 func (kv KV) Swap(key string, value any) (Value, error) {
 	out := kv.run("kv.swap", key, args{"value": value})
 	return out.value, out.err

@@ -176,6 +176,13 @@ func (c Cells) History(name string, limit int) ([]Past, error) {
 	return pasts(told[[]wirePast](c.in, c.space, "cell.history", args{"key": name, "limit": limit}))
 }
 
+// GetAtVersion reads a cell as it was when the store had this version; see [KV.History].
+func (c Cells) GetAtVersion(name string, version uint64) (Stored, bool, error) {
+	which := args{"key": name, "version": version}
+	wire, there, err := lookup[wireStored](c.in, c.space, "cell.get_at", which)
+	return wire.public(), there, err
+}
+
 // Trace is a trace as it was recorded.
 type Trace struct {
 	ID string
@@ -378,6 +385,25 @@ type Difference struct {
 	After  Value `msgpack:"after"`
 }
 
+// RunCommit is a commit that changed the state of a run.
+type RunCommit struct {
+	Version uint64
+	Time    time.Time
+	Ops     []RunOp
+}
+
+// RunOp is what a commit changed: the operation, and where.
+type RunOp struct {
+	Op string `msgpack:"op"`
+	At string `msgpack:"at"`
+}
+
+type wireRunCommit struct {
+	Version uint64  `msgpack:"version"`
+	Time    *micros `msgpack:"time"`
+	Ops     []RunOp `msgpack:"ops"`
+}
+
 // Runs is the runs of a space. A run's state is what is in the space [Run.Space]. Lists are in the order in which runs
 // were created; [Since], [Until], [After], [Limit] and [Within] count.
 type Runs struct {
@@ -462,6 +488,17 @@ func (r Runs) Count() (uint64, error) { return told[uint64](r.in, r.space, "run.
 // Diff gives up to limit places at which the states of two runs differ.
 func (r Runs) Diff(first, second string, limit int) ([]Difference, error) {
 	return told[[]Difference](r.in, r.space, "run.diff", args{"id": first, "other": second, "limit": limit})
+}
+
+// Replay gives up to limit of the commits that changed a run's state, the oldest first; it reads the log, as
+// [KV.History] does.
+func (r Runs) Replay(id string, limit int) ([]RunCommit, error) {
+	wire, err := told[[]wireRunCommit](r.in, r.space, "run.replay", args{"id": id, "limit": limit})
+	all := make([]RunCommit, len(wire))
+	for i, w := range wire {
+		all[i] = RunCommit{w.Version, w.Time.time(), w.Ops}
+	}
+	return all, err
 }
 
 func (r Runs) by(op string, which args, how []ListOption) iter.Seq2[Run, error] {

@@ -263,4 +263,19 @@ TEST(primitives, the_past) {
   db.kv().put_until("k", 2, late);
   CHECK(db.kv().history("k").at(0).expires == late && !pasts[1].expires);
   CHECK_EQ(db.stats()["log"]["commits"], value(3));
+  const auto many = db.kv().get_many({"none", "k"});
+  CHECK(many.size() == 2 && !many[0] && many[1]->val == value(2));
+  db.cells().set("c", 1);
+  const auto version = db.cells().get("c")->version;
+  db.cells().set("c", 2);
+  CHECK_EQ(db.cells().get_at("c", version)->val, value(1));
+  db.json().create("d", object{{"a", nullptr}});
+  CHECK_EQ(db.json().kind("d", ".a").value(), "null");
+  CHECK(!db.json().kind("d", ".b"));
+  CHECK(db.json().get_at("d", version + 2)->val["a"].is_null() && !db.json().get_at("d", version));
+  const auto id = db.runs().create({"r", {}, {}});
+  db.kv(db.runs().get(id)->space).put("rows", 1);
+  const auto replay = db.runs().replay(id);
+  CHECK(replay.size() == 2 && replay[1].version == version + 4);
+  CHECK_EQ(replay[1].ops.at(0).op + replay[1].ops.at(0).at, "kv.putdefault/r/kv/rows");
 }

@@ -5,7 +5,7 @@ import { attempt } from './errors';
 import { Listing, type Walk } from './listing';
 import type { Scan, Txn as TxnHandle } from './native';
 import type { Session } from './session';
-import { given } from './state';
+import { given, known } from './state';
 import { decode, encode, text, type Value } from './values';
 
 /** Whether writes are commits of their own, and so promises, or parts of a transaction, and done at once. */
@@ -196,14 +196,21 @@ const forgotten = new FinalizationRegistry<Scan>((scan) => {
   attempt(() => native.scanFree(scan));
 });
 
+/** The options of all lists. */
+const LIST_OPTIONS = [
+  ...['limit', 'signal', 'prefix', 'after', 'reverse', 'keys', 'from', 'to', 'since', 'until'],
+  ...['type', 'tag', 'status', 'parent', 'roots'],
+];
+
 /** A list of any length; on an engine it is also read on another thread. */
 function listed<R, T>(
   open: () => Scan,
   operation: Operation,
   show: (item: R) => T,
-  { limit, signal }: ListOptions,
+  options: ListOptions,
   threads: boolean,
 ): Listing<T> {
+  const { limit, signal } = known(options, ...LIST_OPTIONS);
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
     throw new TypeError('`limit` must be a whole number, not negative');
   }

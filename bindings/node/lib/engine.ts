@@ -37,9 +37,10 @@ import type { Engine as Handle, OpenOptions as NativeOptions } from './native';
 import { Session } from './session';
 import { EngineCaller } from './caller';
 import type { Json } from './json';
+import { limit } from './held';
 import type { Kv } from './kv';
 import type { Cells, Events, Runs, StreamInfo, Traces } from './records';
-import type { PageOptions } from './state';
+import { known, type PageOptions } from './state';
 import { Space, Spaces } from './store';
 import { transact, Txn, type TransactOptions, type TxnOptions } from './txn';
 import { readStarted, readVerdicts } from './verdicts';
@@ -80,6 +81,11 @@ export interface EngineOptions {
   drive?: boolean;
   /** How many programs of `process` tasks run at the same time, 1 to 256; 4 by default. */
   workerThreads?: number;
+  /**
+   * How many bytes one commit has at most, up to 1 GiB; 64 MiB by default. A larger one rejects with
+   * `SW_FRAME_TOO_LARGE`. In memory there is no such limit.
+   */
+  maxCommitBytes?: number;
 }
 
 /** An operation, with its parameters; `space` is `default` unless it is given. */
@@ -558,15 +564,17 @@ export function version(): string {
 
 function nativeOptions(options: EngineOptions): NativeOptions {
   const { SW_DURABILITY_BUFFERED, SW_DURABILITY_STRICT, SW_DRIVE_NONE } = native.constants;
-  const known = { buffered: SW_DURABILITY_BUFFERED, strict: SW_DURABILITY_STRICT };
-  const { durability, syncIntervalMs, drive = true, workerThreads } = options;
+  const modes = { buffered: SW_DURABILITY_BUFFERED, strict: SW_DURABILITY_STRICT };
+  const names = ['durability', 'syncIntervalMs', 'drive', 'workerThreads', 'maxCommitBytes'];
+  const { durability, syncIntervalMs, drive = true, workerThreads, maxCommitBytes } = known(options, ...names);
   const given: NativeOptions = {};
   if (durability !== undefined) {
-    given.durability = known[durability];
+    given.durability = modes[durability];
     if (given.durability === undefined) throw new TypeError("`durability` must be 'buffered' or 'strict'");
   }
   if (syncIntervalMs !== undefined) given.syncIntervalNs = nanoseconds('syncIntervalMs', syncIntervalMs);
   if (!drive) given.drive = SW_DRIVE_NONE;
   if (workerThreads !== undefined) given.workerThreads = workerThreads;
+  given.maxCommitBytes = limit('maxCommitBytes', maxCommitBytes);
   return given;
 }

@@ -8,6 +8,7 @@ import {
   as,
   expectedVersion,
   given,
+  known,
   nothing,
   orNone,
   pasts,
@@ -107,7 +108,7 @@ export class Json<M extends Mode = 'engine'> {
    */
   set(key: string, path: string, value: Storable, options: { ifVersion?: Version } = {}): Done<M, void> {
     return this.#do(() => {
-      if (!('ifVersion' in options)) return this.#caller.jsonSet(text('key', key), text('path', path), encode(value));
+      if (!('ifVersion' in known(options, 'ifVersion'))) return this.#caller.jsonSet(text('key', key), text('path', path), encode(value));
       const if_version = expectedVersion('ifVersion', options.ifVersion as Version);
       const set = { op: 'json.set', ...place(key, path), value: given(value), if_version };
       return this.#caller.write(set, nothing);
@@ -145,7 +146,7 @@ export class Json<M extends Mode = 'engine'> {
     return this.#write({ op: 'json.push', key, path, items });
   }
 
-  /** Takes the last item of the array at a place away and gives it; undefined if there is none. */
+  /** Takes the last item of the array at a place away and gives it; undefined if there is none, or it is null. */
   pop<T = Value>(key: string, path: string): Done<M, T | undefined> {
     return this.#do(() => {
       return this.#caller.write({ op: 'json.pop', ...place(key, path) }, (found) => orNone<T>(found));

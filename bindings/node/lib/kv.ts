@@ -8,6 +8,7 @@ import {
   given,
   keyBytes,
   keyText,
+  known,
   micros,
   nothing,
   orNone,
@@ -86,8 +87,9 @@ export class Kv<M extends Mode = 'engine'> {
   }
 
   /** Sets a key. */
-  put(key: Key, value: Storable, { ttlMs, expires }: PutOptions = {}): Done<M, void> {
+  put(key: Key, value: Storable, options: PutOptions = {}): Done<M, void> {
     return this.#do(() => {
+      const { ttlMs, expires } = known(options, 'ttlMs', 'expires');
       const bytes = keyBytes('key', key);
       if (ttlMs === undefined && expires === undefined) return this.#caller.kvPut(bytes, encode(value));
       if (ttlMs !== undefined && expires !== undefined) throw new TypeError('give only one of `ttlMs` and `expires`');
@@ -129,7 +131,7 @@ export class Kv<M extends Mode = 'engine'> {
     });
   }
 
-  /** Sets a key; gives what was there. */
+  /** Sets a key; gives what was there; undefined if nothing was, or null. */
   swap<T = Value>(key: Key, value: Storable): Done<M, T | undefined> {
     return this.#do(() => {
       const swap = { op: 'kv.swap', key: keyBytes('key', key), value: given(value) };

@@ -6,6 +6,7 @@ import {
   as,
   date,
   given,
+  known,
   nothing,
   orNone,
   pasts,
@@ -189,6 +190,11 @@ export class Cells<M extends Mode = 'engine'> {
     return pasts(this.#caller.read({ op: 'cell.history', key: text('name', name), limit }));
   }
 
+  /** A cell as it was when the store had this version. Reads the log; not in a transaction, and not in memory. */
+  getAt<T = Value>(name: string, version: Version): Stored<T> | undefined {
+    return stored(this.#caller.read({ op: 'cell.get_at', key: text('name', name), version }));
+  }
+
   #write<T>(op: string, name: string, more: object, show: (given: Value) => T): Done<M, T> {
     return this.#caller.run(() => this.#caller.write({ op, key: text('name', name), ...more }, show));
   }
@@ -240,7 +246,7 @@ export class Traces<M extends Mode = 'engine'> {
   /** Writes a trace down; gives its id. */
   record(type: string, payload: Storable, options: TraceOptions = {}): Done<M, string> {
     return this.#caller.run(() => {
-      const { id, parent, tags } = options;
+      const { id, parent, tags } = known(options, 'id', 'parent', 'tags');
       const record = { op: 'trace.record', type, payload: given(payload), id, parent, tags };
       return this.#caller.write(record, as<string>);
     });
@@ -374,13 +380,13 @@ export class Runs<M extends Mode = 'engine'> {
 
   /** Makes a child with a copy of a run's state; gives its id. */
   fork(id: string, options: Omit<RunOptions, 'parent'> = {}): Done<M, string> {
-    const { id: new_id, tags, metadata } = options;
-    return this.#write('run.fork', { id, new_id, tags, metadata }, as<string>);
+    const { id: new_id, ...rest } = options;
+    return this.#write('run.fork', { ...rest, id, new_id }, as<string>);
   }
 
   /** Removes a run and its state; with `cascade` all below it, too, else `SW_HAS_CHILDREN`. Gives how many. */
-  delete(id: string, { cascade }: { cascade?: boolean } = {}): Done<M, number> {
-    return this.#write('run.delete', { id, cascade }, as<number>);
+  delete(id: string, options: { cascade?: boolean } = {}): Done<M, number> {
+    return this.#write('run.delete', { ...options, id }, as<number>);
   }
 
   /** Runs in the order in which they were created. */

@@ -70,6 +70,15 @@ export function keyText(key: Key): string {
   }
 }
 
+/** The options, of which all must be known: one that is misspelt would be none, and nobody would be told. */
+export function known<T extends object>(options: T, ...names: readonly string[]): T {
+  if (typeof options !== 'object' || options === null) throw new TypeError('the options must be an object');
+  for (const name in options) {
+    if (!names.includes(name)) throw new TypeError(`there is no option \`${name}\`, but ${names.join(', ')}`);
+  }
+  return options;
+}
+
 /** What is stored: anything but undefined. */
 export function given(value: Storable): Storable {
   if (value !== undefined) return value;

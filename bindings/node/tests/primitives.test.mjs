@@ -307,6 +307,9 @@ test('the past: history, and what was there at a version', async (t) => {
   await engine.cells.set('c', 1);
   assert.deepEqual([engine.json.history('d').length, engine.cells.history('c').length], [1, 1]);
   assert.equal(engine.json.getAt('d', 1), undefined);
+  const { version } = engine.cells.get('c');
+  await engine.cells.set('c', 2);
+  assert.equal(engine.cells.getAt('c', version).value, 1);
   const inMemory = Engine.memory();
   t.after(() => inMemory.close());
   await fails(() => inMemory.kv.history('k'), 'SW_NO_HISTORY');

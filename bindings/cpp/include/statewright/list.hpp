@@ -271,6 +271,10 @@ inline stored stored_of(const value &from) {
   return made;
 }
 
+inline std::optional<stored> stored_if_there(const value &from) {
+  return from.is_null() ? std::nullopt : std::optional<stored>(stored_of(from));
+}
+
 inline std::vector<past> pasts_of(const value &from) {
   std::vector<past> made;
   for (const value &one : from.items()) {

@@ -88,6 +88,17 @@ struct run_difference {
   value before, after;
 };
 
+/// A commit that changed the state of a run.
+struct run_commit {
+  /// What was changed: the operation, and where.
+  struct change {
+    std::string op, at;
+  };
+  std::uint64_t version = 0;
+  timestamp time;
+  std::vector<change> ops;
+};
+
 /// What a space holds.
 struct space_info {
   std::uint64_t keys = 0, documents = 0, cells = 0, streams = 0, traces = 0, runs = 0;
@@ -123,6 +134,11 @@ inline run run_of(const value &from) {
 
 inline run_difference difference_of(const value &from) {
   return run_difference{text_of(from["primitive"]), text_of(from["place"]), from["before"], from["after"]};
+}
+
+inline run_commit run_commit_of(const value &from) {
+  const auto change = [](const value &op) { return run_commit::change{text_of(op["op"]), text_of(op["at"])}; };
+  return run_commit{count_of(from["version"]), time_of(from["time"]), each_of(from["ops"], change)};
 }
 
 inline space_info space_of(const value &from) {
@@ -265,6 +281,11 @@ class basic_cells : detail::records<Policy, Raw> {
     const object parts{{"key", name}, {"limit", limit}};
     return Policy::give(detail::shown(this->run_op("cell.history", parts), detail::pasts_of));
   }
+  /// A cell as it was when the store had this version; see `basic_kv::history`.
+  ret<std::optional<stored>> get_at(std::string_view name, std::uint64_t version) const {
+    const object parts{{"key", name}, {"version", version}};
+    return Policy::give(detail::if_there(this->run_op("cell.get_at", parts), detail::stored_of));
+  }
 
  private:
   ret<void> set_by(std::string_view op, std::string_view name, const value &to) const {
@@ -398,6 +419,11 @@ class basic_runs : detail::records<Policy, Raw> {
     const auto each = [](const value &from) { return detail::each_of(from, detail::difference_of); };
     const object parts{{"id", first}, {"other", second}, {"limit", limit}};
     return Policy::give(detail::shown(this->run_op("run.diff", parts), each));
+  }
+  /// Up to `limit` of the commits that changed a run's state, the oldest first. Reads the log, as `basic_kv::history` does.
+  ret<std::vector<run_commit>> replay(std::string_view id, std::uint64_t limit = 100) const {
+    const auto each = [](const value &from) { return detail::each_of(from, detail::run_commit_of); };
+    return Policy::give(detail::shown(this->run_op("run.replay", object{{"id", id}, {"limit", limit}}), each));
   }
 
  private:

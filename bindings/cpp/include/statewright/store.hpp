@@ -180,6 +180,15 @@ class basic_kv {
   ret<std::optional<stored>> lookup(bytes_view key) const {
     return Policy::give(detail::if_there(run("kv.get", key), detail::stored_of));
   }
+  /// Several keys at once, in their order.
+  ret<std::vector<std::optional<stored>>> get_many(const std::vector<std::string> &keys) const {
+    array names;
+    for (const auto &key : keys) names.push_back(detail::key_as_value(key));
+    const object parts{{"keys", std::move(names)}};
+    const auto each = [](const value &from) { return detail::each_of(from, detail::stored_if_there); };
+    return Policy::give(
+        detail::shown(detail::perform(on_, detail::operation_on("kv.get_many", space(), parts)), each));
+  }
   /// Whether the key is there.
   ret<bool> contains(bytes_view key) const { return Policy::give(detail::shown(run("kv.exists", key), detail::flag_of)); }
   /// Sets a key for a time.
@@ -208,7 +217,7 @@ class basic_kv {
     if (expected) more["expected"] = *expected;
     return Policy::give(detail::ignored(run("kv.cas", key, std::move(more))));
   }
-  /// Sets a key; what was there, or null.
+  /// Sets a key; what was there, or null (also if a null was).
   ret<value> swap(bytes_view key, const value &to) const {
     return Policy::give(run("kv.swap", key, object{{"value", to}}));
   }
@@ -323,6 +332,10 @@ class basic_json {
   ret<void> set_if_version(std::string_view key, std::string_view path, std::uint64_t version, const value &to) const {
     return change("json.set", key, object{{"path", path}, {"value", to}, {"if_version", version}});
   }
+  /// What is at a place, such as `object`, `text` or `null`, if something is.
+  ret<std::optional<std::string>> kind(std::string_view key, std::string_view path = {}) const {
+    return Policy::give(detail::if_there(run("json.type", key, object{{"path", path}}), detail::text_of));
+  }
   /// How many items or entries, or bytes of text, are at a place, if something is.
   ret<std::optional<std::uint64_t>> size(std::string_view key, std::string_view path = {}) const {
     return Policy::give(detail::if_there(run("json.len", key, object{{"path", path}}), detail::count_of));
@@ -348,7 +361,7 @@ class basic_json {
   ret<void> push(std::string_view key, std::string_view path, const array &items) const {
     return change("json.push", key, object{{"path", path}, {"items", items}});
   }
-  /// Takes the last item of the array at a place away and gives it; null if there is none.
+  /// Takes the last item of the array at a place away and gives it; null if there is none (also if it is a null).
   ret<value> pop(std::string_view key, std::string_view path) const {
     return Policy::give(run("json.pop", key, object{{"path", path}}));
   }
@@ -380,6 +393,10 @@ class basic_json {
   /// Up to `limit` of the contents that a document had, the newest first; see `basic_kv::history`.
   ret<std::vector<past>> history(std::string_view key, std::uint64_t limit = 100) const {
     return Policy::give(detail::shown(run("json.history", key, object{{"limit", limit}}), detail::pasts_of));
+  }
+  /// A document as it was when the store had this version; see `basic_kv::history`.
+  ret<std::optional<stored>> get_at(std::string_view key, std::uint64_t version) const {
+    return Policy::give(detail::if_there(run("json.get_at", key, object{{"version", version}}), detail::stored_of));
   }
 
  private:
