@@ -351,7 +351,8 @@ pub struct Repair {
 #[derive(Args)]
 #[command(after_help = "\
 Without an operation, all are listed with what they take. What an operation needs comes in that order, and a path \
-behind it; the rest is given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since 1970.
+behind it; the rest is given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since \
+1970.
 
 Examples:
   statewright kv put greeting '\"hello\"'
