@@ -24,7 +24,8 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 20,000 markings and [`OrJoins::BUDGET`] steps: about a second at most.
+    /// 20,000 markings and [`OrJoins::BUDGET`] steps: about a second at most for hundreds of tasks. Where the markings
+    /// are more, each task is a question of coverability.
     fn default() -> Self {
         Budget {
             states: 20_000,

@@ -270,7 +270,8 @@ fn upstream(tasks: &[Task], places: &[Place], of: &[TaskId]) -> Vec<bool> {
     closure(tasks.len(), from, before)
 }
 
-/// Which tasks lead to themselves: those of the strongly connected components (Sharir 1981) that have an edge. O(edges).
+/// Which tasks lead to themselves: those of the strongly connected components (Sharir 1981) that have an edge.
+/// O(edges).
 fn loops(tasks: &[Task], places: &[Place]) -> Vec<bool> {
     let after = |id: TaskId| -> Vec<TaskId> {
         let out = tasks.get(id).into_iter().flat_map(Task::places_out);

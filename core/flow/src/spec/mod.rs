@@ -15,6 +15,7 @@ mod lane;
 mod locate;
 mod places;
 mod read;
+mod regions;
 mod schema;
 mod task;
 mod timetable;
