@@ -134,9 +134,10 @@ impl Core {
     }
 
     /// The same from several commits. What they enabled is fired in rounds, so that the commits of a round wait for
-    /// the disk together.
+    /// the disk together. A case that cannot go on keeps no other from it; why it cannot is said at the end.
     pub fn follow_all(&self, moved: Vec<Moved>) -> Result<()> {
         let mut round = moved;
+        let mut failed = None;
         while !round.is_empty() {
             let (mut offered, mut ready) = (false, Vec::new());
             let mut rest = VecDeque::from(round);
@@ -148,11 +149,12 @@ impl Core {
                 }
                 offered |= !moved.topics_offered.is_empty();
                 // Somebody may have had it undo what it did since: then it ends again.
-                if moved.closed.is_some()
-                    && self.waits.is_awaited(&moved.case)
-                    && let Some(info) = self.ended(&moved.case)?
-                {
-                    self.waits.case_closed(&info);
+                if moved.closed.is_some() && self.waits.is_awaited(&moved.case) {
+                    match self.ended(&moved.case) {
+                        Ok(Some(info)) => self.waits.case_closed(&info),
+                        Ok(None) => {}
+                        Err(e) => drop(failed.get_or_insert(e)),
+                    }
                 }
                 // A case that loops without work must not keep the engine from closing.
                 if moved.more && self.is_driving() && !self.is_stopped() {
@@ -160,20 +162,25 @@ impl Core {
                 }
             }
             round = if offered {
-                self.serve_waiting()?
+                self.serve_waiting()
             } else {
                 Vec::new()
             };
             if !ready.is_empty() {
-                round.extend(self.flows.advance_all(&ready)?);
+                for fired in self.flows.advance_each(&ready)? {
+                    match fired {
+                        Ok(moved) => round.extend(moved),
+                        Err(e) => drop(failed.get_or_insert_with(|| e.into())),
+                    }
+                }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Gives waiting polls what is offered to them, and goes on from there.
     pub fn serve_polls(&self) -> Result<()> {
-        let moved = self.serve_waiting()?;
+        let moved = self.serve_waiting();
         self.follow_all(moved)
     }
 
@@ -189,12 +196,12 @@ impl Core {
     }
 
     /// Gives waiting polls what is offered to them; what that did to the cases is announced, and still to be followed.
-    fn serve_waiting(&self) -> Result<Vec<Moved>> {
+    fn serve_waiting(&self) -> Vec<Moved> {
         let mut all = Vec::new();
         if self.waits.has_polls() {
-            self.waits.serve_polls(|poll| self.claim(poll, &mut all))?;
+            self.waits.serve_polls(|poll| self.claim(poll, &mut all));
         }
-        Ok(all)
+        all
     }
 
     fn claim(&self, poll: &Poll, all: &mut Vec<Moved>) -> Result<Vec<WorkItem>> {

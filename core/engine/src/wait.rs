@@ -224,11 +224,11 @@ impl Waits {
         }
     }
 
-    /// Gives polls what `claim` finds for them, longest waiting first.
+    /// Gives polls what `claim` finds for them, longest waiting first, or why it failed: that is nobody else's.
     ///
     /// Callers take turns, so an item that was offered before the call is seen by every poll that was added before
     /// it.
-    pub fn serve_polls(&self, mut claim: impl FnMut(&Poll) -> Result<Vec<WorkItem>>) -> Result<()> {
+    pub fn serve_polls(&self, mut claim: impl FnMut(&Poll) -> Result<Vec<WorkItem>>) {
         let _turn = self.serving.write();
         let mut after = WaitId(0);
         loop {
@@ -236,7 +236,7 @@ impl Waits {
                 let inner = self.inner.lock();
                 match inner.polls.range((Excluded(after), Unbounded)).next() {
                     Some((id, (poll, _))) => (*id, poll.clone()),
-                    None => return Ok(()),
+                    None => return,
                 }
             };
             after = id;
@@ -244,14 +244,10 @@ impl Waits {
             if claimed.as_ref().is_ok_and(Vec::is_empty) {
                 continue;
             }
-            let failed = claimed.as_ref().err().cloned();
             let waiting = self.inner.lock().polls.remove(&id);
             // If the engine closed meanwhile, nobody waits any more, and the lease will end.
             if let Some((_, callback)) = waiting {
                 callback(claimed);
-            }
-            if let Some(e) = failed {
-                return Err(e);
             }
         }
     }

@@ -1,9 +1,14 @@
 //! Polls: nobody is harmed by those of others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use statewright::flow::{EventKind, WorkItem};
 use statewright::{Engine, Options, Poll, Value};
+use statewright_store::{Primitive, Space, Txn};
+use statewright_value::Path;
 
 #[test]
 fn a_poll_that_is_refused_harms_nobody_else() {
@@ -31,4 +36,61 @@ fn a_poll_that_is_refused_harms_nobody_else() {
     engine.start("h", Value::NULL, None).unwrap();
     assert_eq!(other.join().unwrap().unwrap_err().code(), 507);
     engine.start("h", Value::NULL, None).unwrap();
+}
+
+/// Damages the case of the `nth` event of a kind, between its commit and what follows from it.
+fn damage(engine: &Engine, kind: EventKind, nth: usize) {
+    let (store, seen) = (engine.store().clone(), AtomicUsize::new(0));
+    engine.observe(move |event| {
+        if event.kind == kind && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+            let damage = |txn: &Txn| -> Result<(), statewright_store::Error> {
+                let (key, space) = (format!("c/{}", event.case), Space::default());
+                txn.doc_set(Primitive::Flow, &space, &key, &Path::root(), Value::NULL)
+            };
+            store.transact(damage).unwrap();
+        }
+    });
+}
+
+#[test]
+fn work_that_cannot_be_read_is_told_to_who_polls_for_it_alone() {
+    let engine = Engine::in_memory(Options::default()).unwrap();
+    let spec = "name: h\ntasks:\n  t: { kind: host, topic: work }\n";
+    engine.deploy(spec, None).unwrap();
+    let (told, tells) = channel();
+    let callback = move |work: statewright::Result<Vec<WorkItem>>| {
+        told.send(work.map(|work| work.len())).unwrap();
+    };
+    engine
+        .on_work(Poll::topic("work"), Box::new(callback))
+        .unwrap();
+    damage(&engine, EventKind::Offered, 1);
+    engine.start("h", Value::NULL, None).unwrap();
+    let told = tells.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(told.is_err(), "{told:?}");
+}
+
+#[test]
+fn a_case_that_cannot_go_on_keeps_no_other_from_it() {
+    let engine = Engine::in_memory(Options::default()).unwrap();
+    // More tasks than share the commit that starts the case.
+    let task = |n| {
+        format!(
+            "  t{n}: {{ kind: set, set: {{ .n: '{n}' }}, next: t{} }}\n",
+            n + 1
+        )
+    };
+    let tasks: String = (1..100).map(task).collect();
+    let spec = format!("name: s\ntasks:\n{tasks}  t100: {{ kind: log, message: '1' }}\n");
+    engine.deploy(&spec, None).unwrap();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    engine.observe(move |event| {
+        let ended = event.kind == EventKind::CaseCompleted;
+        count.fetch_add(usize::from(ended), Ordering::SeqCst);
+    });
+    damage(&engine, EventKind::CaseStarted, 2);
+    let inputs = [Value::NULL, Value::NULL, Value::NULL];
+    engine.start_all("s", &inputs).unwrap_err();
+    assert_eq!(ended.load(Ordering::SeqCst), 2);
 }

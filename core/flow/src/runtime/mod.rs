@@ -279,7 +279,20 @@ impl Flows {
 
     /// [`advance`](Flows::advance) of several cases, each in a commit of its own; they wait for the disk together.
     /// Gives what moved.
+    ///
+    /// # Errors
+    /// What concerns the store, or the first of the cases that fails; the others have moved all the same. See
+    /// [`advance_each`](Flows::advance_each).
     pub fn advance_all(&self, cases: &[impl AsRef<str>]) -> Result<Vec<Moved>> {
+        let fired = self.advance_each(cases)?;
+        fired.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// As [`advance_all`](Flows::advance_all), and gives for each case what moved, or why nothing did.
+    ///
+    /// # Errors
+    /// What concerns the store and so all of them: none is said to be durable then.
+    pub fn advance_each(&self, cases: &[impl AsRef<str>]) -> Result<Vec<Result<Option<Moved>>>> {
         let cases: Vec<&str> = cases.iter().map(AsRef::as_ref).collect();
         let mut batch = self.batch(cases.iter().copied());
         let fired = batch.transact_each(&cases, |at, family, _| match cases.get(at) {
@@ -288,8 +301,9 @@ impl Flows {
         });
         let fired = cases.iter().zip(fired);
         let fired = fired.map(|(case, fired)| self.fired(&mut batch, case, fired));
-        let fired = fired.filter_map(Result::transpose).collect();
-        batch.settled(fired)
+        let fired = fired.collect();
+        batch.settle()?;
+        Ok(fired)
     }
 
     fn fire_next(&self, family: &mut Family<'_>, case: &str) -> Result<()> {
