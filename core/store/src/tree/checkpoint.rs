@@ -494,11 +494,21 @@ mod tests {
             let leaf = page::write(&mut out, PageKind::Leaf, &PageLeaf::encode(&[], &[], &[]));
             assert_eq!(leaf.unwrap(), first);
         }
+        let root = branch(&mut out, first, children);
+        assert_eq!(root == first, circle);
+        (env.clone(), finished(&env, out, root))
+    }
+
+    /// Writes a branch of which all children are the same.
+    fn branch(out: &mut CheckpointWriter, child: Address, children: usize) -> Address {
         let keys: Vec<[u8; 1]> = (1..children as u8).map(|n| [n]).collect();
         let suffixes = keys.iter().map(|key| Suffix::new(key));
-        let content = PageBranch::encode(&[], suffixes, &vec![first; children]);
-        let root = page::write(&mut out, PageKind::Branch, &content).unwrap();
-        assert_eq!(root == first, circle);
+        let content = PageBranch::encode(&[], suffixes, &vec![child; children]);
+        page::write(out, PageKind::Branch, &content).unwrap()
+    }
+
+    /// The tree of a checkpoint that has all its pages.
+    fn finished(env: &Env, out: CheckpointWriter, root: Address) -> Tree {
         let written = Written {
             root,
             ..Written::default()
@@ -512,9 +522,24 @@ mod tests {
         };
         let root = Tree::encode_root(&written, &[1]);
         out.finish(&position, &root).unwrap();
-        let open = |_: &[u64]| Ok(Pages::new(vec![open(&env, 1)], 1 << 16));
-        let tree = Tree::of_root(&root, open).unwrap();
-        (env, tree)
+        let open = |_: &[u64]| Ok(Pages::new(vec![open(env, 1)], 1 << 16));
+        Tree::of_root(&root, open).unwrap()
+    }
+
+    /// The leaf below them would be met 2³⁰ times.
+    #[test]
+    fn pages_that_share_what_is_below_them_are_not_met_for_ever() {
+        let (env, _, _) = sim::world(1);
+        env.io.create_dir(Path::new(DIR)).unwrap();
+        let mut out = CheckpointWriter::create(&env, Path::new(DIR), 1).unwrap();
+        let leaf = PageLeaf::encode(&[], &[], &[]);
+        let leaf = page::write(&mut out, PageKind::Leaf, &leaf).unwrap();
+        let root = (0..30).fold(leaf, |child, _| branch(&mut out, child, 2));
+        let mut tree = finished(&env, out, root);
+        let mut out = CheckpointWriter::create(&env, Path::new(DIR), 2).unwrap();
+        assert!(tree.write(&mut out, true).is_err());
+        use_all(&env, &mut tree);
+        assert!(tree.check().is_err());
     }
 
     #[test]

@@ -168,6 +168,13 @@ impl Pages {
         &self.files
     }
 
+    /// More pages than this there cannot be. Who goes through all and meets more reads some again and again: pages that
+    /// were made on purpose can share what is below them, so that there is no end. O(files).
+    pub(super) fn most(&self) -> u64 {
+        let bytes = self.files.iter().map(|file| file.len());
+        bytes.fold(0, u64::saturating_add) / HEAD as u64
+    }
+
     /// Fails if any page that was read was not intact.
     pub fn check(&self) -> Result<()> {
         match self.damage.get() {

@@ -12,6 +12,8 @@ impl<F: FnMut(&[u8], Lent<'_>) -> bool + ?Sized> Visitor for F {}
 struct Walk<'a> {
     pages: &'a Pages,
     reverse: bool,
+    /// So many pages may still come.
+    pages_left: u64,
     /// A buffer.
     key: Vec<u8>,
 }
@@ -26,10 +28,13 @@ impl Walk<'_> {
         depth: usize,
         f: &mut F,
     ) -> bool {
-        let Some(depth) = depth.checked_sub(1) else {
+        let page = u64::from(matches!(node, ChildRef::Page(_)));
+        let left = (depth.checked_sub(1), self.pages_left.checked_sub(page));
+        let (Some(depth), Some(pages_left)) = left else {
             nothing(self.pages);
             return false;
         };
+        self.pages_left = pages_left;
         match node.read(self.pages) {
             Ref::Leaf(view) => {
                 let at = |key: &[u8]| view.search(key).unwrap_or_else(|at| at);
@@ -82,6 +87,7 @@ impl Tree {
         let mut walk = Walk {
             pages: &self.files.pages,
             reverse,
+            pages_left: self.files.pages.most(),
             key: Vec::with_capacity(64),
         };
         walk.below(self.root.by_ref(), (Some(from), to), MAX_DEPTH, f);

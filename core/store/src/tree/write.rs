@@ -16,6 +16,8 @@ struct Writing<'a> {
     pages: &'a Pages,
     out: &'a mut CheckpointWriter,
     whole: bool,
+    /// So many pages may still come.
+    pages_left: u64,
     written: Written,
     branches: Vec<Waiting<'a>>,
 }
@@ -43,6 +45,7 @@ impl Tree {
             pages: &self.files.pages,
             out,
             whole,
+            pages_left: self.files.pages.most(),
             written: Written {
                 len: self.len,
                 expiring: self.expiring,
@@ -68,6 +71,9 @@ impl<'a> Writing<'a> {
     fn node(&mut self, node: ChildRef<'a>, depth: usize) -> Result<Place> {
         if let Some(address) = node.address().filter(|_| !self.whole) {
             return Ok(Place::At(address));
+        }
+        if let ChildRef::Page(_) = node {
+            self.pages_left = self.pages_left.checked_sub(1).ok_or_else(broken)?;
         }
         match node.read(self.pages) {
             Ref::Leaf(view) => {
