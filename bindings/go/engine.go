@@ -245,6 +245,9 @@ type Stats struct {
 		// BatchSizes counts batches of 1 commit, of 2 to 3, of 4 to 7, and so on.
 		BatchSizes      []uint64 `msgpack:"batch_sizes"`
 		SegmentsStarted uint64   `msgpack:"segments_started"`
+		// Failed is what failed when the log was written or synced; then it takes no more commits until the engine is opened
+		// again. Empty if nothing did.
+		Failed string `msgpack:"failed"`
 	} `msgpack:"log"`
 
 	// Recovery is what opening found.

@@ -134,6 +134,11 @@ export interface Stats {
     /** How many batches had 1 commit, 2 to 3, 4 to 7, and so on. */
     batchSizes: number[];
     segmentsStarted: number;
+    /**
+     * What failed when the log was written or synced; then it takes no more commits until the engine is opened again.
+     * Null if nothing did.
+     */
+    failed: string | null;
   };
   /** What opening it found. */
   recovery: {

@@ -257,6 +257,11 @@ impl Files {
         })
     }
 
+    /// What failed, if something did after which it is unknown what is durable.
+    pub fn failure(&self) -> Option<String> {
+        self.poison.get().map(ToString::to_string)
+    }
+
     /// To be asked before a lock is taken: in a forked child, a thread that is not there may hold it.
     pub(crate) fn not_forked(&self) -> Result<()> {
         match self.env.io.is_forked() {

@@ -435,6 +435,7 @@ impl Log {
             batch_sizes: std::array::from_fn(|i| counters.batch_sizes.get(i).map_or(0, get)),
             segments_started: get(&counters.segments_started),
             cut_bytes: get(&counters.cut_bytes),
+            failed: self.files.as_ref().and_then(Files::failure),
         }
     }
 

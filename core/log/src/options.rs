@@ -143,6 +143,8 @@ pub struct LogStats {
     pub segments_started: u64,
     /// Bytes of unfinished writes that were cut when opening.
     pub cut_bytes: u64,
+    /// Why the log takes no more commits: what failed when it was written or synced. It must be opened again.
+    pub failed: Option<String>,
 }
 
 impl LogStats {

@@ -132,7 +132,8 @@ impl StoreStats {
                 "batch_mean": (log.batch_mean()),
                 "batch_max": (log.batch_max),
                 "batch_sizes": (Value::from(sizes)),
-                "segments_started": (log.segments_started)
+                "segments_started": (log.segments_started),
+                "failed": (log.failed.as_deref())
             },
             "recovery": {
                 "commits": (self.recovery.frames),

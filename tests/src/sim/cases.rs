@@ -12,6 +12,7 @@ use statewright_flow::{
     CaseFilter, CaseInfo, Delivery, Error, Failure, Flows, Queue, ScheduleInfo,
 };
 use statewright_log::{Durability, Timestamp};
+use statewright_store::Error as StoreError;
 use statewright_value::{Value, value};
 
 use super::Checked;
@@ -164,19 +165,18 @@ impl World {
             self.settle(record, Vec::new(), Ok(version), Durability::Memory)?;
         }
         let refused = match result {
+            // What was claimed before an error is given, and the error with the next call.
+            Ok(done) if !poisoned && self.store()?.stats().log.failed.is_some() => {
+                return match self.store()?.sync() {
+                    Ok(()) => Err("what failed works again".into()),
+                    Err(e) => self.doubt(e, after, most).map(|()| Some(done)),
+                };
+            }
             Ok(done) => Ok(done),
             Err(e) if REFUSED.contains(&e.code()) => Err(e),
             Err(Error::Store(e)) => {
-                let record = self.record(usize::MAX, Level::Serializable, after);
-                // Something of it may be there after all, and may not.
-                self.settle(record, Vec::new(), Err(e), Durability::Memory)?;
-                if !poisoned {
-                    self.judge.unsure_of(most)?;
-                }
-                for version in after + 1..=self.judge.newest() {
-                    self.cases.marks.insert(version, None);
-                }
-                return Ok(None);
+                let most = if poisoned { 1 } else { most };
+                return self.doubt(e, after, most).map(|()| None);
             }
             Err(_) if self.has_failed() || !self.trusted => return Ok(None),
             Err(e) => return Err(format!("{what} failed: {e}")),
@@ -188,6 +188,17 @@ impl World {
             self.look_at_cases(what, after, after == before + 1)?;
         }
         Ok(refused.ok())
+    }
+
+    /// Of what failed after a version, something may be there after all, up to so many commits, and may not.
+    fn doubt(&mut self, error: StoreError, after: u64, most: u64) -> Checked {
+        let record = self.record(usize::MAX, Level::Serializable, after);
+        self.settle(record, Vec::new(), Err(error), Durability::Memory)?;
+        self.judge.unsure_of(most)?;
+        for version in after + 1..=self.judge.newest() {
+            self.cases.marks.insert(version, None);
+        }
+        Ok(())
     }
 
     /// What is written of the cases now; none if they cannot be read, for a good reason.

@@ -357,10 +357,13 @@ fn a_leader_that_panics_leaves_nobody_waiting() {
     let io = SimIo::new();
     let (log, _, _) = open(&io, Durability::Strict);
     append(&log, 10);
+    assert_eq!(log.stats().failed, None);
     let outcome =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.sync_to(1, &Panics)));
     assert!(outcome.is_err());
     assert!(matches!(log.sync_to(1, &()), Err(Error::Poisoned { .. })));
+    let failed = log.stats().failed.unwrap();
+    assert!(failed.contains("panicked"), "{failed}");
 }
 
 #[test]
