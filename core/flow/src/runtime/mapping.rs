@@ -11,7 +11,12 @@ use crate::sabotage::{self, Bug};
 
 /// What tasks and places of an old version are called in the new one; those that are not in it keep their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Renames(BTreeMap<String, String>);
+pub(crate) struct Renames {
+    /// The new names by the old ones.
+    new: BTreeMap<String, String>,
+    /// The other way round.
+    old: BTreeMap<String, String>,
+}
 
 impl Renames {
     /// From pairs of an old and a new name. Two old ones cannot have the same new one: nobody could tell them apart
@@ -19,39 +24,40 @@ impl Renames {
     pub fn new(pairs: &[(String, String)]) -> Result<Renames> {
         let mut names = Renames::default();
         for (old, new) in pairs {
-            let twice = names.0.contains_key(old) || names.0.values().any(|n| n == new);
+            let twice = names.new.contains_key(old) || names.old.contains_key(new);
             if twice || old.is_empty() || new.is_empty() {
                 let why = format!(
                     "{old}={new}: a new name stands for one old name, and the other way round"
                 );
                 return Err(Error::Input { why });
             }
-            names.0.insert(old.clone(), new.clone());
+            names.new.insert(old.clone(), new.clone());
+            names.old.insert(new.clone(), old.clone());
         }
         Ok(names)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.new.is_empty()
     }
 
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(old, new)| (old.as_str(), new.as_str()))
+        self.new
+            .iter()
+            .map(|(old, new)| (old.as_str(), new.as_str()))
     }
 
     /// From the new names to the old ones.
     pub fn back(&self) -> Renames {
-        Renames(
-            self.0
-                .iter()
-                .map(|(old, new)| (new.clone(), old.clone()))
-                .collect(),
-        )
+        Renames {
+            new: self.old.clone(),
+            old: self.new.clone(),
+        }
     }
 
     /// The new name of a task, a place, or the place between two tasks (`A>B`, `A!B`).
     pub fn of(&self, old: &str) -> String {
-        if let Some(new) = self.0.get(old) {
+        if let Some(new) = self.new.get(old) {
             return new.clone();
         }
         let Some(at) = old.find(['>', '!']).filter(|_| !self.is_empty()) else {
@@ -66,7 +72,7 @@ impl Renames {
     /// The same for a name in this net; none if what is renamed has taken it.
     fn of_net(&self, net: &Net, old: &str) -> Option<String> {
         let knows = |name: &str| net.task(name).is_some() || net.place(name).is_some();
-        if self.0.contains_key(old) {
+        if self.new.contains_key(old) {
             return Some(self.of(old));
         }
         match old.find(['>', '!']).filter(|_| !self.is_empty()) {
@@ -75,7 +81,7 @@ impl Renames {
                 let to = rest.get(1..).unwrap_or_default();
                 self.of_net(net, from).and(self.of_net(net, to))?;
             }
-            None if self.0.iter().any(|(of, new)| new == old && knows(of)) => return None,
+            None if self.old.get(old).is_some_and(|of| knows(of)) => return None,
             None => {}
         }
         Some(self.of(old))
@@ -84,7 +90,7 @@ impl Renames {
     /// Whether a spec, of whose nets these are, has every new name.
     pub fn check(&self, new: &Net) -> Result<()> {
         let below = || new.flows.values().map(|net| &**net);
-        for name in self.0.values() {
+        for name in self.new.values() {
             let known = |net: &Net| net.task(name).is_some() || net.place(name).is_some();
             if !known(new) && !below().any(known) && !new.flows.contains_key(name) {
                 let why = format!("the new version has no task, place or flow '{name}'");
