@@ -25,6 +25,17 @@ pub(crate) struct Recovery {
     pub caught: Option<Caught>,
 }
 
+impl Recovery {
+    /// Whether the case has failed while it was suspended, and deals with that when it is resumed.
+    pub fn is_put_off(&self) -> bool {
+        let begun = self
+            .active
+            .as_ref()
+            .is_some_and(|active| active.by.is_none());
+        self.ending.is_some() && !begun
+    }
+}
+
 /// A walk over what can be undone, newest first, one at a time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Active {

@@ -158,7 +158,9 @@ impl Machine<'_> {
             };
             self.note(EventKind::CaseResumed, None, Value::NULL);
             self.pause_called(false);
-            if let Some(ending) = self.ending_put_off() {
+            if self.case.recovery.is_put_off()
+                && let Some(ending) = self.case.recovery.ending.take()
+            {
                 self.end_case(ending.status, ending.error, ending.detail);
                 return true;
             }

@@ -121,13 +121,6 @@ impl Machine<'_> {
         self.end_if_undone();
     }
 
-    /// How a case ends that failed while it was suspended, and has not begun to undo what it did.
-    pub(super) fn ending_put_off(&mut self) -> Option<Ending> {
-        let begun = self.case.recovery.active.as_ref();
-        let put_off = begun.is_none_or(|active| active.by.is_some());
-        put_off.then(|| self.case.recovery.ending.take())?
-    }
-
     /// Ends at once what has nothing left to undo or to wait for.
     fn end_if_undone(&mut self) {
         let recovery = &self.case.recovery;

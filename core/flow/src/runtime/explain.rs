@@ -42,10 +42,14 @@ impl Flows {
         let mut waiting = Vec::new();
         waiting.extend(recovering(&net, &case));
         if case.status == Status::Suspended {
+            let failed = match case.recovery.is_put_off() {
+                true => ", and has failed meanwhile",
+                false => "",
+            };
             waiting.push(Waiting {
                 task: String::new(),
                 item: None,
-                what: "somebody to resume it: the case is suspended".to_owned(),
+                what: format!("somebody to resume it: the case is suspended{failed}"),
                 since: Some(case.updated),
                 until: None,
                 unblocks: "resume the case".to_owned(),

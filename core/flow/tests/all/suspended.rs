@@ -38,6 +38,8 @@ fn a_suspended_case_that_fails_undoes_nothing_before_it_is_resumed() {
     world.flows.complete(&c, &Value::NULL).unwrap();
     assert_eq!(world.status("c"), Status::Suspended);
     assert!(world.flows.cancel("c", "").is_err());
+    let waits = world.flows.explain("c").unwrap();
+    assert!(waits[0].what.contains("has failed"), "{waits:?}");
 
     assert!(world.flows.resume("c").unwrap().more);
     assert_eq!(world.status("c"), Status::Compensating);
