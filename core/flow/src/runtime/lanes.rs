@@ -32,7 +32,7 @@ use crate::sabotage::{self, Bug};
 
 const LANES: &str = "lane/";
 const WAIT: &str = "lane/wait/";
-/// Keys whose rate allows them to go on again, let go in one commit.
+/// Keys whose rate allows them to go on again, let go in one commit, and held back in one.
 const WAIT_BATCH: usize = 64;
 
 /// Where an item stands in its lane.
@@ -444,9 +444,10 @@ impl Flows {
     }
 
     /// Takes the keys out of a queue's lines that may not go on after all, since the clock was set back: each goes on
-    /// when its rate allows it. Looks at as many as [`heads`](Flows::heads) would; none if there is no such key.
+    /// when its rate allows it. Looks at as many as [`heads`](Flows::heads) would, and at 64; none if there is no such
+    /// key.
     pub(super) fn hold_back(&self, queue: &Queue, most: usize) -> Result<Option<Moved>> {
-        let now = self.now();
+        let (now, most) = (self.now(), most.max(WAIT_BATCH));
         let held = self.store.transact(|txn| -> Result<Option<Moved>> {
             let (space, mut held) = (Space::default(), None);
             for queue in names(queue) {

@@ -129,15 +129,20 @@ impl Flows {
         };
         let mut claimed: Vec<Claim> = Vec::new();
         let mut gone: BTreeSet<Place> = BTreeSet::new();
-        loop {
-            let wanted = (worker, lease, max);
-            match self.claim_some(queue, &queues, wanted, &mut claimed, &mut gone) {
+        let mut held = None;
+        let done = loop {
+            let (wanted, seen) = ((worker, lease, max), (&mut gone, &mut held));
+            match self.claim_some(queue, &queues, wanted, &mut claimed, seen) {
                 // What was seen may have been taken and finished by somebody else since; behind it there may be more.
                 Ok(true) => {}
-                // What was claimed before it is somebody's, who must know; the error is there the next time.
-                Err(error) if claimed.is_empty() => return Err(error),
-                _ => return Ok(claimed),
+                done => break done,
             }
+        };
+        claimed.extend(held.map(|moved| Claim { item: None, moved }));
+        match done {
+            // What was claimed before it is somebody's, who must know; the error is there the next time.
+            Err(error) if claimed.is_empty() => Err(error),
+            _ => Ok(claimed),
         }
     }
 
@@ -148,7 +153,7 @@ impl Flows {
         queues: &[String],
         (worker, lease, max): (&str, Option<Duration>, usize),
         claimed: &mut Vec<Claim>,
-        gone: &mut BTreeSet<Place>,
+        (gone, held): (&mut BTreeSet<Place>, &mut Option<Moved>),
     ) -> Result<bool> {
         let known = gone.len();
         // Before looking, so that nothing that is offered meanwhile is passed over for good.
@@ -195,9 +200,11 @@ impl Flows {
         let full = claimed.len() >= max;
         if refused && let Some(moved) = self.hold_back(queue, wanted)? {
             // Others may be behind it; and whoever keeps the time is to be told when it goes on.
-            self.claim_some(queue, queues, (worker, lease, max), claimed, gone)?;
-            claimed.push(Claim { item: None, moved });
-            return Ok(false);
+            match held {
+                Some(before) => before.then(moved),
+                None => *held = Some(moved),
+            }
+            return Ok(!full);
         }
         Ok(!full && gone.len() > known)
     }

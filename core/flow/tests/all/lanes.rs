@@ -403,3 +403,42 @@ fn a_clock_that_is_set_back_leaves_no_key_in_the_line_that_may_not_go_on() {
     world.flows.fire_due().unwrap();
     assert_eq!(claim(), [value!("a")]);
 }
+
+/// Thousands of them are no recursion, and are held back many in one commit.
+#[test]
+fn a_clock_that_is_set_back_holds_many_keys_back_at_once() {
+    const KEYS: usize = 2000;
+    let world = World::with_flow(
+        "name: shop\ntasks:\n  work: { kind: host, lane: { key: .input.who, rate: { count: 1, per: 10m } } }\n",
+    );
+    let names: Vec<Value> = (0..KEYS)
+        .map(|n| value!({"who": (format!("k{n}"))}))
+        .collect();
+    let claim = |max| {
+        let queue = Queue::Topics(vec!["work".to_owned()]);
+        let lease = Some(Duration::from_secs(100_000));
+        let claims = world.flows.claim(&queue, "w", lease, max).unwrap();
+        claims.into_iter().filter_map(|c| c.item).count()
+    };
+    for started in world.flows.start_all("shop", &names).unwrap() {
+        started.unwrap();
+    }
+    assert_eq!(claim(KEYS), KEYS);
+    for started in world.flows.start_all("shop", &names).unwrap() {
+        started.unwrap();
+    }
+    world.clock.advance(Duration::from_secs(600));
+    for _ in 0..=KEYS / 64 {
+        world.flows.fire_due().unwrap();
+    }
+    world.clock.jump(-300_000_000);
+    let before = world.flows.store().stats().version;
+    assert_eq!(claim(1), 0);
+    let commits = world.flows.store().stats().version - before;
+    assert!(commits <= 40, "{commits}");
+    world.clock.advance(Duration::from_secs(300));
+    for _ in 0..=KEYS / 64 {
+        world.flows.fire_due().unwrap();
+    }
+    assert_eq!(claim(KEYS), KEYS);
+}
