@@ -44,6 +44,19 @@ fn same_to_everyone(nodes: &Value, packed: &Value) {
     }
     assert_eq!(packed.get("no such key"), nodes.get("no such key"));
     assert_eq!(packed.index(nodes.len()), None);
+    // Going on from the middle.
+    for value in [nodes, packed] {
+        let (entries, items): (Vec<_>, Vec<_>) = (
+            value.by_ref().entries().collect(),
+            value.by_ref().items().collect(),
+        );
+        for at in [1, value.len() / 2, value.len()] {
+            let rest = entries.iter().copied().skip(at);
+            assert!(value.by_ref().entries().skip(at).eq(rest));
+            let rest = items.iter().copied().skip(at);
+            assert!(value.by_ref().items().skip(at).eq(rest));
+        }
+    }
 }
 
 proptest! {
