@@ -12,7 +12,7 @@ use statewright_flow::{
     CaseFilter, CaseInfo, Delivery, Error, Failure, Flows, Queue, ScheduleInfo,
 };
 use statewright_log::{Durability, Timestamp};
-use statewright_store::Error as StoreError;
+use statewright_store::{Error as StoreError, Space};
 use statewright_value::{Value, value};
 
 use super::Checked;
@@ -167,8 +167,8 @@ impl World {
         let refused = match result {
             // What was claimed before an error is given, and the error with the next call.
             Ok(done) if !poisoned && self.store()?.stats().log.failed.is_some() => {
-                return match self.store()?.sync() {
-                    Ok(()) => Err("what failed works again".into()),
+                return match self.store()?.kv_put(&Space::default(), b"after", value!(1)) {
+                    Ok(_) => Err("what failed works again".into()),
                     Err(e) => self.doubt(e, after, most).map(|()| Some(done)),
                 };
             }
