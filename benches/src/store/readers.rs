@@ -42,7 +42,7 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
         if peer.key.starts_with("sqlite") {
             continue;
         }
-        let mut taken: Vec<Vec<f64>> = vec![Vec::new(); PHASES.len()];
+        let mut taken: Vec<Vec<Sample>> = vec![Vec::new(); PHASES.len()];
         for round in 0..=run.size.samples {
             for turn in 0..PHASES.len() {
                 let at = (turn + round) % PHASES.len();
@@ -54,7 +54,10 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
                 }
             }
         }
-        let times: Vec<f64> = taken.into_iter().map(median).collect();
+        let times: Vec<f64> = taken
+            .iter()
+            .map(|taken| of_a_commit(taken, promise))
+            .collect();
         if let [alone, beside @ ..] = times.as_slice() {
             for (row, time) in rows.iter_mut().zip(beside) {
                 row.push(Amount::of(peer.name, time / alone));
@@ -74,7 +77,21 @@ pub fn run(run: &mut Run<'_>, promise: Promise) -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds of a commit of one put, of CPU time or, if commits are synced, by the clock, while two other threads
+/// The time that so many commits took.
+type Sample = (Duration, u32);
+
+/// Nanoseconds of a commit. Buffered, some samples hold the sync of a full file and others do not, so all count; else
+/// it is the median.
+fn of_a_commit(taken: &[Sample], promise: Promise) -> f64 {
+    let nanos = |(time, commits): &Sample| time.as_nanos() as f64 / f64::from((*commits).max(1));
+    if promise == Promise::Buffered {
+        let time = taken.iter().map(|sample| sample.0).sum();
+        return nanos(&(time, taken.iter().map(|sample| sample.1).sum()));
+    }
+    median(taken.iter().map(nanos).collect())
+}
+
+/// What commits of one put take, of CPU time or, if commits are synced, by the clock, while two other threads
 /// read.
 fn writer(
     contender: &dyn Contender,
@@ -83,7 +100,7 @@ fn writer(
     round: usize,
     Phase(gets, pace): Phase,
     time: Duration,
-) -> Result<f64> {
+) -> Result<Sample> {
     let stop = AtomicBool::new(false);
     let synced = promise == Promise::Strict;
     let at_once = if synced { 4 } else { 50 };
@@ -134,6 +151,6 @@ fn writer(
         };
         stop.store(true, Relaxed);
         written?;
-        Ok(took.as_nanos() as f64 / f64::from(commits))
+        Ok((took, commits))
     })
 }
