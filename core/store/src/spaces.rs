@@ -61,6 +61,10 @@ impl Txn {
                 what: format!("something in {to}"),
             });
         }
+        // Most runs of many have no state.
+        if keys.is_empty() {
+            return Ok(());
+        }
         let cut = from.as_str().len();
         let regions = keys.into_iter().map(|key| {
             let rest = key.get(cut..).unwrap_or_default();

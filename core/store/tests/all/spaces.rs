@@ -109,6 +109,12 @@ fn the_state_of_runs_goes_and_is_copied_with_their_space() {
     fill();
     assert!(store.space_delete(&space("a")).unwrap());
     assert_eq!(listed(), ["a/other"]);
+
+    // Nor does a run without a state get what is where its copy's would be.
+    store.run_create(&space("c"), run("x")).unwrap();
+    store.kv_put(&space("d/x"), b"k", value!(1)).unwrap();
+    let refused = store.space_copy(&space("c"), &space("d")).unwrap_err();
+    assert_eq!(refused.code(), 402);
 }
 
 /// It is no part of what differs, so what it does conflicts with no comparison.
