@@ -38,7 +38,8 @@ impl Txn {
         })
     }
 
-    /// Copies everything that a space holds to a space that holds nothing. The log holds a small op for each space.
+    /// Copies everything that a space holds to a space that holds nothing. The log holds a small op for each space
+    /// that holds something; if none does, nothing is written.
     ///
     /// Fails with [`Error::AlreadyExists`] if there is something where the copy would be, with [`Error::InvalidName`]
     /// if a run's state would have too long a name there, and with [`Error::TxnLimit`] if there are more entries
@@ -62,7 +63,7 @@ impl Txn {
             });
         }
         // Most runs of many have no state.
-        if keys.is_empty() {
+        if !holds_any(&from, &keys) {
             return Ok(());
         }
         let cut = from.as_str().len();

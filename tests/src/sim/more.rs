@@ -94,7 +94,7 @@ impl More {
             // Another part of the run than its status.
             (More::RunTag(..), More::RunStatus(..)) => true,
             (More::RunStatus(..), More::RunTag(..)) => true,
-            // If there is nothing to copy, nothing is written.
+            // What there is to copy depends on the other space.
             (More::WholeCopy(_), _) | (_, More::WholeCopy(_)) => true,
             _ => false,
         };
@@ -520,7 +520,12 @@ impl World {
             3 => {
                 let copied = open.txn.space_copy(&whole(number), &whole(1 - number));
                 let can = other.is_empty();
-                self.did(&mut open, (copied, can), More::WholeCopy(number))?;
+                if can && mine.is_empty() {
+                    self.must("copying nothing", copied)?;
+                    open.hinted.push(Seen::Kind("whole".into()));
+                } else {
+                    self.did(&mut open, (copied, can), More::WholeCopy(number))?;
+                }
             }
             _ => {
                 let found = open.txn.kv_get(&whole(number), name.as_bytes());
