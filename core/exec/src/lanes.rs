@@ -97,7 +97,7 @@ impl Lanes {
 
     /// Gives a key limits of its own, from its next task on.
     pub fn limit(&self, key: &str, limits: LaneLimits) {
-        let now = self.0.env.clock.now();
+        let now = self.0.now();
         self.0.state.lock().turns.limit(key, limits, now);
         self.0.hand_out();
     }
@@ -112,7 +112,7 @@ impl Lanes {
         priority: u8,
         task: impl FnOnce() + Send + 'static,
     ) -> Result<(), Rejected> {
-        let now = self.0.env.clock.now();
+        let now = self.0.now();
         let mut state = self.0.state.lock();
         if state.closed {
             return Err(Rejected::Closed);
@@ -129,7 +129,8 @@ impl Lanes {
         self.0.state.lock().turns.len()
     }
 
-    /// Takes no more tasks, and waits until those it has have run, running some of them here.
+    /// Takes no more tasks, and waits until those it has have run, running some of them here. Not to be called by one
+    /// of these tasks: it would wait for itself, for ever.
     pub fn shut_down(&self) {
         let shared = &self.0;
         shared.state.lock().closed = true;
@@ -169,11 +170,16 @@ impl Drop for Running {
 }
 
 impl Shared {
+    /// The time since some moment: rates do not mind how the clock is set.
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH.saturating_add(self.env.clock.monotonic())
+    }
+
     /// Hands tasks to the executor while it has threads for them.
     fn hand_out(self: &Arc<Self>) {
         let slots = self.executor.threads().max(1);
         loop {
-            let now = self.env.clock.now();
+            let now = self.now();
             let mut state = self.state.lock();
             if state.running >= slots {
                 return;
@@ -201,6 +207,11 @@ impl Shared {
             if handed.is_err() {
                 // The executor was shut down; the task is dropped and the next one looked at.
                 self.end(&key);
+            } else if self.executor.threads() == 0 {
+                // Only who shuts down runs it, and may have looked for it before it was there.
+                let mut state = self.state.lock();
+                state.handed_out += 1;
+                self.changed.notify_all();
             } else if closed {
                 self.changed.notify_all();
             }
@@ -239,9 +250,9 @@ impl Shared {
         }
     }
 
-    /// Hands out what is due; gives when the next one is.
+    /// Hands out what is due; gives when the next one is, by the clock.
     fn due(self: &Arc<Self>) -> Option<Timestamp> {
-        let now = self.env.clock.now();
+        let now = self.now();
         let is_due = {
             let mut state = self.state.lock();
             state.due.take_if(|due| *due <= now).is_some()
@@ -249,7 +260,9 @@ impl Shared {
         if is_due {
             self.hand_out();
         }
-        self.state.lock().due
+        let due = self.state.lock().due?;
+        let left = due.saturating_since(self.now());
+        Some(self.env.clock.now().saturating_add(left))
     }
 }
 

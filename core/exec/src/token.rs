@@ -75,6 +75,9 @@ impl Token {
         }
         if state.children.len() == state.children.capacity() {
             state.children.retain(|child| child.strong_count() > 0);
+            // Room for as many again, or a list of those that live long would be swept for each that does not.
+            let alive = state.children.len();
+            state.children.reserve(alive.saturating_add(1));
         }
         state.children.push(Arc::downgrade(&child.0));
         drop(state);
@@ -183,6 +186,21 @@ mod tests {
             drop(root.child());
         }
         assert!(root.0.state.lock().children.capacity() < 16);
+    }
+
+    #[test]
+    fn a_short_lived_child_beside_many_that_live_long_costs_no_sweep() {
+        let root = Token::new();
+        let kept: Vec<Token> = (0..1000).map(|_| root.child()).collect();
+        let (mut sweeps, mut before) = (0, 0);
+        for _ in 0..100_000 {
+            drop(root.child());
+            let listed = root.0.state.lock().children.len();
+            sweeps += usize::from(listed <= before);
+            before = listed;
+        }
+        assert!(sweeps <= 100, "{sweeps}");
+        drop(kept);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use statewright_exec::{
     Executor, ExecutorOptions, Failure, LaneLimits, Lanes, Nursery, Rate, Rejected, Token,
 };
 use statewright_log::Env;
+use statewright_log::sim::SimClock;
 
 fn executor(threads: usize) -> Executor {
     Executor::new(ExecutorOptions::threads(threads)).unwrap()
@@ -326,4 +327,45 @@ fn tasks_that_add_themselves_for_ever_leave_turns_for_those_from_outside() {
         .collect();
     stop.store(1, Ordering::SeqCst);
     assert!(turns.iter().all(Result::is_ok), "{turns:?}");
+}
+
+/// Rates count the time that passes, not what the clock says.
+#[test]
+fn a_clock_that_is_set_back_holds_no_key_back() {
+    let clock = SimClock::new();
+    let env = Env {
+        clock: Arc::new(clock.clone()),
+        ..Env::real()
+    };
+    let executor = executor(0);
+    let rate = Some(Rate {
+        tasks: 1,
+        per: Duration::from_secs(1),
+        burst: 1,
+    });
+    let lanes = Lanes::new(&executor, &env, LaneLimits { running: 0, rate });
+    for _ in 0..2 {
+        lanes.submit("key", 0, || {}).unwrap();
+    }
+    assert!(executor.run_one() && !executor.run_one());
+    clock.jump(-3_600_000_000);
+    clock.advance(Duration::from_secs(1));
+    // What comes looks whose turn it is.
+    lanes.submit("other", 0, || {}).unwrap();
+    assert!(executor.run_one() && executor.run_one());
+    assert_eq!(lanes.waiting(), 0);
+}
+
+/// Where there are no threads, who shuts down runs what others hand out at that moment.
+#[test]
+fn lanes_without_threads_are_shut_down_beside_who_submits() {
+    for _ in 0..2_000 {
+        let executor = executor(0);
+        let lanes = Lanes::new(&executor, &Env::real(), LaneLimits::default());
+        std::thread::scope(|scope| {
+            scope.spawn(|| while lanes.submit("key", 0, || {}).is_ok() {});
+            lanes.shut_down();
+        });
+        assert_eq!(lanes.waiting(), 0);
+    }
 }
