@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use statewright_flow::{EventKind, Failure, Flows, HistoryEvent, Moved, Queue, WorkItem, WorkKind};
+use statewright_flow::{
+    EventKind, Failure, Flows, HistoryEvent, Moved, Outcome, Queue, WorkItem, WorkKind,
+};
 use statewright_log::{Gate, Timestamp};
 use statewright_store::Store;
 use statewright_value::Value;
@@ -134,10 +136,17 @@ impl Core {
     }
 
     /// The same from several commits. What they enabled is fired in rounds, so that the commits of a round wait for
-    /// the disk together. A case that cannot go on keeps no other from it; why it cannot is said at the end.
+    /// the disk together. A case that cannot go on keeps no other from it: it is put off, and why it cannot is said at
+    /// the end.
     pub fn follow_all(&self, moved: Vec<Moved>) -> Result<()> {
         let mut round = moved;
-        let mut failed = None;
+        let mut failed: Option<Error> = None;
+        // What concerns the store is said rather than what concerns one case.
+        let mut fails = |e: Error| {
+            if failed.as_ref().is_none_or(Error::is_of_one_case) {
+                failed = Some(e);
+            }
+        };
         while !round.is_empty() {
             let (mut offered, mut ready) = (false, Vec::new());
             let mut rest = VecDeque::from(round);
@@ -153,7 +162,7 @@ impl Core {
                     match self.ended(&moved.case) {
                         Ok(Some(info)) => self.waits.case_closed(&info),
                         Ok(None) => {}
-                        Err(e) => drop(failed.get_or_insert(e)),
+                        Err(e) => fails(e),
                     }
                 }
                 // A case that loops without work must not keep the engine from closing.
@@ -170,12 +179,24 @@ impl Core {
                 for fired in self.flows.advance_each(&ready)? {
                     match fired {
                         Ok(moved) => round.extend(moved),
-                        Err(e) => drop(failed.get_or_insert_with(|| e.into())),
+                        Err(e) => {
+                            // When it is tried again is new to the driver.
+                            self.timers.notify();
+                            fails(e.into());
+                        }
                     }
                 }
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// [`follow_all`](Core::follow_all) for whom nobody waits who could be told of a case that cannot go on.
+    fn go_on(&self, moved: Vec<Moved>) -> Result<()> {
+        match self.follow_all(moved) {
+            Err(e) if e.is_of_one_case() => Ok(()),
+            done => done,
+        }
     }
 
     /// Gives waiting polls what is offered to them, and goes on from there.
@@ -251,13 +272,8 @@ impl Core {
                 return Ok(());
             };
             after = Some(last.clone());
-            for case in &page {
-                if let Some(moved) = self.flows.release(case)? {
-                    self.follow(moved)?;
-                }
-            }
-            let moved = self.flows.advance_all(&page)?;
-            self.follow_all(moved)?;
+            let moved = self.flows.take_up(&page)?;
+            self.go_on(moved)?;
         }
     }
 
@@ -276,7 +292,7 @@ impl Core {
             // Whatever comes while it looks around ends the wait below at once.
             self.alarm.store(i64::MAX, Ordering::SeqCst);
             let fired = self.flows.fire_due()?;
-            self.follow_all(fired)?;
+            self.go_on(fired)?;
             match self.flows.next_due()? {
                 Some(due) if due <= clock.now() => {}
                 due => {
@@ -306,37 +322,21 @@ impl Core {
                 clock.wait(&self.offers, seen, None);
             }
             for claim in claimed {
-                self.follow(claim.moved)?;
+                self.go_on(vec![claim.moved])?;
                 let Some(item) = claim.item else { continue };
                 // All workers wake for an offer and reach for the same item; the others look again for what is left.
                 self.offers.notify();
-                match self.run(&item) {
-                    Some(Ok(result)) => self.settle(self.deliver(&item, &result))?,
-                    Some(Err(failure)) => self.settle(self.flows.fail(&item.token, &failure))?,
-                    // The engine closes. The next one to open this store offers the item again.
-                    None => return Ok(()),
+                // None if the engine closes. The next one to open this store offers the item again.
+                let Some(result) = self.run(&item) else {
+                    return Ok(());
+                };
+                let token = item.token;
+                match self.flows.settle(Outcome { token, result })? {
+                    Some(moved) => self.go_on(vec![moved])?,
+                    // Too late, or put off: then the driver is to try it again.
+                    None => self.timers.notify(),
                 }
             }
-        }
-    }
-
-    /// Gives a program's result. One that cannot be stored fails the task, not the engine.
-    fn deliver(&self, item: &WorkItem, result: &Value) -> Result<Moved, statewright_flow::Error> {
-        match self.flows.complete(&item.token, result) {
-            Err(statewright_flow::Error::Store(e)) if e.is_about_input() => {
-                let failure = Failure::new("output", format!("the result cannot be stored: {e}"));
-                self.flows.fail(&item.token, &failure.for_good())
-            }
-            done => done,
-        }
-    }
-
-    /// A result that came too late (the attempt had timed out, or the case failed meanwhile) is dropped.
-    fn settle(&self, moved: Result<Moved, statewright_flow::Error>) -> Result<()> {
-        match moved {
-            Ok(moved) => self.follow(moved),
-            Err(statewright_flow::Error::StaleItem { .. }) => Ok(()),
-            Err(e) => Err(e.into()),
         }
     }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use statewright_flow::analysis::{Budget, Verified};
 use statewright_flow::{
     CaseFilter, CaseInfo, Deployed, Failure, FlowInfo, HistoryEvent, Moved, Outcome, Problem,
-    Waiting, WorkItem, net::Net,
+    PutOff, Waiting, WorkItem, net::Net,
 };
 use statewright_log::{Durability, Timestamp};
 use statewright_store::{Place, Store, StoreOptions};
@@ -251,6 +251,13 @@ impl Engine {
     /// What a case waits for, since when, and what would move it on.
     pub fn explain(&self, id: &str) -> Result<Vec<Waiting>> {
         Ok(self.core.flows.explain(id)?)
+    }
+
+    /// What failed for one case alone, keeps no other from going on, and is tried again by itself, at longer and longer
+    /// intervals: a case that cannot be read, whose spec this version refuses, or whose next step cannot be stored.
+    /// Empty if all goes well. What such a case waits for [says so too](Engine::explain), if it can be read.
+    pub fn put_off(&self) -> Vec<PutOff> {
+        self.core.flows.put_off()
     }
 
     /// Calls `observer` for every history event from now on, after its commit, in order for each case. It runs on

@@ -59,6 +59,11 @@ impl Error {
         }
     }
 
+    /// Whether this is of one case alone, and the others go on.
+    pub(crate) fn is_of_one_case(&self) -> bool {
+        matches!(self, Error::Flow(e) if e.is_of_one_case())
+    }
+
     /// Whether doing the same again may succeed.
     pub fn is_retryable(&self) -> bool {
         use statewright_store::Retryable;

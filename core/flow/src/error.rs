@@ -130,6 +130,20 @@ impl Error {
 }
 
 impl Error {
+    /// Whether this is of one case alone, and the others go on: it cannot be read, this version refuses its spec, what
+    /// it would write is too large. False for what the store itself cannot do.
+    pub fn is_of_one_case(&self) -> bool {
+        match self {
+            Error::Store(e) => {
+                use statewright_store::Error::{AlreadyExists, NotFound};
+                let odd = matches!(e, AlreadyExists { .. } | NotFound { .. });
+                odd || e.is_about_input() || e.is_retryable()
+            }
+            Error::Random { .. } => false,
+            _ => true,
+        }
+    }
+
     pub(crate) fn damaged(key: &str, field: &str) -> Error {
         Error::Damaged {
             key: key.to_owned(),

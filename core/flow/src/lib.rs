@@ -52,8 +52,8 @@ pub use net::Format;
 pub use problem::{Problem, Severity};
 pub use runtime::{
     CaseFilter, CaseInfo, CasePlan, Claim, Deployed, Difference, FlowInfo, Flows, ForkOptions,
-    Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Outcome, Plan, Queue, Replayed,
-    SOME_WORKER, ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem, WorkKind,
-    WorkState, check_worker,
+    Forked, ItemInfo, MigrateOptions, Migrated, Migration, Moved, Outcome, Plan, PutOff, Queue,
+    Replayed, SOME_WORKER, ScheduleInfo, VersionInfo, Waiting, WorkFilter, WorkInfo, WorkItem,
+    WorkKind, WorkState, check_worker,
 };
 pub use spec::spec_schema;

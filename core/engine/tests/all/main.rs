@@ -8,6 +8,7 @@
     reason = "tests may panic"
 )]
 
+mod aside;
 mod batch;
 mod engine;
 mod many;

@@ -53,21 +53,23 @@ fn damage(engine: &Engine, kind: EventKind, nth: usize) {
 }
 
 #[test]
-fn work_that_cannot_be_read_is_told_to_who_polls_for_it_alone() {
+fn a_poll_waits_on_for_work_behind_some_that_cannot_be_read() {
     let engine = Engine::in_memory(Options::default()).unwrap();
     let spec = "name: h\ntasks:\n  t: { kind: host, topic: work }\n";
     engine.deploy(spec, None).unwrap();
     let (told, tells) = channel();
     let callback = move |work: statewright::Result<Vec<WorkItem>>| {
-        told.send(work.map(|work| work.len())).unwrap();
+        told.send(work.map(|mut work| work.remove(0).case)).unwrap();
     };
     engine
         .on_work(Poll::topic("work"), Box::new(callback))
         .unwrap();
     damage(&engine, EventKind::Offered, 1);
-    engine.start("h", Value::NULL, None).unwrap();
+    let damaged = engine.start("h", Value::NULL, None).unwrap();
+    let sound = engine.start("h", Value::NULL, None).unwrap();
     let told = tells.recv_timeout(Duration::from_secs(20)).unwrap();
-    assert!(told.is_err(), "{told:?}");
+    assert_eq!(told.unwrap(), sound);
+    assert_eq!(engine.put_off()[0].of, damaged);
 }
 
 #[test]

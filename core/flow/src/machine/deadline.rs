@@ -4,7 +4,7 @@ use statewright_log::Timestamp;
 use statewright_value::value;
 
 use super::Machine;
-use crate::case::{EventKind, Instance, ItemState, Status};
+use crate::case::{EventKind, Instance, Status};
 use crate::failure::Failure;
 use crate::net::{Deadline, PlaceId, TaskId};
 use crate::sabotage::{self, Bug};
@@ -103,29 +103,6 @@ impl Machine<'_> {
                 self.note(EventKind::DeadlinePassed, None, failure.to_value());
                 self.fail_case(None, None, failure);
             }
-        }
-    }
-
-    /// What time does to an item, or to the case if it is none, is looked at again then.
-    pub fn put_off(&mut self, number: Option<u64>, then: Timestamp) {
-        let now = self.now;
-        let put_off = |at: &mut Timestamp| *at = if *at <= now { then } else { *at };
-        let Some(number) = number else {
-            return self.case.deadline.iter_mut().for_each(put_off);
-        };
-        let Some(item) = self.case.items.get_mut(&number) else {
-            return;
-        };
-        item.deadline.iter_mut().for_each(put_off);
-        match &mut item.state {
-            ItemState::Waiting { until, .. } | ItemState::BackingOff { until, .. } => {
-                put_off(until);
-            }
-            ItemState::Leased(lease) => {
-                lease.deadline.iter_mut().for_each(put_off);
-                lease.until.iter_mut().for_each(put_off);
-            }
-            _ => {}
         }
     }
 

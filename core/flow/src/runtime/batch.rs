@@ -21,6 +21,9 @@ use crate::sabotage::{self, Bug};
 /// Commits in a row at most: others who commit wait for all of them.
 const MAX_ROW: usize = 16;
 
+/// What the message of a failure begins with, of an event whose outcome cannot be stored.
+pub(super) const NOT_STORED: &str = "the data cannot be stored";
+
 pub(super) struct Batch<'a> {
     flows: &'a Flows,
     locks: Locks<'a>,
@@ -191,7 +194,7 @@ impl Batch<'_> {
             if !e.is_about_input() {
                 break;
             }
-            let failure = Failure::new("data", format!("the data cannot be stored: {e}"));
+            let failure = Failure::new("data", format!("{NOT_STORED}: {e}"));
             let failure = failure.for_good();
             done = self.transact(case, |family, _| {
                 if callers_too {

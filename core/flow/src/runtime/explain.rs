@@ -3,6 +3,7 @@
 use statewright_log::Timestamp;
 use statewright_value::Path;
 
+use super::aside::PutOff;
 use super::query::task_name;
 use super::{Flows, lanes};
 use crate::case::{Case, Item, ItemState, ItemWork, Status};
@@ -41,6 +42,8 @@ impl Flows {
         }
         let mut waiting = Vec::new();
         waiting.extend(recovering(&net, &case));
+        let failed = self.asides.list(Some(id)).into_iter();
+        waiting.extend(failed.map(|failed| put_off(&net, &case, failed)));
         if case.status == Status::Suspended {
             let failed = match case.recovery.is_put_off() {
                 true => ", and has failed meanwhile",
@@ -68,6 +71,18 @@ impl Flows {
         }
         waiting.extend(waiting_tasks(&net, &case));
         Ok(waiting)
+    }
+}
+
+fn put_off(net: &Net, case: &Case, failed: PutOff) -> Waiting {
+    let item = failed.item.and_then(|number| case.items.get(&number));
+    Waiting {
+        task: item.map_or_else(String::new, |item| task_name(net, item.task)),
+        item: failed.item,
+        what: format!("another try, as it failed: {}", failed.why),
+        since: Some(failed.since),
+        until: Some((failed.until, "it is tried again".to_owned())),
+        unblocks: "that it does not fail any more".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! itself. All of that is one commit: nobody ever sees a caller without the case it called, or a cancelled caller
 //! whose called case still works.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -73,6 +73,8 @@ pub(super) struct Family<'a> {
     /// Those who called a case that ends fail of this, whatever they would go on with; what waits for it is left out.
     refused: Option<Failure>,
     moved: Vec<Moved>,
+    /// Where each case is among those.
+    places: BTreeMap<Arc<str>, usize>,
     todo: VecDeque<Todo>,
 }
 
@@ -96,6 +98,7 @@ impl<'a> Family<'a> {
             now: flows.now(),
             refused: None,
             moved: Vec::new(),
+            places: BTreeMap::new(),
             todo: VecDeque::new(),
         }
     }
@@ -274,9 +277,13 @@ impl<'a> Family<'a> {
             self.flows.lanes.store(true, Ordering::Release);
         }
         // What a case waited for can end in the same commit: for whoever follows the case, all that is one.
-        match self.moved.iter_mut().find(|m| m.case == moved.case) {
+        let place = self.places.get(&moved.case).copied();
+        match place.and_then(|at| self.moved.get_mut(at)) {
             Some(before) => before.then(moved),
-            None => self.moved.push(moved),
+            None => {
+                self.places.insert(moved.case.clone(), self.moved.len());
+                self.moved.push(moved);
+            }
         }
         self.todo.extend(after);
     }

@@ -133,13 +133,18 @@ pub(crate) fn letters(signal: &str, key: &str) -> String {
     format!("letter/{}/{}/", escaped(signal), escaped(key))
 }
 
-pub(crate) fn letter(signal: &str, key: &str, number: u64) -> String {
-    format!("{}{number:08}", letters(signal, key))
+pub(crate) fn letter(signal: &str, key: &str, n: u64) -> String {
+    match n {
+        ..=99_999_999 => format!("{}{n:08}", letters(signal, key)),
+        // Its letter comes behind every digit.
+        _ => letters(signal, key) + &*number(n),
+    }
 }
 
 /// Reads the number of a [`letter`] back, behind its prefix.
 pub(crate) fn parse_letter(prefix: &str, at: &str) -> Option<u64> {
-    at.strip_prefix(prefix)?.parse().ok()
+    let text = at.strip_prefix(prefix)?;
+    text.parse().ok().or_else(|| parse_number(text))
 }
 
 pub(crate) fn next_letter(signal: &str, key: &str) -> String {
@@ -234,6 +239,25 @@ pub(crate) fn parse_place(key: &str) -> Option<(Timestamp, &str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kept_signals_stay_in_their_order_however_many_there_were() {
+        let numbers = [
+            1,
+            9,
+            10,
+            99_999_998,
+            99_999_999,
+            100_000_000,
+            100_000_001,
+            u64::MAX,
+        ];
+        let letters = numbers.map(|n| letter("s", "k", n));
+        assert!(letters.is_sorted(), "{letters:?}");
+        let prefix = super::letters("s", "k");
+        let back = letters.map(|at| parse_letter(&prefix, &at).unwrap_or(0));
+        assert_eq!(back, numbers);
+    }
 
     #[test]
     fn numbers_and_times_sort_as_text_and_lead_back() {

@@ -24,6 +24,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Value, value};
 
+use super::aside::Part;
 use super::{Flows, Moved, Queue, keys, save};
 use crate::case::{Item, ItemState, ItemWork};
 use crate::error::{Error, Result};
@@ -419,8 +420,10 @@ impl Flows {
         let mut heads: Vec<(String, Head)> = Vec::new();
         for queue in queues {
             let line = format!("lane/line/{queue}/");
-            for (at, _) in view.doc_scan(Primitive::Flow, &space, &line, None, most)? {
-                let Some(place) = at.strip_prefix(&line) else {
+            let mut left = most;
+            let some = most.saturating_add(self.asides.count());
+            for (at, _) in view.doc_scan(Primitive::Flow, &space, &line, None, some)? {
+                let Some(place) = at.strip_prefix(&line).filter(|_| left > 0) else {
                     continue;
                 };
                 // <priority>/<tag>/<lane>/<key>
@@ -431,11 +434,14 @@ impl Flows {
                     continue;
                 };
                 let items = format!("lane/item/{queue}/{priority}/{lane}/");
-                let first = view.doc_scan(Primitive::Flow, &space, &items, None, 1)?;
-                heads.extend(first.iter().filter_map(|(key, _)| {
-                    let (since, case, number) = keys::parse_place(key)?;
-                    Some((priority.to_owned(), (since, case.to_owned(), number)))
-                }));
+                let some = self.asides.count().saturating_add(1);
+                let first = view.doc_scan(Primitive::Flow, &space, &items, None, some)?;
+                let mut first = first.iter().filter_map(|(key, _)| keys::parse_place(key));
+                let first = first.find(|(_, case, number)| !self.asides.keeps(case, *number));
+                if let Some((since, case, number)) = first {
+                    heads.push((priority.to_owned(), (since, case.to_owned(), number)));
+                    left -= 1;
+                }
             }
         }
         // Each line is in its order; of several topics, the greater priority first.
@@ -478,11 +484,17 @@ impl Flows {
             return Ok(None);
         }
         let view = self.store.snapshot();
-        let first = view.doc_scan(Primitive::Flow, &Space::default(), WAIT, None, 1)?;
-        Ok(first
-            .first()
-            .and_then(|(key, _)| parse_wait(key))
-            .map(|w| w.0))
+        let first = self.waits(&view, 1)?;
+        Ok(first.first().and_then(|at| parse_wait(at)).map(|w| w.0))
+    }
+
+    /// The first keys that their rates hold back, but for those that are put off.
+    fn waits(&self, view: &impl Reader, most: usize) -> Result<Vec<String>> {
+        let some = most.saturating_add(self.asides.count());
+        let found = view.doc_scan(Primitive::Flow, &Space::default(), WAIT, None, some)?;
+        let found = found.into_iter().map(|(at, _)| at);
+        let found = found.filter(|at| !self.asides.is_asleep(at, Part::Rate));
+        Ok(found.take(most).collect())
     }
 
     /// Lets the keys go on whose rates allow it by now.
@@ -490,22 +502,34 @@ impl Flows {
         if self.next_rate()?.is_none_or(|due| due > now) {
             return Ok(None);
         }
+        let mut damaged = Vec::new();
         let moved = self.store.transact(|txn| -> Result<Moved> {
-            let space = Space::default();
             let mut moved = Moved::nothing("");
-            for (at, _) in txn.doc_scan(Primitive::Flow, &space, WAIT, None, WAIT_BATCH)? {
+            damaged.clear();
+            for at in self.waits(txn, WAIT_BATCH)? {
                 let Some((due, name, key)) = parse_wait(&at) else {
-                    return Err(Error::damaged(&at, "key"));
+                    let error = Error::damaged(&at, "key");
+                    damaged.push((at, error));
+                    continue;
                 };
                 if due > now {
                     break;
                 }
-                let mut key = Key::read(txn, &name, &key)?;
+                let mut key = match Key::read(txn, &name, &key) {
+                    Err(error @ Error::Damaged { .. }) => {
+                        damaged.push((at, error));
+                        continue;
+                    }
+                    key => key?,
+                };
                 key.line_up(txn, now, &mut moved)?;
                 key.write(txn, now)?;
             }
             Ok(moved)
         })?;
+        for (at, error) in damaged {
+            self.put_aside(&at, Part::Rate, error)?;
+        }
         Ok(Some(moved))
     }
 }

@@ -3,6 +3,7 @@
 //! There are no threads here. Whoever calls is told what moved ([`Moved`]) and goes on: advances the case, hands
 //! offered work out, sets an alarm for [`Flows::next_due`].
 
+mod aside;
 mod batch;
 mod control;
 mod desk;
@@ -39,6 +40,7 @@ use statewright_log::{Durability, Timestamp};
 use statewright_store::{Primitive, Reader, Space, Store, Txn};
 use statewright_value::{Kind, Path, Value, value};
 
+pub use aside::PutOff;
 pub use explain::Waiting;
 pub use fork::{ForkOptions, Forked};
 pub use inbox::{WorkFilter, WorkInfo, WorkState};
@@ -50,6 +52,7 @@ pub use schedules::ScheduleInfo;
 pub use versions::{CasePlan, FlowInfo, Plan, VersionInfo};
 pub use work::{Claim, Outcome, Queue, SOME_WORKER, WorkItem, WorkKind, check_worker};
 
+use aside::{Asides, Part};
 use batch::Batch;
 use desk::Desk;
 use family::Family;
@@ -82,6 +85,7 @@ pub struct Flows {
     store: Store,
     nets: Nets,
     desk: Desk,
+    asides: Asides,
     /// What claims are signed with, once that was needed.
     secret: OnceLock<[u8; 32]>,
     /// Whether anything may stand in a lane: most stores have none, and need not look.
@@ -108,6 +112,7 @@ impl Flows {
             store,
             nets: Nets::default(),
             desk: Desk::default(),
+            asides: Asides::default(),
             secret: OnceLock::new(),
             burst: if in_memory { BURST_IN_MEMORY } else { 1 },
             schedules: true,
@@ -191,6 +196,7 @@ impl Flows {
             Ok(())
         })?;
         self.nets.lock().insert(key, net);
+        self.asides.clear(&deployed.name, Part::Schedule);
         Ok(deployed)
     }
 
@@ -288,7 +294,8 @@ impl Flows {
         fired.into_iter().filter_map(Result::transpose).collect()
     }
 
-    /// As [`advance_all`](Flows::advance_all), and gives for each case what moved, or why nothing did.
+    /// As [`advance_all`](Flows::advance_all), and gives for each case what moved, or why nothing did. One that fails
+    /// is [put off](Flows::put_off), and advanced again with what is [due](Flows::fire_due) then.
     ///
     /// # Errors
     /// What concerns the store and so all of them: none is said to be durable then.
@@ -301,8 +308,14 @@ impl Flows {
         });
         let fired = cases.iter().zip(fired);
         let fired = fired.map(|(case, fired)| self.fired(&mut batch, case, fired));
-        let fired = fired.collect();
+        let fired: Vec<Result<_>> = fired.collect();
         batch.settle()?;
+        for (case, fired) in cases.iter().zip(&fired) {
+            match fired {
+                Ok(_) => self.asides.clear(case, Part::GoOn),
+                Err(e) => self.asides.failed(case, Part::GoOn, e, self.now()),
+            }
+        }
         Ok(fired)
     }
 

@@ -7,6 +7,7 @@ use statewright_log::Timestamp;
 use statewright_store::Reader;
 use statewright_value::{Path, Value};
 
+use super::batch::NOT_STORED;
 use super::past::{Past, Step};
 use super::record::{self, field, part};
 use super::{Flows, keys, relocate, save};
@@ -332,7 +333,8 @@ impl<V: Reader> Source<'_, V> {
         let caused = events.iter().position(|e| !only_follows(e.kind));
         let before = events.get(..caused.unwrap_or(events.len()));
         if let Some(failed) = before.unwrap_or_default().iter().find(|e| e.kind == Failed)
-            && self.not_taken(machine, items, failed)?
+            && (self.not_stored(machine, items, failed)?
+                || self.not_taken(machine, items, failed)?)
         {
             return Ok(());
         }
@@ -507,6 +509,32 @@ impl<V: Reader> Source<'_, V> {
             false => machine.signalled(number, &Value::NULL),
         }
         machine.record(None);
+    }
+
+    /// What a task came to could not be stored, so that it failed instead: to do it again would not fail.
+    fn not_stored(
+        &self,
+        machine: &mut Machine<'_>,
+        items: &BTreeMap<u64, u64>,
+        event: &HistoryEvent,
+    ) -> Result<bool> {
+        let message = event.detail.get("message").unwrap_or_default();
+        let refused = message.as_str().is_some_and(|m| m.starts_with(NOT_STORED));
+        let failure = || Failure::from_value(&event.detail);
+        let number = event.item.map(|n| items.get(&n).copied().unwrap_or(n));
+        let item = number.and_then(|n| Some((n, machine.case.items.get(&n)?)));
+        match item.map(|(n, item)| (n, &item.state)) {
+            // Else the end of what it called would come before.
+            Some((number, ItemState::Running { .. })) => {
+                return Ok(machine.refuse_called(number, &failure()?));
+            }
+            Some((number, ItemState::Offered { .. })) if refused => {
+                machine.fail_offered(number, failure()?);
+            }
+            _ if refused => machine.refuse(failure()?),
+            _ => {}
+        }
+        Ok(refused)
     }
 
     /// A task that waited for a signal failed: of that, what is recorded is the failure.

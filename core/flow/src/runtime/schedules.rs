@@ -12,6 +12,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space, Txn};
 use statewright_value::{Path, Value};
 
+use super::aside::Part;
 use super::family::Family;
 use super::save::{self, Wanted};
 use super::{Flows, Moved, initial_data, keys, newest};
@@ -298,18 +299,35 @@ impl Flows {
 
     /// When the next case is to begin by itself. O(log n).
     pub(super) fn next_start(&self, view: &impl Reader) -> Result<Option<Timestamp>> {
-        let first = view.doc_scan(Primitive::Flow, &Space::default(), START, None, 1)?;
-        let start = first.first().and_then(|(key, _)| parse_start(key));
+        let first = self.starts(view, 1)?;
+        let start = first.first().and_then(|key| parse_start(key));
         Ok(start.map(|(due, _)| due))
+    }
+
+    /// The keys of the first starts that are not put off.
+    fn starts(&self, view: &impl Reader, most: usize) -> Result<Vec<String>> {
+        let some = most.saturating_add(self.asides.count());
+        let found = view.doc_scan(Primitive::Flow, &Space::default(), START, None, some)?;
+        let found = found.into_iter().map(|(key, _)| key);
+        let asleep = |flow: &str| self.asides.is_asleep(flow, Part::Schedule);
+        let found = found.filter(|key| parse_start(key).is_some_and(|(_, flow)| !asleep(flow)));
+        Ok(found.take(most).collect())
     }
 
     /// Starts the cases that are due by now: of each flow the first, in one commit.
     pub(super) fn fire_starts(&self, now: Timestamp, moved: &mut Vec<Moved>) -> Result<()> {
-        let (view, space) = (self.store.snapshot(), Space::default());
-        let found = view.doc_scan(Primitive::Flow, &space, START, None, BATCH)?;
-        let due = found.iter().filter_map(|(key, _)| parse_start(key));
+        let found = self.starts(&self.store.snapshot(), BATCH)?;
+        let due = found.iter().filter_map(|key| parse_start(key));
         for (_, flow) in due.take_while(|(due, _)| *due <= now) {
-            moved.extend(self.fire_start(flow, now)?);
+            match self.fire_start(flow, now) {
+                Ok(started) => {
+                    self.asides.clear(flow, Part::Schedule);
+                    moved.extend(started);
+                }
+                Err(e) => {
+                    self.put_aside(flow, Part::Schedule, e)?;
+                }
+            }
         }
         Ok(())
     }

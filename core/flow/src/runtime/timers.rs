@@ -1,58 +1,89 @@
 //! What time does to cases: retries, waits that are over, timeouts, leases without a heartbeat.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 
+use super::aside::Part;
 use super::batch::Batch;
-use super::save::Wanted;
+use super::save::{self, Wanted};
 use super::{Flows, Moved, keys};
 use crate::error::{Error, Result};
 
 /// Timers handled in one go; the caller comes back for the rest.
 const DUE_BATCH: usize = 256;
-/// What is due and cannot be stored is tried again after this long.
-const AGAIN: Duration = Duration::from_secs(60);
 
 impl Flows {
     /// When time alone will next change something; none if never. O(log n).
     pub fn next_due(&self) -> Result<Option<Timestamp>> {
         let view = self.store.snapshot();
-        let first = view.doc_scan(Primitive::Flow, &Space::default(), keys::TIMER, None, 1)?;
-        let timer = first.first().and_then(|(key, _)| keys::parse_place(key));
+        let timer = self.timers(&view, 1, Timestamp::MAX)?;
+        let timer = timer.first().and_then(|key| keys::parse_place(key));
         let timer = timer.map(|(due, _, _)| due);
         let rate = self.next_rate()?;
         let start = self.next_start(&view)?;
         let times = timer.into_iter().chain(rate).chain(start);
         let times = times.chain(self.desk.next_due());
-        Ok(times.min())
+        Ok(times.chain(self.asides.next_due()).min())
+    }
+
+    /// The keys of the first timers that are due until some time and not put off.
+    fn timers(&self, view: &impl Reader, most: usize, until: Timestamp) -> Result<Vec<String>> {
+        let (flow, space) = (Primitive::Flow, Space::default());
+        let (mut timers, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = view.doc_scan(flow, &space, keys::TIMER, after.as_deref(), most)?;
+            let full = page.len() == most;
+            after = page.last().map(|(key, _)| key.clone());
+            for (key, _) in page {
+                let Some((due, case, number)) = keys::parse_place(&key) else {
+                    continue;
+                };
+                if due > until || timers.len() == most {
+                    return Ok(timers);
+                }
+                if !self.asides.is_asleep(case, Part::Item(number)) {
+                    timers.push(key);
+                }
+            }
+            if !full {
+                return Ok(timers);
+            }
+        }
     }
 
     /// Does what is due by now: retries, waits that are over, timeouts, deadlines, leases without a heartbeat, cases
-    /// that begin by a schedule. Each is one commit; up to 256 of them wait for the disk together.
+    /// that begin by a schedule, and what was [put off](Flows::put_off) until now. Each is one commit; up to 256 of
+    /// them wait for the disk together. What fails for one case alone is put off.
+    ///
+    /// # Errors
+    /// What concerns the store.
     pub fn fire_due(&self) -> Result<Vec<Moved>> {
         let now = self.now();
-        let view = self.store.snapshot();
-        let (flow, space) = (Primitive::Flow, Space::default());
-        let stored = view.doc_scan(flow, &space, keys::TIMER, None, DUE_BATCH)?;
-        drop(view);
-        let places = stored.iter().filter_map(|(key, _)| keys::parse_place(key));
-        let due = places.take_while(|(at, _, _)| *at <= now);
-        let due = due.map(|(_, case, number)| (case, number));
+        let mut moved = Vec::new();
+        self.try_again(now, &mut moved)?;
+        let timers = self.timers(&self.store.snapshot(), DUE_BATCH, now)?;
+        let places = timers.iter().filter_map(|key| keys::parse_place(key));
+        let due = places.map(|(_, case, number)| (case, number));
         let held = self.desk.due(now, DUE_BATCH);
-        let mut moved = Vec::from_iter(self.release_rates(now)?);
+        moved.extend(self.release_rates(now)?);
         self.fire_starts(now, &mut moved)?;
         let held = held.iter().map(|(case, number)| (&**case, *number));
-        let all: Vec<(&str, u64)> = due.chain(held.clone()).collect();
+        let all: Vec<(&str, u64)> = due.clone().chain(held.clone()).collect();
         let mut batch = self.batch(all.iter().map(|(case, _)| *case));
         let mut fired = BTreeSet::new();
         let fire = || -> Result<()> {
             for (case, number) in all {
-                if let Some(done) = self.fire(&mut batch, case, number)? {
-                    moved.push(done);
-                    fired.insert((case, number));
+                match self.fire(&mut batch, case, number) {
+                    Ok(done) => {
+                        self.asides.clear(case, Part::Item(number));
+                        fired.extend(done.is_some().then_some((case, number)));
+                        moved.extend(done);
+                    }
+                    Err(e) => {
+                        self.put_aside(case, Part::Item(number), e)?;
+                    }
                 }
             }
             Ok(())
@@ -60,8 +91,19 @@ impl Flows {
         let done = fire();
         batch.settled(done)?;
         for (case, number) in held.filter(|place| !fired.contains(place)) {
-            // The claim is of something that is not there any more.
+            // The claim is of something that is not there any more, or cannot be reached.
             self.desk.give_up(case, number, now);
+        }
+        let view = self.store.snapshot();
+        for (key, (case, number)) in timers.iter().zip(due) {
+            let idle = !fired.contains(&(case, number));
+            // A timer that does nothing and is still there would be due for ever.
+            if idle
+                && !self.asides.is_asleep(case, Part::Item(number))
+                && save::read(&view, key)?.is_some()
+            {
+                self.put_aside(case, Part::Item(number), Error::damaged(key, "timer"))?;
+            }
         }
         Ok(moved)
     }
@@ -83,17 +125,9 @@ impl Flows {
                 Ok(late)
             }
         });
-        let fired = batch.or_fail(case, wanted.clone(), fired, |machine, failure| match item {
+        batch.or_fail(case, wanted, fired, |machine, failure| match item {
             Some(number) => machine.fail(number, failure),
             None => machine.end_late(Some(failure)),
-        });
-        match fired {
-            // Nor can its failure be stored, with what follows from that for who called it, say. The others go on.
-            Err(Error::Store(e)) if e.is_about_input() => batch.step(case, wanted, |machine| {
-                machine.put_off(item, machine.now.saturating_add(AGAIN));
-                Ok(true)
-            }),
-            fired => fired,
-        }
+        })
     }
 }

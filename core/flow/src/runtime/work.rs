@@ -7,6 +7,7 @@ use statewright_log::Timestamp;
 use statewright_store::{Primitive, Reader, Space};
 use statewright_value::Value;
 
+use super::aside::Part;
 use super::desk::{Desk, Held};
 use super::family::{Family, Ran};
 use super::save::{self, Wanted};
@@ -113,8 +114,8 @@ impl Flows {
     /// `lease` is how long they are this worker's alone without a heartbeat; none for as long as this process lives.
     ///
     /// # Errors
-    /// [`Error::Input`] for a worker's name that cannot be one; what concerns the store, or the case that is next. What
-    /// was taken before such an error is given, and the error with the next call.
+    /// [`Error::Input`] for a worker's name that cannot be one; what concerns the store. What was taken before such an
+    /// error is given, and the error with the next call. An item that cannot be taken is [put off](Flows::put_off).
     pub fn claim(
         &self,
         queue: &Queue,
@@ -186,6 +187,7 @@ impl Flows {
             let Some(place) = next else { break };
             match self.claim_one(&place.1, place.2, worker, lease, Fit::ANY) {
                 Ok(Some(claim)) => {
+                    self.asides.clear(&place.1, Part::Item(place.2));
                     turns += u32::from(first);
                     claimed.push(claim);
                 }
@@ -194,7 +196,13 @@ impl Flows {
                 }
                 // Somebody else had the last turn, or the clock was set back.
                 Err(Error::Refused { code: "lane", .. }) => refused = true,
-                Err(other) => return Err(other),
+                Err(other) => {
+                    let until = self.put_aside(&place.1, Part::Item(place.2), other)?;
+                    // Whoever keeps the time is to be told.
+                    let held = held.get_or_insert_with(|| Moved::nothing(""));
+                    held.next_due = held.next_due.into_iter().chain([until]).min();
+                    gone.insert(place);
+                }
             }
         }
         let full = claimed.len() >= max;
@@ -231,11 +239,15 @@ impl Flows {
                 if let Some((at, case, number)) = place
                     && !self.desk.has(case, number)
                 {
+                    passing = false;
+                    if self.asides.keeps(case, number) {
+                        after = Some(key);
+                        continue;
+                    }
                     let place = (at, case.to_owned(), number);
                     if !gone.contains(&place) {
                         offered.push(place);
                     }
-                    passing = false;
                 }
                 if passing {
                     passed = Some(key.clone());

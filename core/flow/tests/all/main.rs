@@ -8,6 +8,7 @@
     reason = "tests may panic"
 )]
 
+mod aside;
 mod asked;
 mod bad_input;
 mod batch;

@@ -80,6 +80,41 @@ fn a_case_fails_whose_end_cannot_be_stored_when_one_that_it_called_has_ended() {
         assert_eq!(world.status("c"), Status::Failed, "{part}");
         assert_eq!(error.get("task"), Some(Value::from("call")), "{part}");
         assert_eq!(world.flows.next_due().unwrap(), None, "{part}");
+        same(&world, "c");
+    }
+}
+
+#[test]
+fn what_a_flow_went_on_from_that_could_not_be_stored_is_the_same_when_it_is_done_again() {
+    let big = "'[range(100000)]'";
+    for task in [
+        format!("{{ kind: set, set: {{ .n: {big} }}, CATCH }}"),
+        format!("{{ kind: host, topic: a, input: {big}, CATCH }}"),
+        format!("{{ kind: signal, signal: s, keep: true, output: {big}, CATCH }}"),
+    ] {
+        for catch in ["on_error: [{ skip: true }]", "on_error: [{ to: b }]"] {
+            let task = task.replace("CATCH", catch);
+            let spec = format!(
+                "name: f\ntasks:\n  w: {{ kind: wait, for: 1h, next: t }}\n  t: {task}\n  b: {{ kind: host, topic: b }}\n"
+            );
+            let spec = match task.contains("skip") {
+                true => spec.replace("skip: true }]", "skip: true }], next: b"),
+                false => spec,
+            };
+            let world = small();
+            world.flows.deploy(&spec, None).unwrap();
+            start(&world, "f", "c");
+            if task.contains("signal") {
+                world.flows.signal("c", "s", &Value::NULL).unwrap();
+            }
+            world.clock.advance(Duration::from_secs(3600));
+            world.flows.fire_due().unwrap();
+            while world.flows.advance("c").unwrap().is_some() {}
+            assert!(claim(&world, "a").is_none());
+            let trace = world.trace("c");
+            assert!(trace.iter().any(|e| e.starts_with("caught t")), "{trace:?}");
+            same(&world, "c");
+        }
     }
 }
 
@@ -104,6 +139,31 @@ fn a_timer_of_which_not_even_a_failure_can_be_stored_is_tried_again_and_stops_no
         world.clock.advance(Duration::from_secs(60));
         world.flows.fire_due().unwrap();
         assert!(world.flows.next_due().unwrap().unwrap() > again);
+    }
+}
+
+#[test]
+fn a_task_of_more_instances_than_fit_in_a_commit_fails_its_case() {
+    for (instances, fits) in [(49_980, true), (50_000, false)] {
+        let (io, clock) = (SimIo::new(), SimClock::new());
+        let world = World::on_disk(&io, &clock, 1).unwrap();
+        let spec =
+            format!("name: f\ntasks:\n  t: {{ kind: host, many: {{ items: {instances} }} }}\n");
+        world.flows.deploy(&spec, None).unwrap();
+        start(&world, "f", "c");
+        let info = world.flows.case("c").unwrap();
+        if fits {
+            assert_eq!(info.items.len(), instances);
+            world.flows.cancel("c", "").unwrap();
+            continue;
+        }
+        let error = info.error.unwrap();
+        assert_eq!(error.get("code"), Some(Value::from("data")));
+        let message = error.get("message").unwrap();
+        assert!(
+            message.as_str().unwrap().contains("more than 100000 "),
+            "{message}"
+        );
     }
 }
 
