@@ -790,7 +790,7 @@ typedef void (*sw_wakeup_fn)(void *context);
 #define SW_INVALID_UTF8 102
 
 /**
- * A length or a count is above the limit; nothing was read.
+ * A length or a count is above the limit, or so many handles are held that none is free; nothing was changed.
  */
 #define SW_TOO_LARGE 103
 
@@ -4469,9 +4469,10 @@ sw_status sw_case_compensate(struct sw_engine engine,
  * time zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next
  * case is to begin; null while it is paused), `last` (the last due time that was dealt with),
  * `paused`, `case` (the one that began last), `queued` (the due time of the start that waits for that
- * one to end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as
- * nobody drove the store). Times are microseconds since the start of 1970; what there is not is null.
- * MessagePack. Owned by the caller, who frees it with `sw_bytes_free`.
+ * one to end), and how many were `started`, `skipped` (as a case had not ended, or what a new one
+ * comes to cannot be stored) and `missed` (as nobody drove the store). Times are microseconds since
+ * the start of 1970; what there is not is null. MessagePack. Owned by the caller, who frees it with
+ * `sw_bytes_free`.
  * @param[out] err Receives the error's details, or zero; may be NULL.
  * @return `SW_OK`, or why not.
  * @par Threads

@@ -3,7 +3,7 @@
 use crate::call::Plain;
 use crate::failure::{Failure, Result};
 use crate::guard::guard;
-use crate::handle::{Table, Tag};
+use crate::handle::{Reserved, Table, Tag};
 use crate::status::*;
 
 /// Bytes that the library made and the caller owns. Free them with `sw_bytes_free`.
@@ -39,12 +39,34 @@ impl sw_bytes {
         }
         // Moving the vector into the table does not move what it points to.
         let (data, len) = (bytes.as_ptr(), bytes.len());
-        let owner = BYTES.insert(bytes).map_err(|_| {
-            Failure::new(SW_TOO_LARGE, "too many results are held")
-                .help("free results with sw_bytes_free when done with them")
-        })?;
+        let owner = BYTES.insert(bytes).map_err(|_| full())?;
         Ok(sw_bytes { data, len, owner })
     }
+
+    /// Makes sure that there will be room for bytes: for a call that changes something before it has made them.
+    pub(crate) fn reserve() -> Result<Room> {
+        Ok(Room(BYTES.reserve().ok_or_else(full)?))
+    }
+}
+
+/// Room for bytes that are made later.
+pub(crate) struct Room(Reserved<'static, Vec<u8>>);
+
+impl Room {
+    /// Keeps `bytes` until C frees them.
+    pub(crate) fn lend(self, bytes: Vec<u8>) -> sw_bytes {
+        if bytes.is_empty() {
+            return sw_bytes::EMPTY;
+        }
+        let (data, len) = (bytes.as_ptr(), bytes.len());
+        let owner = self.0.fill(bytes);
+        sw_bytes { data, len, owner }
+    }
+}
+
+fn full() -> Failure {
+    Failure::new(SW_TOO_LARGE, "too many results are held")
+        .help("free results with sw_bytes_free when done with them")
 }
 
 /// Frees bytes that another function returned, and zeroes the struct.

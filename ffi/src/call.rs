@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use statewright_value::{Limits, Value};
 
-use crate::bytes::sw_bytes;
+use crate::bytes::{Room, sw_bytes};
 use crate::checks;
 use crate::engine::sw_engine;
 use crate::error::sw_error;
@@ -261,6 +261,18 @@ impl Call {
         Ok(OutSlice { place, cap })
     }
 
+    /// A place for the bytes of a call that changes something. If they could not be handed over, the call fails here,
+    /// where nothing has happened yet.
+    pub(crate) fn out_reserved(
+        &self,
+        name: &'static str,
+        place: *mut sw_bytes,
+    ) -> Result<OutReserved> {
+        let out = self.out(name, place)?;
+        let room = sw_bytes::reserve()?;
+        Ok(OutReserved { out, room })
+    }
+
     /// The optional place for an error.
     pub(crate) fn error_out(&self, err: *mut sw_error) -> Result<Option<Out<sw_error>>> {
         if err.is_null() {
@@ -427,6 +439,23 @@ impl Out<sw_bytes> {
 
     pub(crate) fn give_value(&self, value: &Value) -> Result<()> {
         self.give(value.to_msgpack())
+    }
+}
+
+/// Where bytes go that can always be handed over.
+pub(crate) struct OutReserved {
+    out: Out<sw_bytes>,
+    room: Room,
+}
+
+impl OutReserved {
+    /// Hands bytes over to the caller.
+    pub(crate) fn give(self, bytes: Vec<u8>) {
+        self.out.set(self.room.lend(bytes));
+    }
+
+    pub(crate) fn give_value(self, value: &Value) {
+        self.give(value.to_msgpack());
     }
 }
 

@@ -40,12 +40,15 @@ pub unsafe extern "C" fn sw_call(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_call, err, |call| {
-        let (results, version) = (call.out("results", results)?, call.out("version", version)?);
+        let (results, version) = (
+            call.out_reserved("results", results)?,
+            call.out("version", version)?,
+        );
         let session = call.engine(engine)?;
         let calls = call.array_around(2, "calls", calls, calls_len)?;
         let calls: Vec<Value> = calls.items().collect();
         let (given, committed) = session.store().call(&calls)?;
-        results.give_value(&Value::from(given))?;
+        results.give_value(&Value::from(given));
         version.set(committed);
         Ok(())
     })
@@ -69,10 +72,11 @@ pub unsafe extern "C" fn sw_txn_call(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_txn_call, err, |call| {
-        let result = call.out("result", result)?;
+        let result = call.out_reserved("result", result)?;
         let txn = call.txn(txn)?;
         let operation = call.value_around(1, "operation", operation, operation_len)?;
-        result.give_value(&txn.step(|txn| txn.call(&operation))?)
+        result.give_value(&txn.step(|txn| txn.call(&operation))?);
+        Ok(())
     })
 }
 

@@ -40,12 +40,13 @@ pub unsafe extern "C" fn sw_case_start(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_case_start, err, |call| {
-        let id = call.out("id", id)?;
+        let id = call.out_reserved("id", id)?;
         let session = call.engine(engine)?;
         let flow = call.text("flow", flow, flow_len)?;
         let input = call.value_or_null("input", input, input_len)?;
         let case_id = call.text("case_id", case_id, case_id_len)?;
-        id.give(session.start(flow, input, case_id)?.into_bytes())
+        id.give(session.start(flow, input, case_id)?.into_bytes());
+        Ok(())
     })
 }
 
@@ -74,14 +75,15 @@ pub unsafe extern "C" fn sw_case_start_all(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_case_start_all, err, |call| {
-        let started = call.out("started", started)?;
+        let started = call.out_reserved("started", started)?;
         let session = call.engine(engine)?;
         let flow = call.text("flow", flow, flow_len)?;
         let inputs: Vec<_> = call
             .array_around(1, "inputs", inputs, inputs_len)?
             .items()
             .collect();
-        started.give_value(&session.start_all(flow, &inputs)?)
+        started.give_value(&session.start_all(flow, &inputs)?);
+        Ok(())
     })
 }
 

@@ -237,12 +237,13 @@ pub unsafe extern "C" fn sw_case_signal(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_case_signal, err, |call| {
-        let delivery = call.out("delivery", delivery)?;
+        let delivery = call.out_reserved("delivery", delivery)?;
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let signal = call.text("signal", signal, signal_len)?;
         let data = call.value_or_null("data", data, data_len)?;
-        delivery.give_value(&session.signal(id, signal, &data)?)
+        delivery.give_value(&session.signal(id, signal, &data)?);
+        Ok(())
     })
 }
 
@@ -273,12 +274,13 @@ pub unsafe extern "C" fn sw_signal_send(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_signal_send, err, |call| {
-        let delivery = call.out("delivery", delivery)?;
+        let delivery = call.out_reserved("delivery", delivery)?;
         let session = call.engine(engine)?;
         let signal = call.text("signal", signal, signal_len)?;
         let key = call.text("key", key, key_len)?;
         let data = call.value_or_null("data", data, data_len)?;
-        delivery.give_value(&session.signal_key(signal, key, &data)?)
+        delivery.give_value(&session.signal_key(signal, key, &data)?);
+        Ok(())
     })
 }
 

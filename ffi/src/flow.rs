@@ -31,11 +31,12 @@ pub unsafe extern "C" fn sw_flow_deploy(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_flow_deploy, err, |call| {
-        let flow = call.out("flow", flow)?;
+        let flow = call.out_reserved("flow", flow)?;
         let session = call.engine(engine)?;
         let text = call.document("text", text, text_len)?;
         let dir = call.text("dir", dir, dir_len)?;
-        flow.give_value(&session.deploy(text, dir)?)
+        flow.give_value(&session.deploy(text, dir)?);
+        Ok(())
     })
 }
 

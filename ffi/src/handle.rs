@@ -11,7 +11,7 @@
 //! advances the slot's generation, so a stale or twice closed handle is simply not found. A slot whose
 //! generation would wrap is retired.
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 const SLOT_BITS: u32 = 24;
 const GENERATION_BITS: u32 = 22;
@@ -39,6 +39,7 @@ pub(crate) enum Tag {
 /// The objects of one type that handles refer to.
 pub(crate) struct Table<T> {
     tag: Tag,
+    max_per_shard: u32,
     shards: [RwLock<Slots<T>>; SHARDS as usize],
 }
 
@@ -59,6 +60,13 @@ struct Place {
     generation: u32,
 }
 
+/// A slot that holds nothing yet: whoever has it will get a handle. Free again when it is dropped.
+pub(crate) struct Reserved<'t, T> {
+    table: &'t Table<T>,
+    place: Place,
+    filled: bool,
+}
+
 impl<T> Table<T> {
     pub(crate) const fn new(tag: Tag) -> Self {
         let shards = [const {
@@ -67,40 +75,56 @@ impl<T> Table<T> {
                 free: Vec::new(),
             })
         }; SHARDS as usize];
-        Table { tag, shards }
+        Table {
+            tag,
+            max_per_shard: MAX_PER_SHARD,
+            shards,
+        }
     }
 
     /// Stores `value` and returns its handle, or gives it back when every slot is taken. O(1).
     pub(crate) fn insert(&self, value: T) -> Result<u64, T> {
-        crate::fork::mark();
-        #[cfg(test)]
-        if full::is(self.tag) {
-            return Err(value);
-        }
-        let shard = thread_shard();
-        let Some(lock) = self.shards.get(shard as usize) else {
+        let Some((mut slots, place)) = self.free_slot() else {
             return Err(value);
         };
-        let mut slots = lock.write();
-        let index = match slots.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = slots.entries.len() as u32;
-                if index >= MAX_PER_SHARD {
-                    return Err(value);
-                }
-                slots.entries.push(Entry {
-                    generation: 1,
-                    value: None,
-                });
-                index
-            }
-        };
-        let Some(entry) = slots.entries.get_mut(index as usize) else {
+        let Some(entry) = slots.entries.get_mut(place.index) else {
             return Err(value);
         };
         entry.value = Some(value);
-        Ok(self.encode(index * SHARDS + shard, entry.generation))
+        Ok(self.encode(&place))
+    }
+
+    /// Takes a slot for a value that is made later, or gives none when every slot is taken. O(1).
+    pub(crate) fn reserve(&self) -> Option<Reserved<'_, T>> {
+        let (_, place) = self.free_slot()?;
+        Some(Reserved {
+            table: self,
+            place,
+            filled: false,
+        })
+    }
+
+    /// A slot that is not in use, of this thread's shard or, if that is full, of another, and its lock.
+    fn free_slot(&self) -> Option<(RwLockWriteGuard<'_, Slots<T>>, Place)> {
+        crate::fork::mark();
+        #[cfg(test)]
+        if full::is(self.tag) {
+            return None;
+        }
+        let first = thread_shard() as usize;
+        let (before, after) = self.shards.split_at_checked(first)?;
+        let shards = after.iter().chain(before);
+        shards.enumerate().find_map(|(step, lock)| {
+            let mut slots = lock.write();
+            let (index, generation) = slots.take(self.max_per_shard)?;
+            let shard = (first + step) % SHARDS as usize;
+            let place = Place {
+                shard,
+                index,
+                generation,
+            };
+            Some((slots, place))
+        })
     }
 
     /// Takes the object out; the handle and all its copies are stale from now on. O(1).
@@ -119,9 +143,10 @@ impl<T> Table<T> {
         Some(value)
     }
 
-    fn encode(&self, slot: u32, generation: u32) -> u64 {
+    fn encode(&self, place: &Place) -> u64 {
         let head = ((self.tag as u64) << SALT_BITS) | salt();
-        (((head << GENERATION_BITS) | u64::from(generation)) << SLOT_BITS) | u64::from(slot)
+        let slot = (place.index * SHARDS as usize + place.shard) as u64;
+        (((head << GENERATION_BITS) | u64::from(place.generation)) << SLOT_BITS) | slot
     }
 
     fn decode(&self, id: u64) -> Option<Place> {
@@ -136,6 +161,49 @@ impl<T> Table<T> {
             index: (slot / SHARDS) as usize,
             generation,
         })
+    }
+}
+
+impl<T> Slots<T> {
+    /// The index and the generation of a slot that is not in use.
+    fn take(&mut self, most: u32) -> Option<(usize, u32)> {
+        let index = match self.free.pop() {
+            Some(index) => index as usize,
+            None if self.entries.len() < most as usize => {
+                self.entries.push(Entry {
+                    generation: 1,
+                    value: None,
+                });
+                self.entries.len() - 1
+            }
+            None => return None,
+        };
+        Some((index, self.entries.get(index)?.generation))
+    }
+}
+
+impl<T> Reserved<'_, T> {
+    /// Stores `value` and returns its handle. O(1).
+    pub(crate) fn fill(mut self, value: T) -> u64 {
+        if let Some(shard) = self.table.shards.get(self.place.shard)
+            && let Some(entry) = shard.write().entries.get_mut(self.place.index)
+        {
+            entry.value = Some(value);
+            self.filled = true;
+        }
+        self.table.encode(&self.place)
+    }
+}
+
+impl<T> Drop for Reserved<'_, T> {
+    fn drop(&mut self) {
+        if self.filled {
+            return;
+        }
+        // Its handle was never given away, so its generation can be used again.
+        if let Some(shard) = self.table.shards.get(self.place.shard) {
+            shard.write().free.push(self.place.index as u32);
+        }
     }
 }
 
@@ -249,11 +317,53 @@ mod tests {
         let first = table.insert(1).unwrap();
         let place = table.decode(first).unwrap();
         table.shards[place.shard].write().entries[place.index].generation = MAX_GENERATION;
-        let last = table.encode((first & 0xFF_FFFF) as u32, MAX_GENERATION);
+        let last = table.encode(&Place {
+            generation: MAX_GENERATION,
+            ..place
+        });
         assert_eq!(table.remove(last), Some(1));
         let next = table.insert(2).unwrap();
         assert_ne!(next & 0xFF_FFFF, first & 0xFF_FFFF);
         assert_eq!(table.get(last), None);
+    }
+
+    #[test]
+    fn one_thread_can_have_every_slot_there_is() {
+        let mut table = Table::new(Tag::Bytes);
+        table.max_per_shard = 2;
+        let most = 2 * SHARDS as usize;
+        let mut ids: Vec<_> = (0..most).map(|n| table.insert(n).unwrap()).collect();
+        assert_eq!(table.insert(most), Err(most));
+        assert!(table.reserve().is_none());
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(table.get(*id), Some(n));
+        }
+        // Whichever is freed is found again.
+        for (n, id) in ids.iter_mut().enumerate() {
+            assert_eq!(table.remove(*id), Some(n));
+            *id = table.insert(n).unwrap();
+        }
+        assert!(table.insert(most).is_err());
+    }
+
+    #[test]
+    fn a_reserved_slot_is_nobody_elses_until_it_is_filled_or_dropped() {
+        let mut table = Table::new(Tag::Bytes);
+        table.max_per_shard = 1;
+        let others: Vec<_> = (1..SHARDS).map(|n| table.insert(n).unwrap()).collect();
+        let reserved = table.reserve().unwrap();
+        assert!(table.reserve().is_none());
+        assert_eq!(table.insert(0), Err(0));
+        // A guess of the handle that it will have finds and ends nothing.
+        let guess = table.encode(&reserved.place);
+        assert_eq!((table.get(guess), table.remove(guess)), (None, None));
+        drop(reserved);
+        let reserved = table.reserve().unwrap();
+        let id = reserved.fill(0);
+        assert_eq!((id, table.get(id)), (guess, Some(0)));
+        assert!(table.reserve().is_none());
+        assert_eq!(table.remove(id), Some(0));
+        assert_eq!(table.remove(others[0]), Some(1));
     }
 
     #[test]

@@ -80,11 +80,12 @@ pub unsafe extern "C" fn sw_work_take(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_work_take, err, |call| {
-        let taken = call.out("taken", taken)?;
+        let taken = call.out_reserved("taken", taken)?;
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let worker = call.text("worker", worker, worker_len)?;
-        taken.give_value(&session.take(id, item, worker, lease_ns)?)
+        taken.give_value(&session.take(id, item, worker, lease_ns)?);
+        Ok(())
     })
 }
 
@@ -114,11 +115,12 @@ pub unsafe extern "C" fn sw_work_delegate(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_work_delegate, err, |call| {
-        let handed = call.out("handed", handed)?;
+        let handed = call.out_reserved("handed", handed)?;
         let session = call.engine(engine)?;
         let token = call.text("token", token, token_len)?;
         let worker = call.text("worker", worker, worker_len)?;
-        handed.give_value(&session.delegate(token, worker, lease_ns)?)
+        handed.give_value(&session.delegate(token, worker, lease_ns)?);
+        Ok(())
     })
 }
 

@@ -60,6 +60,8 @@ mod json;
 mod kv;
 mod library;
 mod merge;
+#[cfg(test)]
+mod no_room;
 mod patch;
 mod place;
 mod query;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use statewright::WaitId;
 
-use crate::bytes::sw_bytes;
+use crate::bytes::{Room, sw_bytes};
 use crate::call::{Options, Plain, Sized32, init_options};
 use crate::error::{self, sw_error};
 use crate::failure::{Failure, Result};
@@ -119,6 +119,8 @@ struct Pending {
     user_data: u64,
     kind: u32,
     session: Arc<Session>,
+    /// Where its result will go: what it brings may be work that was leased, which must not be lost.
+    room: Room,
     /// What it is in the engine; not known yet for the moment between accepting it and starting it.
     wait: Option<WaitId>,
     /// Cancelled before it was started.
@@ -129,6 +131,7 @@ struct Completion {
     op: u64,
     user_data: u64,
     kind: u32,
+    room: Room,
     outcome: Outcome,
 }
 
@@ -197,6 +200,7 @@ impl Queue {
     }
 
     fn accept(&self, session: &Arc<Session>, kind: u32, user_data: u64) -> Result<u64> {
+        let room = sw_bytes::reserve()?;
         let mut state = self.state.lock();
         if state.shut {
             return Err(Failure::closed("completion queue"));
@@ -218,6 +222,7 @@ impl Queue {
                 user_data,
                 kind,
                 session,
+                room,
                 wait: None,
                 unwanted: false,
             },
@@ -228,7 +233,7 @@ impl Queue {
     /// Ends an operation. Only the first call for one operation counts.
     fn complete(&self, op: u64, outcome: Outcome) {
         // What is dropped is dropped outside the lock: it may be the last hold on an engine.
-        let (first, ended) = {
+        let (first, session) = {
             let mut state = self.state.lock();
             let Some(ended) = state.pending.remove(&op) else {
                 return;
@@ -238,23 +243,28 @@ impl Queue {
             } else {
                 outcome
             };
+            let Pending {
+                user_data,
+                kind,
+                session,
+                room,
+                ..
+            } = ended;
             if !state.closed {
-                let Pending {
-                    user_data, kind, ..
-                } = ended;
                 state.done.push_back(Completion {
                     op,
                     user_data,
                     kind,
+                    room,
                     outcome,
                 });
             }
             if state.shut && state.pending.is_empty() {
                 self.filled.notify_all();
             }
-            (!state.closed && state.done.len() == 1, ended)
+            (!state.closed && state.done.len() == 1, session)
         };
-        drop(ended);
+        drop(session);
         self.filled.notify_one();
         if first {
             self.wake();
@@ -421,6 +431,7 @@ impl Completion {
             op,
             user_data,
             kind,
+            room,
             outcome,
         } = self;
         let event = sw_event {
@@ -432,8 +443,11 @@ impl Completion {
             error: sw_error::default(),
             reserved: 0,
         };
-        match outcome.and_then(sw_bytes::lend) {
-            Ok(result) => sw_event { result, ..event },
+        match outcome {
+            Ok(bytes) => sw_event {
+                result: room.lend(bytes),
+                ..event
+            },
             Err(failure) => sw_event {
                 status: failure.code,
                 error: error::store(failure),

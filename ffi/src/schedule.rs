@@ -28,8 +28,8 @@ pub const SW_MAX_UPCOMING: u32 = 1000;
 ///   time zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to begin; null
 ///   while it is paused), `last` (the last due time that was dealt with), `paused`, `case` (the one that began last),
 ///   `queued` (the due time of the start that waits for that one to end), and how many were `started`, `skipped` (as a
-///   case had not ended) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970; what
-///   there is not is null.
+///   case had not ended, or what a new one comes to cannot be stored) and `missed` (as nobody drove the
+///   store). Times are microseconds since the start of 1970; what there is not is null.
 /// @since 0.1 unstable
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_schedule_list(

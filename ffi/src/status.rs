@@ -15,7 +15,7 @@ pub const SW_MISUSE: sw_status = 100;
 pub const SW_NULL_ARGUMENT: sw_status = 101;
 /// Text is not valid UTF-8.
 pub const SW_INVALID_UTF8: sw_status = 102;
-/// A length or a count is above the limit; nothing was read.
+/// A length or a count is above the limit, or so many handles are held that none is free; nothing was changed.
 pub const SW_TOO_LARGE: sw_status = 103;
 /// An argument has a value that this function does not know.
 pub const SW_INVALID_ARGUMENT: sw_status = 104;

@@ -104,12 +104,13 @@ pub unsafe extern "C" fn sw_flow_migrate(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_flow_migrate, err, |call| {
-        let report = call.out("report", report)?;
+        let report = call.out_reserved("report", report)?;
         let session = call.engine(engine)?;
         let text = call.document("text", text, text_len)?;
         let dir = call.text("dir", dir, dir_len)?;
         let options = call.value_or_null("options", options, options_len)?;
-        report.give_value(&session.migrate(text, dir, &options)?)
+        report.give_value(&session.migrate(text, dir, &options)?);
+        Ok(())
     })
 }
 
@@ -134,10 +135,11 @@ pub unsafe extern "C" fn sw_flow_undo_migration(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_flow_undo_migration, err, |call| {
-        let report = call.out("report", report)?;
+        let report = call.out_reserved("report", report)?;
         let session = call.engine(engine)?;
         let migration = call.text("migration", migration, migration_len)?;
-        report.give_value(&session.undo_migration(migration)?)
+        report.give_value(&session.undo_migration(migration)?);
+        Ok(())
     })
 }
 
@@ -172,7 +174,7 @@ pub unsafe extern "C" fn sw_case_fork(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_case_fork, err, |call| {
-        let forked = call.out("forked", forked)?;
+        let forked = call.out_reserved("forked", forked)?;
         let session = call.engine(engine)?;
         let id = call.text("id", id, id_len)?;
         let new_id = call.text("new_id", new_id, new_id_len)?;
@@ -183,7 +185,8 @@ pub unsafe extern "C" fn sw_case_fork(
                 return Err(checks::invalid("results", why));
             }
         };
-        forked.give_value(&session.fork_case(id, at, results, new_id)?)
+        forked.give_value(&session.fork_case(id, at, results, new_id)?);
+        Ok(())
     })
 }
 

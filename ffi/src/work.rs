@@ -99,12 +99,13 @@ pub unsafe extern "C" fn sw_work_poll_sync(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_work_poll_sync, err, |call| {
-        let items = call.out("items", items)?;
+        let items = call.out_reserved("items", items)?;
         let session = call.engine(engine)?;
         let topics = call.value("topics", topics, topics_len)?;
         let worker = call.text("worker", worker, worker_len)?;
         let poll = poll_of(&topics, worker, max, lease_ns)?;
-        items.give_value(&session.poll(poll, Timeout::from_ns(timeout_ns))?)
+        items.give_value(&session.poll(poll, Timeout::from_ns(timeout_ns))?);
+        Ok(())
     })
 }
 
@@ -210,10 +211,11 @@ pub unsafe extern "C" fn sw_work_deliver(
     err: *mut sw_error,
 ) -> sw_status {
     guard!(sw_work_deliver, err, |call| {
-        let verdicts = call.out("verdicts", verdicts)?;
+        let verdicts = call.out_reserved("verdicts", verdicts)?;
         let session = call.engine(engine)?;
         let outcomes = call.array_around(2, "outcomes", outcomes, outcomes_len)?;
-        verdicts.give_value(&session.deliver(&outcomes)?)
+        verdicts.give_value(&session.deliver(&outcomes)?);
+        Ok(())
     })
 }
 

@@ -330,7 +330,8 @@ export const constants: {
    */
   readonly SW_INVALID_UTF8: 102;
   /**
-   * A length or a count is above the limit; nothing was read.
+   * A length or a count is above the limit, or so many handles are held that none is free; nothing was
+   * changed.
    */
   readonly SW_TOO_LARGE: 103;
   /**
@@ -2812,8 +2813,9 @@ export function caseCompensateAsync(engine: Engine, id: string, reason: string):
  * the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
  * begin; null while it is paused), `last` (the last due time that was dealt with), `paused`, `case`
  * (the one that began last), `queued` (the due time of the start that waits for that one to end), and
- * how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the
- * store). Times are microseconds since the start of 1970; what there is not is null.
+ * how many were `started`, `skipped` (as a case had not ended, or what a new one comes to cannot be
+ * stored) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970;
+ * what there is not is null.
  */
 export function scheduleList(engine: Engine): Uint8Array;
 

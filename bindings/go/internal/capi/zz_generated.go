@@ -386,7 +386,8 @@ const SW_NULL_ARGUMENT Status = 101
 // SW_INVALID_UTF8: Text is not valid UTF-8.
 const SW_INVALID_UTF8 Status = 102
 
-// SW_TOO_LARGE: A length or a count is above the limit; nothing was read.
+// SW_TOO_LARGE: A length or a count is above the limit, or so many handles are held that none is free;
+// nothing was changed.
 const SW_TOO_LARGE Status = 103
 
 // SW_INVALID_ARGUMENT: An argument has a value that this function does not know.
@@ -3801,8 +3802,9 @@ func CaseCompensate(engine Engine, id string, reason string) (err error) {
 // or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case is to
 // begin; null while it is paused), `last` (the last due time that was dealt with), `paused`, `case`
 // (the one that began last), `queued` (the due time of the start that waits for that one to end), and
-// how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove the
-// store). Times are microseconds since the start of 1970; what there is not is null.
+// how many were `started`, `skipped` (as a case had not ended, or what a new one comes to cannot be
+// stored) and `missed` (as nobody drove the store). Times are microseconds since the start of 1970;
+// what there is not is null.
 func ScheduleList(engine Engine) (schedules []byte, err error) {
 	var cSchedules C.sw_bytes
 	var cErr C.sw_error

@@ -26,7 +26,8 @@ enum class errc : sw_status {
   null_argument = SW_NULL_ARGUMENT,
   /// Text is not valid UTF-8.
   invalid_utf8 = SW_INVALID_UTF8,
-  /// A length or a count is above the limit; nothing was read.
+  /// A length or a count is above the limit, or so many handles are held that none is free; nothing was
+  /// changed.
   too_large = SW_TOO_LARGE,
   /// An argument has a value that this function does not know.
   invalid_argument = SW_INVALID_ARGUMENT,
@@ -3291,8 +3292,9 @@ inline bool abi_matches() noexcept {
 /// zone, or the period), `overlap` ("skip", "allow", "queue" or "cancel"), `next` (when the next case
 /// is to begin; null while it is paused), `last` (the last due time that was dealt with), `paused`,
 /// `case` (the one that began last), `queued` (the due time of the start that waits for that one to
-/// end), and how many were `started`, `skipped` (as a case had not ended) and `missed` (as nobody drove
-/// the store). Times are microseconds since the start of 1970; what there is not is null.
+/// end), and how many were `started`, `skipped` (as a case had not ended, or what a new one comes to
+/// cannot be stored) and `missed` (as nobody drove the store). Times are microseconds since the start
+/// of 1970; what there is not is null.
 /// @param error Receives the details of a failure; may be null.
 [[nodiscard]] inline sw_status schedule_list(
     sw_engine engine,
