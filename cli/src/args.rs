@@ -133,7 +133,7 @@ impl Command {
 
 #[derive(Args)]
 pub struct Run {
-    /// The flow: a YAML or JSON file
+    /// The flow: a YAML or JSON file, or - for stdin
     pub spec: PathBuf,
     /// The case's input, an object: a file, JSON text, or - for stdin
     #[arg(long, short, value_name = "FILE|JSON|-")]
@@ -170,7 +170,7 @@ refused · 5 the store cannot be used · 8 a worker could not be kept running
 Example:
   statewright serve reports.yaml --worker 'node worker.mjs'")]
 pub struct Serve {
-    /// Flows to deploy first: YAML or JSON files
+    /// Flows to deploy first: YAML or JSON files, or - for stdin
     #[arg(value_name = "SPEC")]
     pub specs: Vec<PathBuf>,
     /// The folder of the store [default: .statewright]
@@ -259,7 +259,7 @@ pub struct Case {
 
 #[derive(Args)]
 pub struct Check {
-    /// The flows: YAML or JSON files
+    /// The flows: YAML or JSON files, or - for stdin
     #[arg(required_unless_present = "schema")]
     pub specs: Vec<PathBuf>,
     /// Print the JSON Schema of flows, for editors
@@ -351,11 +351,12 @@ pub struct Repair {
 #[derive(Args)]
 #[command(after_help = "\
 Without an operation, all are listed with what they take. What an operation needs comes in that order, and a path \
-behind it; the rest is given as name=value. Values are JSON, or text if they are no JSON. Times are microseconds since \
-1970.
+behind it; the rest is given as name=value. Values are JSON, or text if they are no JSON; - is JSON on stdin. Times \
+are microseconds since 1970.
 
 Examples:
   statewright kv put greeting '\"hello\"'
+  statewright kv put settings - < settings.json
   statewright kv scan prefix=gr limit=10
   statewright json set order .lines[0].price 12.5
   statewright events append orders placed '{\"id\": 17}'

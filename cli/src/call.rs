@@ -13,7 +13,7 @@ use statewright::{Engine, Kind, Limits, Options, Value, value};
 use crate::args::{Call, StoreFolder, Txn};
 use crate::console::Out;
 use crate::exit::{Exit, Failure, Result};
-use crate::store;
+use crate::{input, store};
 
 /// The place in a document.
 const PATH: &str = "path";
@@ -187,7 +187,7 @@ fn call_of(operation: &Operation, options: &Call) -> Result<Value> {
                 return Err(misused(operation, &problem));
             }
         };
-        call.insert(name, read(operation, name, text))
+        call.insert(name, read(operation, name, text)?)
             .map_err(|e| Failure::new(Exit::Usage, e.code(), e.to_string()))?;
     }
     match needed.next() {
@@ -202,14 +202,14 @@ fn misused(operation: &Operation, problem: &str) -> Failure {
     Failure::new(Exit::Usage, 418, format!("{problem}; write: {usage}"))
 }
 
-fn read(operation: &Operation, name: &str, text: &str) -> Value {
+fn read(operation: &Operation, name: &str, text: &str) -> Result<Value> {
     let place = matches!(name, "from" | "to")
         && !operation.name.starts_with("event.")
         && operation.name != "json.move_item";
     if place || TEXTS.contains(&name) {
-        return Value::from(text);
+        return Ok(Value::from(text));
     }
-    Value::from_json(text).unwrap_or_else(|_| Value::from(text))
+    input::value(text)
 }
 
 /// An array item by item, nothing for null.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use statewright::flow::{Problem, Severity};
 use statewright::{Kind, Value};
@@ -12,13 +13,21 @@ use crate::exit::{Exit, Failure, Result};
 /// Specs and inputs are not longer than this.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// A spec: its text, and the folder it lies in.
+/// What is written for standard input.
+const STDIN: &str = "-";
+
+/// A spec: its text, and the folder it lies in, if it is not from stdin.
 pub struct Spec {
     pub source: String,
     pub dir: Option<String>,
 }
 
+/// A spec in a file; `-` is stdin.
 pub fn spec(path: &Path) -> Result<Spec> {
+    if path.as_os_str() == STDIN {
+        let source = stdin("the flow")?;
+        return Ok(Spec { source, dir: None });
+    }
     let source = text(
         read(path).map_err(|e| unreadable("the flow", path, &e))?,
         &path.display().to_string(),
@@ -33,17 +42,7 @@ pub fn spec(path: &Path) -> Result<Spec> {
 pub fn case_input(given: Option<&str>) -> Result<Value> {
     let (text, place) = match given {
         None => return Ok(Value::NULL),
-        Some("-") => {
-            let bytes = bounded(io::stdin().lock());
-            let bytes = bytes.map_err(|e| {
-                Failure::new(
-                    Exit::Usage,
-                    300,
-                    format!("could not read the input from stdin: {e}"),
-                )
-            })?;
-            (text(bytes, "stdin")?, "stdin".to_owned())
-        }
+        Some(STDIN) => (stdin("the input")?, "stdin".to_owned()),
         Some(json) if json.trim_start().starts_with(['{', '[', '"']) => {
             (json.to_owned(), "--input".to_owned())
         }
@@ -65,6 +64,30 @@ pub fn case_input(given: Option<&str>) -> Result<Value> {
             Err(Failure::new(Exit::Usage, 507, message))
         }
     }
+}
+
+/// A value: JSON, or text if it is no JSON; `-` is JSON on stdin.
+pub fn value(given: &str) -> Result<Value> {
+    if given == STDIN {
+        let text = stdin("the value")?;
+        return Value::from_json(&text)
+            .map_err(|e| Failure::new(Exit::Usage, e.code(), format!("stdin: {e}")));
+    }
+    Ok(Value::from_json(given).unwrap_or_else(|_| Value::from(given)))
+}
+
+/// All of stdin, which can be asked for once.
+fn stdin(what: &str) -> Result<String> {
+    static READ: AtomicBool = AtomicBool::new(false);
+    let failed = |why: &dyn std::fmt::Display| {
+        let message = format!("could not read {what} from stdin: {why}");
+        Failure::new(Exit::Usage, 300, message)
+    };
+    if READ.swap(true, Ordering::Relaxed) {
+        return Err(failed(&"it was read already; write - once"));
+    }
+    let bytes = bounded(io::stdin().lock()).map_err(|e| failed(&e))?;
+    text(bytes, "stdin")
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

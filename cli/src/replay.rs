@@ -26,7 +26,7 @@ pub struct Replay {
     /// The case
     #[arg(required_unless_present = "steps", conflicts_with = "steps")]
     pub case: Option<String>,
-    /// Do it on this flow: a YAML, JSON or TOML file
+    /// Do it on this flow: a YAML, JSON or TOML file, or - for stdin
     #[arg(long, value_name = "SPEC")]
     pub with: Option<PathBuf>,
     /// Take these steps of a finding, on the flow given by --with

@@ -37,7 +37,7 @@ with the reasons. What is claimed stays claimed, and timers go on. Nothing else 
 
 Exit codes: 0 all fit or were moved, or there are none · 1 some do not · 3 the flow was refused")]
 pub struct Migrate {
-    /// The other version: a YAML, JSON or TOML file
+    /// The other version: a YAML, JSON or TOML file, or - for stdin
     #[arg(required_unless_present_any = ["undo", "list"])]
     pub spec: Option<PathBuf>,
     /// Tell what would happen, and change nothing

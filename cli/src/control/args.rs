@@ -81,7 +81,7 @@ pub struct SendToCase {
     pub id: String,
     /// The signal's name
     pub signal: String,
-    /// What it says: JSON, or text if it is no JSON
+    /// What it says: JSON, or text if it is no JSON; - for JSON on stdin
     #[arg(value_name = "DATA", allow_negative_numbers = true)]
     pub data: Option<String>,
     #[command(flatten)]
@@ -106,7 +106,7 @@ pub struct Add {
     pub id: String,
     /// The task's name
     pub task: String,
-    /// What the instances are made of: JSON, or text if it is no JSON
+    /// What the instances are made of: JSON, or text if it is no JSON; - for JSON on stdin
     #[arg(value_name = "ITEM", required = true, allow_negative_numbers = true)]
     pub items: Vec<String>,
     #[command(flatten)]
@@ -124,7 +124,7 @@ pub struct SendByKey {
     pub signal: String,
     /// The key, such as an order's number
     pub key: String,
-    /// What it says: JSON, or text if it is no JSON
+    /// What it says: JSON, or text if it is no JSON; - for JSON on stdin
     #[arg(value_name = "DATA", allow_negative_numbers = true)]
     pub data: Option<String>,
     #[command(flatten)]
@@ -205,7 +205,7 @@ pub struct Take {
 pub struct Complete {
     /// The item's token
     pub token: String,
-    /// JSON, or text if it is no JSON; null without it
+    /// JSON, or text if it is no JSON; - for JSON on stdin; null without it
     #[arg(value_name = "RESULT", allow_negative_numbers = true)]
     pub result: Option<String>,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use statewright::{Engine, Value, value};
 
 use crate::console::{self, DIM, Out};
 use crate::exit::{Exit, Result};
-use crate::{show, store};
+use crate::{input, show, store};
 
 use args::{CaseAction, Common, SendByKey};
 pub use work::work;
@@ -30,20 +30,21 @@ pub fn case(action: &CaseAction) -> Result<Exit> {
         CaseAction::CancelTask(a) => one(&a.id, &a.common, |e| e.cancel_task(&a.id, &a.task)),
         CaseAction::CompleteTask(a) => one(&a.id, &a.common, |e| e.complete_task(&a.id, &a.task)),
         CaseAction::Add(a) => {
-            let items: Vec<Value> = a.items.iter().map(|text| read(text)).collect();
+            let items: Result<Vec<Value>> = a.items.iter().map(|text| input::value(text)).collect();
+            let items = items?;
             one(&a.id, &a.common, |e| {
                 e.add_instances(&a.id, &a.task, &items)
             })
         }
         CaseAction::Signal(a) => {
-            let data = read_or_null(a.data.as_deref());
+            let data = read_or_null(a.data.as_deref())?;
             signal(&a.common, |e| e.signal(&a.id, &a.signal, &data))
         }
     }
 }
 
 pub fn send(a: &SendByKey) -> Result<Exit> {
-    let data = read_or_null(a.data.as_deref());
+    let data = read_or_null(a.data.as_deref())?;
     signal(&a.common, |e| e.signal_key(&a.signal, &a.key, &data))
 }
 
@@ -168,11 +169,6 @@ fn delivery_to_value(delivery: &Delivery) -> Value {
     }
 }
 
-/// JSON, or text if it is no JSON.
-fn read(text: &str) -> Value {
-    Value::from_json(text).unwrap_or_else(|_| Value::from(text))
-}
-
-fn read_or_null(text: Option<&str>) -> Value {
-    text.map_or(Value::NULL, read)
+fn read_or_null(text: Option<&str>) -> Result<Value> {
+    text.map_or(Ok(Value::NULL), input::value)
 }

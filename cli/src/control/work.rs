@@ -21,10 +21,13 @@ pub fn work(options: &Work) -> Result<Exit> {
             let item = engine.delegate(&a.token, &a.worker, a.lease)?;
             held(&item, &a.common, out)
         }),
-        Some(WorkAction::Complete(a)) => act(&a.common, |engine, out| {
-            engine.complete(&a.token, read_or_null(a.result.as_deref()))?;
-            tell(engine, case_of(&a.token), &a.common, out)
-        }),
+        Some(WorkAction::Complete(a)) => {
+            let result = read_or_null(a.result.as_deref())?;
+            act(&a.common, |engine, out| {
+                engine.complete(&a.token, result.clone())?;
+                tell(engine, case_of(&a.token), &a.common, out)
+            })
+        }
         Some(WorkAction::Fail(a)) => act(&a.common, |engine, out| {
             let mut failure = WorkFailure::new(a.code.as_str(), a.message.as_str());
             if a.for_good {

@@ -30,7 +30,7 @@ Examples:
   statewright graph --case order-17 > order-17.svg
   statewright graph order.yaml --dot | dot -Tpdf > order.pdf")]
 pub struct Graph {
-    /// The flow: a YAML or JSON file; with --case, the flow that the case runs on unless it is given
+    /// The flow: a YAML or JSON file, or - for stdin; with --case, the flow that the case runs on unless it is given
     #[arg(required_unless_present = "case")]
     pub spec: Option<PathBuf>,
     /// Show where this case is
@@ -83,7 +83,7 @@ pub fn run(options: &Graph) -> Result<Exit> {
             Failure::new(Exit::Usage, 601, message)
         })?
     };
-    match &options.output {
+    match options.output.as_deref().filter(|f| f.as_os_str() != "-") {
         Some(file) => std::fs::write(file, text).map_err(|e| Failure::file(file, &e))?,
         None => {
             let mut out = Out::new();

@@ -22,6 +22,7 @@ mod run;
 mod schedules;
 mod serve;
 mod state;
+mod stdin;
 mod transfer;
 mod value;
 mod verify;
