@@ -5,7 +5,7 @@ import { attempt } from './errors';
 import { Listing, type Walk } from './listing';
 import type { Scan, Txn as TxnHandle } from './native';
 import type { Session } from './session';
-import { given, known } from './state';
+import { given } from './state';
 import { decode, encode, text, type Value } from './values';
 
 /** Whether writes are commits of their own, and so promises, or parts of a transaction, and done at once. */
@@ -42,7 +42,7 @@ export interface Caller<M extends Mode> {
   read(operation: Operation): Value;
   /** Writes; `show` makes what is given of what the library gives. */
   write<T>(operation: Operation, show: (given: Value) => T): Done<M, T>;
-  /** Goes through a list of any length. */
+  /** Goes through a list of any length. The caller has looked at its other options. */
   list<R, T>(operation: Operation, show: (item: R) => T, options: ListOptions): Listing<T>;
   kvGet(key: Uint8Array): Uint8Array | undefined;
   kvPut(key: Uint8Array, value: Uint8Array): Done<M, void>;
@@ -196,21 +196,14 @@ const forgotten = new FinalizationRegistry<Scan>((scan) => {
   attempt(() => native.scanFree(scan));
 });
 
-/** The options of all lists. */
-const LIST_OPTIONS = [
-  ...['limit', 'signal', 'prefix', 'after', 'reverse', 'keys', 'from', 'to', 'since', 'until'],
-  ...['type', 'tag', 'status', 'parent', 'roots'],
-];
-
 /** A list of any length; on an engine it is also read on another thread. */
 function listed<R, T>(
   open: () => Scan,
   operation: Operation,
   show: (item: R) => T,
-  options: ListOptions,
+  { limit, signal }: ListOptions,
   threads: boolean,
 ): Listing<T> {
-  const { limit, signal } = known(options, ...LIST_OPTIONS);
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
     throw new TypeError('`limit` must be a whole number, not negative');
   }

@@ -4,6 +4,7 @@ import { native } from './addon';
 import { attempt } from './errors';
 import { choice, Held, limit } from './held';
 import type { Value as Handle } from './native';
+import { known } from './state';
 import { decode, encode, text, type Storable, type Value } from './values';
 
 /** What is at a place of a document. */
@@ -192,10 +193,11 @@ export class Document extends Held<Handle> {
   /** As JSON text: compact, unless `style` says otherwise. Unless it is typed, bytes become `{"$bytes": "<base64>"}`. */
   json(style: JsonStyle = {}): string {
     let flags = 0;
-    if (style.pretty) flags |= constants.SW_JSON_PRETTY;
-    if (style.sorted) flags |= constants.SW_JSON_SORTED;
-    if (style.typed) flags |= constants.SW_JSON_TYPED;
-    if (style.canonical) flags |= constants.SW_JSON_CANONICAL;
+    const { pretty, sorted, typed, canonical } = known(style, 'pretty', 'sorted', 'typed', 'canonical');
+    if (pretty) flags |= constants.SW_JSON_PRETTY;
+    if (sorted) flags |= constants.SW_JSON_SORTED;
+    if (typed) flags |= constants.SW_JSON_TYPED;
+    if (canonical) flags |= constants.SW_JSON_CANONICAL;
     return attempt(() => native.valueToJson(this.handle, flags));
   }
 
@@ -211,7 +213,8 @@ export class Document extends Held<Handle> {
 
   /** As CBOR (RFC 8949); if `deterministic`, equal documents give equal bytes. */
   cbor(options: { deterministic?: boolean } = {}): Uint8Array {
-    const flags = options.deterministic ? constants.SW_CBOR_DETERMINISTIC : 0;
+    const { deterministic } = known(options, 'deterministic');
+    const flags = deterministic ? constants.SW_CBOR_DETERMINISTIC : 0;
     return attempt(() => native.valueToCbor(this.handle, flags));
   }
 
@@ -344,10 +347,11 @@ export class Document extends Held<Handle> {
 
   /** Merges another value into this document. Members keep their order, and new ones come after them. */
   merge(other: Storable | Document, options: MergeOptions = {}): void {
+    const { deep, arrays = 'replace', nulls = 'keep' } = known(options, 'deep', 'arrays', 'nulls');
     const how = {
-      depth: options.deep === false ? constants.SW_MERGE_SHALLOW : constants.SW_MERGE_DEEP,
-      arrays: choice('arrays', options.arrays ?? 'replace', ARRAYS),
-      nulls: choice('nulls', options.nulls ?? 'keep', NULLS),
+      depth: deep === false ? constants.SW_MERGE_SHALLOW : constants.SW_MERGE_DEEP,
+      arrays: choice('arrays', arrays, ARRAYS),
+      nulls: choice('nulls', nulls, NULLS),
     };
     lend(other, (other) => native.valueMerge(this.handle, other, how));
   }
@@ -407,6 +411,7 @@ function held(call: () => Handle | undefined): Document | undefined {
 
 function low(options: ReadOptions | undefined) {
   if (options === undefined) return undefined;
+  known(options, 'limits', 'typed', 'maxDepth', 'maxKey', 'maxString', 'maxBytes', 'maxItems');
   const typed = options.typed ? constants.SW_READ_TYPED : 0;
   return {
     flags: choice('limits', options.limits ?? 'standard', LIMITS) | typed,

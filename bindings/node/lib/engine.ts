@@ -275,7 +275,7 @@ export class Engine {
    * if it has errors, which {@link check} lists.
    */
   async deploy(flow: string, options: { dir?: string } = {}): Promise<Deployed> {
-    const dir = text('dir', options.dir ?? '');
+    const dir = text('dir', known(options, 'dir').dir ?? '');
     return readDeployed(await this.#session.later(native.flowDeployAsync, text('flow', flow), dir));
   }
 
@@ -291,7 +291,7 @@ export class Engine {
    * together, so that many at a time are as fast as {@link Engine.startAll}; but for those that are given an `id`.
    */
   async start(flow: string, input: object | null = null, options: StartOptions = {}): Promise<string> {
-    const [session, id, group] = [this.#session, text('id', options.id ?? ''), text('flow', flow)];
+    const [session, id, group] = [this.#session, text('id', known(options, 'id').id ?? ''), text('flow', flow)];
     const payload = encode(input).slice();
     const alone = () => session.later(native.caseStartAsync, group, payload, id);
     return id === '' ? session.starts.ask({ group, parts: [payload], alone }) : alone();
@@ -324,14 +324,15 @@ export class Engine {
   /** Cases in the order of their ids. */
   cases<T = Value>(options: CaseListOptions = {}): Listing<CaseState<T>> {
     const session = this.#session;
-    const filter = [text('flow', options.flow ?? ''), text('status', options.status ?? '')] as const;
-    const first = text('after', options.after ?? '');
+    const { flow = '', status = '', after: begin = '', limit: most } = known(options, 'flow', 'status', 'after', 'limit');
+    const filter = [text('flow', flow), text('status', status)] as const;
+    const first = text('after', begin);
     return listing<CaseState<T>, CaseState<T>>({
       now: (after, limit) => readCases<T>(session.now(native.caseList, ...filter, after?.id ?? first, limit)),
       later: async (after, limit) =>
         readCases<T>(await session.later(native.caseListAsync, ...filter, after?.id ?? first, limit)),
       show: (state) => state,
-      limit: options.limit,
+      limit: most,
     });
   }
 
@@ -354,7 +355,7 @@ export class Engine {
   history(id: string, options: { after?: number } = {}): Listing<HistoryEvent> {
     const session = this.#session;
     const name = text('id', id);
-    const first = options.after ?? 0;
+    const first = known(options, 'after').after ?? 0;
     // One page: the library gives all there is.
     const rest = (after: HistoryEvent | undefined) => BigInt(after?.seq ?? first);
     return listing<HistoryEvent, HistoryEvent>({
@@ -366,10 +367,10 @@ export class Engine {
   }
 
   /** Waits for a case to end, and gives its state, however it ended: see its `status`. */
-  wait<T = Value>(id: string, options: WaitOptions = {}): Promise<CaseState<T>> {
+  async wait<T = Value>(id: string, options: WaitOptions = {}): Promise<CaseState<T>> {
     const submit = (engine: Handle, cq: Parameters<typeof native.caseWait>[2]) =>
       native.caseWait(engine, text('id', id), cq, 0n);
-    return operation(this.#session, submit, readCase<T>, options);
+    return operation(this.#session, submit, readCase<T>, known(options, 'signal', 'timeoutMs'));
   }
 
   /**
@@ -410,8 +411,9 @@ export class Engine {
 
   /** Checks every open case of a flow against another version of it, and tells what moving them would do. */
   async plan(flow: string, options: PlanOptions = {}): Promise<Plan> {
-    const [spec, dir] = [text('flow', flow), text('dir', options.dir ?? '')];
-    return readAnswer(await this.#session.later(native.flowPlanAsync, spec, dir, encode(options.renames ?? null)));
+    const { dir = '', renames = null } = known(options, 'dir', 'renames');
+    const [spec, folder] = [text('flow', flow), text('dir', dir)];
+    return readAnswer(await this.#session.later(native.flowPlanAsync, spec, folder, encode(renames)));
   }
 
   /**
@@ -419,7 +421,7 @@ export class Engine {
    * run on it too. Each cohort of cases is one commit. What is claimed stays claimed, and timers go on.
    */
   async migrate(flow: string, options: MigrateOptions = {}): Promise<Migration> {
-    const { dir = '', ...rest } = options;
+    const { dir = '', ...rest } = known(options, 'dir', 'renames', 'cohort', 'cases');
     const [spec, folder] = [text('flow', flow), text('dir', dir)];
     return readAnswer(await this.#session.later(native.flowMigrateAsync, spec, folder, encode(rest as Storable)));
   }
@@ -433,8 +435,9 @@ export class Engine {
 
   /** Makes a new case of another one as it was after an event of its history (its `seq`). */
   async fork(id: string, at: number, options: ForkOptions = {}): Promise<Fork> {
-    const [from, to] = [text('id', id), text('id', options.id ?? '')];
-    const results = options.results ? 1 : 0;
+    const { id: name = '', results: given } = known(options, 'id', 'results');
+    const [from, to] = [text('id', id), text('id', name)];
+    const results = given ? 1 : 0;
     return readAnswer(await this.#session.later(native.caseForkAsync, from, BigInt(at), results, to));
   }
 
@@ -565,7 +568,7 @@ export function version(): string {
 function nativeOptions(options: EngineOptions): NativeOptions {
   const { SW_DURABILITY_BUFFERED, SW_DURABILITY_STRICT, SW_DRIVE_NONE } = native.constants;
   const modes = { buffered: SW_DURABILITY_BUFFERED, strict: SW_DURABILITY_STRICT };
-  const names = ['durability', 'syncIntervalMs', 'drive', 'workerThreads', 'maxCommitBytes'];
+  const names = ['durability', 'syncIntervalMs', 'drive', 'workerThreads', 'maxCommitBytes'] as const;
   const { durability, syncIntervalMs, drive = true, workerThreads, maxCommitBytes } = known(options, ...names);
   const given: NativeOptions = {};
   if (durability !== undefined) {

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 
 import { native } from './addon';
 import { attempt, translated } from './errors';
+import { known } from './state';
 import { decode, encode, type Storable } from './values';
 
 /** A worker's answer: a value, or what {@link answer} gives. */
@@ -107,7 +108,7 @@ export class FlowTestError extends AssertionError {
 export const answer = {
   /** The attempt failed, with this code. */
   fail(code: string, options: { message?: string; retryable?: boolean } = {}): FlowTestAnswer {
-    return { $fail: { code, message: code, ...options } };
+    return { $fail: { code, message: code, ...known(options, 'message', 'retryable') } };
   },
 
   /** The worker dies with its work. */
@@ -134,6 +135,7 @@ const asText = (tests: readonly FlowTest[]): string => attempt(() => native.msgp
  * `SW_INVALID_SPEC` if the tests cannot be read.
  */
 export async function testFlow(options: FlowTestOptions): Promise<FlowTestReport[]> {
+  known(options, 'flow', 'file', 'with', 'tests', 'testsFile', 'runs', 'seed', 'powerCuts', 'only');
   const { file, testsFile, runs, seed, only } = options;
   const flow = file === undefined ? options.flow : await readFile(file, 'utf8');
   if (flow === undefined) throw new TypeError('testFlow needs a `flow` or a `file`');

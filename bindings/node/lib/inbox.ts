@@ -3,7 +3,7 @@
 import { native } from './addon';
 import { listing, type Listing } from './listing';
 import type { Session } from './session';
-import { date, dateOrNull } from './state';
+import { date, dateOrNull, known } from './state';
 import { decode, encode, nanoseconds, text, type Value } from './values';
 import { WorkItem } from './work';
 
@@ -81,7 +81,7 @@ function readWork<T>(bytes: Uint8Array): WorkInfo<T>[] {
 }
 
 export function work<T>(session: Session, options: WorkListOptions): Listing<WorkInfo<T>> {
-  const { limit, ...given } = options;
+  const { limit, ...given } = known(options, 'topic', 'case', 'task', 'worker', 'state', 'limit');
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   const filter = Object.fromEntries(named.map(([key, value]) => [key, text(key, value)]));
   const page = (after: WorkInfo<T> | undefined, limit: number) =>
@@ -102,8 +102,9 @@ export async function take<T>(
   session: Session,
   id: string,
   item: number,
-  { worker, leaseMs }: TakeOptions,
+  options: TakeOptions,
 ): Promise<WorkItem<T>> {
+  const { worker, leaseMs } = known(options, 'worker', 'leaseMs');
   const [name, who] = [text('id', id), text('worker', worker)];
   const taken = await session.later(native.workTakeAsync, name, BigInt(item), who, leaseOrNone(leaseMs));
   return new WorkItem<T>(session, decode(taken) as Record<string, unknown>);

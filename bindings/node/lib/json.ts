@@ -11,6 +11,7 @@ import {
   known,
   nothing,
   orNone,
+  PAGED,
   pasts,
   stored,
   type PageOptions,
@@ -81,7 +82,7 @@ export class Json<M extends Mode = 'engine'> {
 
   /** Documents in the order of their keys. */
   list<T = Value>(options: JsonListOptions = {}): Listing<[string, T]> {
-    const { prefix, after } = options;
+    const { prefix, after } = known(options, ...PAGED);
     const list = { op: 'json.list', prefix: text('prefix', prefix ?? ''), after };
     return this.#caller.list<{ key: string; value: T }, [string, T]>(
       list,
@@ -134,9 +135,10 @@ export class Json<M extends Mode = 'engine'> {
   merge(
     key: string,
     value: Storable,
-    { path, strategy }: { path?: string; strategy?: MergeStrategy } = {},
+    options: { path?: string; strategy?: MergeStrategy } = {},
   ): Done<M, void> {
     return this.#do(() => {
+      const { path, strategy } = known(options, 'path', 'strategy');
       return this.#caller.write({ op: 'json.merge', key, value: given(value), path, strategy }, nothing);
     });
   }

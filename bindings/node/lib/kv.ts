@@ -12,6 +12,7 @@ import {
   micros,
   nothing,
   orNone,
+  PAGED,
   pasts,
   stored,
   wholeMilliseconds,
@@ -178,7 +179,7 @@ export class Kv<M extends Mode = 'engine'> {
   scan<T = Value>(options?: KvScanOptions & { keys?: 'text' }): Listing<[string, T]>;
   scan<T = Value>(options: KvScanOptions & { keys: 'bytes' }): Listing<[Uint8Array, T]>;
   scan<T = Value>(options: KvScanOptions = {}): Listing<[Key, T]> {
-    const { prefix, after, reverse, keys } = options;
+    const { prefix, after, reverse, keys } = known(options, ...PAGED, 'reverse', 'keys');
     const from = after === undefined ? undefined : keyBytes('after', after);
     const which = { prefix: keyBytes('prefix', prefix ?? ''), [reverse ? 'before' : 'after']: from };
     const scan = { op: 'kv.scan', ...which, reverse };

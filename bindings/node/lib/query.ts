@@ -5,6 +5,7 @@ import { lend, taken, type Document } from './document';
 import { attempt } from './errors';
 import { choice, Held, limit } from './held';
 import type { Query as Handle } from './native';
+import { known } from './state';
 import { text, type Storable, type Value } from './values';
 
 /** How places are written: `.lines[0]`, `$['lines'][0]` (RFC 9535) or `/lines/0` (RFC 6901). All are read everywhere. */
@@ -33,7 +34,7 @@ export class Query extends Held<Handle> {
    * million by default: a step is one node looked at, or one comparison. More throws `SW_LIMIT`.
    */
   static parse(query: string, options: { maxSteps?: number } = {}): Query {
-    const maxSteps = limit('maxSteps', options.maxSteps);
+    const maxSteps = limit('maxSteps', known(options, 'maxSteps').maxSteps);
     return attempt(() => new Query(native.queryParse(text('query', query), maxSteps)));
   }
 

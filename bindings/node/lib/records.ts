@@ -7,10 +7,13 @@ import {
   date,
   given,
   known,
+  LISTED,
   nothing,
   orNone,
+  PAGED,
   pasts,
   span,
+  SPANNED,
   stored,
   type PageOptions,
   type Past,
@@ -89,18 +92,19 @@ export class Events<M extends Mode = 'engine'> {
 
   /** Events in their order: `for await (const event of engine.events('orders').read())`. */
   read<T = Value>(options: EventOptions = {}): Listing<StreamEvent<T>> {
-    const { from, to, reverse } = options;
+    const { from, to, reverse } = known(options, ...LISTED, 'from', 'to', 'reverse');
     return this.#list('event.range', { from, to, reverse }, options);
   }
 
   /** Events of a type. */
   byType<T = Value>(type: string, options: Omit<EventOptions, 'to' | 'reverse'> = {}): Listing<StreamEvent<T>> {
-    return this.#list('event.by_type', { type: text('type', type), from: options.from }, options);
+    const { from } = known(options, ...LISTED, 'from');
+    return this.#list('event.by_type', { type: text('type', type), from }, options);
   }
 
   /** Events that were committed in a span of time. */
   byTime<T = Value>(options: SpanOptions = {}): Listing<StreamEvent<T>> {
-    return this.#list('event.by_time', span(options), options);
+    return this.#list('event.by_time', span(known(options, ...SPANNED)), options);
   }
 
   /** The last event; undefined if there is none. */
@@ -177,7 +181,8 @@ export class Cells<M extends Mode = 'engine'> {
 
   /** Cells in the order of their names. */
   list<T = Value>(options: PageOptions = {}): Listing<[string, Stored<T>]> {
-    const list = { op: 'cell.list', prefix: text('prefix', options.prefix ?? ''), after: options.after };
+    const { prefix, after } = known(options, ...PAGED);
+    const list = { op: 'cell.list', prefix: text('prefix', prefix ?? ''), after };
     return this.#caller.list<Raw, [string, Stored<T>]>(
       list,
       ({ key, ...rest }) => [key as string, rest as unknown as Stored<T>],
@@ -266,7 +271,8 @@ export class Traces<M extends Mode = 'engine'> {
 
   /** Traces in the order of time. */
   list<T = Value>(options: TraceListOptions = {}): Listing<Trace<T>> {
-    const { type, tag, parent, roots, after } = options;
+    const names = ['type', 'tag', 'parent', 'roots', 'after'] as const;
+    const { type, tag, parent, roots, after } = known(options, ...SPANNED, ...names);
     const by = one({
       'trace.by_type': type !== undefined && { type },
       'trace.by_tag': tag !== undefined && { tag },
@@ -344,7 +350,7 @@ export class Runs<M extends Mode = 'engine'> {
 
   /** Makes an active run; gives its id. */
   create(options: RunOptions = {}): Done<M, string> {
-    return this.#write('run.create', { ...options }, as<string>);
+    return this.#write('run.create', () => ({ ...known(options, 'id', 'parent', 'tags', 'metadata') }), as<string>);
   }
 
   /** A run; undefined if it is not there. */
@@ -380,18 +386,22 @@ export class Runs<M extends Mode = 'engine'> {
 
   /** Makes a child with a copy of a run's state; gives its id. */
   fork(id: string, options: Omit<RunOptions, 'parent'> = {}): Done<M, string> {
-    const { id: new_id, ...rest } = options;
-    return this.#write('run.fork', { ...rest, id, new_id }, as<string>);
+    const more = () => {
+      const { id: new_id, ...rest } = known(options, 'id', 'tags', 'metadata');
+      return { ...rest, id, new_id };
+    };
+    return this.#write('run.fork', more, as<string>);
   }
 
   /** Removes a run and its state; with `cascade` all below it, too, else `SW_HAS_CHILDREN`. Gives how many. */
   delete(id: string, options: { cascade?: boolean } = {}): Done<M, number> {
-    return this.#write('run.delete', { ...options, id }, as<number>);
+    return this.#write('run.delete', () => ({ ...known(options, 'cascade'), id }), as<number>);
   }
 
   /** Runs in the order in which they were created. */
   list<T = Value>(options: RunListOptions = {}): Listing<Run<T>> {
-    const { status, tag, parent, roots, after } = options;
+    const names = ['status', 'tag', 'parent', 'roots', 'after'] as const;
+    const { status, tag, parent, roots, after } = known(options, ...SPANNED, ...names);
     const by = one({
       'run.by_status': status !== undefined && { status },
       'run.by_tag': tag !== undefined && { tag },
@@ -418,8 +428,10 @@ export class Runs<M extends Mode = 'engine'> {
     return commits.map((commit) => ({ ...commit, time: date(commit.time) })) as never;
   }
 
-  #write<T>(op: string, more: object, show: (given: Value) => T): Done<M, T> {
-    return this.#caller.run(() => this.#caller.write({ op, ...more }, show));
+  #write<T>(op: string, more: object | (() => object), show: (given: Value) => T): Done<M, T> {
+    return this.#caller.run(() => {
+      return this.#caller.write({ op, ...(typeof more === 'function' ? more() : more) }, show);
+    });
   }
 }
 

@@ -22,7 +22,7 @@ export interface Schedule {
   queued: Date | null;
   /** How many cases it has started. */
   started: number;
-  /** How many it left out because a case had not ended. */
+  /** How many it left out because a case had not ended, or what a new one comes to cannot be stored. */
   skipped: number;
   /** How many it left out because nobody drove the store when they were due. */
   missed: number;

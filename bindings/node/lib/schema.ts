@@ -4,6 +4,7 @@ import { native } from './addon';
 import { Document, lend } from './document';
 import { Held, limit } from './held';
 import type { Schema as Handle } from './native';
+import { known } from './state';
 import { decode, encode, type Storable } from './values';
 
 /** How a schema is compiled and used. */
@@ -48,6 +49,7 @@ export class Schema extends Held<Handle> {
 
   /** Compiles a schema; `SW_INVALID_SCHEMA` says where it is wrong. */
   static compile(source: Storable | Document, options: SchemaOptions = {}): Schema {
+    known(options, 'checkFormats', 'draft', 'maxViolations', 'maxSteps', 'documents');
     const how = {
       flags: options.checkFormats ? native.constants.SW_SCHEMA_CHECK_FORMATS : 0,
       draft: options.draft ?? 0,

@@ -71,13 +71,20 @@ export function keyText(key: Key): string {
 }
 
 /** The options, of which all must be known: one that is misspelt would be none, and nobody would be told. */
-export function known<T extends object>(options: T, ...names: readonly string[]): T {
+export function known<T extends object>(options: T, ...names: readonly (keyof T & string)[]): T {
   if (typeof options !== 'object' || options === null) throw new TypeError('the options must be an object');
   for (const name in options) {
-    if (!names.includes(name)) throw new TypeError(`there is no option \`${name}\`, but ${names.join(', ')}`);
+    if (!(names as readonly string[]).includes(name)) throw new TypeError(`there is no option \`${name}\`, but ${names.join(', ')}`);
   }
   return options;
 }
+
+/** The options of a list that has others than these. */
+export const LISTED = ['limit', 'signal'] as const;
+/** The options of a list in pages. */
+export const PAGED = [...LISTED, 'prefix', 'after'] as const;
+/** The options of a list over a span of time. */
+export const SPANNED = [...LISTED, 'since', 'until'] as const;
 
 /** What is stored: anything but undefined. */
 export function given(value: Storable): Storable {

@@ -5,7 +5,7 @@ import { Json } from './json';
 import { Kv } from './kv';
 import type { Listing } from './listing';
 import { Cells, Events, Runs, Traces, type StreamInfo } from './records';
-import type { PageOptions } from './state';
+import { known, PAGED, type PageOptions } from './state';
 import { text } from './values';
 
 /** A part of the store with keys, documents, streams, cells, traces and runs of its own. */
@@ -37,7 +37,8 @@ export class Space<M extends Mode = 'engine'> {
 
   /** The streams, in the order of their names. */
   streams(options: PageOptions = {}): Listing<StreamInfo> {
-    const list = { op: 'event.streams', prefix: text('prefix', options.prefix ?? ''), after: options.after };
+    const { prefix, after } = known(options, ...PAGED);
+    const list = { op: 'event.streams', prefix: text('prefix', prefix ?? ''), after };
     return this.#caller.list<StreamInfo, StreamInfo>(list, (info) => info, options);
   }
 }
@@ -63,7 +64,8 @@ export class Spaces<M extends Mode = 'engine'> {
 
   /** The names of the spaces that hold something, in order. */
   list(options: PageOptions = {}): Listing<string> {
-    const list = { op: 'space.list', prefix: text('prefix', options.prefix ?? ''), after: options.after };
+    const { prefix, after } = known(options, ...PAGED);
+    const list = { op: 'space.list', prefix: text('prefix', prefix ?? ''), after };
     return this.#caller.list<string, string>(list, (name) => name, options);
   }
 

@@ -13,7 +13,7 @@ import type { Json } from './json';
 import type { Kv } from './kv';
 import type { Listing } from './listing';
 import type { Cells, Events, Runs, StreamInfo, Traces } from './records';
-import type { PageOptions } from './state';
+import { known, type PageOptions } from './state';
 import { Space, Spaces } from './store';
 import { decode, encode, integer, type Value } from './values';
 
@@ -82,7 +82,7 @@ export class Txn {
   /** @internal */
   constructor(session: Session, options: TxnOptions) {
     const { SW_ISOLATION_SERIALIZABLE, SW_ISOLATION_SNAPSHOT, SW_ISOLATION_WEAK } = native.constants;
-    const isolation = choice('isolation', options.isolation ?? 'serializable', {
+    const isolation = choice('isolation', known(options, 'isolation').isolation ?? 'serializable', {
       serializable: SW_ISOLATION_SERIALIZABLE,
       snapshot: SW_ISOLATION_SNAPSHOT,
       weak: SW_ISOLATION_WEAK,
@@ -206,12 +206,12 @@ export async function transact<T>(
   work: (txn: Txn) => T | PromiseLike<T>,
   options: TransactOptions,
 ): Promise<T> {
-  const attempts = options.attempts ?? ATTEMPTS;
+  const { attempts = ATTEMPTS, signal, ...how } = known(options, 'attempts', 'signal', 'isolation');
   if (!Number.isInteger(attempts) || attempts < 1)
     throw new TypeError('`attempts` must be a whole number above 0');
   for (let attempt = 1; ; attempt++) {
-    options.signal?.throwIfAborted();
-    const txn = new Txn(session, options);
+    signal?.throwIfAborted();
+    const txn = new Txn(session, how);
     try {
       const result = await work(txn);
       if (txn.active) await txn.commit();

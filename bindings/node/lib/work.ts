@@ -6,7 +6,7 @@ import { hasCode } from './errors';
 import { concernsOne } from './gatherer';
 import type { Session } from './session';
 import { whenAborted } from './signals';
-import { dateOrNull } from './state';
+import { dateOrNull, known } from './state';
 import { decode, encode, nanoseconds, text, type Storable, type Value } from './values';
 
 /** Which work to take. */
@@ -112,7 +112,8 @@ export class WorkItem<T = Value> {
    * for `leaseMs` without a heartbeat; without end by default. The attempt and its deadline go on.
    */
   async delegate(worker: string, options: { leaseMs?: number } = {}): Promise<WorkItem<T>> {
-    const lease = options.leaseMs === undefined ? 0n : nanoseconds('leaseMs', options.leaseMs);
+    const { leaseMs } = known(options, 'leaseMs');
+    const lease = leaseMs === undefined ? 0n : nanoseconds('leaseMs', leaseMs);
     const handed = await this.#session.later(native.workDelegateAsync, this.token, text('worker', worker), lease);
     return new WorkItem<T>(this.#session, decode(handed) as Record<string, unknown>);
   }
@@ -131,11 +132,12 @@ export type WorkOutcome = { item: { token: string } } & (
 /** @internal */
 export const encodeOutcomes = (outcomes: readonly WorkOutcome[]): Uint8Array =>
   encode(
-    outcomes.map(({ item, result, failure }) =>
-      failure === undefined
+    outcomes.map((outcome: { item: { token: string }; result?: Storable; failure?: FailureReason }) => {
+      const { item, result, failure } = known(outcome, 'item', 'result', 'failure');
+      return failure === undefined
         ? { token: item.token, result: result ?? null }
-        : { token: item.token, failure: failureOf(failure) },
-    ),
+        : { token: item.token, failure: failureOf(failure) };
+    }),
   );
 
 /** The beginning of an outcome `{ token, [ending]: payload }`, and what comes before the payload. */
@@ -182,14 +184,15 @@ function failureOf(reason: unknown): Record<string, Storable> {
 
 /** Takes work items, waiting for at least one. */
 export async function poll<T>(session: Session, options: PollOptions): Promise<WorkItem<T>[]> {
-  const { topics, max = 1, leaseMs = LEASE_MS, worker = `node-${process.pid}` } = options;
+  const { topics, max = 1, leaseMs = LEASE_MS, worker = `node-${process.pid}`, ...waiting } = options;
+  known(options, 'topics', 'max', 'leaseMs', 'worker', 'signal', 'timeoutMs');
   const lease = nanoseconds('leaseMs', leaseMs);
   const names = topics.map((topic) => text('topics', topic));
   return operation(
     session,
     (engine, cq) => native.workPoll(engine, encode(names), text('worker', worker), max, lease, cq, 0n),
     (result) => (decode(result) as Record<string, unknown>[]).map((raw) => new WorkItem<T>(session, raw)),
-    options,
+    waiting,
   );
 }
 
@@ -241,6 +244,7 @@ export async function serve(
   handlers: Readonly<Record<string, Handler<never>>>,
   options: WorkerOptions,
 ): Promise<void> {
+  known(options, 'signal', 'concurrency', 'leaseMs', 'name');
   const { concurrency = CONCURRENCY, leaseMs = LEASE_MS, name } = options;
   const topics = Object.keys(handlers);
   if (topics.length === 0) throw new TypeError('`handlers` must have a handler for at least one topic');

@@ -20,6 +20,26 @@ test('calls are one commit or nothing', async (t) => {
   assert.equal(engine.kv.get('n'), 42);
 });
 
+test('what was there once is restored with its times and ids', async (t) => {
+  const engine = memory(t);
+  const time = 1_767_225_600_000_001n; // a Date has no microseconds
+  await engine.call(
+    { op: 'event.restore', stream: 's', sequence: 0, time, type: 'placed', payload: { id: 17 } },
+    { op: 'trace.restore', id: 't1', time, type: 'tool_call', payload: 1, tags: ['slow'] },
+    { op: 'run.restore', id: 'r', status: 'completed', created: time, updated: time, tags: ['nightly'] },
+  );
+  const at = new Date(1_767_225_600_000);
+  assert.deepEqual(engine.events('s').get(0).time, at);
+  assert.deepEqual(engine.traces.get('t1').time, at);
+  const { status, created, tags } = engine.runs.get('r');
+  assert.deepEqual({ status, created, tags }, { status: 'completed', created: at, tags: ['nightly'] });
+  const { results } = await engine.call({ op: 'event.get', stream: 's', sequence: 0 });
+  assert.equal(BigInt(results[0].time), time);
+  // What is there already must be the same.
+  const other = { op: 'event.restore', stream: 's', sequence: 0, time, type: 'placed', payload: { id: 18 } };
+  await fails(() => engine.call(other), 'SW_CANNOT_RESTORE');
+});
+
 test('a transaction takes calls, too', async (t) => {
   const engine = memory(t);
   const txn = engine.begin();

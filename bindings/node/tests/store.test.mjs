@@ -207,25 +207,6 @@ test('a commit beyond the limit is refused', async (t) => {
   }
 });
 
-test('options that do not exist are told', async (t) => {
-  const engine = memory(t);
-  const wrong = [
-    () => engine.kv.put('k', 1, { ttl: 1000 }),
-    () => engine.json.set('d', '', 1, { version: 1 }),
-    async () => engine.kv.scan('prefix'),
-    async () => engine.kv.scan({ prefx: 'a' }),
-    async () => engine.json.list({ limits: 1 }),
-    async () => engine.events('e').read({ since: 1, after: 1, form: 2 }),
-    () => engine.traces.record('t', 1, { tag: ['a'] }),
-    () => Engine.open(folder(t), { durabilty: 'buffered' }),
-  ];
-  for (const call of wrong) await assert.rejects(call(), TypeError, String(call));
-  await fails(() => engine.runs.create({ tag: [] }), 'SW_INVALID_CALL');
-  await fails(() => engine.runs.fork('r', { parent: 'x' }), 'SW_INVALID_CALL');
-  await fails(() => engine.runs.delete('r', { force: true }), 'SW_INVALID_CALL');
-  assert.equal(engine.kv.has('k'), false);
-});
-
 test('closing is done once, and everything after it is refused', async (t) => {
   const engine = await Engine.open(folder(t));
   const { kv } = engine;

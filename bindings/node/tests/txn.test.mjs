@@ -92,6 +92,20 @@ test('isolation: what was only read matters to serializable, not to snapshot', a
   assert.throws(() => memory(t).begin({ isolation: 'none' }), TypeError);
 });
 
+test('isolation: two that change the same conflict in any of them', async (t) => {
+  const engine = memory(t);
+  for (const isolation of ['serializable', 'snapshot', 'weak']) {
+    await engine.kv.put('a', 1);
+    const txn = engine.begin({ isolation });
+    await engine.kv.put('a', 2);
+    if (isolation === 'weak') await fails(() => txn.kv.get('a'), 'SW_CONFLICT');
+    else assert.equal(txn.kv.get('a'), 1);
+    txn.kv.put('a', 3);
+    await fails(() => txn.commit(), 'SW_CONFLICT');
+    assert.equal(engine.kv.get('a'), 2);
+  }
+});
+
 test('transact runs again until it commits', async (t) => {
   for (const engine of [memory(t), await onDisk(t)]) {
     await engine.json.create('counter', { n: 0 });

@@ -99,6 +99,16 @@ same<typeof count, number>(true);
   void [written, version];
 }
 
+// Options are those of the method.
+// @ts-expect-error: no such option
+engine.kv.scan({ since: new Date() });
+// @ts-expect-error: no such option
+await engine.start('flow', given, { name: 'mine' });
+// @ts-expect-error: no such option
+await engine.wait('id', { timeout: 5 });
+// @ts-expect-error: no such option
+engine.cases({ prefix: 'a' });
+
 // Cases and work.
 const id: string = await engine.start('flow', given, { id: 'mine' });
 const done = await engine.wait<{ total: number }>(id, { signal: AbortSignal.timeout(1), timeoutMs: 5 });
