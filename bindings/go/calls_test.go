@@ -1,6 +1,9 @@
 package statewright
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestWhatACallHoldsNestsAsDeepAsAnyValue(t *testing.T) {
 	kv := openMemory(t).KV()
@@ -17,6 +20,34 @@ func TestWhatACallHoldsNestsAsDeepAsAnyValue(t *testing.T) {
 	wants(t, kv.Put("k", nested(129)), ErrLimit)
 	_, err = kv.Swap("k", nested(129))
 	wants(t, err, ErrLimit)
+}
+
+func TestWhatWasThereOnceIsRestoredWithItsTimesAndIDs(t *testing.T) {
+	engine := openMemory(t)
+	at := time.UnixMicro(1_767_225_600_000_001)
+	event := map[string]any{
+		"op": "event.restore", "stream": "s", "sequence": 0, "time": at.UnixMicro(), "type": "placed",
+		"payload": map[string]any{"id": 17},
+	}
+	trace := map[string]any{"op": "trace.restore", "id": "t1", "time": at.UnixMicro(), "type": "tool_call", "payload": 1}
+	run := map[string]any{
+		"op": "run.restore", "id": "r", "status": "completed", "created": at.UnixMicro(), "updated": at.UnixMicro(),
+	}
+	_, _, err := engine.Call(event, trace, run)
+	must(t, err)
+	placed, _, err := engine.Events("s").Get(0)
+	must(t, err)
+	recorded, _, err := engine.Traces().Get("t1")
+	must(t, err)
+	ended, _, err := engine.Runs().Get("r")
+	must(t, err)
+	if !placed.Time.Equal(at) || !recorded.Time.Equal(at) || !ended.Created.Equal(at) || ended.Status != RunCompleted {
+		t.Errorf("%v, %v, %v", placed, recorded, ended)
+	}
+	// What is there already must be the same.
+	event["payload"] = map[string]any{"id": 18}
+	_, _, err = engine.Call(event)
+	wants(t, err, ErrCannotRestore)
 }
 
 func TestCalls(t *testing.T) {

@@ -42,8 +42,8 @@ type Schedule struct {
 	// Queued is the due time of the start that waits for that case to end; zero if none does.
 	Queued time.Time
 
-	// Started is how many cases it has started; Skipped, how many it left out because a case had not ended; Missed, how
-	// many because nobody drove the store when they were due.
+	// Started is how many cases it has started; Skipped, how many it left out because a case had not ended, or what a
+	// new one comes to cannot be stored; Missed, how many because nobody drove the store when they were due.
 	Started uint64
 	Skipped uint64
 	Missed  uint64

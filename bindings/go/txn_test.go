@@ -93,6 +93,27 @@ func TestAConflictNamesItsPlace(t *testing.T) {
 	}
 }
 
+func TestTwoThatChangeTheSameConflictWhateverTheirIsolation(t *testing.T) {
+	engine := openMemory(t)
+	for _, isolation := range []Isolation{Serializable, SnapshotIsolation, WeakIsolation} {
+		must(t, engine.KV().Put("a", 1))
+		txn, err := engine.Begin(isolation)
+		must(t, err)
+		must(t, engine.KV().Put("a", 2))
+		n, _, err := Get[int](txn.KV(), "a")
+		if isolation == WeakIsolation { // it is told at once
+			wants(t, err, ErrConflict)
+		} else if must(t, err); n != 1 {
+			t.Errorf("%v reads %d", isolation, n)
+		}
+		must(t, txn.KV().Put("a", 3))
+		wants(t, txn.Commit(), ErrConflict)
+		if n, _, err := Get[int](engine.KV(), "a"); err != nil || n != 2 {
+			t.Errorf("%v wrote %d, %v", isolation, n, err)
+		}
+	}
+}
+
 func TestTransactRunsAgainUntilItFits(t *testing.T) {
 	engine := openMemory(t)
 	must(t, engine.JSON().Create("counter", map[string]int{"n": 0}))

@@ -251,6 +251,24 @@ TEST(primitives, calls_as_data) {
   CHECK(operations().size() > 80);
 }
 
+TEST(primitives, what_was_there_once_is_restored_with_its_times_and_ids) {
+  auto db = engine::in_memory();
+  const std::int64_t micros = 1767225600000001;
+  const timestamp at{std::chrono::microseconds(micros)};
+  object event{{"op", "event.restore"}, {"stream", "s"}, {"sequence", 0}, {"time", micros}, {"type", "placed"},
+               {"payload", object{{"id", 17}}}};
+  db.call(array{event,
+                object{{"op", "trace.restore"}, {"id", "t1"}, {"time", micros}, {"type", "tool_call"}, {"payload", 1}},
+                object{{"op", "run.restore"}, {"id", "r"}, {"status", "completed"}, {"created", micros},
+                       {"updated", micros}}});
+  CHECK(db.events("s").get(0)->time == at && db.traces().get("t1")->time == at);
+  const auto ended = db.runs().get("r");
+  CHECK(ended->created == at && ended->updated == at && ended->status == "completed");
+  // What is there already must be the same.
+  event["payload"] = object{{"id", 18}};
+  CHECK_THROWS(cannot_restore, db.call(array{event}));
+}
+
 TEST(primitives, the_past) {
   const check::folder folder;
   auto db = engine::open(folder.path());

@@ -93,7 +93,7 @@ TEST(store, errors_say_what_where_and_what_to_do) {
     CHECK(!why.retryable());
     CHECK_EQ(why.path(), "default/json/nope");
     CHECK(why.message().find("create it first") != std::string_view::npos);
-    CHECK(std::string(why.what()).find("SW_NOT_FOUND at default/json/nope: ") == 0);
+    CHECK_EQ(std::string(why.what()), "SW_NOT_FOUND: default/json/nope does not exist; create it first");
     const std::exception &as_any = why;
     CHECK_EQ(as_any.what(), std::string(why.what()));
   }
@@ -105,6 +105,8 @@ TEST(store, errors_say_what_where_and_what_to_do) {
     CHECK_EQ(why.help(), "use engine::in_memory() for a store without a folder");
     CHECK(std::string(why.what()).find("; use engine::in_memory()") != std::string::npos);
   }
+  const error elsewhere(errc::wrong_type, "expected text, found null", ".a", "give text");
+  CHECK_EQ(std::string(elsewhere.what()), "SW_WRONG_TYPE at .a: expected text, found null; give text");
 }
 
 TEST(store, bad_arguments) {

@@ -83,6 +83,20 @@ TEST(txn, isolation) {
   skew(isolation::snapshot);
   auto db = engine::in_memory();
   CHECK_THROWS(invalid_argument, db.begin(static_cast<isolation>(9)));
+  // Two that change the same conflict whatever their isolation; what was changed meanwhile can be read but in a weak one.
+  for (const auto level : {isolation::serializable, isolation::snapshot, isolation::weak}) {
+    db.kv().put("a", 1);
+    auto running = db.begin(level);
+    db.kv().put("a", 2);
+    if (level == isolation::weak) {
+      CHECK_THROWS(conflict, running.kv().get("a"));
+    } else {
+      CHECK_EQ(running.kv().get("a").value(), value(1));
+    }
+    running.kv().put("a", 3);
+    CHECK_THROWS(conflict, running.commit());
+    CHECK_EQ(db.kv().get("a").value(), value(2));
+  }
 }
 
 TEST(txn, transact_runs_until_it_does_not_conflict) {

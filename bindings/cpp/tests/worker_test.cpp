@@ -138,11 +138,11 @@ TEST(worker, heartbeats_keep_a_slow_item) {
   auto db = with_work();
   std::atomic<int> runs{0};
   serve_options how;
-  how.lease = 150ms;
+  how.lease = 500ms;
   auto worker = db.serve({{"job",
                            [&](const work_item &item) {
                              ++runs;
-                             std::this_thread::sleep_for(600ms);
+                             std::this_thread::sleep_for(1200ms);
                              return object{{"attempt", item.attempt}, {"lost", item.lost()}};
                            }}},
                          how);

@@ -51,7 +51,7 @@ class error : public std::exception {
   std::string_view path() const noexcept { return details_->path; }
   /// What to do about it; empty when the message says it all.
   std::string_view help() const noexcept { return details_->help; }
-  /// All of it in one line: `SW_CODE at path: message; help`.
+  /// All of it in one line: `SW_CODE at path: message; help`, without the path if the message has it.
   const char *what() const noexcept override { return details_->what.c_str(); }
 
  private:
@@ -59,7 +59,7 @@ class error : public std::exception {
     details(errc code_, bool retryable_, std::string_view message_, std::string_view path_, std::string_view help_)
         : code(code_), retryable(retryable_), message(message_), path(path_), help(help_) {
       what = sw_status_name(static_cast<sw_status>(code));
-      if (!path.empty()) what.append(" at ").append(path);
+      if (!path.empty() && message.find(path) == std::string::npos) what.append(" at ").append(path);
       if (!message.empty()) what.append(": ").append(message);
       if (!help.empty()) what.append("; ").append(help);
     }

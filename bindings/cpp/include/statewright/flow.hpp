@@ -104,8 +104,8 @@ struct schedule {
   std::string case_id;
   /// The due time of the start that waits for that case to end.
   std::optional<timestamp> queued;
-  /// How many cases it has started, how many it left out because a case had not ended, and how many because nobody drove
-  /// the store when they were due.
+  /// How many cases it has started, how many it left out because a case had not ended or what a new one comes to cannot be
+  /// stored, and how many because nobody drove the store when they were due.
   std::uint64_t started = 0, skipped = 0, missed = 0;
 };
 
