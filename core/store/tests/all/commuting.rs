@@ -318,7 +318,7 @@ fn a_thousand_threads_that_increment_one_counter_lose_nothing() {
         for n in 0..1000 {
             let store = &store;
             scope.spawn(move || {
-                for _ in 0..20 {
+                for _ in 0..1000 {
                     if n % 2 == 0 {
                         store
                             .kv_increment(&s(), b"n", value!(1), value!(0))
@@ -331,7 +331,7 @@ fn a_thousand_threads_that_increment_one_counter_lose_nothing() {
             });
         }
     });
-    assert_eq!(store.kv_get(&s(), b"n").unwrap(), Some(value!(20_000)));
+    assert_eq!(store.kv_get(&s(), b"n").unwrap(), Some(value!(1_000_000)));
 }
 
 #[test]
